@@ -1,0 +1,48 @@
+# `make` sets everything up in .venv and does the main job; `make test` runs every check.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := all
+.PHONY: all setup catalog site demo test lint types serve clean
+
+all: catalog site demo
+	@echo
+	@echo "The site is in build/site/index.html. To read it in a browser: make serve"
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[run,test]'
+	@touch $@
+
+catalog: setup
+	$(BIN)/catalog validate
+	$(BIN)/catalog build
+
+site: setup
+	$(BIN)/catalog site build
+
+demo: setup
+	$(BIN)/unlearn run npo
+
+serve: site
+	$(BIN)/catalog site serve
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+test: lint types
+	$(BIN)/catalog validate
+	$(BIN)/catalog build --check
+	$(BIN)/pytest
+
+clean:
+	rm -rf build .venv

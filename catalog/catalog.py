@@ -1,0 +1,98 @@
+"""The whole catalog in memory: the only thing that consumers (database, README, site, exports, search) see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from catalog.implementations import Implementation
+from catalog.results import Result
+from catalog.schema import Paper, Relation
+from catalog.vocabulary import Vocabularies
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Immutable and ordered: papers newest first, then by id; everything else by id.
+
+    Made by :func:`catalog.load.load_catalog`, which checks before it builds, so look-ups never meet an
+    unknown term, a duplicate id or a dangling link.
+    """
+
+    papers: tuple[Paper, ...]
+    implementations: tuple[Implementation, ...]
+    results: tuple[Result, ...]
+    vocabularies: Vocabularies
+
+    @cached_property
+    def by_id(self) -> dict[str, Paper]:
+        """Papers by id."""
+        return {paper.id: paper for paper in self.papers}
+
+    @cached_property
+    def methods(self) -> tuple[Implementation, ...]:
+        """The methods that run."""
+        return tuple(one for one in self.implementations if one.kind == "method")
+
+    @cached_property
+    def tasks(self) -> tuple[Implementation, ...]:
+        """The tasks that methods run on."""
+        return tuple(one for one in self.implementations if one.kind == "task")
+
+    @cached_property
+    def implementation_by_id(self) -> dict[str, Implementation]:
+        """Methods and tasks by id."""
+        return {one.id: one for one in self.implementations}
+
+    @cached_property
+    def by_family(self) -> dict[str, tuple[Paper, ...]]:
+        """Papers by family id, families in the vocabulary's order."""
+        return self._grouped(self.vocabularies["family"].ids, lambda paper: paper.family)
+
+    @cached_property
+    def by_type(self) -> dict[str, tuple[Paper, ...]]:
+        """Papers by contribution (``type`` and ``also``), in the vocabulary's order."""
+        return self._grouped(self.vocabularies["type"].ids, lambda paper: paper.contributions)
+
+    @cached_property
+    def by_dataset(self) -> dict[str, tuple[Paper, ...]]:
+        """Papers by dataset id."""
+        return self._grouped(self.vocabularies["dataset"].ids, lambda paper: paper.datasets)
+
+    @cached_property
+    def by_target(self) -> dict[str, tuple[Paper, ...]]:
+        """Papers by target id."""
+        return self._grouped(self.vocabularies["target"].ids, lambda paper: paper.targets)
+
+    @cached_property
+    def by_year(self) -> dict[int, tuple[Paper, ...]]:
+        """Papers by year, newest first."""
+        years = sorted({paper.year for paper in self.papers}, reverse=True)
+        return {year: tuple(paper for paper in self.papers if paper.year == year) for year in years}
+
+    @cached_property
+    def by_author(self) -> dict[str, tuple[Paper, ...]]:
+        """Papers by author's name, names sorted."""
+        names = sorted({name for paper in self.papers for name in paper.authors})
+        return self._grouped(names, lambda paper: paper.authors)
+
+    @cached_property
+    def papers_of(self) -> dict[str, tuple[tuple[Relation, Paper], ...]]:
+        """For each implementation id, the papers linked to it, with their relation."""
+        found: dict[str, list[tuple[Relation, Paper]]] = {one.id: [] for one in self.implementations}
+        for paper in self.papers:
+            for link in paper.implementations:
+                found[link.id].append((link.relation, paper))
+        return {key: tuple(value) for key, value in found.items()}
+
+    def results_of(self, implementation: str) -> tuple[Result, ...]:
+        """The committed results of a method (or of the references ``target`` and ``retrained``), or on a task."""
+        return tuple(one for one in self.results if implementation in (one.method, one.task))
+
+    def _grouped(self, keys: Iterable[str], terms: Callable[[Paper], tuple[str, ...]]) -> dict[str, tuple[Paper, ...]]:
+        groups: dict[str, list[Paper]] = {key: [] for key in keys}
+        for paper in self.papers:
+            for term in dict.fromkeys(terms(paper)):
+                groups[term].append(paper)
+        return {key: tuple(papers) for key, papers in groups.items()}

@@ -1,0 +1,419 @@
+"""Rules that need more than one record: vocabularies, implementations, results, other records.
+
+A check is one small function over the :class:`Corpus`. It yields findings that name a place in a record
+(``("links", "arxiv")``); the line and column come from the record's own tree. Its docstring is its
+documentation, its id is the problem's code. ``ALL_CHECKS`` lists them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from catalog.implementations import Implementation
+from catalog.problems import Problem, Severity
+from catalog.results import REFERENCES, Result
+from catalog.schema import Paper
+from catalog.text import did_you_mean, nearest, same_title, slug, words
+from catalog.tree import Mark, Place, Tree
+from catalog.vocabulary import Vocabularies, Vocabulary
+
+MECHANISM_WORDS = 25
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A record as far as it could be read, with the positions of its parts.
+
+    Parts that were wrong are missing, or blank where the schema requires them.
+    """
+
+    paper: Paper
+    tree: Tree
+
+    def line(self, place: Place) -> str:
+        """The place as messages name it: ``papers/2024/zhang2024negative.yaml:8``."""
+        return f"{self.paper.file}:{self.tree.mark(place).line}"
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """All that checks look at. Of two records in conflict, the one that comes later is reported."""
+
+    entries: tuple[Entry, ...]
+    implementations: tuple[Implementation, ...] = ()
+    results: Mapping[str, Result] = field(default_factory=dict)
+    """By file."""
+    vocabularies: Vocabularies = field(default_factory=dict)
+    """Those that could be read."""
+
+    @cached_property
+    def by_id(self) -> dict[str, Entry]:
+        """Entries by the paper's id."""
+        return {entry.paper.id: entry for entry in self.entries}
+
+    @cached_property
+    def implementation_ids(self) -> tuple[str, ...]:
+        """The ids of everything that runs."""
+        return tuple(one.id for one in self.implementations)
+
+    @cached_property
+    def method_ids(self) -> set[str]:
+        """What ``builds_on`` may name: methods that run here, and the slugs of the methods that records propose."""
+        named = {slug(entry.paper.method.name) for entry in self.entries if entry.paper.method}
+        return named | {one.id for one in self.implementations if one.kind == "method"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found: where, what is wrong, what to do."""
+
+    source: Entry | Implementation | str
+    """A record, a file that runs, or another file by its path."""
+    place: Place
+    """The way to the part of a record; empty elsewhere."""
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """One rule."""
+
+    id: str
+    severity: Severity
+    doc: str
+    """What it asks for and why, in a sentence or two: for the documentation."""
+    run: Callable[[Corpus], Iterable[Finding]]
+
+
+ALL_CHECKS: list[Check] = []
+
+
+def run_checks(corpus: Corpus, known: Iterable[Problem] = ()) -> list[Problem]:
+    """Every problem that the checks find, but none at or around a place where ``known`` already has one."""
+    taken = {(problem.file, problem.line, problem.column) for problem in known}
+    problems = []
+    for check in ALL_CHECKS:
+        for finding in check.run(corpus):
+            file, mark = _where(finding)
+            if not any((file, one.line, one.column) in taken for one in (mark, *_inside(finding))):
+                problems.append(
+                    Problem(file, mark.line, mark.column, check.id, check.severity, finding.message, finding.hint)
+                )
+    return problems
+
+
+def _inside(finding: Finding) -> Iterator[Mark]:
+    """The marks of all parts of the finding's place."""
+    if isinstance(finding.source, Entry) and finding.place:
+        for marks in (finding.source.tree.keys, finding.source.tree.values):
+            for place, mark in marks.items():
+                if len(place) > len(finding.place) and place[: len(finding.place)] == finding.place:
+                    yield mark
+
+
+def _where(finding: Finding) -> tuple[str, Mark]:
+    match finding.source:
+        case Entry(paper=paper, tree=tree):
+            return paper.file, tree.mark(finding.place)
+        case Implementation(file=file, line=line):
+            return file, Mark(line, 1)
+        case file:
+            return file, Mark(1, 1)
+
+
+Run = Callable[[Corpus], Iterator[Finding]]
+
+
+def _check(code: str, severity: Severity = "error") -> Callable[[Run], Run]:
+    def register(run: Run) -> Run:
+        ALL_CHECKS.append(Check(code, severity, " ".join((run.__doc__ or "").split()), run))
+        return run
+
+    return register
+
+
+# Ids ----------------------------------------------------------------------------------------------
+
+
+@_check("duplicate-id")
+def _duplicate_id(corpus: Corpus) -> Iterator[Finding]:
+    """No two records share an id, which is the file's name: it is the key in BibTeX and the page's address."""
+    first: dict[str, Entry] = {}
+    for entry in corpus.entries:
+        other = first.setdefault(entry.paper.id, entry)
+        if other is not entry:
+            message = f"the id {entry.paper.id!r} is taken by {other.paper.file}"
+            hint = "If it is another paper, rename this file: add or change the word after the year."
+            yield Finding(entry, (), message, hint)
+
+
+@_check("id-year")
+def _id_year(corpus: Corpus) -> Iterator[Finding]:
+    """The year in the id is that of the record's date."""
+    for entry in corpus.entries:
+        found = re.search(r"\d{4}", entry.paper.id)
+        if found and int(found[0]) != entry.paper.year:
+            message = f"the date is of {entry.paper.year}, but the id {entry.paper.id!r} says {found[0]}"
+            yield Finding(entry, ("date",), message, "Correct the date, or rename the file.")
+
+
+@_check("id-author")
+def _id_author(corpus: Corpus) -> Iterator[Finding]:
+    """The id starts with the first author's family name, without accents, spaces and hyphens."""
+    for entry in corpus.entries:
+        start = re.sub(r"\d.*|-", "", entry.paper.id)
+        name = words(entry.paper.authors[0])
+        # Any run of the name's words: family names come first, last, and in several parts.
+        runs = {"".join(name[i:j]) for i in range(len(name)) for j in range(i + 1, len(name) + 1)}
+        if runs and start not in runs and any(run.isascii() for run in runs):
+            message = f"the first author is {entry.paper.authors[0]!r}, but the id is {entry.paper.id!r}"
+            hint = f"Rename the file so that it starts with the family name, as in {name[-1]}{entry.paper.year}...yaml."
+            yield Finding(entry, ("authors", 0), message, hint)
+
+
+@_check("wrong-folder")
+def _wrong_folder(corpus: Corpus) -> Iterator[Finding]:
+    """A record is in the folder of its date's year: ``papers/2024/`` for 2024-04."""
+    for entry in corpus.entries:
+        folder = entry.paper.file.split("/")[-2]
+        if folder != str(entry.paper.year):
+            message = f"the date is of {entry.paper.year}, but the file is in the folder {folder!r}"
+            hint = f"Correct the date, or move the file to papers/{entry.paper.year}/."
+            yield Finding(entry, ("date",), message, hint)
+
+
+# Duplicates ---------------------------------------------------------------------------------------
+
+
+def _identities(paper: Paper) -> Iterator[tuple[Place, str, str]]:
+    """(place, what it is in words, key) of everything that only one paper can have."""
+    links = paper.links
+    for key, label, value in (
+        ("arxiv", "arXiv id", links.arxiv),
+        ("doi", "DOI", links.doi),
+        ("acl", "ACL Anthology id", links.acl),
+        ("openreview", "OpenReview id", links.openreview),
+    ):
+        if value:
+            # DOIs and Anthology ids do not tell upper from lower case; OpenReview's do.
+            yield ("links", key), f"{label} {value}", value if key == "openreview" else value.casefold()
+    for place, title in [
+        (("title",), paper.title),
+        *((("former_titles", i), t) for i, t in enumerate(paper.former_titles)),
+    ]:
+        if key := same_title(title):
+            yield place, "title", f"title:{key}"
+
+
+def _differ(one: Paper, other: Paper) -> bool:
+    """Whether two papers of one title are certainly two papers."""
+    ids = zip(*((paper.links.arxiv, paper.links.doi, paper.links.acl) for paper in (one, other)), strict=True)
+    authors = [{same_title(name) for name in paper.authors} for paper in (one, other)]
+    return any(a and b and a != b for a, b in ids) and authors[0].isdisjoint(authors[1])
+
+
+@_check("duplicate-paper")
+def _duplicate_paper(corpus: Corpus) -> Iterator[Finding]:
+    """A paper is listed once: no two records share an arXiv id, DOI, Anthology id, OpenReview id or title.
+
+    Two papers may have one title if they have no author in common, and different ids of the same kind.
+    """
+    owners: dict[str, tuple[Entry, Place]] = {}
+    for entry in corpus.entries:
+        clash: tuple[Place, str, Entry, Place] | None = None
+        for place, label, key in _identities(entry.paper):
+            other, other_place = owners.setdefault(key, (entry, place))
+            namesakes = label == "title" and _differ(entry.paper, other.paper)
+            if other is not entry and clash is None and not namesakes:
+                clash = (place, label, other, other_place)
+        if clash:
+            place, label, other, other_place = clash
+            message = f"the {label} is already that of {other.paper.id} ({other.line(other_place)})"
+            yield Finding(
+                entry, place, message, "Add what is new to that record and delete this one, or correct the id."
+            )
+
+
+# Vocabularies -------------------------------------------------------------------------------------
+
+_TERMS: dict[str, Callable[[Paper], Iterable[tuple[Place, str]]]] = {
+    "type": lambda paper: [(("type",), paper.type), *_places("also", paper.also)],
+    "family": lambda paper: _places("family", paper.family),
+    "target": lambda paper: _places("targets", paper.targets),
+    "setting": lambda paper: _places("settings", paper.settings),
+    "modality": lambda paper: _places("modalities", paper.modalities),
+    "dataset": lambda paper: _places("datasets", paper.datasets),
+}
+
+
+def _places(key: str, terms: tuple[str, ...]) -> Iterable[tuple[Place, str]]:
+    return [((key, index), term) for index, term in enumerate(terms)]
+
+
+def _unknown_terms(name: str) -> Run:
+    def run(corpus: Corpus) -> Iterator[Finding]:
+        vocabulary = corpus.vocabularies.get(name)
+        if vocabulary is None:
+            return
+        for entry in corpus.entries:
+            for place, term in _TERMS[name](entry.paper):
+                if term and term not in vocabulary:
+                    yield Finding(entry, place, f"unknown {name} {term!r}", _instead(term, vocabulary))
+
+    run.__doc__ = f"Every {name} of a record is a term of ``catalog/vocabularies/{name}.yaml``."
+    return run
+
+
+def _instead(term: str, vocabulary: Vocabulary) -> str:
+    place = f"catalog/vocabularies/{vocabulary.name}.yaml"
+    if vocabulary.name == "dataset":
+        otherwise = f"If it is new, add it to {place}."
+    else:
+        otherwise = f"Known: {', '.join(vocabulary.ids)}." if len(vocabulary) <= 20 else f"The terms are in {place}."
+    return did_you_mean(term, vocabulary.ids, vocabulary.by_alias) or otherwise
+
+
+for _name in _TERMS:
+    _check(f"unknown-{_name}")(_unknown_terms(_name))
+
+
+@_check("repeated-term")
+def _repeated_term(corpus: Corpus) -> Iterator[Finding]:
+    """A record names no type, family, target, setting, modality, data set or implementation twice."""
+    for entry in corpus.entries:
+        links = [(("implementations", i, "id"), one.id) for i, one in enumerate(entry.paper.implementations)]
+        for terms in (*(terms(entry.paper) for terms in _TERMS.values()), links):
+            seen: set[str] = set()
+            for place, term in terms:
+                if term in seen:
+                    yield Finding(entry, place, f"{term!r} is named twice", "Delete one of the two.")
+                seen.add(term)
+
+
+# The record by itself, beyond its schema ------------------------------------------------------------
+
+
+@_check("no-text")
+def _no_text(corpus: Corpus) -> Iterator[Finding]:
+    """A record leads to the paper: by arXiv, Anthology, OpenReview or DOI id, or by the address of its page."""
+    for entry in corpus.entries:
+        links = entry.paper.links
+        if not (links.arxiv or links.acl or links.openreview or links.doi or links.url):
+            message = "no link leads to the paper's text"
+            yield Finding(entry, ("links",), message, "Add one of: arxiv, acl, openreview, doi, url.")
+
+
+@_check("late-date", "hint")
+def _late_date(corpus: Corpus) -> Iterator[Finding]:
+    """``date`` is the first public version's, so it is not after the month that the arXiv id stands for."""
+    for entry in corpus.entries:
+        found = re.fullmatch(r"(\d\d)(\d\d)\.\d+", entry.paper.links.arxiv or "")
+        if found and entry.paper.date[:7] > f"20{found[1]}-{found[2]}":
+            message = f"the date {entry.paper.date} is after the arXiv id's month, 20{found[1]}-{found[2]}"
+            yield Finding(entry, ("date",), message, "The date is that of the first public version.")
+
+
+@_check("no-family", "hint")
+def _no_family(corpus: Corpus) -> Iterator[Finding]:
+    """A paper that proposes a method says of which family it is, so that it is listed there."""
+    for entry in corpus.entries:
+        if "method" in entry.paper.contributions and not entry.paper.family:
+            place: Place = ("family",) if ("family",) in entry.tree.values else ("type",)
+            yield Finding(entry, place, "a method without a family", "Add a line like: family: [relabeling]")
+
+
+@_check("long-mechanism")
+def _long_mechanism(corpus: Corpus) -> Iterator[Finding]:
+    """What a method does is said in at most 25 words."""
+    for entry in corpus.entries:
+        mechanism = (entry.paper.method and entry.paper.method.mechanism) or ""
+        if (count := len(mechanism.split())) > MECHANISM_WORDS:
+            message = f"the mechanism has {count} words"
+            yield Finding(entry, ("method", "mechanism"), message, f"Say it in at most {MECHANISM_WORDS}.")
+
+
+@_check("base-typo", "hint")
+def _base_typo(corpus: Corpus) -> Iterator[Finding]:
+    """``builds_on`` names methods: the id of one that runs here, or the slug of a record's method name.
+
+    Others are allowed, since methods also rest on what is no unlearning (``dpo``); only an id that is almost
+    a known one is reported.
+    """
+    for entry in corpus.entries:
+        for index, base in enumerate(entry.paper.method.builds_on if entry.paper.method else ()):
+            near = None if base in corpus.method_ids else nearest(base, corpus.method_ids, cutoff=0.85)
+            if near:
+                message = f"builds on {base!r}, which is almost {near!r}"
+                yield Finding(entry, ("method", "builds_on", index), message, f"If that is meant, write {near}.")
+
+
+@_check("unknown-successor")
+def _unknown_successor(corpus: Corpus) -> Iterator[Finding]:
+    """A superseded paper names the record that supersedes it, which exists and is another one."""
+    for entry in corpus.entries:
+        by = entry.paper.state.by if entry.paper.state else None
+        if by == entry.paper.id:
+            yield Finding(entry, ("state", "by"), "superseded by itself", "Name the newer record, or delete the line.")
+        elif by and by not in corpus.by_id:
+            hint = did_you_mean(by, corpus.by_id) or "Add the newer record, or delete the line."
+            yield Finding(entry, ("state", "by"), f"superseded by {by!r}, which is no record", hint)
+
+
+# What runs ----------------------------------------------------------------------------------------
+
+
+@_check("unknown-implementation")
+def _unknown_implementation(corpus: Corpus) -> Iterator[Finding]:
+    """A linked implementation exists: a method or a task of ``reference_impls/``."""
+    for entry in corpus.entries:
+        for index, link in enumerate(entry.paper.implementations):
+            if link.id not in corpus.implementation_ids:
+                names = {one.name: one.id for one in corpus.implementations}
+                otherwise = f"What runs: {', '.join(corpus.implementation_ids) or 'nothing yet'}."
+                hint = did_you_mean(link.id, corpus.implementation_ids, names) or otherwise
+                yield Finding(entry, ("implementations", index, "id"), f"no implementation {link.id!r}", hint)
+
+
+@_check("unknown-paper")
+def _unknown_paper(corpus: Corpus) -> Iterator[Finding]:
+    """The ``paper`` of a file that runs is the id of a record."""
+    for one in corpus.implementations:
+        if one.paper not in corpus.by_id:
+            hint = did_you_mean(one.paper, corpus.by_id) or "Add that record, or correct the id."
+            yield Finding(one, (), f"{one.kind} {one.id!r} follows {one.paper!r}, which is no record", hint)
+
+
+@_check("one-way-link")
+def _one_way_link(corpus: Corpus) -> Iterator[Finding]:
+    """Links go both ways: the record that a file follows links to that file."""
+    for one in corpus.implementations:
+        entry = corpus.by_id.get(one.paper)
+        if entry and one.id not in {link.id for link in entry.paper.implementations}:
+            message = f"{one.kind} {one.id!r} follows {one.paper!r}, but {entry.paper.file} does not link back"
+            hint = f"Add to that record's implementations: - {{id: {one.id}, relation: introduces}}"
+            yield Finding(one, (), message, hint)
+
+
+@_check("implementation-family")
+def _implementation_family(corpus: Corpus) -> Iterator[Finding]:
+    """The ``family`` of a method file is a term of ``catalog/vocabularies/family.yaml``."""
+    families = corpus.vocabularies.get("family")
+    for one in corpus.implementations:
+        if families and one.kind == "method" and one.family not in families:
+            yield Finding(one, (), f"unknown family {one.family!r}", _instead(one.family, families))
+
+
+@_check("result-of-unknown")
+def _result_of_unknown(corpus: Corpus) -> Iterator[Finding]:
+    """A committed result is of a method (or ``target`` or ``retrained``) and of a task that exist."""
+    methods = [*REFERENCES, *(one.id for one in corpus.implementations if one.kind == "method")]
+    tasks = [one.id for one in corpus.implementations if one.kind == "task"]
+    for file, result in corpus.results.items():
+        for kind, name, known in (("method", result.method, methods), ("task", result.task, tasks)):
+            if name not in known:
+                hint = did_you_mean(name, known) or "Delete the result, or restore what it measured."
+                yield Finding(file, (), f"result of the {kind} {name!r}, which does not exist", hint)

@@ -1,0 +1,447 @@
+"""The command ``catalog``: check the records, build what is made from them, and look things up.
+
+Heavy modules are imported inside the commands, so that help and mistakes are answered at once. Exit status: 0 fine,
+1 problems were found, 2 wrong use.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from catalog.catalog import Catalog
+    from catalog.problems import Format, Problem
+    from catalog.project import Project
+    from catalog.schema import Paper
+
+app = typer.Typer(
+    help="The catalog of LLM-unlearning research in which the methods run.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+site = typer.Typer(help="The static site.", no_args_is_help=True)
+app.add_typer(site, name="site")
+
+Root = Annotated[
+    Path | None, typer.Option("--root", metavar="DIR", help="The checkout to work on; by default the one around here.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+BibTeX = Annotated[bool, typer.Option("--bibtex", help="Print BibTeX.")]
+
+
+class UsageError(Exception):
+    """The command was used wrongly; the message says what to do."""
+
+
+def main() -> None:
+    """The console command: never a traceback for what people typed, and none for a reader that went away."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a letter shows its number.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    from catalog.project import NoProjectError
+
+    try:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except (UsageError, NoProjectError) as error:
+        _stop(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        _mute()
+        sys.exit(0)
+    except OSError as error:
+        _mute()
+        _stop(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+
+
+def _stop(message: str) -> NoReturn:
+    print(f"catalog: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _mute() -> None:
+    """Keep the interpreter from writing the rest of its buffer into a stream that is gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+# Checking -----------------------------------------------------------------------------------------
+
+
+@app.command(epilog="Examples: `catalog validate` · `catalog validate papers/2024 --format json`")
+def validate(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="[PATH]...", help="Report on these files or folders only.")
+    ] = None,
+    form: Annotated[str, typer.Option("--format", "-f", metavar="FORMAT", help="text, json or github.")] = "text",
+    strict: Annotated[bool, typer.Option("--strict", help="Let hints count as errors.")] = False,
+    root: Root = None,
+) -> None:
+    """Check every record, and everything that records link to.
+
+    All problems of all files are reported at once, each with file, line and column, what is wrong and what to do.
+    Status 1 if there is an error; hints are advice.
+    """
+    from catalog.load import load_catalog
+    from catalog.problems import render
+
+    chosen = _choice("format", form, ("text", "json", "github"))
+    project = _project(root)
+    wanted = [_within(project, path) for path in paths or []]
+    catalog, problems = load_catalog(project, focus=_files(project, wanted))
+    if wanted:
+        problems = [problem for problem in problems if _concerns(project.root / problem.file, wanted)]
+    if problems or chosen == "json":
+        print(render(problems, _as_format(chosen)))
+    if chosen == "text":
+        checked = f"{len(catalog.papers)} records: " if catalog and not wanted else ""
+        _say(checked + _tally(problems))
+    if any(strict or problem.severity == "error" for problem in problems):
+        raise typer.Exit(1)
+
+
+@app.command(
+    epilog="Examples: `catalog fmt` · `catalog fmt --check` · `catalog fmt papers/2024/zhang2024negative.yaml`"
+)
+def fmt(
+    paths: Annotated[list[Path] | None, typer.Argument(metavar="[PATH]...", help="Records or folders.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; status 1 if a file would change.")] = False,
+    root: Root = None,
+) -> None:
+    """Bring records into the one layout: keys in order, comments kept.
+
+    A record with errors is reported and left as it is.
+    """
+    from catalog.files import write_whole
+    from catalog.fmt import format_record
+    from catalog.problems import render
+
+    project = _project(root)
+    wanted = [_within(project, path) for path in paths or [project.papers]]
+    problems: list[Problem] = []
+    changed = 0
+    for path in _files(project, wanted):
+        name = path.relative_to(project.root).as_posix()
+        text, found = format_record(path, name)
+        problems += found
+        if text is not None and text.encode() != path.read_bytes():
+            changed += 1
+            print(name)
+            if not check:
+                with _writing(path):
+                    write_whole(path, text)
+    if problems:
+        _say(render(problems))
+    _say(f"{changed} {'would change' if check else 'changed'}.")
+    if problems or (check and changed):
+        raise typer.Exit(1)
+
+
+# Building -----------------------------------------------------------------------------------------
+
+
+@app.command(epilog="Examples: `catalog build` · `catalog build --check`")
+def build(
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; status 1 if the committed README is out of date.")
+    ] = False,
+    root: Root = None,
+) -> None:
+    """Make the README, the database and the exports from the records."""
+    from jinja2 import TemplateError
+
+    from catalog import build as building
+
+    project = _project(root)
+    catalog = _load(project)
+    try:
+        if not check:
+            with _writing(project.root):
+                made = building.build(project, catalog)
+            _say("\n".join(str(path.relative_to(project.root)) for path in made))
+            return
+        difference = building.drift(project, catalog)
+    except TemplateError as error:
+        place = f"{getattr(error, 'name', None) or 'readme.md.j2'}:{getattr(error, 'lineno', 1)}"
+        _say(f"templates/{place}: {error.message}")
+        raise typer.Exit(1) from None
+    if difference:
+        _say(f"README.md is out of date. Run `catalog build`, and commit it.\n{difference}")
+        raise typer.Exit(1)
+    _say("README.md is up to date.")
+
+
+@site.command("build", epilog="Example: `catalog site build --out public`")
+def site_build(
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Where to; build/site if absent.")
+    ] = None,
+    root: Root = None,
+) -> None:
+    """Build the static site."""
+    from catalog.site import SiteError, build_site
+
+    project = _project(root)
+    catalog = _load(project)
+    target = (out or project.build / "site").resolve()
+    try:
+        build_site(project, catalog, target)
+    except SiteError as error:
+        _say(str(error))
+        raise typer.Exit(1) from None
+    _say(f"The site is in {os.path.relpath(target)}: open {os.path.relpath(target / 'index.html')}")
+
+
+@site.command("serve", epilog="Example: `catalog site serve --port 8080`")
+def site_serve(
+    port: Annotated[int, typer.Option("--port", "-p", min=1, max=65535, help="The port on this machine.")] = 8000,
+    root: Root = None,
+) -> None:
+    """Serve the site on this machine, built anew when something changes."""
+    from catalog.site import SiteError, serve_site
+
+    try:
+        serve_site(_project(root), port)
+    except SiteError as error:
+        _say(str(error))
+        raise typer.Exit(1) from None
+
+
+# Looking things up ----------------------------------------------------------------------------------
+
+
+@app.command(
+    epilog='Examples: `catalog search "negative pref"` · `catalog search --family relabeling --has-code` · '
+    "`catalog search tofu --runnable --bibtex`"
+)
+def search(
+    query: Annotated[
+        list[str] | None, typer.Argument(metavar="[QUERY]...", help="Words; the last may be begun.")
+    ] = None,
+    family: Annotated[str | None, typer.Option(help="Only this family of methods.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Only papers with this data set.")] = None,
+    year: Annotated[int | None, typer.Option(help="Only papers first public in this year.")] = None,
+    type_: Annotated[str | None, typer.Option("--type", help="Only this kind of contribution.")] = None,
+    target: Annotated[str | None, typer.Option(help="Only papers about forgetting this.")] = None,
+    has_code: Annotated[bool, typer.Option("--has-code", help="Only papers with released code.")] = False,
+    runnable: Annotated[bool, typer.Option("--runnable", help="Only papers with something that runs here.")] = False,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Show at most so many.")] = 20,
+    as_json: Json = False,
+    as_bibtex: BibTeX = False,
+    root: Root = None,
+) -> None:
+    """Find papers. Accents, case, quotes and dashes do not count."""
+    from catalog.search import Filters, Search
+
+    catalog = _load(_project(root))
+    filters = Filters(
+        type=_term(catalog, "type", type_),
+        family=_term(catalog, "family", family),
+        target=_term(catalog, "target", target),
+        dataset=_term(catalog, "dataset", dataset),
+        year=year,
+        has_code=has_code,
+        runnable=runnable,
+    )
+    answer = Search(catalog)(" ".join(query or []), filters)
+    shown = answer.papers[:limit]
+    if as_json or as_bibtex:
+        _print_papers(() if answer.partial else shown, as_json)
+        return
+    if answer.partial:
+        _say("No paper has all of these words; these have some.")
+    elif not shown:
+        _say("Nothing found.")
+    if answer.suggestion:
+        _say(f"Did you mean: {answer.suggestion}")
+    if shown:
+        from catalog import console
+
+        console.papers(catalog, shown)
+    if len(answer.papers) > limit:
+        _say(f"{len(answer.papers) - limit} more; show them with --limit {len(answer.papers)}.")
+
+
+@app.command(epilog="Examples: `catalog show zhang2024negative` · `catalog show zhang2024negative --bibtex`")
+def show(
+    paper: Annotated[str, typer.Argument(metavar="ID", help="The record's id: its file's name.")],
+    as_json: Json = False,
+    as_bibtex: BibTeX = False,
+    root: Root = None,
+) -> None:
+    """Show one paper with all that is known about it."""
+    from catalog.text import did_you_mean
+
+    catalog = _load(_project(root))
+    found = catalog.by_id.get(paper)
+    if found is None:
+        hint = did_you_mean(paper, catalog.by_id) or "Find its id with `catalog search`."
+        raise UsageError(f"there is no record {paper!r}. {hint}")
+    if as_json or as_bibtex:
+        _print_papers((found,), as_json, one=True)
+        return
+    from catalog import console
+
+    console.paper(catalog, found)
+
+
+@app.command(epilog="Examples: `catalog export bibtex -o papers.bib` · `catalog export json | jq length`")
+def export(
+    form: Annotated[str, typer.Argument(metavar="FORMAT", help="bibtex, csl, ris, csv, json or sqlite.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="PATH", help="The file; standard output if absent.")
+    ] = None,
+    root: Root = None,
+) -> None:
+    """Write the whole catalog in a format of other programs."""
+    from catalog.export import FORMATS
+    from catalog.files import write_whole
+
+    chosen = FORMATS[_choice("format", form, tuple(FORMATS))]
+    if out is None and chosen.name == "sqlite" and sys.stdout.isatty():
+        raise UsageError("a database is no text. Name a file with -o PATH.")
+    content = chosen.render(_load(_project(root)))
+    if out is not None:
+        with _writing(out):
+            write_whole(out, content)
+        _say(f"{out}: {chosen.meaning}")
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content.encode() if isinstance(content, str) else content)
+
+
+@app.command(epilog="Example: `catalog stats --json`")
+def stats(as_json: Json = False, root: Root = None) -> None:
+    """Show what the catalog holds, and where it is thin."""
+    from catalog.stats import statistics
+
+    catalog = _load(_project(root))
+    found = statistics(catalog)
+    if as_json:
+        _print_json(found)
+        return
+    from catalog import console
+
+    console.statistics(catalog, found)
+
+
+# Shared ---------------------------------------------------------------------------------------------
+
+
+def _project(root: Path | None) -> Project:
+    from catalog.project import Project
+
+    if root is not None and not root.is_dir():
+        raise UsageError(f"--root {root} is not a folder.")
+    return Project.find(root)
+
+
+def _load(project: Project) -> Catalog:
+    """The catalog; with errors in it, they are printed and the command ends."""
+    from catalog.load import load_catalog
+    from catalog.problems import render
+
+    catalog, problems = load_catalog(project)
+    if catalog is None:
+        _say(render(problem for problem in problems if problem.severity == "error"))
+        raise typer.Exit(1)
+    return catalog
+
+
+def _within(project: Project, path: Path) -> Path:
+    """A path that the user named, as an absolute one among the files that are checked."""
+    found = path.parent.resolve() / path.name if path.name not in ("", "..") else path.resolve()
+    if not os.path.lexists(found):
+        raise UsageError(f"{path} does not exist.")
+    areas = (project.papers, project.reference_impls, project.vocabularies)
+    if not any(found.is_relative_to(area) or area.is_relative_to(found) for area in areas):
+        raise UsageError(f"{path} is not among the files that are checked: {', '.join(area.name for area in areas)}.")
+    return found
+
+
+def _files(project: Project, paths: list[Path]) -> list[Path]:
+    """The records among and below some paths."""
+    inside = (project.papers if project.papers.is_relative_to(path) else path for path in paths)
+    found = {one for path in inside for one in (path.rglob("*.yaml") if path.is_dir() else [path])}
+    return sorted(one for one in found if one.is_relative_to(project.papers) and not one.is_symlink())
+
+
+def _concerns(file: Path, paths: list[Path]) -> bool:
+    return any(file.is_relative_to(path) for path in paths)
+
+
+def _tally(problems: list[Problem]) -> str:
+    errors = sum(problem.severity == "error" for problem in problems)
+    hints = len(problems) - errors
+    if not problems:
+        return "no problems."
+    parts = [(errors, "error"), (hints, "hint")]
+    return ", ".join(f"{count} {word}{'s' if count != 1 else ''}" for count, word in parts if count) + "."
+
+
+def _choice(what: str, given: str, known: tuple[str, ...]) -> str:
+    from catalog.text import did_you_mean
+
+    if given not in known:
+        hint = did_you_mean(given, known) or f"One of: {', '.join(known)}."
+        raise UsageError(f"unknown {what} {given!r}. {hint}")
+    return given
+
+
+def _as_format(name: str) -> Format:
+    return "json" if name == "json" else "github" if name == "github" else "text"
+
+
+def _term(catalog: Catalog, vocabulary: str, given: str | None) -> str | None:
+    from catalog.search import filter_terms
+    from catalog.text import did_you_mean
+
+    if given is None:
+        return None
+    if term := filter_terms(catalog, vocabulary, given):
+        return term
+    known = catalog.vocabularies[vocabulary]
+    hint = did_you_mean(given, known.ids, known.by_alias) or f"One of: {', '.join(known.ids)}."
+    raise UsageError(f"unknown {vocabulary} {given!r}. {hint}")
+
+
+def _print_papers(papers: tuple[Paper, ...], as_json: bool, one: bool = False) -> None:
+    if as_json:
+        from catalog.export.records import record
+
+        found = [record(paper) for paper in papers]
+        _print_json(found[0] if one else found)
+    else:
+        from catalog.export import bibtex
+
+        print(bibtex.render(papers), end="")
+
+
+def _print_json(value: Any) -> None:
+    from catalog.export import to_json
+
+    print(to_json(value), end="")
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"cannot write {error.filename or path}: {error.strerror or error}.") from None
+
+
+def _say(message: str) -> None:
+    """To people, beside the output proper."""
+    print(message, file=sys.stderr)

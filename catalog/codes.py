@@ -1,0 +1,75 @@
+"""Every code that a problem can have, with what it means: for the documentation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from catalog.checks import ALL_CHECKS
+from catalog.problems import Severity
+
+
+@dataclass(frozen=True)
+class Code:
+    """One kind of problem."""
+
+    id: str
+    severity: Severity
+    doc: str
+
+
+# The form of a file, then the fields of a record, then what runs: in the order in which they are met.
+_READING = {
+    "too-large": "A file is larger than 256 KB.",
+    "unreadable": "A file cannot be opened.",
+    "not-utf-8": "A file holds a byte that is not UTF-8.",
+    "control-character": "A file holds a control character, which often comes along from a PDF.",
+    "tab": "A file holds a tab; YAML is indented with spaces.",
+    "empty-file": "A file holds nothing.",
+    "bad-yaml": "A file cannot be parsed as YAML.",
+    "several-documents": "A file holds more than one YAML document.",
+    "anchor": "A file uses a YAML anchor or alias, with which a few bytes can stand for gigabytes.",
+    "tag": "A file uses a YAML tag.",
+    "too-many-values": "A file holds more values than any record needs.",
+    "too-deep": "A file is nested deeper than any record needs.",
+    "bad-key": "A key is not a word.",
+    "duplicate-key": "A key is given twice.",
+    "stray-file": "A file of ``papers/`` is no record by its name, place or kind.",
+    "bad-id": "An id, such as a file's name, has not the form of one.",
+    "id-mismatch": "A record says another id than its file's name.",
+    "missing-key": "A key that every record needs is missing.",
+    "unknown-key": "A key is none of those that records have.",
+    "wrong-type": "A list, keys with values and plain text are mixed up.",
+    "needs-quotes": "YAML reads a text as a number or as true or false, because it has no quotes.",
+    "empty-value": "A key has no value.",
+    "unknown-value": "A value is none of the few that are possible.",
+    "too-short": "A value is too short to mean anything.",
+    "too-long": "A text or a list is longer than its place on a page.",
+    "bad-value": "A value is wrong in a way that has no code of its own.",
+    "bad-date": "A date is not written as YYYY-MM or YYYY-MM-DD, or is not in the calendar.",
+    "bad-link": "A link is not an http or https address.",
+    "bad-arxiv": "An arXiv id has not the form of one.",
+    "bad-acl": "An ACL Anthology id has not the form of one.",
+    "bad-openreview": "An OpenReview id has not the form of one.",
+    "bad-doi": "A DOI has not the form of one.",
+    "invisible-character": "A text holds a character that nobody sees.",
+    "html-in-text": "A text holds HTML; texts are plain.",
+    "markdown-in-text": "A text holds Markdown; texts are plain.",
+    "latex-in-text": "A text holds LaTeX; texts are plain Unicode.",
+    "spacing": "A text has spaces at its ends, several in a row, or line breaks.",
+    "duplicate-term": "A vocabulary defines a term twice.",
+    "unformattable": "``catalog fmt`` cannot lay a file out without losing a comment.",
+    "bad-python": "A file of ``reference_impls/`` cannot be parsed as Python.",
+    "no-docstring": "A method or task file has no docstring, which is its page.",
+    "no-class": "A method or task file declares no method or task.",
+    "undeclared": "A method or task does not say which paper it follows, or how it acts.",
+    "bad-acts-on": "A method says that it acts on something unknown.",
+    "bad-hyperparameter": "A hyper-parameter is not declared in literals.",
+    "bad-result": "A committed result is not one that ``unlearn`` wrote.",
+}
+_HINTS = {"redundant-id": "A record repeats the id that its file's name gives."}
+
+ALL_CODES: tuple[Code, ...] = (
+    *(Code(code, "error", doc) for code, doc in _READING.items()),
+    *(Code(code, "hint", doc) for code, doc in _HINTS.items()),
+    *(Code(check.id, check.severity, check.doc) for check in ALL_CHECKS),
+)

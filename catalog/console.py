@@ -1,0 +1,104 @@
+"""The catalog on a terminal. Texts of records are printed as they are: nothing in them is markup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from catalog.catalog import Catalog
+from catalog.readme import byline, published, running
+from catalog.schema import Paper
+
+
+def papers(catalog: Catalog, found: Iterable[Paper]) -> None:
+    """A table of papers."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("Id", no_wrap=True, style="cyan")
+    table.add_column("Paper")
+    table.add_column("Runs here", style="green")
+    for paper in found:
+        about = Text(paper.title)
+        about.append(f"\n{byline(paper)} · {published(paper)}", style="dim")
+        linked = dict.fromkeys(one.id for group in running(catalog, paper) for one in group.implementations)
+        table.add_row(Text(paper.id), about, Text(", ".join(linked)))
+    Console().print(table)
+
+
+def paper(catalog: Catalog, one: Paper) -> None:
+    """One paper with everything that is known."""
+    console = Console()
+    console.print(Text(one.title, style="bold"))
+    console.print(Text(", ".join(one.authors)))
+    if one.state:
+        console.print(Text(" ".join(part for part in (one.state.kind, one.state.date, one.state.note) if part), "red"))
+    if one.summary:
+        console.print(Text(f"\n{one.summary}\n"))
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, value in _facts(catalog, one):
+        table.add_row(label, Text(value))
+    console.print(table)
+
+
+def statistics(catalog: Catalog, found: dict[str, Any]) -> None:
+    """Counts as bars, and what is missing."""
+    console = Console()
+    running_count = found["papers"] - found["coverage"]["none"]
+    console.print(
+        f"{found['papers']} papers by {found['authors']} authors, {found['with_code']} with released code, "
+        f"{running_count} linked to something that runs.",
+        highlight=False,
+    )
+    for title, key, vocabulary in (
+        ("Best relation to what runs here", "coverage", None),
+        ("Primary contribution", "by_type", "type"),
+        ("Families", "by_family", "family"),
+        ("Targets", "by_target", "target"),
+        ("Years", "by_year", None),
+    ):
+        labels = {term.id: term.label for term in catalog.vocabularies[vocabulary].terms} if vocabulary else {}
+        table = Table(title=title, title_justify="left", title_style="bold", box=None, show_header=False)
+        most = max(found[key].values(), default=0) or 1
+        for name, count in found[key].items():
+            table.add_row(Text(labels.get(name, name)), str(count), Text("█" * round(30 * count / most), "cyan"))
+        console.print()
+        console.print(table)
+    if found["families_without_method"]:
+        names = ", ".join(catalog.vocabularies["family"][term].label for term in found["families_without_method"])
+        console.print(Text(f"\nNo method runs yet in: {names}."))
+
+
+def _facts(catalog: Catalog, one: Paper) -> list[tuple[str, str]]:
+    def labels(vocabulary: str, terms: tuple[str, ...]) -> str:
+        return ", ".join(catalog.vocabularies[vocabulary][term].label for term in terms)
+
+    method = one.method
+    facts = [
+        ("Id", one.id),
+        ("Date", one.date),
+        ("Venue", one.venue or ""),
+        ("Type", labels("type", one.contributions)),
+        ("Family", labels("family", one.family)),
+        ("To forget", labels("target", one.targets)),
+        ("Setting", labels("setting", one.settings)),
+        ("Data sets", labels("dataset", one.datasets)),
+        ("Method", method.name if method else ""),
+        ("What it does", (method.mechanism or "") if method else ""),
+        ("Builds on", ", ".join(method.builds_on) if method else ""),
+        *one.links.addresses,
+        *(
+            (group.words, ", ".join(_how(it.kind, it.id) for it in group.implementations))
+            for group in running(catalog, one)
+        ),
+        ("Record", one.file),
+    ]
+    return [(label, value) for label, value in facts if value]
+
+
+def _how(kind: str, name: str) -> str:
+    return f"unlearn run {name}" if kind == "method" else f"unlearn run METHOD --task {name}"

@@ -1,0 +1,195 @@
+"""The catalog as SQLite: one table per kind of thing, and full-text search.
+
+The same records give the same bytes: rows are inserted in the catalog's order, and nothing depends on the clock.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from catalog.catalog import Catalog
+from catalog.files import write_whole
+from catalog.schema import Paper
+from catalog.text import words
+
+VERSION = 1
+"""Of the tables' shape, as ``PRAGMA user_version``."""
+
+_TABLES = """
+CREATE TABLE paper (
+  id TEXT PRIMARY KEY, position INTEGER NOT NULL, title TEXT NOT NULL, date TEXT NOT NULL, year INTEGER NOT NULL,
+  venue TEXT, type TEXT NOT NULL, summary TEXT, arxiv TEXT, acl TEXT, openreview TEXT, doi TEXT, url TEXT, code TEXT,
+  project TEXT, data TEXT, method TEXT, mechanism TEXT, state TEXT, state_date TEXT, state_note TEXT,
+  superseded_by TEXT, source TEXT NOT NULL, checked TEXT NOT NULL, file TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE author (paper TEXT REFERENCES paper, position INTEGER, name TEXT NOT NULL, PRIMARY KEY (paper, position));
+CREATE TABLE former_title (paper TEXT REFERENCES paper, position INTEGER, title TEXT NOT NULL,
+  PRIMARY KEY (paper, position));
+CREATE TABLE term (vocabulary TEXT, id TEXT, position INTEGER NOT NULL, label TEXT NOT NULL, definition TEXT NOT NULL,
+  link TEXT, PRIMARY KEY (vocabulary, id));
+CREATE TABLE paper_term (paper TEXT REFERENCES paper, vocabulary TEXT, position INTEGER, term TEXT NOT NULL,
+  PRIMARY KEY (paper, vocabulary, position), FOREIGN KEY (vocabulary, term) REFERENCES term (vocabulary, id));
+CREATE TABLE builds_on (paper TEXT REFERENCES paper, position INTEGER, method TEXT NOT NULL,
+  PRIMARY KEY (paper, position));
+CREATE TABLE implementation (id TEXT PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, title TEXT NOT NULL,
+  summary TEXT NOT NULL, paper TEXT REFERENCES paper, family TEXT, acts_on TEXT, file TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE paper_implementation (paper TEXT REFERENCES paper, implementation TEXT REFERENCES implementation,
+  relation TEXT NOT NULL, PRIMARY KEY (paper, implementation));
+CREATE TABLE result (id INTEGER PRIMARY KEY, method TEXT NOT NULL, task TEXT REFERENCES implementation,
+  model TEXT NOT NULL, seed INTEGER NOT NULL, hyperparameters TEXT NOT NULL, seconds REAL NOT NULL,
+  peak_memory_bytes INTEGER NOT NULL, command TEXT NOT NULL);
+CREATE TABLE measurement (result INTEGER REFERENCES result, kind TEXT, name TEXT, value REAL,
+  PRIMARY KEY (result, kind, name));
+CREATE INDEX paper_term_by_term ON paper_term (vocabulary, term);
+CREATE INDEX author_by_name ON author (name);
+CREATE VIRTUAL TABLE search USING fts5 (
+  id UNINDEXED, method, title, authors, terms, ids, summary, tokenize = 'porter unicode61 remove_diacritics 2'
+);
+"""
+
+
+def connect(catalog: Catalog) -> sqlite3.Connection:
+    """A database in memory, filled."""
+    connection = sqlite3.connect(":memory:")
+    connection.executescript(f"PRAGMA user_version = {VERSION}; {_TABLES}")
+    with connection:
+        for table, rows in _rows(catalog):
+            for row in rows:
+                marks = ", ".join("?" * len(row))
+                connection.execute(f"INSERT INTO {table} VALUES ({marks})", row)
+        connection.execute("INSERT INTO search (search) VALUES ('optimize')")
+    connection.execute("VACUUM")
+    return connection
+
+
+def serialize(catalog: Catalog) -> bytes:
+    """The database as the bytes of a file."""
+    connection = connect(catalog)
+    try:
+        return connection.serialize()
+    finally:
+        connection.close()
+
+
+def write_database(catalog: Catalog, path: Path) -> None:
+    """Write the database file.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    write_whole(path, serialize(catalog))
+
+
+def searchable(catalog: Catalog, paper: Paper) -> tuple[str, str, str, str, str, str]:
+    """What search looks through: method, title, authors, terms, ids and summary, folded like queries are."""
+    names = [name for link in paper.implementations for name in (link.id, catalog.implementation_by_id[link.id].name)]
+    terms = [part for kind, term in _terms(paper) for part in _spellings(catalog, kind, term)]
+    ids = [paper.id, *(value for value in (paper.links.arxiv, paper.links.acl, paper.links.doi) if value)]
+    method = f"{paper.method.name} {paper.method.mechanism or ''}" if paper.method else ""
+    texts = (
+        method,
+        " ".join((paper.title, *paper.former_titles)),
+        " ".join(paper.authors),
+        " ".join((*terms, *names, paper.venue or "", paper.date)),
+        " ".join(ids),
+        paper.summary or "",
+    )
+    method, title, authors, known_as, ids_text, summary = (" ".join(words(text)) for text in texts)
+    return method, title, authors, known_as, ids_text, summary
+
+
+def _spellings(catalog: Catalog, vocabulary: str, term: str) -> tuple[str, ...]:
+    known = catalog.vocabularies[vocabulary][term]
+    return (known.id, known.label, *known.aliases)
+
+
+def _terms(paper: Paper) -> Iterator[tuple[str, str]]:
+    for vocabulary, terms in (
+        ("type", paper.contributions),
+        ("family", paper.family),
+        ("target", paper.targets),
+        ("setting", paper.settings),
+        ("modality", paper.modalities),
+        ("dataset", paper.datasets),
+    ):
+        for term in terms:
+            yield vocabulary, term
+
+
+Row = tuple[str | int | float | None, ...]
+
+
+def _rows(catalog: Catalog) -> Iterator[tuple[str, Iterable[Row]]]:
+    papers = catalog.papers
+    yield "paper", (_paper(position, paper) for position, paper in enumerate(papers))
+    yield "author", ((paper.id, i, name) for paper in papers for i, name in enumerate(paper.authors))
+    yield "former_title", ((paper.id, i, title) for paper in papers for i, title in enumerate(paper.former_titles))
+    yield (
+        "term",
+        (
+            (name, term.id, i, term.label, term.definition, term.link)
+            for name, vocabulary in sorted(catalog.vocabularies.items())
+            for i, term in enumerate(vocabulary.terms)
+        ),
+    )
+    yield "paper_term", ((paper.id, name, i, term) for paper in papers for i, (name, term) in enumerate(_terms(paper)))
+    yield (
+        "builds_on",
+        (
+            (paper.id, i, method)
+            for paper in papers
+            if paper.method
+            for i, method in enumerate(dict.fromkeys(paper.method.builds_on))
+        ),
+    )
+    yield (
+        "implementation",
+        (
+            (one.id, one.kind, one.name, one.title, one.summary, one.paper, one.family, one.acts_on, one.file)
+            for one in catalog.implementations
+        ),
+    )
+    yield (
+        "paper_implementation",
+        ((paper.id, link.id, link.relation) for paper in papers for link in paper.implementations),
+    )
+    yield from _results(catalog)
+    yield "search", ((paper.id, *searchable(catalog, paper)) for paper in papers)
+
+
+def _paper(position: int, paper: Paper) -> Row:
+    links, method, state = paper.links, paper.method, paper.state
+    return (
+        *(paper.id, position, paper.title, paper.date, paper.year, paper.venue, paper.type, paper.summary),
+        *(links.arxiv, links.acl, links.openreview, links.doi, links.url, links.code, links.project, links.data),
+        *((method.name, method.mechanism) if method else (None, None)),
+        *((state.kind, state.date, state.note, state.by) if state else (None, None, None, None)),
+        *(paper.provenance.source, paper.provenance.checked, paper.file),
+    )
+
+
+def _results(catalog: Catalog) -> Iterator[tuple[str, Iterable[Row]]]:
+    results = list(enumerate(catalog.results, start=1))
+    yield (
+        "result",
+        (
+            (
+                *(number, one.method, one.task, one.model, one.seed),
+                json.dumps(one.hyperparameters, ensure_ascii=False, sort_keys=True),
+                *(one.seconds, one.peak_memory_bytes, one.command),
+            )
+            for number, one in results
+        ),
+    )
+    yield (
+        "measurement",
+        (
+            (number, kind, name, value)
+            for number, one in results
+            for kind, values in (("metric", one.metrics), ("attack", one.attacks))
+            for name, value in sorted(values.items())
+        ),
+    )

@@ -1,0 +1,84 @@
+"""BibTeX: safe for LaTeX, with the capitals that a title needs protected from bibliography styles."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+
+from pylatexenc.latexencode import (
+    RULE_DICT,
+    UnicodeToLatexConversionRule,
+    UnicodeToLatexEncoder,
+)
+
+from catalog.export.citation import address, citable, name_parts, publication
+from catalog.schema import Paper
+
+_TYPES = {"article": "article", "conference": "inproceedings", "preprint": "misc", "web": "misc"}
+
+
+def render(papers: Iterable[Paper]) -> str:
+    """A ``.bib`` file of all that may be cited."""
+    return "\n".join(entry(paper) for paper in citable(papers))
+
+
+def entry(paper: Paper) -> str:
+    """One entry, with a final newline."""
+    place = publication(paper)
+    fields: list[tuple[str, str]] = [
+        ("title", _title(paper.title)),
+        ("author", " and ".join(_author(name) for name in paper.authors)),
+    ]
+    if place.kind == "article":
+        fields.append(("journal", latex(place.container)))
+    elif place.kind == "conference":
+        fields.append(("booktitle", latex(place.container)))
+    elif place.kind == "web" and place.container:
+        fields.append(("howpublished", latex(place.container)))
+    fields.append(("year", str(place.year)))
+    if paper.links.doi:
+        fields.append(("doi", paper.links.doi))
+    if paper.links.arxiv:
+        fields += [("eprint", paper.links.arxiv), ("archivePrefix", "arXiv")]
+    if url := address(paper):
+        fields.append(("url", url))
+    lines = "".join(f"  {name} = {{{value}}},\n" for name, value in fields)
+    return f"@{_TYPES[place.kind]}{{{paper.id},\n{lines}}}\n"
+
+
+def latex(text: str) -> str:
+    """Plain text as LaTeX, braces balanced in the eyes of BibTeX, which knows no backslash."""
+    return str(_encoder().unicode_to_latex(text))
+
+
+def _title(title: str) -> str:
+    """The title with words like ``TOFU`` and ``LLMs`` in braces, so that no style lowers their capitals."""
+    return " ".join(_word(word) for word in title.split(" "))
+
+
+def _word(word: str) -> str:
+    """A capital inside a part of the word is meant: in ``GPT-4`` and ``LoRA``, not in ``In-Context``."""
+    if all(part[1:] == part[1:].lower() for part in re.split(r"[-–/]|(?<=\W)", word)):
+        return latex(word)
+    before, core, after = re.fullmatch(r"(\W*)(.*?)(\W*)", word).groups()  # type: ignore[union-attr]
+    return f"{latex(before)}{{{latex(core)}}}{latex(after)}"
+
+
+def _author(name: str) -> str:
+    parts = name_parts(name)
+    if not parts.given:
+        return f"{{{latex(parts.family)}}}"
+    return f"{latex(f'{parts.particle} {parts.family}'.strip())}, {latex(parts.given)}"
+
+
+@cache
+def _encoder() -> UnicodeToLatexEncoder:
+    braces = {ord("{"): r"\textbraceleft", ord("}"): r"\textbraceright"}
+    return UnicodeToLatexEncoder(
+        non_ascii_only=False,
+        conversion_rules=[UnicodeToLatexConversionRule(RULE_DICT, braces), "defaults"],
+        replacement_latex_protection="braces-almost-all",
+        unknown_char_policy="keep",
+        unknown_char_warning=False,
+    )

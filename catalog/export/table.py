@@ -1,0 +1,46 @@
+"""One row per paper, as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+
+from catalog.export.citation import address
+from catalog.schema import Paper
+
+COLUMNS = (
+    "id title authors date venue type also family targets settings modalities datasets method mechanism builds_on"
+    " implementations summary address arxiv acl openreview doi code project data state file"
+).split()
+
+
+def render(papers: Iterable[Paper]) -> str:
+    """A table with a header; lists are joined by ``; ``."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for paper in papers:
+        cells = _cells(paper)
+        writer.writerow([_inert(cells[column]) for column in COLUMNS])
+    return out.getvalue()
+
+
+def _cells(paper: Paper) -> dict[str, str]:
+    fields = {key: value for key, value in paper.model_dump().items() if isinstance(value, str)}
+    lists = ("authors", "also", "family", "targets", "settings", "modalities", "datasets")
+    cells = dict.fromkeys(COLUMNS, "") | fields
+    cells |= {name: "; ".join(getattr(paper, name)) for name in lists}
+    cells |= {key: value for key, value in paper.links.model_dump(exclude_none=True).items() if key in COLUMNS}
+    if paper.method:
+        cells |= {"method": paper.method.name, "mechanism": paper.method.mechanism or ""}
+        cells["builds_on"] = "; ".join(paper.method.builds_on)
+    cells["implementations"] = "; ".join(f"{link.id} ({link.relation})" for link in paper.implementations)
+    cells["address"] = address(paper)
+    cells["state"] = paper.state.kind if paper.state else ""
+    return cells
+
+
+def _inert(cell: str) -> str:
+    """Spreadsheets run what starts like a formula; a leading apostrophe makes it text."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@")) else cell

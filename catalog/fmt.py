@@ -1,0 +1,210 @@
+"""One layout for all records, so that a change shows what changed: keys in the schema's order, comments kept.
+
+A record is written anew from its values, and each comment goes with the key or entry that it stands at. What comes
+out is compared with what went in, so that nothing is ever lost.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from catalog.load import read_record
+from catalog.problems import Problem
+from catalog.schema import Record
+from catalog.tree import Place, Tree, parse_tree
+from catalog.validation import known_keys
+
+WIDTH = 120
+
+_IN_BRACES = ("provenance",)
+_ONE_PER_LINE = ("former_titles", "implementations")
+_FOLDED = ("summary",)
+_SAFE = re.compile(r"[A-Za-z][A-Za-z0-9 -]*[A-Za-z0-9]")
+_NOT_TEXT = frozenset(("yes", "no", "on", "off", "true", "false", "null"))
+
+
+def format_record(path: Path, file: str) -> tuple[str | None, list[Problem]]:
+    """The canonical text of a record.
+
+    Args:
+        path: the record; it is read, never written.
+        file: how problems name it.
+
+    Returns:
+        The text, or None together with the errors because of which the file is left alone.
+    """
+    entry, problems = read_record(path, file)
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if entry is None or errors:
+        return None, errors
+    text = path.read_bytes().decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    done = layout(entry.tree.value, _notes(text, entry.tree))
+    if _same(text, done):
+        return done, []
+    message = "cannot be brought into the canonical layout without loss"
+    hint = "Move comments to lines of their own, above a key, and run it again."
+    return None, [Problem(file, 1, 1, "unformattable", "error", message, hint)]
+
+
+@dataclass
+class Notes:
+    """The comments of a record, by the place they stand at."""
+
+    header: list[str] = field(default_factory=list)
+    above: dict[Place, list[str]] = field(default_factory=dict)
+    beside: dict[Place, str] = field(default_factory=dict)
+    below: dict[Place, list[str]] = field(default_factory=dict)
+    footer: list[str] = field(default_factory=list)
+
+    def inside(self, place: Place) -> bool:
+        """Whether a comment stands at a part of what is at ``place``, which then needs lines of its own."""
+        places = (*self.above, *self.beside, *self.below)
+        return any(len(one) > len(place) and one[: len(place)] == place for one in places)
+
+
+def layout(values: Mapping[str, Any], notes: Notes | None = None) -> str:
+    """Values of a record as text in the canonical layout.
+
+    Args:
+        values: as a :class:`~catalog.tree.Tree` holds them: mappings, tuples and text.
+        notes: comments to be kept.
+    """
+    notes = notes or Notes()
+    lines = [*notes.header, *_mapping((), values, 0, notes), *notes.footer]
+    return "\n".join(lines) + "\n"
+
+
+def _mapping(place: Place, values: Mapping[str, Any], indent: int, notes: Notes) -> list[str]:
+    order = known_keys(Record, place)
+    keys = sorted(values, key=order.index)
+    return [line for key in keys for line in _entry((*place, key), f"{key}:", values[key], indent, notes)]
+
+
+def _entry(place: Place, label: str, value: Any, indent: int, notes: Notes) -> list[str]:
+    """A key or a list's entry with its value and the comments at it."""
+    head, body = _value(place, value, indent + 2, notes)
+    margin = " " * indent
+    first = " ".join(part for part in (label, head) if part)
+    beside = f"  {notes.beside[place]}" if place in notes.beside else ""
+    return [
+        *(margin + note for note in notes.above.get(place, ())),
+        margin + first + beside,
+        *body,
+        *(margin + note for note in notes.below.get(place, ())),
+    ]
+
+
+def _value(place: Place, value: Any, indent: int, notes: Notes) -> tuple[str, list[str]]:
+    """What follows the label on its line, and the lines after it."""
+    key = str(next(step for step in reversed(place) if isinstance(step, str)))
+    if isinstance(value, str):
+        return _text(key, value, indent)
+    if isinstance(value, tuple):
+        if key in _ONE_PER_LINE or notes.inside(place):
+            entries = (_entry((*place, i), "-", part, indent, notes) for i, part in enumerate(value))
+            return ("", [line for lines in entries for line in lines]) if value else ("[]", [])
+        return _flow(place, value), []
+    if value and (notes.inside(place) or not (key in _IN_BRACES or isinstance(place[-1], int))):
+        return "", _mapping(place, value, indent, notes)
+    return _flow(place, value), []
+
+
+def _text(key: str, value: str, indent: int) -> tuple[str, list[str]]:
+    if key in _FOLDED and len(key) + len(": ") + len(value) > WIDTH:
+        lines = textwrap.wrap(value, WIDTH - indent, break_long_words=False, break_on_hyphens=False)
+        return ">-", [" " * indent + line for line in lines]
+    return _scalar(value, "key: {}\n"), []
+
+
+def _flow(place: Place, value: Any) -> str:
+    """A value on one line."""
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_flow((*place, i), part) for i, part in enumerate(value)) + "]"
+    if isinstance(value, dict):
+        order = known_keys(Record, place)
+        parts = (f"{key}: {_flow((*place, key), value[key])}" for key in sorted(value, key=order.index))
+        return "{" + ", ".join(parts) + "}"
+    return _scalar(value, "key: [{}]\n")
+
+
+def _scalar(value: str, around: str) -> str:
+    """The text without quotes if it means itself at that place."""
+    if _SAFE.fullmatch(value) and value.lower() not in _NOT_TEXT:
+        return value
+    bare, _ = parse_tree(around.format(value).encode(), "")
+    quoted = json.dumps(value, ensure_ascii=False)
+    meant, _ = parse_tree(around.format(quoted).encode(), "")
+    return value if bare and meant and bare.value == meant.value else quoted
+
+
+# Comments -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Comment:
+    line: int
+    column: int
+    text: str
+    alone: bool
+
+
+def _notes(text: str, tree: Tree) -> Notes:
+    """Every comment of a text, at its place."""
+    starts = [
+        (mark.line, mark.column, place) for place, mark in tree.values.items() if place not in tree.keys and place
+    ]
+    starts += [(mark.line, mark.column, place) for place, mark in tree.keys.items()]
+    starts.sort()
+    notes = Notes()
+    for comment in _comments(text):
+        before = [place for line, column, place in starts if (line, column) < (comment.line, comment.column)]
+        after = [(column, place) for line, column, place in starts if line > comment.line]
+        if not comment.alone and before:
+            here = [place for line, _, place in starts if line == comment.line]
+            place = here[0] if here else before[-1]
+            notes.beside[place] = f"{notes.beside[place]} {comment.text}" if place in notes.beside else comment.text
+        elif not before:
+            notes.header.append(comment.text)
+        elif after and comment.column <= after[0][0]:
+            notes.above.setdefault(after[0][1], []).append(comment.text)
+        elif comment.column > 1:
+            notes.below.setdefault(before[-1], []).append(comment.text)
+        else:
+            notes.footer.append(comment.text)
+    return notes
+
+
+def _comments(text: str) -> list[_Comment]:
+    """Every comment: what starts with ``#`` outside of all tokens."""
+    masked = list(text)
+    for token in yaml.scan(text, Loader=yaml.SafeLoader):
+        start, end = token.start_mark.index, token.end_mark.index
+        if isinstance(token, yaml.ScalarToken) and token.style in ("|", ">"):
+            # A comment may stand between the indicator and the text, inside the token.
+            start = text.index("\n", start)
+        for index in range(start, end):
+            if masked[index] != "\n":
+                masked[index] = "x"
+    found = []
+    for number, (line, original) in enumerate(zip("".join(masked).split("\n"), text.split("\n"), strict=True), start=1):
+        if (at := line.find("#")) >= 0:
+            found.append(_Comment(number, at + 1, original[at:].rstrip(), not line[:at].strip()))
+    return found
+
+
+def _same(before: str, after: str) -> bool:
+    """Whether two texts hold the same values and the same comments."""
+    old, _ = parse_tree(before.encode(), "")
+    new, wrong = parse_tree(after.encode(), "")
+    if old is None or new is None or wrong:
+        return False
+    said = [sorted(" ".join(one.text for one in _comments(text)).split()) for text in (before, after)]
+    return bool(old.value == new.value) and said[0] == said[1]

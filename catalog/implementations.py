@@ -1,0 +1,230 @@
+"""What runs, read as data: the files of ``reference_impls`` through their syntax tree, never imported.
+
+A method, task or attack is one file whose module docstring is its page and whose public class declares
+the rest in literals::
+
+    class NPO(LossMethod):
+        paper = "zhang2024negative"
+        family = "preference-optimization"
+        acts_on = "loss"
+        reference = "log-probabilities"
+
+        beta: float = hyperparameter(0.1, "Inverse temperature ...", source="Section 5", above=0)
+
+So the site builds, and ``unlearn list`` answers, without torch; a file that cannot be read this way is a
+problem with a line.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from catalog.problems import Problem
+
+Kind = Literal["method", "task"]
+
+_PLACES: tuple[tuple[Kind, str], ...] = (("method", "methods/*.py"), ("task", "tasks/*/__init__.py"))
+_REQUIRED: dict[Kind, tuple[str, ...]] = {"method": ("paper", "family", "acts_on"), "task": ("paper",)}
+ACTS_ON = ("loss", "gradients", "weights", "activations", "data", "decoding", "prompt")
+
+
+@dataclass(frozen=True)
+class Hyperparameter:
+    """One hyper-parameter of a method, as its file declares it."""
+
+    name: str
+    type: str
+    default: Any
+    meaning: str
+    source: str
+    """Where the default comes from."""
+    range: str
+    """The allowed values in words, or ``""``."""
+    line: int
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """Something that runs: a method or a task."""
+
+    id: str
+    kind: Kind
+    name: str
+    """The short name in parentheses of the docstring's first line (``NPO``), else the whole title."""
+    title: str
+    summary: str
+    """The docstring's first paragraph after the title."""
+    body: str
+    """The docstring after the summary: Markdown with LaTeX."""
+    paper: str
+    """The id of the record whose method (or benchmark) the file follows."""
+    family: str
+    acts_on: str
+    reference: str
+    hyperparameters: tuple[Hyperparameter, ...]
+    source: str
+    file: str
+    """Path relative to the project's root, with forward slashes."""
+    line: int
+    """The line of ``paper = ...``."""
+
+
+class _UnreadableError(Exception):
+    def __init__(self, node: ast.AST | int, code: str, message: str, hint: str) -> None:
+        self.line = node if isinstance(node, int) else getattr(node, "lineno", 1)
+        self.column = 1 if isinstance(node, int) else getattr(node, "col_offset", 0) + 1
+        self.code, self.message, self.hint = code, message, hint
+
+
+def read_implementations(package: Path, root: Path | None = None) -> tuple[list[Implementation], list[Problem]]:
+    """Everything that runs in ``package`` (the folder ``reference_impls``), sorted by kind and id, with problems.
+
+    Args:
+        package: the folder of the package.
+        root: what ``Implementation.file`` is relative to; the package's parent by default.
+    """
+    root = root or package.parent
+    found: list[Implementation] = []
+    problems: list[Problem] = []
+    for kind, path in _files(package):
+        file = path.relative_to(root).as_posix()
+        try:
+            found.append(_read(kind, path, file))
+        except _UnreadableError as error:
+            problems.append(Problem(file, error.line, error.column, error.code, "error", error.message, error.hint))
+    return sorted(found, key=lambda one: (one.kind, one.id)), problems
+
+
+def _files(package: Path) -> Iterator[tuple[Kind, Path]]:
+    for kind, pattern in _PLACES:
+        for path in sorted(package.glob(pattern)):
+            if not path.name.startswith("_") or (path.name == "__init__.py" and kind == "task"):
+                yield kind, path
+
+
+def _read(kind: Kind, path: Path, file: str) -> Implementation:
+    try:
+        source = path.read_text(encoding="utf-8")
+        module = ast.parse(source)
+    except SyntaxError as error:
+        raise _UnreadableError(
+            error.lineno or 1, "bad-python", f"not valid Python: {error.msg}", "Run it once."
+        ) from None
+    except (OSError, ValueError, RecursionError, MemoryError) as error:
+        raise _UnreadableError(
+            1, "bad-python", f"cannot be read: {error or type(error).__name__}", "Save it as UTF-8 text."
+        ) from None
+    title, summary, body = _docstring(module)
+    declaration = _declaration(module, kind)
+    literals = {name: (value, node) for name, value, node in _literals(declaration)}
+    for name in _REQUIRED[kind]:
+        if name not in literals:
+            raise _UnreadableError(
+                declaration,
+                "undeclared",
+                f"class {declaration.name} does not say its {name!r}",
+                f'Add a line {name} = "..." to the class.',
+            )
+    acts_on = str(literals["acts_on"][0]) if "acts_on" in literals else ""
+    if kind == "method" and acts_on not in ACTS_ON:
+        raise _UnreadableError(
+            literals["acts_on"][1], "bad-acts-on", f"acts_on is {acts_on!r}", f"One of: {', '.join(ACTS_ON)}."
+        )
+    stem = path.stem if kind == "method" else path.parent.name
+    return Implementation(
+        id=stem.replace("_", "-"),
+        kind=kind,
+        name=title[title.rfind("(") + 1 : -1] if title.endswith(")") else title,
+        title=title,
+        summary=summary,
+        body=body,
+        paper=str(literals["paper"][0]),
+        family=str(literals["family"][0]) if "family" in literals else "",
+        acts_on=acts_on,
+        reference=str(literals["reference"][0]) if "reference" in literals else "nothing",
+        hyperparameters=tuple(_hyperparameters(declaration)),
+        source=source,
+        file=file,
+        line=literals["paper"][1].lineno,
+    )
+
+
+def _docstring(module: ast.Module) -> tuple[str, str, str]:
+    text = ast.get_docstring(module)
+    if not text:
+        raise _UnreadableError(
+            1, "no-docstring", "has no module docstring", "Start with the title, the formula and its symbols."
+        )
+    title, _, rest = text.partition("\n")
+    summary, _, body = rest.strip().partition("\n\n")
+    return title.strip().rstrip("."), " ".join(summary.split()), body.strip()
+
+
+def _declaration(module: ast.Module, kind: Kind) -> ast.ClassDef:
+    """The public class whose base is named ``...Method`` (or ``...Task``)."""
+    for node in module.body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            bases = [base.id for base in node.bases if isinstance(base, ast.Name)]
+            if any(base.endswith(kind.capitalize()) for base in bases):
+                return node
+    raise _UnreadableError(
+        1,
+        "no-class",
+        f"declares no {kind}",
+        f"Define one public class with a base that ends in {kind.capitalize()}.",
+    )
+
+
+def _literals(declaration: ast.ClassDef) -> Iterator[tuple[str, Any, ast.stmt]]:
+    for node in declaration.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                try:
+                    yield name, ast.literal_eval(value), node
+                except ValueError:
+                    continue
+
+
+def _hyperparameters(declaration: ast.ClassDef) -> Iterator[Hyperparameter]:
+    for node in declaration.body:
+        match node:
+            case ast.AnnAssign(
+                target=ast.Name(id=name),
+                annotation=annotation,
+                value=ast.Call(func=ast.Name(id="hyperparameter"), args=args, keywords=keywords),
+            ):
+                try:
+                    values = [ast.literal_eval(arg) for arg in args]
+                    named = {word.arg: ast.literal_eval(word.value) for word in keywords if word.arg}
+                    default, meaning = values
+                except ValueError:
+                    raise _UnreadableError(
+                        node,
+                        "bad-hyperparameter",
+                        f"hyper-parameter {name!r} is not written in literals",
+                        'Write hyperparameter(default, "meaning", source="...").',
+                    ) from None
+                yield Hyperparameter(
+                    name=name,
+                    type=ast.unparse(annotation),
+                    default=default,
+                    meaning=" ".join(str(meaning).split()),
+                    source=" ".join(str(named.get("source", "")).split()),
+                    range=range_in_words(named),
+                    line=node.lineno,
+                )
+
+
+def range_in_words(bounds: dict[str, Any]) -> str:
+    """``{"above": 0}`` -> ``"> 0"``; the keys are those of ``reference_impls.method.hyperparameter``."""
+    words = []
+    for key, sign in (("above", ">"), ("minimum", "≥"), ("below", "<"), ("maximum", "≤")):
+        if bounds.get(key) is not None:
+            words.append(f"{sign} {bounds[key]:g}")
+    if bounds.get("choices"):
+        words.append("one of " + ", ".join(repr(choice) for choice in bounds["choices"]))
+    return " and ".join(words)

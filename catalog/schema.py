@@ -1,0 +1,198 @@
+"""The record of one paper: its fields, what each may hold, and nothing about other records.
+
+Rules that need a vocabulary, another record or an implementation live in :mod:`catalog.checks`.
+Every model is frozen and refuses unknown keys, so that a typo in a key is found.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+Relation = Literal["introduces", "extends", "related", "uses", "evaluates"]
+"""How a paper relates to a linked implementation, honestly:
+
+``introduces`` the file implements this paper's own method (or runs its own task);
+``extends`` it implements what the paper builds on;
+``related`` the nearest running relative of its family, where neither is implemented yet;
+``uses``/``evaluates`` for benchmarks, attacks, surveys and analyses.
+"""
+
+PAPER_ID = r"^[a-z][a-z-]{0,40}\d{4}[a-z0-9]{0,40}$"
+"""First author's family name, year, a word of the title: ``zhang2024negative``."""
+
+_HTML = re.compile(r"</?[A-Za-z][^>]*>|&(?:#\d+|#x[0-9a-fA-F]+|[A-Za-z]+);")
+_MARKDOWN = re.compile(r"\*\*[^*]+\*\*|`[^`]+`|!?\[[^\]]*\]\([^)]*\)|^#{1,6} |^> ")
+_LATEX = re.compile(r"\\[A-Za-z]+|\\['\"`^~=.]|\$[^$]+\$|\{[^}]*\}")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+
+
+def plain_text(value: str) -> str:
+    """Text that means itself: no markup of any output format, no invisible characters, single spaces.
+
+    Raises:
+        ValueError: what was found, and what to write instead.
+    """
+    if found := _CONTROL.search(value):
+        raise ValueError(f"invisible-character: holds the invisible character U+{ord(found[0]):04X}; delete it")
+    if found := _HTML.search(value):
+        raise ValueError(f"html-in-text: holds HTML ({found[0]!r}); write plain text")
+    if found := _MARKDOWN.search(value):
+        raise ValueError(f"markdown-in-text: holds Markdown ({found[0]!r}); write plain text")
+    if found := _LATEX.search(value):
+        raise ValueError(f"latex-in-text: holds LaTeX ({found[0]!r}); write Unicode, as in 'é', 'β' or 'L²'")
+    if value != " ".join(value.split()):
+        raise ValueError("spacing: has leading, trailing, repeated or line-breaking spaces; use single spaces")
+    return value
+
+
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https"):
+        raise ValueError(f"bad-link: links start with https:// or http://, this one with {parts.scheme or 'nothing'!r}")
+    if not parts.hostname or "." not in parts.hostname or re.search(r"[\s<>\"'`\\^{}|]", value):
+        raise ValueError("bad-link: not an address a browser can open; copy it from the address bar")
+    if parts.username or parts.password:
+        raise ValueError("bad-link: holds a user name or password; remove it")
+    return value
+
+
+def _calendar(value: str) -> str:
+    if not re.fullmatch(r"\d{4}-\d{2}(-\d{2})?", value):
+        raise ValueError("bad-date: write YYYY-MM or YYYY-MM-DD, as in 2024-04")
+    try:
+        datetime.date.fromisoformat(value if len(value) == 10 else f"{value}-01")
+    except ValueError:
+        raise ValueError(f"bad-date: there is no {value} in the calendar") from None
+    return value
+
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=400), AfterValidator(plain_text)]
+Prose = Annotated[str, StringConstraints(min_length=1, max_length=600), AfterValidator(plain_text)]
+Name = Annotated[str, StringConstraints(min_length=2, max_length=120), AfterValidator(plain_text)]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
+Known = Annotated[str, StringConstraints(min_length=1, max_length=60)]
+"""The id of something that must exist; :mod:`catalog.checks` looks it up, and suggests the nearest one."""
+Url = Annotated[str, StringConstraints(max_length=500), AfterValidator(_web_address)]
+Day = Annotated[str, AfterValidator(_calendar)]
+
+
+class Model(BaseModel):
+    """Frozen, strict about keys and types: YAML's ``no``, ``1.10`` and dates never slip in as text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Links(Model):
+    """Where the paper and its artefacts are. Ids, not addresses, where a registry gives ids."""
+
+    arxiv: Annotated[str, StringConstraints(pattern=r"^(\d{4}\.\d{4,5}|[a-z-]+(\.[A-Z]{2})?/\d{7})$")] | None = None
+    """arXiv id without version, as in ``2404.05868``."""
+    acl: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.\-]+$", max_length=60)] | None = None
+    """ACL Anthology id, as in ``2023.acl-long.740``."""
+    openreview: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_\-]+$", max_length=40)] | None = None
+    """OpenReview forum id."""
+    doi: Annotated[str, StringConstraints(pattern=r"^10\.\d{4,9}/[^\s\"<>{}\\^`|]+$", max_length=120)] | None = None
+    """DOI without resolver, as in ``10.1038/s42256-025-00985-0``."""
+    url: Url | None = None
+    """The paper's own page, where none of the ids above leads to it."""
+    code: Url | None = None
+    project: Url | None = None
+    data: Url | None = None
+
+    @property
+    def addresses(self) -> tuple[tuple[str, str], ...]:
+        """(kind, address) of every link, the paper's text first."""
+        found = [
+            ("arXiv", f"https://arxiv.org/abs/{self.arxiv}" if self.arxiv else None),
+            ("ACL Anthology", f"https://aclanthology.org/{self.acl}/" if self.acl else None),
+            ("OpenReview", f"https://openreview.net/forum?id={self.openreview}" if self.openreview else None),
+            ("DOI", f"https://doi.org/{self.doi}" if self.doi else None),
+            ("Web page", self.url),
+            ("Code", self.code),
+            ("Project", self.project),
+            ("Data", self.data),
+        ]
+        return tuple((kind, address) for kind, address in found if address)
+
+
+class ProposedMethod(Model):
+    """The method that the paper proposes."""
+
+    name: Name
+    mechanism: Prose | None = None
+    """What it does to the model, in at most 25 words."""
+    builds_on: tuple[Slug, ...] = ()
+    """Ids of the methods it rests on; lineage comes from here alone."""
+
+
+class ImplementationLink(Model):
+    """A link to something that runs here, and how the paper relates to it."""
+
+    id: Known
+    relation: Relation
+
+
+class State(Model):
+    """A paper that is no longer what it was; absent while all is well."""
+
+    kind: Literal["revised", "superseded", "withdrawn", "retracted"]
+    date: Day | None = None
+    note: Prose | None = None
+    by: Known | None = None
+    """The id of the record that supersedes this one."""
+
+
+class Provenance(Model):
+    """Where the facts of the record come from, and when somebody last looked."""
+
+    source: Literal["arxiv", "acl", "openreview", "doi", "web", "hand"]
+    checked: Annotated[str, AfterValidator(_calendar), StringConstraints(min_length=10)]
+
+
+class Record(Model):
+    """What a file of ``papers/`` holds."""
+
+    title: Text
+    former_titles: tuple[Text, ...] = ()
+    authors: Annotated[tuple[Name, ...], Field(min_length=1, max_length=300)]
+    date: Day
+    """First public version, YYYY-MM or YYYY-MM-DD."""
+    venue: Text | None = None
+    """Where it was published, as in ``COLM 2024``; absent while it is a preprint."""
+    type: Known
+    also: tuple[Known, ...] = ()
+    """Further contributions, of the same vocabulary as ``type``."""
+    family: tuple[Known, ...] = ()
+    targets: tuple[Known, ...] = ()
+    settings: tuple[Known, ...] = ()
+    modalities: tuple[Known, ...] = ("text",)
+    datasets: tuple[Known, ...] = ()
+    links: Links
+    summary: Prose | None = None
+    method: ProposedMethod | None = None
+    implementations: tuple[ImplementationLink, ...] = ()
+    state: State | None = None
+    provenance: Provenance
+
+
+class Paper(Record):
+    """A record together with its id (the file's stem) and its place in the repository."""
+
+    id: Annotated[str, StringConstraints(pattern=PAPER_ID)]
+    file: str
+    """Path of the record, relative to the project's root, with forward slashes."""
+
+    @property
+    def year(self) -> int:
+        """The year of the first public version."""
+        return int(self.date[:4])
+
+    @property
+    def contributions(self) -> tuple[str, ...]:
+        """``type`` and ``also``, in that order."""
+        return (self.type, *self.also)

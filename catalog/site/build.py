@@ -1,0 +1,134 @@
+"""Records in, site out."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mkdocs.utils.yaml import get_yaml_loader, yaml_load
+
+from catalog.catalog import Catalog
+from catalog.figures import STYLE
+from catalog.project import Project
+from catalog.site.formulas import FormulaError
+from catalog.site.leaderboard import read_metrics
+from catalog.site.pages import Pages, Settings
+from catalog.site.search_index import write_search_documents
+
+_WARNING = re.compile(r"^(?:WARNING|ERROR)\s+-\s+(?P<message>.*)$", re.MULTILINE)
+_LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?!https?://|#|mailto:)(?P<path>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
+
+
+class SiteError(Exception):
+    """The site could not be built; the message says what is wrong, one finding per line."""
+
+
+def build_site(project: Project, catalog: Catalog, out: Path) -> None:
+    """Write the whole site to ``out``, replacing what is there; same records, same bytes.
+
+    The Markdown that MkDocs reads is kept beside it (``build/site`` and ``build/site-src``). While the new site
+    is not complete, the old one stays.
+
+    Raises:
+        SiteError: a formula cannot be typeset, or MkDocs warned, about a link that leads nowhere for example.
+    """
+    source = out.with_name(f"{out.name}-src")
+    fresh = out.with_name(f"{out.name}-new")
+    try:
+        _write_source(project, catalog, source)
+        _run_mkdocs(project, source, fresh, _epoch(catalog))
+        write_search_documents(fresh, catalog, _guide(project))
+        _drop_unused(fresh)
+        if out.exists():
+            shutil.rmtree(out)
+        fresh.rename(out)
+    except FormulaError as error:
+        raise SiteError(str(error)) from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _write_source(project: Project, catalog: Catalog, source: Path) -> None:
+    """Generated pages, hand-written pages and assets, as MkDocs wants them: in one folder."""
+    pages = Pages(catalog, project.templates / "site", _settings(project), read_metrics(project.reference_impls))
+    written = {page.path: pages.render(page) for page in pages.all()}
+    written |= pages.downloads()
+    written["contributing.md"] = _contributing(project)
+    written["assets/css/figures.css"] = STYLE
+    if source.exists():
+        shutil.rmtree(source)
+    shutil.copytree(project.site / "docs", source)
+    shutil.copytree(project.site / "assets", source / "assets", dirs_exist_ok=True)
+    for path, text in written.items():
+        (source / path).parent.mkdir(parents=True, exist_ok=True)
+        (source / path).write_text(text, encoding="utf-8")
+
+
+def _settings(project: Project) -> Settings:
+    """The part of ``mkdocs.yml`` that the generator must know."""
+    config = yaml_load((project.site / "mkdocs.yml").read_text(encoding="utf-8"), get_yaml_loader())
+    given = config["extra"]["catalog"]
+    given["headline_metrics"] = tuple(given["headline_metrics"])
+    return Settings(repository=(config.get("repo_url") or "").rstrip("/"), **given)
+
+
+def _contributing(project: Project) -> str:
+    """``CONTRIBUTING.md`` as a page: links to other pages stay, links to files of the repository become names."""
+    path = project.root / "CONTRIBUTING.md"
+    if not path.is_file():
+        return "# Contributing\n\nThis checkout has no `CONTRIBUTING.md`.\n"
+
+    def link(found: re.Match[str]) -> str:
+        text, target = found["text"], found["path"].removeprefix("./")
+        if target.startswith("site/docs/"):
+            return f"[{text}]({target.removeprefix('site/docs/')}{found['anchor'] or ''})"
+        return f"`{target}`" if text.strip("`") == target else f"{text} (`{target}`)"
+
+    return _LINK.sub(link, path.read_text(encoding="utf-8"))
+
+
+def _run_mkdocs(project: Project, source: Path, out: Path, epoch: int) -> None:
+    """Run MkDocs in a process of its own: it logs, warns and reads the environment as it likes."""
+    environment = os.environ | {
+        "CATALOG_SITE_SOURCE": str(source),
+        "NO_MKDOCS_2_WARNING": "1",
+        "PYTHONHASHSEED": "0",
+        "PYTHONWARNINGS": "ignore",
+        "SOURCE_DATE_EPOCH": str(epoch),
+    }
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", str(out)]
+    done = subprocess.run(
+        [*command, "-f", str(project.site / "mkdocs.yml")],
+        env=environment,
+        cwd=project.root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    findings = [found["message"] for found in _WARNING.finditer(done.stdout)]
+    if done.returncode or findings:
+        said = findings or done.stdout.strip().splitlines()[-5:]
+        raise SiteError("\n".join(["MkDocs does not accept the site:", *(f"  {line}" for line in said)]))
+
+
+def _guide(project: Project) -> tuple[str, ...]:
+    """Addresses of the hand-written pages."""
+    return (*(f"{path.stem}.html" for path in sorted((project.site / "docs").glob("*.md"))), "contributing.html")
+
+
+def _drop_unused(out: Path) -> None:
+    """The theme's own search, in thirty languages, is not used."""
+    for folder in ("lunr", "workers"):
+        shutil.rmtree(out / "assets" / "javascripts" / folder, ignore_errors=True)
+
+
+def _epoch(catalog: Catalog) -> int:
+    """The moment the build claims to run at: when a record was last checked. No clock, so that bytes repeat."""
+    days = [paper.provenance.checked for paper in catalog.papers] or ["2024-01-01"]
+    return int(datetime.fromisoformat(max(days)).replace(tzinfo=UTC).timestamp())

@@ -1,0 +1,83 @@
+"""What a paper's page says to machines: ``citation_*`` tags (Google Scholar, Zotero) and JSON-LD (schema.org)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from catalog.catalog import Catalog
+from catalog.export.citation import publication
+from catalog.schema import Paper
+
+_CONTAINER_TAGS = {"article": "citation_journal_title", "conference": "citation_conference_title"}
+_CONTAINER_TYPES = {"article": "Periodical", "conference": "PublicationEvent", "web": "WebSite"}
+
+
+def citation_tags(paper: Paper, catalog: Catalog) -> list[list[str]]:
+    """(name, content) of every ``citation_*`` tag, in the order in which Zotero reads them."""
+    links = paper.links
+    tags = [["citation_title", paper.title]]
+    tags += [["citation_author", author] for author in paper.authors]
+    tags.append(["citation_publication_date", paper.date.replace("-", "/")])
+    place = publication(paper)
+    if place.kind in _CONTAINER_TAGS:
+        tags.append([_CONTAINER_TAGS[place.kind], place.container])
+    if links.doi:
+        tags.append(["citation_doi", links.doi])
+    if links.arxiv:
+        tags.append(["citation_arxiv_id", links.arxiv])
+        tags.append(["citation_pdf_url", f"https://arxiv.org/pdf/{links.arxiv}"])
+    elif links.acl:
+        tags.append(["citation_pdf_url", f"https://aclanthology.org/{links.acl}.pdf"])
+    if links.addresses:
+        tags.append(["citation_public_url", links.addresses[0][1]])
+    tags += [["citation_keywords", word] for word in _keywords(paper, catalog)]
+    return tags
+
+
+def scholarly_article(paper: Paper, catalog: Catalog) -> str:
+    """The paper as JSON-LD, safe inside a ``script`` element."""
+    found: dict[str, Any] = {
+        "@context": "https://schema.org",
+        "@type": "BlogPosting" if paper.type == "blog" else "ScholarlyArticle",
+        "headline": paper.title,
+        "name": paper.title,
+        "author": [{"@type": "Person", "name": author} for author in paper.authors],
+        "datePublished": paper.date,
+        "inLanguage": "en",
+        "keywords": _keywords(paper, catalog),
+    }
+    if paper.summary:
+        found["description"] = paper.summary
+    place = publication(paper)
+    if place.container:
+        found["isPartOf"] = {"@type": _CONTAINER_TYPES[place.kind], "name": place.container}
+    if paper.links.doi:
+        found["identifier"] = {"@type": "PropertyValue", "propertyID": "DOI", "value": paper.links.doi}
+    addresses = [address for kind, address in paper.links.addresses if kind not in ("Code", "Project", "Data")]
+    if addresses:
+        found["url"], found["sameAs"] = addresses[0], addresses
+    if paper.links.code:
+        found["associatedMedia"] = {"@type": "SoftwareSourceCode", "codeRepository": paper.links.code}
+    return script_safe(json.dumps(found, ensure_ascii=False, sort_keys=True))
+
+
+def script_safe(text: str) -> str:
+    """JSON that cannot end the ``script`` element around it, nor be split by a line separator."""
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _keywords(paper: Paper, catalog: Catalog) -> list[str]:
+    words = ["machine unlearning", "large language models"]
+    for name, ids in (
+        ("type", paper.contributions),
+        ("family", paper.family),
+        ("target", paper.targets),
+        ("dataset", paper.datasets),
+    ):
+        words += [catalog.vocabularies[name][one].label for one in ids]
+    if paper.method:
+        words.append(paper.method.name)
+    return list(dict.fromkeys(words))

@@ -1,0 +1,93 @@
+"""Text into Markdown: front matter, fences, and prose with formulas.
+
+The pages are mostly HTML blocks, which Markdown leaves alone, filled by Jinja with escaping on. The functions
+here are for the places where text meets Markdown itself.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+
+import yaml
+from markupsafe import Markup
+
+from catalog.site.formulas import to_mathml
+
+_FENCE = re.compile(r"^(?P<fence>`{3,}|~{3,}).*?^(?P=fence)[ \t]*$", re.MULTILINE | re.DOTALL)
+_CODE = re.compile(r"(?P<ticks>`+)(?P<code>.+?)(?<!`)(?P=ticks)(?!`)", re.DOTALL)
+_DISPLAY = re.compile(r"\$\$(?P<latex>.+?)\$\$", re.DOTALL)
+_INLINE = re.compile(r"(?<![\\$\w])\$(?![\s$])(?P<latex>[^$]+?)(?<!\s)\$(?![\d$])")
+_STRONG = re.compile(r"\*\*(\S(?:[^*]*\S)?)\*\*")
+_EMPHASIS = re.compile(r"(?<![\w*])\*(\S(?:[^*]*\S)?)\*(?![\w*])")
+_HEADING = re.compile(r"^#(?=#* )", re.MULTILINE)
+
+
+def front_matter(meta: dict[str, Any]) -> str:
+    """A YAML block for the top of a page."""
+    return f"---\n{yaml.safe_dump(meta, allow_unicode=True, sort_keys=True, width=10_000)}---\n\n"
+
+
+def fence(code: str, language: str, **options: str) -> Markup:
+    """A fenced code block, with a fence longer than any in the code."""
+    ticks = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", code)), default=0))
+    attributes = "".join(f' {name}="{value}"' for name, value in options.items())
+    return Markup(f"{ticks}{language}{attributes}\n{code.rstrip()}\n{ticks}")
+
+
+def typeset(text: str, *, headings_below: int = 0) -> Markup:
+    """Markdown with ``$...$`` and ``$$...$$``, formulas turned into MathML; code stays as it is.
+
+    Args:
+        text: what a method file's docstring holds.
+        headings_below: how many levels to move headings down.
+    """
+
+    def outside_code(part: str) -> str:
+        for _ in range(headings_below):
+            part = _HEADING.sub("##", part)
+        part = _DISPLAY.sub(
+            lambda found: f'<span class="formula" tabindex="0">{to_mathml(found["latex"], display=True)}</span>', part
+        )
+        return _INLINE.sub(lambda found: _in_line(found["latex"]), part)
+
+    def outside_fences(part: str) -> str:
+        return _between(_CODE, part, outside_code)
+
+    return Markup(_between(_FENCE, text, outside_fences))
+
+
+def inline(text: str) -> Markup:
+    """One line as HTML: escaped, with `` `code` ``, ``*emphasis*`` and ``$formulas$`` set."""
+    parts = []
+    position = 0
+    for found in re.finditer(f"{_CODE.pattern}|{_INLINE.pattern}", text, re.DOTALL):
+        parts.append(_emphasis(text[position : found.start()]))
+        if found["code"]:
+            parts.append(f"<code>{html.escape(found['code'])}</code>")
+        else:
+            parts.append(_in_line(found["latex"]))
+        position = found.end()
+    parts.append(_emphasis(text[position:]))
+    return Markup("".join(parts))
+
+
+def _in_line(latex: str) -> str:
+    """A formula in a sentence; the span keeps Markdown from taking a ``math`` that starts a line for a block."""
+    return f'<span class="math">{to_mathml(latex)}</span>'
+
+
+def _emphasis(text: str) -> str:
+    marked = _STRONG.sub(r"<strong>\1</strong>", html.escape(text))
+    return _EMPHASIS.sub(r"<em>\1</em>", marked)
+
+
+def _between(kept: re.Pattern[str], text: str, change: Any) -> str:
+    """``text`` with ``change`` applied to everything that ``kept`` does not match."""
+    parts = []
+    position = 0
+    for found in kept.finditer(text):
+        parts += [change(text[position : found.start()]), found[0]]
+        position = found.end()
+    return "".join([*parts, change(text[position:])])

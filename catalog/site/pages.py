@@ -1,0 +1,443 @@
+"""Every generated page: where it lies, which template renders it, and what the template sees.
+
+Addresses are files (``papers/zhang2024negative.html``), so that they also open from a disk. A filter of the
+papers' index (a family, a type, a data set, a year) is a page of its own.
+"""
+
+from __future__ import annotations
+
+import ast
+import html
+import json
+import posixpath
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from catalog import figures
+from catalog.catalog import Catalog
+from catalog.export import bibtex, ris
+from catalog.export.citation import citable, name_parts
+from catalog.implementations import Implementation
+from catalog.schema import Paper
+from catalog.site import head, leaderboard, markdown
+from catalog.site.related import related_papers
+from catalog.text import slug
+from catalog.vocabulary import Term
+
+RELATIONS = {
+    "introduces": "introduces what this runs",
+    "extends": "builds on what this runs",
+    "related": "the nearest running relative",
+    "uses": "uses it",
+    "evaluates": "evaluates it",
+}
+"""A paper's relation to an implementation, in words, as read from the paper's page."""
+
+RELATION_HEADINGS = {
+    "introduces": "Introduced by",
+    "extends": "Extended by",
+    "evaluates": "Examined by",
+    "uses": "Used by",
+    "related": "Close relatives",
+}
+"""The same as read from the implementation's page: the heading over its papers."""
+
+FACETS = ("type", "family", "target", "dataset", "setting", "modality", "year")
+PLURALS = {
+    "type": "Types",
+    "family": "Families",
+    "target": "Targets",
+    "dataset": "Datasets",
+    "setting": "Settings",
+    "modality": "Modalities",
+    "year": "Years",
+}
+STATES = {
+    "revised": "This paper was revised in substance.",
+    "superseded": "This paper is superseded.",
+    "withdrawn": "This paper was withdrawn by its authors.",
+    "retracted": "This paper was retracted.",
+}
+
+
+_RECORD_ID = re.compile(r"\b[a-z]+\d{4}[a-z]+\b")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the site must know beyond the catalog; see ``extra`` in ``site/mkdocs.yml``."""
+
+    repository: str = ""
+    """Where records can be read and edited, as ``https://host/owner/name``; ``""`` while there is no such place."""
+    branch: str = "main"
+    headline_method: str = "npo"
+    """The method that the home page runs."""
+    headline_task: str = "authors"
+    forget_metric: str = "forget_probability"
+    """The horizontal axis of the figure."""
+    utility_metric: str = "model_utility"
+    headline_metrics: tuple[str, ...] = ("forget_probability", "model_utility")
+    """The columns of the small tables on the home page and on papers' pages."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page to be: its address below the site, its template and what the template sees."""
+
+    path: str
+    template: str
+    title: str
+    description: str = ""
+    context: dict[str, Any] = field(default_factory=dict)
+    meta: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Group:
+    """The papers that share a term, and the address of the page that lists them."""
+
+    facet: str
+    id: str
+    label: str
+    heading: str
+    definition: str
+    papers: tuple[Paper, ...]
+    methods: tuple[Implementation, ...] = ()
+    link: str | None = None
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """The page's address."""
+        return f"{self.facet}/{self.id}.html"
+
+
+class Pages:
+    """All pages of one catalog."""
+
+    def __init__(self, catalog: Catalog, templates: Path, settings: Settings, metrics: tuple[leaderboard.Metric, ...]):
+        self.catalog = catalog
+        self.settings = settings
+        self.metrics = metrics
+        self.boards = leaderboard.boards(catalog, metrics)
+        self.groups = {facet: tuple(self._groups(facet)) for facet in FACETS}
+        self._group_by_key = {(group.facet, group.id): group for groups in self.groups.values() for group in groups}
+        self._environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(templates),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=jinja2.StrictUndefined,
+        )
+        self._environment.globals.update(
+            catalog=catalog,
+            settings=settings,
+            boards=self.boards,
+            groups=self.groups,
+            group_of=lambda facet, ident: self._group_by_key[facet, str(ident)],
+            references=leaderboard.REFERENCE_MEANINGS,
+            relations=RELATIONS,
+            relation_headings=RELATION_HEADINGS,
+            plurals=PLURALS,
+            states=STATES,
+            fence=markdown.fence,
+            typeset=markdown.typeset,
+        )
+        self._environment.filters.update(
+            inline=markdown.inline, day=day, number=number, duration=duration, size=size, literal=literal
+        )
+
+    def all(self) -> Iterator[Page]:
+        """Every page, in a fixed order."""
+        yield self._home()
+        yield self._papers()
+        yield from (self._paper(paper) for paper in self.catalog.papers)
+        yield Page("methods/index.md", "methods.md.j2", "Methods that run", "Every unlearning method that runs here.")
+        yield from (self._implementation(one) for one in self.catalog.methods)
+        yield from (self._implementation(one) for one in self.catalog.tasks)
+        yield Page(
+            "results.md",
+            "results.md.j2",
+            "Results",
+            "What the reference implementations measured, with seeds, versions and commands.",
+            {"figures": {board.slug: self._figure(board) for board in self.boards}},
+        )
+        yield Page(
+            "browse.md",
+            "browse.md.j2",
+            "Browse",
+            "All papers by type, family, target, dataset and year.",
+        )
+        for groups in self.groups.values():
+            for group in groups:
+                yield Page(
+                    group.path.replace(".html", ".md"),
+                    "group.md.j2",
+                    group.heading,
+                    group.definition,
+                    {"group": group},
+                )
+        yield Page(
+            "vocabularies.md",
+            "vocabularies.md.j2",
+            "Vocabularies",
+            "The terms that records may use.",
+            meta={"hide": []},
+        )
+
+    def downloads(self) -> dict[str, str]:
+        """Address and text of the files beside the pages: each paper for reference managers."""
+        files = {}
+        for paper in citable(self.catalog.papers):
+            files[f"papers/{paper.id}.bib"] = bibtex.entry(paper)
+            files[f"papers/{paper.id}.ris"] = ris.entry(paper)
+        return files
+
+    def render(self, page: Page) -> str:
+        """The page as Markdown with front matter."""
+
+        def link(target: str) -> str:
+            return posixpath.relpath(target, posixpath.dirname(page.path) or ".")
+
+        meta = {
+            "title": html.escape(page.title),
+            "description": html.escape(page.description or page.title),
+            "hide": ["navigation", "toc"],
+            **page.meta,
+        }
+
+        def prose(text: str) -> Markup:
+            """One line, with the ids of records as links to their papers."""
+            return Markup(_RECORD_ID.sub(lambda found: self._cited(found[0], link), markdown.inline(text)))
+
+        template = self._environment.get_template(page.template)
+        body = template.render(
+            page=page, link=link, prose=prose, method=lambda ident: self._method(ident, link), **page.context
+        )
+        return markdown.front_matter(meta) + body.strip() + "\n"
+
+    def _method(self, ident: str, link: Callable[[str], str]) -> Markup:
+        """A method that others build on: its page, else the paper that proposes it, else its id."""
+        if ident in self.catalog.implementation_by_id:
+            one = self.catalog.implementation_by_id[ident]
+            return Markup('<a href="{}">{}</a>').format(link(f"{one.kind}s/{one.id}.html"), one.name)
+        for paper in reversed(self.catalog.papers):
+            if paper.method and slug(paper.method.name) == ident:
+                return Markup('<a href="{}">{}</a>').format(link(f"papers/{paper.id}.html"), paper.method.name)
+        return Markup("<code>{}</code>").format(ident)
+
+    def _cited(self, word: str, link: Callable[[str], str]) -> str:
+        if word not in self.catalog.by_id:
+            return word
+        paper = self.catalog.by_id[word]
+        short = f"{name_parts(paper.authors[0]).family} {paper.year}"
+        return f'<a href="{link(f"papers/{word}.html")}" title="{html.escape(paper.title)}">{html.escape(short)}</a>'
+
+    def _home(self) -> Page:
+        board = next((one for one in self.boards if one.task == self.settings.headline_task), None)
+        relations = [{link.relation for link in paper.implementations} for paper in self.catalog.papers]
+        context = {
+            "coverage": {
+                "introduces": sum("introduces" in one for one in relations),
+                "akin": sum(bool(one) and "introduces" not in one for one in relations),
+            },
+            "board": board,
+            "figure": self._figure(board) if board else None,
+            "story": _story(board, self.settings.headline_method) if board else None,
+        }
+        meta = {"template": "home.html"}
+        return Page("index.md", "home.md.j2", "LLM-Unlearning", context=context, meta=meta)
+
+    def _papers(self) -> Page:
+        count = len(self.catalog.papers)
+        return Page(
+            "papers/index.md",
+            "papers.md.j2",
+            "Papers",
+            f"All {count} papers, to be searched and filtered.",
+            {"facets": ("type", "family", "target", "dataset", "year")},
+        )
+
+    def _paper(self, paper: Paper) -> Page:
+        may_be_cited = bool(list(citable([paper])))
+        meta: dict[str, Any] = {
+            "citation": head.citation_tags(paper, self.catalog) if may_be_cited else [],
+            "jsonld": head.scholarly_article(paper, self.catalog) if may_be_cited else "",
+        }
+        links = [
+            (self.catalog.implementation_by_id[one.id], one.relation, self._board_of(one.id))
+            for one in paper.implementations
+        ]
+        return Page(
+            f"papers/{paper.id}.md",
+            "paper.md.j2",
+            paper.title,
+            paper.summary or paper.title,
+            {
+                "paper": paper,
+                "links": links,
+                "related": related_papers(paper, self.catalog),
+                "bibtex": bibtex.entry(paper) if may_be_cited else None,
+                "source_link": self._edit_link(paper.file),
+            },
+            meta,
+        )
+
+    def _implementation(self, one: Implementation) -> Page:
+        papers = self.catalog.papers_of[one.id]
+        by_relation = {
+            relation: [paper for found, paper in papers if found == relation]
+            for relation in RELATION_HEADINGS
+            if any(found == relation for found, _ in papers)
+        }
+        if one.kind == "method":
+            boards = tuple(
+                board.only(one.id) for board in self.boards if any(row.method == one.id for row in board.rows)
+            )
+        else:
+            boards = tuple(board for board in self.boards if board.task == one.id)
+        code, first_line = code_after_docstring(one.source)
+        return Page(
+            f"{one.kind}s/{one.id}.md",
+            f"{one.kind}.md.j2",
+            one.title,
+            one.summary,
+            {
+                "one": one,
+                "by_relation": by_relation,
+                "measured": boards,
+                "figures": {board.slug: self._figure(board) for board in boards},
+                "stories": [story for board in boards if (story := _story(board, one.id))],
+                "code": code,
+                "first_line": first_line,
+                "source_link": self._edit_link(one.file),
+            },
+            {"hide": ["navigation"]},
+        )
+
+    def _board_of(self, method: str) -> leaderboard.Board | None:
+        """The board with the method's first measured result, if there is one."""
+        found = (board for board in self.boards if any(row.method == method for row in board.rows))
+        return next((board.only(method).brief(self.settings.headline_metrics) for board in found), None)
+
+    def _figure(self, board: leaderboard.Board) -> Markup | None:
+        points = leaderboard.points(board, self.settings.forget_metric, self.settings.utility_metric)
+        if len(points) < 2:
+            return None
+        labels = {metric.id: metric.label for metric in board.metrics}
+        drawn = figures.forget_utility_figure(
+            points,
+            standalone=False,
+            forget_label=labels[self.settings.forget_metric],
+            utility_label=labels[self.settings.utility_metric],
+            ident=f"figure-{board.slug}",
+        )
+        return Markup(drawn)
+
+    def _edit_link(self, file: str) -> str | None:
+        if not self.settings.repository:
+            return None
+        return f"{self.settings.repository}/edit/{self.settings.branch}/{file}"
+
+    def _groups(self, facet: str) -> Iterator[Group]:
+        if facet == "year":
+            for year, papers in self.catalog.by_year.items():
+                yield Group("year", str(year), str(year), f"Papers of {year}", "", papers)
+            return
+        grouped: dict[str, list[Paper]] = {}
+        for paper in self.catalog.papers:
+            for one in dict.fromkeys(_terms(paper, facet)):
+                grouped.setdefault(one, []).append(paper)
+        for term in self.catalog.vocabularies[facet].terms:
+            methods = [one for one in self.catalog.methods if facet == "family" and one.family == term.id]
+            if term.id in grouped or methods:
+                yield _group(facet, term, tuple(grouped.get(term.id, ())), tuple(methods))
+
+
+def _group(facet: str, term: Term, papers: tuple[Paper, ...], methods: tuple[Implementation, ...]) -> Group:
+    return Group(
+        facet, term.id, term.label, term.plural or term.label, term.definition, papers, methods, term.link, term.aliases
+    )
+
+
+def _terms(paper: Paper, facet: str) -> tuple[str, ...]:
+    terms: dict[str, tuple[str, ...]] = {
+        "type": paper.contributions,
+        "family": paper.family,
+        "target": paper.targets,
+        "dataset": paper.datasets,
+        "setting": paper.settings,
+        "modality": paper.modalities,
+    }
+    return terms[facet]
+
+
+@dataclass(frozen=True)
+class Story:
+    """What one method did to a model, in a few questions and answers, before and after."""
+
+    board: leaderboard.Board
+    row: leaderboard.Row
+    exchanges: tuple[tuple[str, str, str, str, str], ...]
+    """(split, question, true answer, answered before, answered after)."""
+
+
+def _story(board: leaderboard.Board, method: str) -> Story | None:
+    row = next((row for row in board.rows if row.method == method), None)
+    target = board.reference("target")
+    if row is None or target is None or row.kind != "method":
+        return None
+    before = {(one.split, one.prompt): one.generated for one in target.examples}
+    exchanges = tuple(
+        (one.split, one.prompt, one.answer, before[one.split, one.prompt], one.generated)
+        for one in row.examples
+        if (one.split, one.prompt) in before
+    )
+    return Story(board, row, exchanges)
+
+
+def code_after_docstring(source: str) -> tuple[str, int]:
+    """The code below the module's docstring, which the page shows as text, and the line it starts on."""
+    body = ast.parse(source).body
+    start = (body[0].end_lineno or 0) if body else 0
+    lines = source.splitlines()
+    while start < len(lines) and not lines[start].strip():
+        start += 1
+    return "\n".join(lines[start:]), start + 1
+
+
+_MONTHS = "January February March April May June July August September October November December".split()
+
+
+def day(date: str) -> str:
+    """``2024-04-08`` -> ``8 April 2024``, ``2024-04`` -> ``April 2024``."""
+    year, month, *rest = date.split("-")
+    return " ".join([*(str(int(one)) for one in rest), _MONTHS[int(month) - 1], year])
+
+
+def number(value: float) -> str:
+    """Three significant digits for small and large, two decimals between."""
+    if value == 0 or 0.001 <= abs(value) < 10:
+        return f"{value:.3f}"
+    return f"{value:.3g}" if abs(value) < 0.001 else f"{value:,.1f}"
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it."""
+    return f"{seconds:.1f} s" if seconds < 90 else f"{seconds / 60:.1f} min"
+
+
+def size(count: int) -> str:
+    """Bytes as people say them."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def literal(value: Any) -> str:
+    """A default as it is typed on the command line."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,50 @@
+"""What the catalog holds, and where it is thin."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, get_args
+
+from catalog.catalog import Catalog
+from catalog.schema import Paper, Relation
+
+_BEST_FIRST: tuple[Relation, ...] = get_args(Relation)
+
+
+def statistics(catalog: Catalog) -> dict[str, Any]:
+    """Counts, ready for JSON; the shape is documented, and scripts rely on it.
+
+    Returns:
+        ``papers``; ``by_type`` (primary contribution), ``by_family``, ``by_target`` and ``by_dataset`` (a paper
+        counts once under each of its terms; every term is there, in the vocabulary's order); ``by_year`` (newest
+        first); ``coverage`` (each paper once, under its best relation to something that runs, or ``none``);
+        ``with_code``; ``authors``; ``implementations`` (``methods`` and ``tasks``); ``results``; and
+        ``families_without_method`` (families in which no method runs yet).
+    """
+    types = Counter(paper.type for paper in catalog.papers)
+    running = {one.family for one in catalog.methods}
+    return {
+        "papers": len(catalog.papers),
+        "by_type": {term: types[term] for term in catalog.vocabularies["type"].ids},
+        "by_family": {term: len(papers) for term, papers in catalog.by_family.items()},
+        "by_target": {term: len(papers) for term, papers in catalog.by_target.items()},
+        "by_dataset": {term: len(papers) for term, papers in catalog.by_dataset.items()},
+        "by_year": {str(year): len(papers) for year, papers in catalog.by_year.items()},
+        "coverage": _coverage(catalog),
+        "with_code": sum(paper.links.code is not None for paper in catalog.papers),
+        "authors": len(catalog.by_author),
+        "implementations": {"methods": len(catalog.methods), "tasks": len(catalog.tasks)},
+        "results": len(catalog.results),
+        "families_without_method": [term for term in catalog.vocabularies["family"].ids if term not in running],
+    }
+
+
+def best_relation(paper: Paper) -> Relation | None:
+    """The closest relation of a paper to anything that runs: ``introduces`` before ``extends`` and so on."""
+    relations = {link.relation for link in paper.implementations}
+    return next((relation for relation in _BEST_FIRST if relation in relations), None)
+
+
+def _coverage(catalog: Catalog) -> dict[str, int]:
+    counts: Counter[str] = Counter(best_relation(paper) or "none" for paper in catalog.papers)
+    return {relation: counts[relation] for relation in (*_BEST_FIRST, "none")}

@@ -1,0 +1,72 @@
+"""Text folded for comparison: what people type, what papers print and what addresses hold, made equal."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+
+_APART = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
+_APOSTROPHES = re.compile("['’‘ʼ`´]")
+
+
+def fold(text: str) -> str:
+    """Lower case without accents; apostrophes dropped, so that ``Who’s``, ``who's`` and ``whos`` are one word.
+
+    >>> fold("Müller’s Naïve Approach")
+    'mullers naive approach'
+    """
+    plain = unicodedata.normalize("NFKD", _APOSTROPHES.sub("", text)).casefold().translate(_APART)
+    # Folding case may compose anew (the Turkish dotted I), so marks are dropped after it.
+    return "".join(letter for letter in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(letter))
+
+
+def words(text: str) -> list[str]:
+    """The folded words of a text: letters and digits, everything else separates."""
+    return re.findall(r"[^\W_]+", fold(text))
+
+
+def same_title(title: str) -> str:
+    """A key that two spellings of one title share: accents, case, punctuation and spacing do not count."""
+    return "".join(words(title))
+
+
+def slug(text: str) -> str:
+    """An address for a name, as in ``in-context-unlearning``; ASCII letters and digits only."""
+    return "-".join(re.findall(r"[a-z0-9]+", fold(text)))
+
+
+def nearest(
+    word: str, known: Iterable[str], aliases: Mapping[str, str] | None = None, cutoff: float = 0.7
+) -> str | None:
+    """The known word that ``word`` was probably meant to be, also through ``aliases`` (folded on the fly), or None.
+
+    Args:
+        word: what was written.
+        known: the words that would have been right.
+        aliases: other names of known words, ``{other name: known word}``.
+        cutoff: how alike they must be, from 0 to 1.
+    """
+    names = {" ".join(words(name)): target for name, target in (aliases or {}).items()}
+    names |= {" ".join(words(one)): one for one in known}
+    found = difflib.get_close_matches(" ".join(words(word)), names, n=1, cutoff=cutoff)
+    return names[found[0]] if found else None
+
+
+def did_you_mean(word: str, known: Iterable[str], aliases: Mapping[str, str] | None = None) -> str:
+    """``"Did you mean 'x'?"``, or ``""`` where nothing is near."""
+    found = nearest(word, known, aliases)
+    return f"Did you mean {found!r}?" if found else ""
+
+
+def printable(text: str) -> str:
+    """One line that any terminal can print: control characters and undecodable bytes are shown as escapes."""
+    safe = text.encode("utf-8", "backslashreplace").decode()
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in safe)
+
+
+def shorten(text: str, limit: int = 60) -> str:
+    """The text in one printable line of at most ``limit`` characters."""
+    line = printable(" ".join(text.split()))
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"

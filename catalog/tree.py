@@ -1,0 +1,298 @@
+"""YAML as plain values with positions: one pass over the parser's events, bounded, and free of surprises.
+
+Records are untrusted and are read by people, so only the plain part of YAML is accepted: mappings with
+distinct text keys, lists and text. Anchors, tags, tabs and several documents are problems with a place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    DocumentStartEvent,
+    Event,
+    MappingStartEvent,
+    NodeEvent,
+    ScalarEvent,
+    SequenceStartEvent,
+)
+from yaml.resolver import Resolver
+
+from catalog.problems import Problem
+from catalog.text import printable, shorten
+
+MAX_BYTES = 256 * 1024
+MAX_DEPTH = 8
+MAX_NODES = 20_000
+
+_AGAIN = "\0"
+"""Stands for a key that is given twice: its second value is walked for problems, and dropped."""
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_RESOLVER = Resolver()
+_CONTROL = re.compile("[^\n\r\t\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_TEXT = {"int": "a number", "float": "a number", "bool": "true or false", "null": "nothing"}
+_ADVICE = (
+    ("mapping values are not allowed", "Text that holds ': ' needs quotes around it."),
+    ("could not find expected ':'", "A key is followed by a colon and a space; text over several lines needs '>-'."),
+    ("cannot start any token", "Text that starts with @, ` or % needs quotes around it."),
+    ("did not find expected key", "Check the indentation, and put quotes around text with quotes or colons in it."),
+    ("expected ',' or ']'", "A list in brackets: [one, two]; entries with a comma or colon need quotes."),
+    ("unexpected end of stream", "A quote, bracket or brace is opened and not closed."),
+    ("unknown escape character", "In double quotes a backslash starts an escape; use single quotes."),
+)
+
+Place = tuple[str | int, ...]
+"""The way to a value: keys and list indexes from the top, as in ``("links", "arxiv")``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A position in the file, counted from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotText:
+    """A plain scalar that YAML takes for something else than text: ``2404.05868`` is a number, ``no`` is false."""
+
+    text: str
+    kind: str
+    """In words: ``a number``, ``true or false`` or ``nothing``."""
+
+
+@dataclass
+class Tree:
+    """What a file holds, and where each part of it stands."""
+
+    file: str
+    value: Any = None
+    """Mappings as dicts, lists as tuples, text as str, other scalars as :class:`NotText`."""
+    keys: dict[Place, Mark] = field(default_factory=dict)
+    values: dict[Place, Mark] = field(default_factory=dict)
+
+    def mark(self, place: Place) -> Mark:
+        """Where the value at ``place`` stands, or else the nearest part around it that exists."""
+        while place and place not in self.values:
+            place = place[:-1]
+        return self.values.get(place, Mark(1, 1))
+
+    def key_mark(self, place: Place) -> Mark:
+        """Where the key of ``place`` stands; a list's entry has none, so there it is the value."""
+        return self.keys.get(place) or self.mark(place)
+
+
+class _StopError(Exception):
+    """Nothing after this point of the file can be read sensibly."""
+
+    def __init__(self, mark: Mark, code: str, message: str, hint: str) -> None:
+        self.mark, self.code, self.message, self.hint = mark, code, message, hint
+
+
+def read_tree(path: Path, file: str) -> tuple[Tree | None, list[Problem]]:
+    """Read one YAML file.
+
+    Args:
+        path: the file; its size is checked before it is read.
+        file: how problems name it.
+
+    Returns:
+        The tree, or None where the file cannot be read to its end, and every problem of its form.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            hint = "A record is a few lines; keep the paper's text out of it."
+            message = f"has {size:,} bytes, more than the {MAX_BYTES:,} allowed"
+            return None, [Problem(file, 1, 1, "too-large", "error", message, hint)]
+        return parse_tree(path.read_bytes(), file)
+    except OSError as error:
+        message = f"cannot be read: {error.strerror or error}"
+        return None, [
+            Problem(file, 1, 1, "unreadable", "error", message, "Check that it is a file, and its permissions.")
+        ]
+
+
+def parse_tree(data: bytes, file: str) -> tuple[Tree | None, list[Problem]]:
+    """Like :func:`read_tree`, from bytes; never raises."""
+    builder = _Builder(file)
+    try:
+        text = _decode(data)
+        for event in _events(text):
+            builder.take(event)
+        builder.finish()
+    except _StopError as stop:
+        builder.report(stop.mark, stop.code, stop.message, stop.hint)
+        return None, builder.problems
+    return builder.tree, builder.problems
+
+
+def _decode(data: bytes) -> str:
+    try:
+        text = data.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8")
+        raise _StopError(
+            _mark_at(before, len(before)),
+            "not-utf-8",
+            f"holds the byte 0x{data[error.start]:02X}, which is not UTF-8",
+            "Save the file as UTF-8.",
+        ) from None
+    if found := _CONTROL.search(text):
+        raise _StopError(
+            _mark_at(text, found.start()),
+            "control-character",
+            f"holds the control character U+{ord(found[0]):04X}",
+            "Delete it; it often comes along when text is copied from a PDF.",
+        )
+    if (tab := text.find("\t")) >= 0:
+        raise _StopError(_mark_at(text, tab), "tab", "holds a tab", "Use two spaces for each step of indentation.")
+    return text
+
+
+def _mark_at(text: str, index: int) -> Mark:
+    lines = re.split("\r\n|\r|\n", text[:index])
+    return Mark(len(lines), len(lines[-1]) + 1)
+
+
+def _events(text: str) -> Iterator[Event]:
+    try:
+        yield from yaml.parse(text, Loader=_LOADER)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        message = " ".join(part for part in (error.context, error.problem) if part) or "cannot be read"
+        hint = next((advice for sign, advice in _ADVICE if sign in message), "Check quotes and indentation here.")
+        place = Mark(mark.line + 1, mark.column + 1) if mark else Mark(1, 1)
+        raise _StopError(place, "bad-yaml", f"not valid YAML: {printable(message)}", hint) from None
+    except yaml.YAMLError as error:
+        raise _StopError(
+            Mark(1, 1), "bad-yaml", f"not valid YAML: {shorten(str(error))}", "Save it as plain UTF-8 text."
+        ) from None
+
+
+@dataclass
+class _Open:
+    """A mapping or list whose end has not come yet."""
+
+    place: Place
+    container: dict[str, Any] | list[Any]
+    key: str | None = None
+    """The key that waits for its value."""
+
+
+class _Builder:
+    """Takes the parser's events and grows the tree, without recursion, so that no input exhausts the stack."""
+
+    def __init__(self, file: str) -> None:
+        self.tree = Tree(file)
+        self.problems: list[Problem] = []
+        self._open: list[_Open] = []
+        self._documents = 0
+        self._nodes = 0
+
+    def report(self, mark: Mark, code: str, message: str, hint: str) -> None:
+        self.problems.append(Problem(self.tree.file, mark.line, mark.column, code, "error", message, hint))
+
+    def take(self, event: Event) -> None:
+        assert event.start_mark  # the parser marks all its events; only hand-made ones lack it
+        mark = Mark(event.start_mark.line + 1, event.start_mark.column + 1)
+        if isinstance(event, DocumentStartEvent):
+            self._documents += 1
+            if self._documents > 1:
+                raise _StopError(mark, "several-documents", "holds more than one document", "Delete the line '---'.")
+        elif isinstance(event, NodeEvent):
+            self._guard(event, mark)
+            self._node(event, mark)
+        elif isinstance(event, CollectionEndEvent):
+            self._close()
+
+    def finish(self) -> None:
+        if not self._documents:
+            hint = "Start from another record, or from the example in CONTRIBUTING.md."
+            raise _StopError(Mark(1, 1), "empty-file", "holds nothing", hint)
+
+    def _guard(self, event: NodeEvent, mark: Mark) -> None:
+        self._nodes += 1
+        if isinstance(event, AliasEvent) or event.anchor is not None:
+            sign = f"{'*' if isinstance(event, AliasEvent) else '&'}{shorten(event.anchor or '')}"
+            raise _StopError(
+                mark, "anchor", f"uses a YAML anchor or alias ({sign})", "Write the value out, or put it in quotes."
+            )
+        if self._nodes > MAX_NODES:
+            raise _StopError(mark, "too-many-values", f"holds more than {MAX_NODES:,} values", "Split or shorten it.")
+        if len(self._open) >= MAX_DEPTH:
+            hint = "A record is nested two or three levels deep."
+            raise _StopError(mark, "too-deep", f"is nested deeper than {MAX_DEPTH} levels", hint)
+        if (tag := getattr(event, "tag", None)) is not None:
+            self.report(mark, "tag", f"uses a YAML tag ({shorten(tag)})", "Delete it, or put the text in quotes.")
+
+    def _node(self, event: NodeEvent, mark: Mark) -> None:
+        parent = self._open[-1] if self._open else None
+        if parent and isinstance(parent.container, dict) and parent.key is None:
+            self._key(parent, event, mark)
+            return
+        place = self._place(parent)
+        self.tree.values[place] = mark
+        if isinstance(event, ScalarEvent):
+            self._put(_scalar(event))
+        else:
+            self._open.append(_Open(place, {} if isinstance(event, MappingStartEvent) else []))
+
+    def _place(self, parent: _Open | None) -> Place:
+        if parent is None:
+            return ()
+        last = len(parent.container) if isinstance(parent.container, list) else parent.key
+        assert last is not None  # a mapping without a waiting key takes a key first
+        return (*parent.place, last)
+
+    def _key(self, parent: _Open, event: NodeEvent, mark: Mark) -> None:
+        value = _scalar(event) if isinstance(event, ScalarEvent) else None
+        if isinstance(event, SequenceStartEvent | MappingStartEvent):
+            raise _StopError(mark, "bad-key", "a key is a list or a mapping", "Keys are words followed by a colon.")
+        if isinstance(value, NotText):
+            message = f"the key {shorten(value.text)!r} is {value.kind} to YAML, not text"
+            self.report(mark, "bad-key", message, "Keys are words; delete this line, or put the key in quotes.")
+            value = _AGAIN
+        assert isinstance(value, str)
+        place = (*parent.place, value)
+        if value != _AGAIN and place in self.tree.keys:
+            first = self.tree.keys[place]
+            message = f"the key {shorten(value)!r} is already given in line {first.line}"
+            self.report(mark, "duplicate-key", message, "Keep one of the two.")
+            value = _AGAIN
+        else:
+            self.tree.keys[place] = mark
+        parent.key = value
+
+    def _close(self) -> None:
+        done = self._open.pop()
+        self._put(tuple(done.container) if isinstance(done.container, list) else done.container)
+
+    def _put(self, value: Any) -> None:
+        if not self._open:
+            self.tree.value = value
+            return
+        parent = self._open[-1]
+        if isinstance(parent.container, list):
+            parent.container.append(value)
+        else:
+            assert parent.key is not None
+            if parent.key != _AGAIN:
+                parent.container[parent.key] = value
+            parent.key = None
+
+
+def _scalar(event: ScalarEvent) -> str | NotText:
+    tag = _RESOLVER.resolve(yaml.ScalarNode, event.value, event.implicit)  # type: ignore[no-untyped-call]
+    kind = _NOT_TEXT.get(str(tag).rpartition(":")[2])
+    # Dates stay the text that was written: a record's date may lack the day, and no time zone is meant.
+    return NotText(event.value, kind) if kind and event.implicit[0] else event.value

@@ -1,0 +1,219 @@
+"""A tree against a model of :mod:`catalog.schema`: what pydantic finds, in words for people, at the right place."""
+
+from __future__ import annotations
+
+import re
+import typing
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from catalog.problems import Problem
+from catalog.text import did_you_mean, shorten
+from catalog.tree import NotText, Place, Tree
+
+M = TypeVar("M", bound=BaseModel)
+
+_FORMS = {
+    "arxiv": ("an arXiv id without version", '"2404.05868"'),
+    "acl": ("an ACL Anthology id", "2023.acl-long.740"),
+    "openreview": ("an OpenReview forum id", "MXLBXjQkmb"),
+    "doi": ("a DOI without its resolver", "10.1038/s42256-025-00985-0"),
+}
+_ID_FORM = ("an id: lower-case words and numbers joined by hyphens", "gradient-ascent")
+_EXAMPLES = {
+    "title": 'title: "The Title as Printed"',
+    "authors": "authors: [Given Family, Given Family]",
+    "date": "date: 2024-04",
+    "type": "type: method",
+    "links": 'links: {arxiv: "2404.05868"}',
+    "provenance": "provenance: {source: arxiv, checked: 2026-11-23}",
+}
+_REGISTRY_ID = {
+    "arxiv": re.compile(r"(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})"),
+    "acl": re.compile(r"aclanthology\.org/([^/?#]+)"),
+    "openreview": re.compile(r"openreview\.net/.*[?&]id=([A-Za-z0-9_\-]+)"),
+    "doi": re.compile(r"(10\.\d{4,9}/\S+)"),
+}
+
+
+def validate(model: type[M], tree: Tree, base: Place = ()) -> tuple[M | None, list[Problem]]:
+    """The part of ``tree`` at ``base`` as a ``model``, or None together with one problem per wrong place."""
+    value = _at(tree.value, base)
+    try:
+        return model.model_validate(value), []
+    except ValidationError as error:
+        return None, [_problem(model, tree, base, detail) for detail in error.errors(include_url=False)]
+
+
+def salvage(model: type[M], value: Any, blank: dict[str, Any]) -> M | None:
+    """What is right of a wrong value, so that checks across records see it in the same run.
+
+    Args:
+        model: what the value should be.
+        value: the value; left as it is.
+        blank: stand-ins for what is required, in the shape of the value; a list's one entry stands for any entry.
+            Without a stand-in a wrong value is left out, and a wrong entry of a list becomes ``"xx"``, so that the
+            others keep their places.
+    """
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        wrong = [tuple(detail["loc"]) for detail in error.errors(include_url=False)]
+    try:
+        return model.model_validate(_mended(value, wrong, blank))
+    except ValidationError:
+        return None
+
+
+def _mended(value: Any, places: Iterable[Place], blank: Any) -> Any:
+    """A copy with stand-ins for the parts at ``places``."""
+    rests: dict[str | int, list[Place]] = {}
+    for place in places:
+        rests.setdefault(place[0], []).append(place[1:])
+    stand_ins = blank if isinstance(blank, dict) else {}
+    if isinstance(value, tuple):
+        entry = blank[0] if isinstance(blank, tuple) else "xx"
+        return tuple(_part(part, rests.get(index), entry) for index, part in enumerate(value))
+    kept = {key: _part(part, rests.get(key), stand_ins.get(key)) for key, part in value.items()}
+    missing = {key: stand_in for key, stand_in in stand_ins.items() if key in rests and key not in value}
+    return {key: part for key, part in (kept | missing).items() if part is not None}
+
+
+def _part(part: Any, rests: list[Place] | None, blank: Any) -> Any:
+    if rests is None:
+        return part
+    return blank if () in rests or not isinstance(part, dict | tuple) else _mended(part, rests, blank)
+
+
+def _at(value: Any, place: Place) -> Any:
+    for step in place:
+        value = value[step]
+    return value
+
+
+def _problem(model: type[BaseModel], tree: Tree, base: Place, detail: ErrorDetails) -> Problem:
+    loc = tuple(detail["loc"])
+    code, message, hint = _in_words(model, loc, detail)
+    place = (*base, *loc)
+    if detail["type"] == "extra_forbidden":
+        mark = tree.key_mark(place)
+    elif detail["type"] == "missing":
+        mark = tree.key_mark(place[:-1])
+    else:
+        mark = tree.mark(place)
+    return Problem(tree.file, mark.line, mark.column, code, "error", message, hint)
+
+
+def _in_words(model: type[BaseModel], loc: Place, detail: ErrorDetails) -> tuple[str, str, str]:
+    """(code, message, hint) of one of pydantic's errors."""
+    given, context = detail["input"], detail.get("ctx", {})
+    field = str(next((step for step in reversed(loc) if isinstance(step, str)), "the record"))
+    name = _name(loc)
+    match detail["type"]:
+        case "missing":
+            missing = str(loc[-1])
+            example = _EXAMPLES.get(missing, f"{missing}: ...")
+            where = _name(loc[:-1]) if loc[:-1] else "the record"
+            return "missing-key", f"{where} has no {missing!r}", f"Add a line like: {example}"
+        case "extra_forbidden":
+            known = known_keys(model, loc[:-1])
+            hint = did_you_mean(str(loc[-1]), known) or f"Known here: {', '.join(known)}."
+            return "unknown-key", f"unknown key {shorten(str(loc[-1]))!r}", hint
+        case "string_type" | "tuple_type" | "model_type" | "model_attributes_type" | "dict_type":
+            return _wrong_type(name, field, detail["type"], given)
+        case "literal_error":
+            choices = _choices(model, loc)
+            hint = did_you_mean(_shown(given), choices) or f"One of: {', '.join(choices)}."
+            return "unknown-value", f"{name} is {_shown(given)!r}, which it cannot be", hint
+        case "value_error":
+            code, _, message = str(context["error"]).partition(": ")
+            what, _, hint = message.partition("; ")
+            return code, f"{name}: {what}", _sentence(hint)
+        case "string_pattern_mismatch":
+            return _wrong_form(name, field, str(given))
+        case "string_too_long" if field in _FORMS:
+            return _wrong_form(name, field, str(given))
+        case "string_too_short" | "too_short":
+            return "too-short", f"{name} is too short", "Fill it in, or delete the line."
+        case "string_too_long":
+            return "too-long", f"{name} has more than {context['max_length']} characters", "Say it shorter."
+        case "too_long":
+            return "too-long", f"{name} has more than {context['max_length']} entries", "Keep the ones that matter."
+        case _:
+            return "bad-value", f"{name}: {detail['msg']}", "See the description of the record in CONTRIBUTING.md."
+
+
+def _name(loc: Place) -> str:
+    """``("authors", 2)`` -> ``"authors, entry 3"``; ``("links", "arxiv")`` -> ``"links.arxiv"``."""
+    text = ""
+    for step in loc:
+        if isinstance(step, int):
+            text += f", entry {step + 1}"
+        else:
+            text += f"{'.' if text else ''}{step}"
+    return shorten(text) if text else "the record"
+
+
+def _shown(given: Any) -> str:
+    return shorten(given.text if isinstance(given, NotText) else str(given))
+
+
+def _wrong_type(name: str, field: str, expected: str, given: Any) -> tuple[str, str, str]:
+    if isinstance(given, NotText) and given.kind == "nothing":
+        return "empty-value", f"{name} is empty", "Write a value after the colon, or delete the line."
+    if isinstance(given, NotText) and expected == "string_type":
+        message = f"{name} is {given.kind} to YAML ({shorten(given.text)}), not text"
+        if field == "date":
+            return "needs-quotes", message, "Write YYYY-MM or YYYY-MM-DD, as in 2024-04."
+        return "needs-quotes", message, f'Put it in quotes: "{shorten(given.text)}"'
+    wanted, hint = {
+        "string_type": ("text", "Write one value after the colon."),
+        "tuple_type": ("a list", "Write [one, two], or one entry per line after '- '."),
+    }.get(expected, ("keys with values", "Write {key: value}, or one indented 'key: value' per line."))
+    found = (
+        "a list" if isinstance(given, tuple) else "keys with values" if isinstance(given, dict) else "a single value"
+    )
+    return "wrong-type", f"{name} holds {found} where {wanted} belongs", hint
+
+
+def _wrong_form(name: str, field: str, given: str) -> tuple[str, str, str]:
+    """An id that is not one; where it stands inside an address, the hint takes it out."""
+    form, example = _FORMS.get(field, _ID_FORM)
+    code = f"bad-{field}" if field in _FORMS else "bad-id"
+    found = _REGISTRY_ID[field].search(given) if field in _REGISTRY_ID else None
+    return code, f"{name}: {shorten(given)!r} is not {form}", f"Write {found[1] if found else example}"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+def known_keys(model: type[BaseModel], loc: Place) -> tuple[str, ...]:
+    """The keys that the part of ``model`` at ``loc`` knows, in their order; none where it is no mapping."""
+    current = _model_at(model, loc)
+    return tuple(current.model_fields) if current else ()
+
+
+def _model_at(model: type[BaseModel], loc: Place) -> type[BaseModel] | None:
+    current: type[BaseModel] | None = model
+    for step in loc:
+        if isinstance(step, str) and current:
+            current = next(_models(current.model_fields[step].annotation), None)
+    return current
+
+
+def _models(annotation: Any) -> typing.Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in typing.get_args(annotation):
+        yield from _models(part)
+
+
+def _choices(model: type[BaseModel], loc: Place) -> tuple[str, ...]:
+    """The values of the ``Literal`` at ``loc``."""
+    owner = _model_at(model, loc[:-1])
+    assert owner  # a choice is always a field of some model
+    return tuple(str(choice) for choice in typing.get_args(owner.model_fields[str(loc[-1])].annotation))

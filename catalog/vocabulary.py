@@ -1,0 +1,118 @@
+"""Controlled vocabularies: the terms that records may use, each with a label and a definition.
+
+A vocabulary is a YAML file of ``catalog/vocabularies/``: a list of terms. A contributor adds a benchmark
+there, without touching Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from catalog.problems import Problem, render
+from catalog.schema import Model, Prose, Slug, Text, Url
+from catalog.tree import Tree, read_tree
+from catalog.validation import validate
+
+FOLDER = Path(__file__).parent / "vocabularies"
+NAMES = ("type", "family", "target", "setting", "modality", "dataset")
+
+
+class Term(Model):
+    """One term: what it is called, what it means, and what else people call it."""
+
+    id: Slug
+    label: Text
+    definition: Prose
+    link: Url | None = None
+    aliases: tuple[Text, ...] = ()
+    plural: Text | None = None
+    """The heading of a list of such papers, where the label will not do (``Surveys``)."""
+
+
+@dataclass(frozen=True)
+class Vocabulary(Mapping[str, Term]):
+    """The terms of one field, in the file's order, by id."""
+
+    name: str
+    terms: tuple[Term, ...]
+
+    @cached_property
+    def _by_id(self) -> dict[str, Term]:
+        return {term.id: term for term in self.terms}
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids, in the file's order."""
+        return tuple(term.id for term in self.terms)
+
+    @cached_property
+    def by_alias(self) -> dict[str, str]:
+        """Lower-case label or alias -> id, for suggestions."""
+        names = {term.label.casefold(): term.id for term in self.terms}
+        return names | {alias.casefold(): term.id for term in self.terms for alias in term.aliases}
+
+    def __getitem__(self, key: str) -> Term:
+        return self._by_id[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_id)
+
+    def __len__(self) -> int:
+        return len(self.terms)
+
+
+Vocabularies = Mapping[str, Vocabulary]
+
+
+def read_vocabularies(folder: Path, root: Path) -> tuple[dict[str, Vocabulary], list[Problem]]:
+    """All vocabularies that can be read, by field name (``type``, ``family``, ...), with problems.
+
+    Args:
+        folder: where the YAML files are.
+        root: what problems name files relative to, if the folder is inside.
+    """
+    read: dict[str, Vocabulary] = {}
+    problems: list[Problem] = []
+    for name in NAMES:
+        path = folder / f"{name}.yaml"
+        file = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+        tree, found = read_tree(path, file)
+        terms, wrong = _terms(tree) if tree else ((), [])
+        problems += found + wrong
+        if not found and not wrong:
+            read[name] = Vocabulary(name, terms)
+    return read, problems
+
+
+def _terms(tree: Tree) -> tuple[tuple[Term, ...], list[Problem]]:
+    if not isinstance(tree.value, tuple):
+        message = "a vocabulary is a list of terms"
+        return (), [Problem(tree.file, 1, 1, "wrong-type", "error", message, "Start each term with '- id: ...'.")]
+    terms: dict[str, Term] = {}
+    problems: list[Problem] = []
+    for index in range(len(tree.value)):
+        term, wrong = validate(Term, tree, (index,))
+        problems += wrong
+        if term and term.id in terms:
+            mark = tree.mark((index, "id"))
+            message = f"the term {term.id!r} is already defined"
+            hint = "Keep one of the two; other names of a term go into its aliases."
+            problems.append(Problem(tree.file, mark.line, mark.column, "duplicate-term", "error", message, hint))
+        elif term:
+            terms[term.id] = term
+    return tuple(terms.values()), problems
+
+
+def load_vocabularies(folder: Path = FOLDER) -> dict[str, Vocabulary]:
+    """All vocabularies, by field name.
+
+    Raises:
+        ValueError: a file is wrong; the message is the list of problems.
+    """
+    read, problems = read_vocabularies(folder, folder.parent.parent)
+    if problems:
+        raise ValueError(render(problems))
+    return read

@@ -1,0 +1,23 @@
+"""One step's data, as a loss sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from reference_impls.language_model import LanguageModel
+from reference_impls.logprobs import Encoded
+
+Reference = Literal["nothing", "log-probabilities", "model"]
+"""What a loss needs of the model before unlearning."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Forget sequences and as many from the retain set."""
+
+    forget: Encoded
+    """With ``forget.reference``, if the method asks for ``"log-probabilities"``."""
+    retain: Encoded
+    reference: LanguageModel | None
+    """The frozen model before unlearning, if the method asks for ``"model"``."""

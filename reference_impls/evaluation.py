@@ -1,0 +1,134 @@
+"""The one evaluation: a task's metrics, from an unlearned model's log-probabilities and texts alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from catalog.results import Example
+from reference_impls.data import Pair
+from reference_impls.language_model import UnlearnedModel
+from reference_impls.metrics.answers import (
+    answer_probability,
+    choice_probability,
+    mean_loss,
+    rouge_l_recall,
+    truth_ratio,
+)
+from reference_impls.metrics.sets import (
+    forget_quality,
+    forget_truth_ratio,
+    harmonic_mean,
+    mean,
+    membership_auc,
+    utility_truth_ratio,
+)
+from reference_impls.registry import UsageError
+from reference_impls.tasks import Splits
+
+EXAMPLES_PER_SPLIT = 3
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What one split's questions showed of a model, question by question."""
+
+    losses: tuple[float, ...]
+    """Mean negative log-likelihood per token of each right answer."""
+    probabilities: tuple[float, ...]
+    rouge: tuple[float, ...]
+    truth_ratios: tuple[float, ...]
+    """Empty if the split has no paraphrases and wrong answers."""
+    generated: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A model's metrics on a task, and what they were computed from."""
+
+    metrics: dict[str, float]
+    probes: dict[str, Probe]
+    examples: tuple[Example, ...]
+
+
+def evaluate(
+    model: UnlearnedModel, splits: Splits, max_new_tokens: int, retrained: Sequence[float] | None = None
+) -> Evaluation:
+    """Ask a model about every split.
+
+    Args:
+        model: what to evaluate.
+        splits: the task's data, in the model's format.
+        max_new_tokens: how long an answer may get.
+        retrained: the retrained model's truth ratios on the forget set; without them there is no forget quality.
+    """
+    questions = splits.probes()
+    probes = {name: probe(model, pairs, max_new_tokens, name == "facts") for name, pairs in questions.items()}
+    metrics: dict[str, float] = {}
+    for name, one in probes.items():
+        metrics[f"{name}_probability"] = mean(one.probabilities)
+        metrics[f"{name}_rouge"] = mean(one.rouge)
+        if one.truth_ratios:
+            total = forget_truth_ratio if name == "forget" else utility_truth_ratio
+            metrics[f"{name}_truth_ratio"] = total(one.truth_ratios)
+    utility = [value for key, value in metrics.items() if key.startswith(("retain_", "facts_"))]
+    metrics["model_utility"] = harmonic_mean(utility)
+    if retrained is not None:
+        metrics["forget_quality"] = forget_quality(probes["forget"].truth_ratios, retrained)
+    if "holdout" in probes:
+        metrics["membership_auc"] = membership_auc(probes["forget"].losses, probes["holdout"].losses)
+    return Evaluation(metrics, probes, _examples(questions, probes))
+
+
+def probe(model: UnlearnedModel, pairs: Sequence[Pair], max_new_tokens: int, choose: bool = False) -> Probe:
+    """Ask a model about one split.
+
+    Args:
+        model: whom to ask.
+        pairs: the questions; ``paraphrase`` and ``perturbed`` are used if every pair has them.
+        max_new_tokens: how long an answer may get.
+        choose: measure probability against the wrong answers (TOFU's form for general knowledge).
+
+    Raises:
+        UsageError: log-probabilities are not numbers, as after steps that were too large.
+    """
+    compared = all(pair.paraphrase is not None and pair.perturbed for pair in pairs)
+    asked = [(pair.prompt, answer) for pair in pairs for answer in _answers(pair, compared)]
+    logprobs = model.answer_logprobs([prompt for prompt, _ in asked], [answer for _, answer in asked])
+    if any(bool(values.isnan().any()) for values in logprobs):
+        raise UsageError("The model gives no numbers any more: training has diverged. Lower --learning-rate.")
+    scored = iter(logprobs)
+    losses, probabilities, ratios = [], [], []
+    for pair in pairs:
+        right, *others = [next(scored) for _ in _answers(pair, compared)]
+        losses.append(mean_loss(right))
+        if compared:
+            paraphrase, *wrong = others
+            ratios.append(truth_ratio(paraphrase, wrong))
+        probabilities.append(choice_probability(right, wrong) if choose and compared else answer_probability(right))
+    generated = model.generate([pair.prompt for pair in pairs], max_new_tokens)
+    return Probe(
+        losses=tuple(losses),
+        probabilities=tuple(probabilities),
+        rouge=tuple(rouge_l_recall(pair.answer, text) for pair, text in zip(pairs, generated, strict=True)),
+        truth_ratios=tuple(ratios),
+        generated=tuple(generated),
+    )
+
+
+def _answers(pair: Pair, compared: bool) -> list[str]:
+    if not compared or pair.paraphrase is None:
+        return [pair.answer]
+    return [pair.answer, pair.paraphrase, *pair.perturbed]
+
+
+def _examples(questions: dict[str, tuple[Pair, ...]], probes: dict[str, Probe]) -> tuple[Example, ...]:
+    """A few questions of each split, evenly spread."""
+    chosen = []
+    for name, pairs in questions.items():
+        step = max(1, len(pairs) // EXAMPLES_PER_SPLIT)
+        for row in range(0, min(len(pairs), step * EXAMPLES_PER_SPLIT), step):
+            pair = pairs[row]
+            text = probes[name].generated[row]
+            chosen.append(Example(split=name, prompt=pair.prompt, answer=pair.answer.strip(), generated=text))
+    return tuple(chosen)

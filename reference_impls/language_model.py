@@ -1,0 +1,287 @@
+"""A causal language model with its tokenizer: what methods act on and what evaluation asks."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from reference_impls.data import Pair
+from reference_impls.logprobs import IGNORE, Encoded, TokenLogits
+
+DOWN_PROJECTIONS = ("down_proj", "fc2", "w2", "dense_4h_to_h", r"mlp\.c_proj")
+"""What architectures call the output projection of their MLPs."""
+
+
+class UnlearnedModel(Protocol):
+    """All that evaluation and attacks see of a model: a prompt or a filter counts as much as new weights."""
+
+    def answer_logprobs(self, prompts: Sequence[str], answers: Sequence[str]) -> list[Tensor]:
+        """For each answer, (T,) log-probabilities of its tokens (end-of-sequence included) after its prompt."""
+        ...
+
+    def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
+        """The greedy continuation of each prompt, without special tokens."""
+        ...
+
+
+class Wrapper(UnlearnedModel, Protocol):
+    """An unlearned model whose weights are the original ones: what was unlearned is around them."""
+
+    model: LanguageModel
+    """The model inside."""
+
+    def to_json(self) -> dict[str, Any]:
+        """All that must be kept besides the weights."""
+        ...
+
+
+@dataclass
+class LanguageModel:
+    """A Hugging Face causal language model and its tokenizer, with what unlearning needs of them."""
+
+    model: Any
+    tokenizer: Any
+    max_length: int = 512
+    batch_size: int = 64
+
+    def __post_init__(self) -> None:
+        if self.tokenizer.pad_token_id is None:
+            self.tokenizer.pad_token = self.tokenizer.eos_token
+        self.model.eval()
+        self._head_is_plain = self._check_head()
+
+    @classmethod
+    def load(cls, source: str | Path, **options: Any) -> LanguageModel:
+        """Load from a folder or a hub name, as ``transformers`` does.
+
+        Raises:
+            OSError, ValueError: what ``transformers`` says of a model that it cannot load.
+        """
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        model = AutoModelForCausalLM.from_pretrained(source, **options)
+        tokenizer_options = {"gguf_file": options["gguf_file"]} if "gguf_file" in options else {}
+        return cls(model, AutoTokenizer.from_pretrained(source, **tokenizer_options))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        device: torch.device = next(self.model.parameters()).device
+        return device
+
+    @property
+    def layers(self) -> int:
+        """The number of transformer blocks."""
+        return int(self.model.config.num_hidden_layers)
+
+    def layer_at(self, depth: float) -> int:
+        """The block at a fraction of the depth, so that 4 and 32 blocks both work: 0 is the first, 1 the last."""
+        return round(depth * (self.layers - 1))
+
+    def down_projections(self, layers: Iterable[int]) -> list[Tensor]:
+        """The weights with which the MLPs of some blocks write to the residual stream.
+
+        Raises:
+            ValueError: the architecture names them in a way that is not known here.
+        """
+        wanted = re.compile(rf"\.({'|'.join(map(str, layers))})\..*\b({'|'.join(DOWN_PROJECTIONS)})\.weight$")
+        found = [weight for name, weight in self.model.named_parameters() if wanted.search(name)]
+        if not found:
+            raise ValueError(f"{type(self.model).__name__} has no MLP output named {', '.join(DOWN_PROJECTIONS)}")
+        return found
+
+    def copy(self) -> LanguageModel:
+        """An independent copy with the same weights."""
+        return replace(self, model=copy.deepcopy(self.model))
+
+    def frozen(self) -> LanguageModel:
+        """A copy that never trains: the reference model."""
+        twin = self.copy()
+        twin.model.requires_grad_(False)
+        return twin
+
+    # Text -> tokens
+
+    def question(self, text: str) -> str:
+        """A question as this model is asked: its chat template if it has one, else ``Question: ... Answer:``."""
+        if self.tokenizer.chat_template:
+            message = [{"role": "user", "content": text}]
+            return str(self.tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True))
+        return f"Question: {text}\nAnswer:"
+
+    def answer(self, text: str) -> str:
+        """An answer as it follows :meth:`question`."""
+        return text if self.tokenizer.chat_template else f" {text}"
+
+    def encode(self, pairs: Sequence[Pair], rows: Sequence[int] | None = None) -> Encoded:
+        """Tokens, padded on the right. Prompts are cut on the left and answers on the right to ``max_length``."""
+        sequences = [self._tokens(pair.prompt, pair.answer, pair.closed) for pair in pairs]
+        length = max(len(prompt) + len(answer) for prompt, answer in sequences)
+        ids = torch.full((len(pairs), length), int(self.tokenizer.pad_token_id))
+        mask = torch.zeros(len(pairs), length, dtype=torch.long)
+        labels = torch.full((len(pairs), length), IGNORE)
+        for row, (prompt, answer) in enumerate(sequences):
+            end = len(prompt) + len(answer)
+            ids[row, :end] = torch.tensor(prompt + answer)
+            mask[row, :end] = 1
+            labels[row, len(prompt) : end] = torch.tensor(answer)
+        indices = torch.tensor(list(range(len(pairs)) if rows is None else rows))
+        device = self.device
+        return Encoded(ids.to(device), mask.to(device), labels.to(device), indices.to(device))
+
+    def _tokens(self, prompt: str, answer: str, closed: bool) -> tuple[list[int], list[int]]:
+        """Prompt and answer are tokenized apart, so that the border between them is exact."""
+        answer_ids = self.tokenizer(answer, add_special_tokens=False)["input_ids"]
+        if closed:
+            answer_ids = [*answer_ids, self.tokenizer.eos_token_id]
+        answer_ids = answer_ids[: self.max_length - 1]
+        prompt_ids = self._prompt_ids(prompt)
+        return prompt_ids[-(self.max_length - len(answer_ids)) :], answer_ids
+
+    def _prompt_ids(self, prompt: str) -> list[int]:
+        starts = bool(self.tokenizer.bos_token) and prompt.startswith(self.tokenizer.bos_token)
+        ids: list[int] = self.tokenizer(prompt, add_special_tokens=not starts)["input_ids"]
+        if ids and ids[-1] == self.tokenizer.eos_token_id and not prompt.endswith(self.tokenizer.eos_token):
+            ids = ids[:-1]  # some tokenizers close every text; a prompt is open
+        # Something must come before the first token that is predicted.
+        return ids or [self.tokenizer.bos_token_id or self.tokenizer.eos_token_id]
+
+    # Tokens -> logits
+
+    def token_logits(self, *batches: Encoded) -> tuple[TokenLogits, ...]:
+        """Logits at the answers' tokens of each batch, in one forward pass; gradients flow if they are on."""
+        merged = _concatenate(batches, int(self.tokenizer.pad_token_id))
+        sequence, place = merged.supervised
+        if self._head_is_plain:
+            hidden = self._backbone(merged.input_ids, merged.attention_mask)
+            logits = self.model.get_output_embeddings()(hidden[sequence, place])
+        else:
+            logits = self.model(input_ids=merged.input_ids, attention_mask=merged.attention_mask).logits
+            logits = logits[sequence, place]
+        logits, targets = logits.float(), merged.labels[sequence, place + 1]
+        results, first = [], 0
+        for batch in batches:
+            chosen = (sequence >= first) & (sequence < first + len(batch))
+            results.append(TokenLogits(logits[chosen], targets[chosen], sequence[chosen] - first, len(batch)))
+            first += len(batch)
+        return tuple(results)
+
+    def activations(self, batch: Encoded, depth: float) -> Tensor:
+        """(N, d) residual stream after the block at ``depth``, at the places that predict the answer's tokens."""
+        # Asked of the block itself: `hidden_states` gives the last block's output after the final norm.
+        kept: list[Any] = []
+        blocks = (one for one in self.model.modules() if isinstance(one, torch.nn.ModuleList))
+        block = next(one for one in blocks if len(one) == self.layers)[self.layer_at(depth)]
+        hook = block.register_forward_hook(lambda module, given, out: kept.append(out))
+        try:
+            self._backbone(batch.input_ids, batch.attention_mask)
+        finally:
+            hook.remove()
+        hidden = kept[0][0] if isinstance(kept[0], tuple) else kept[0]
+        sequence, place = batch.supervised
+        states: Tensor = hidden[sequence, place]
+        return states
+
+    def _backbone(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        backbone = getattr(self.model, self.model.base_model_prefix)
+        hidden: Tensor = backbone(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).last_hidden_state
+        return hidden
+
+    @torch.no_grad()
+    def _check_head(self) -> bool:
+        """Whether logits are just the output embedding of the backbone's states.
+
+        Then they are computed at answer tokens only. Some architectures cap or scale them: asked, not guessed.
+        """
+        ids = torch.arange(4, device=self.device)[None]
+        mask = torch.ones_like(ids)
+        try:
+            hidden = self._backbone(ids, mask)
+            plain = self.model.get_output_embeddings()(hidden)
+        except (AttributeError, TypeError):
+            return False
+        return bool(torch.allclose(plain, self.model(input_ids=ids, attention_mask=mask).logits, atol=1e-3, rtol=1e-3))
+
+    # What evaluation sees
+
+    @torch.inference_mode()
+    def answer_logprobs(self, prompts: Sequence[str], answers: Sequence[str]) -> list[Tensor]:
+        """See :class:`UnlearnedModel`. Sequences of similar length share a batch."""
+        pairs = [Pair(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)]
+        return self.pair_logprobs(pairs)
+
+    @torch.inference_mode()
+    def pair_logprobs(self, pairs: Sequence[Pair]) -> list[Tensor]:
+        """For each pair, (T,) log-probabilities of its answer's tokens."""
+        found: list[Tensor] = [torch.empty(0)] * len(pairs)
+        for chunk in self._by_length([pair.prompt + pair.answer for pair in pairs]):
+            (out,) = self.token_logits(self.encode([pairs[row] for row in chunk]))
+            values = out.token_logprobs().cpu()
+            for place, row in enumerate(chunk):
+                found[row] = values[out.sequence.cpu() == place]
+        return found
+
+    @torch.inference_mode()
+    def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
+        """See :class:`UnlearnedModel`."""
+        texts = [""] * len(prompts)
+        for chunk in self._by_length(prompts):
+            ids = [self._prompt_ids(prompts[row])[-self.max_length :] for row in chunk]
+            length = max(map(len, ids))
+            padding = int(self.tokenizer.pad_token_id)
+            # Decoding goes on at the right end, so the padding is on the left.
+            batch = torch.tensor([[padding] * (length - len(one)) + one for one in ids], device=self.device)
+            mask = torch.tensor([[0] * (length - len(one)) + [1] * len(one) for one in ids], device=self.device)
+            out = self.model.generate(
+                input_ids=batch,
+                attention_mask=mask,
+                max_new_tokens=max_new_tokens,
+                do_sample=False,
+                pad_token_id=padding,
+                eos_token_id=self.tokenizer.eos_token_id,
+            )
+            for row, text in zip(
+                chunk, self.tokenizer.batch_decode(out[:, length:], skip_special_tokens=True), strict=True
+            ):
+                texts[row] = text.strip()
+        return texts
+
+    def _by_length(self, texts: Sequence[str]) -> Iterator[list[int]]:
+        order = sorted(range(len(texts)), key=lambda row: (len(texts[row]), row))
+        for start in range(0, len(order), self.batch_size):
+            yield order[start : start + self.batch_size]
+
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """Gradients on, dropout as the model's configuration says; afterwards evaluation again."""
+        self.model.train()
+        try:
+            with torch.enable_grad():
+                yield
+        finally:
+            self.model.eval()
+
+
+def _concatenate(batches: Sequence[Encoded], padding: int) -> Encoded:
+    if len(batches) == 1:
+        return batches[0]
+    length = max(batch.input_ids.shape[1] for batch in batches)
+
+    def joined(name: str, fill: int) -> Tensor:
+        parts = (getattr(batch, name) for batch in batches)
+        return torch.cat([torch.nn.functional.pad(part, (0, length - part.shape[1]), value=fill) for part in parts])
+
+    return Encoded(
+        joined("input_ids", padding),
+        joined("attention_mask", 0),
+        joined("labels", IGNORE),
+        torch.cat([batch.rows for batch in batches]),
+    )

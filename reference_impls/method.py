@@ -1,0 +1,111 @@
+"""What an unlearning method is.
+
+Methods act in different places: on the loss, on gradients or weights, on activations, on decoding, on the prompt.
+So the interface is one function, :meth:`Method.unlearn`, which returns an unlearned model: anything that gives
+log-probabilities and text. Most methods act on a loss; they derive from :class:`LossMethod` and give that alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from torch import Tensor
+
+from reference_impls.batch import Batch, Reference
+from reference_impls.data import UnlearningData
+from reference_impls.language_model import LanguageModel, Wrapper
+
+if TYPE_CHECKING:
+    from reference_impls.training import Run
+
+
+class HyperparameterError(ValueError):
+    """A hyper-parameter has a value that the method does not allow; the message says which are."""
+
+
+def hyperparameter(
+    default: Any,
+    meaning: str,
+    *,
+    source: str,
+    above: float | None = None,
+    minimum: float | None = None,
+    below: float | None = None,
+    maximum: float | None = None,
+    choices: tuple[Any, ...] | None = None,
+) -> Any:
+    """Declare a hyper-parameter: its default, what it is, where the default comes from, and what is allowed.
+
+    The catalog reads these calls from the file's syntax tree, so every argument is a literal.
+    """
+    bounds = {"above": above, "minimum": minimum, "below": below, "maximum": maximum, "choices": choices}
+    return dataclasses.field(default=default, metadata={"meaning": meaning, "source": source, **bounds})
+
+
+@dataclass(frozen=True)
+class Method(ABC):
+    """An unlearning method; its fields are its hyper-parameters."""
+
+    paper: ClassVar[str]
+    """Id of the record of the paper that the file follows."""
+    family: ClassVar[str]
+    """Its family, a term of the catalog's vocabulary."""
+    acts_on: ClassVar[str]
+    """loss, gradients, weights, activations, data, decoding or prompt."""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            _check(field.name, getattr(self, field.name), field.metadata, type(field.default))
+
+    @abstractmethod
+    def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel | Wrapper:
+        """Forget ``data.forget``. ``model`` is the run's own copy and may be changed."""
+
+
+@dataclass(frozen=True)
+class LossMethod(Method):
+    """A method that minimises a loss over batches of forget and retain pairs."""
+
+    reference: ClassVar[Reference] = "nothing"
+    """What the loss needs of the model before unlearning: nothing, a frozen copy of it (``Batch.reference``), or its
+    log-probabilities of the forget answers (``Batch.forget.reference``), which are computed once."""
+
+    @abstractmethod
+    def loss(self, model: LanguageModel, batch: Batch) -> Tensor:
+        """() The objective on one batch."""
+
+    def prepare(self, model: LanguageModel, data: UnlearningData, run: Run) -> UnlearningData:
+        """Change the data first (alternate answers, other labels); by default nothing."""
+        return data
+
+    def trainable(self, model: LanguageModel) -> Iterable[Tensor]:
+        """The weights that may move; by default all."""
+        parameters: Iterable[Tensor] = model.model.parameters()
+        return parameters
+
+    def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
+        """Prepare, then minimise the loss with the run's recipe."""
+        return run.minimize(self.loss, model, self.prepare(model, data, run), self.trainable(model), self.reference)
+
+
+def _check(name: str, value: Any, allowed: Any, kind: type) -> None:
+    numeric = kind in (int, float)
+    if numeric and (isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < math.inf):
+        raise HyperparameterError(f"{name} must be a number, not {value!r}")
+    if kind is int and not isinstance(value, int):
+        raise HyperparameterError(f"{name} must be a whole number, not {value!r}")
+    for key, sign, holds in (
+        ("above", "greater than", lambda bound: value > bound),
+        ("minimum", "at least", lambda bound: value >= bound),
+        ("below", "less than", lambda bound: value < bound),
+        ("maximum", "at most", lambda bound: value <= bound),
+        ("choices", "one of", lambda bound: value in bound),
+    ):
+        bound = allowed.get(key)
+        if bound is not None and not holds(bound):
+            raise HyperparameterError(f"{name} must be {sign} {bound}, not {value!r}")

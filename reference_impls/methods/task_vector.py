@@ -1,0 +1,91 @@
+r"""Negated task vector (Task vector).
+
+Learn the forget set a second time, take the change of the weights as its direction, and walk the other way. No
+objective pulls the model anywhere else: forgetting is subtraction.
+
+## Objective
+
+Ilharco et al. (section 2), with the model that knows the forget set as the start:
+
+$$
+\tau = \theta_{\mathrm{ft}} - \theta_0, \qquad \theta = \theta_0 - \lambda\, \tau .
+$$
+
+Zhang et al. do the same with a small module: for LoRA, $\Delta W = \frac{\alpha}{r} B A$, negation flips *one* factor,
+
+$$
+\ominus (A, B) = (A, -B) \quad\Longrightarrow\quad W = W_0 - \lambda\, \tfrac{\alpha}{r} B A ,
+$$
+
+which is the task vector of a model that was fine-tuned through LoRA. So one file serves both papers.
+
+## Symbols
+
+- $\theta_0$: the weights before unlearning; $\theta_{\mathrm{ft}}$: fine-tuned further on the forget set.
+- $\tau$: the task vector; $\lambda$ (`scale`): how far to walk back.
+- $A$, $B$: the factors of a LoRA module of rank $r$ (`rank`) with scaling $\alpha$ (`alpha`).
+
+## Facts
+
+- **Linear.** $\lambda = 0$ changes nothing, $\lambda = -1$ gives the fine-tuned model, negating twice restores.
+- To first order the forget loss changes by $-\lambda\, \nabla L \cdot \tau$, and $\tau$ points down the loss: small
+  $\lambda$ acts as gradient ascent along the path of training. Nothing bounds the damage of a large $\lambda$.
+- Flipping both factors of LoRA changes nothing: $(-B)(-A) = BA$.
+
+## Differences
+
+1. The papers start from a pretrained model and fine-tune on data of the undesired kind; here the model already knows
+   the forget set, and is fine-tuned on it once more (the form that MUSE evaluates).
+2. $\lambda$ is chosen by the task's recipe, as in the papers, which pick it on held-out data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from reference_impls.data import UnlearningData
+from reference_impls.language_model import LanguageModel
+from reference_impls.method import Method, hyperparameter
+from reference_impls.training import Run
+
+
+@torch.no_grad()
+def subtract_task_vector(model: torch.nn.Module, finetuned: torch.nn.Module, scale: float) -> None:
+    r"""In place, $\theta \leftarrow \theta_0 - \lambda (\theta_{\mathrm{ft}} - \theta_0)$ for every weight.
+
+    Raises:
+        ValueError: the two models do not have the same weights.
+    """
+    weights, tuned = dict(model.named_parameters()), dict(finetuned.named_parameters())
+    if weights.keys() != tuned.keys():
+        raise ValueError(f"the models differ in {sorted(weights.keys() ^ tuned.keys())}")
+    for name, weight in weights.items():
+        # In 32 bits, for a difference of two rounded numbers loses what is small.
+        tau = tuned[name].float() - weight.float()
+        weight.copy_(weight.float() - scale * tau)
+
+
+@dataclass(frozen=True)
+class TaskVector(Method):
+    r"""Subtract $\lambda\tau$ from the weights."""
+
+    paper = "ilharco2022editing"
+    family = "task-arithmetic"
+    acts_on = "weights"
+
+    scale: float = hyperparameter(1.0, "λ, how far to walk back", source="MUSE's default; papers tune it", minimum=0)
+    rank: int = hyperparameter(
+        8, "r, rank of the LoRA module; 0 fine-tunes all weights", source="Zhang et al.; 0 is Ilharco et al.", minimum=0
+    )
+    alpha: float = hyperparameter(16.0, "α, scaling of the LoRA module", source="2r, customary", above=0)
+
+    def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
+        """Fine-tune a copy on the forget set, then walk the other way."""
+        if self.rank:
+            finetuned = run.finetune_lora(model.copy(), data.forget, self.rank, self.alpha)
+        else:
+            finetuned = run.finetune(model.copy(), data.forget)
+        subtract_task_vector(model.model, finetuned.model, self.scale)
+        return model

@@ -1,0 +1,1 @@
+"""Metrics: pure functions over log-probabilities and texts; inference is elsewhere."""

@@ -1,0 +1,75 @@
+r"""Metrics of single answers, from per-token log-probabilities and generated texts.
+
+For an answer :math:`y` to a question :math:`x`, :math:`\bar\ell = -\tfrac1{|y|}\log p_\theta(y \mid x)` is the mean
+negative log-likelihood per token, the end-of-sequence token included. All logarithms are natural.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from torch import Tensor
+
+
+def mean_loss(logprobs: Tensor) -> float:
+    r""":math:`\bar\ell` of one answer.
+
+    Args:
+        logprobs: (T,) log-probabilities of its tokens.
+
+    Raises:
+        ValueError: the answer has no token.
+    """
+    if not len(logprobs):
+        raise ValueError("an answer without tokens has no probability")
+    return -float(logprobs.double().mean())
+
+
+def answer_probability(logprobs: Tensor) -> float:
+    r""":math:`p(y \mid x)^{1/|y|} = e^{-\bar\ell}`, in [0, 1]: the geometric mean of the token probabilities.
+
+    Lower on the forget set means more forgotten (the retrained model's value is the aim, not 0), higher elsewhere
+    means more kept. Source: TOFU (arXiv 2401.06121), evaluation metrics.
+    """
+    return math.exp(-mean_loss(logprobs))
+
+
+def choice_probability(right: Tensor, wrong: Sequence[Tensor]) -> float:
+    r""":math:`e^{-\bar\ell_0} / \sum_i e^{-\bar\ell_i}` over the right answer (0) and the wrong ones, in [0, 1].
+
+    Source: TOFU, evaluation metrics, which writes plain probabilities; its code and OpenUnlearning normalize each by
+    its length, as here.
+    """
+    losses = [mean_loss(right), *map(mean_loss, wrong)]
+    least = min(losses)  # keeps the largest term at 1, so that nothing overflows or vanishes together
+    weights = [math.exp(least - loss) for loss in losses]
+    return weights[0] / sum(weights)
+
+
+def truth_ratio(right: Tensor, wrong: Sequence[Tensor]) -> float:
+    r""":math:`R = \exp(\bar\ell_{\text{right}} - \tfrac1K \sum_k \bar\ell_{\text{wrong},k})`, in (0, ∞).
+
+    How likely wrong answers are against a paraphrase of the right one: small if the model knows the truth, near 1
+    if it cannot tell. Source: TOFU, which averages the wrong answers' probabilities; its code and
+    OpenUnlearning average their losses, as here, so that R is one exponential of a difference and never 0/0.
+    """
+    return math.exp(min(mean_loss(right) - sum(map(mean_loss, wrong)) / len(wrong), 700.0))
+
+
+def rouge_l_recall(reference: str, generated: str) -> float:
+    r""":math:`\mathrm{LCS}(r, g) / |r|` over stemmed words, in [0, 1].
+
+    The share of the reference's words that the generation holds, in order. Source:
+    Lin (2004), through the package ``rouge-score`` as in TOFU. An empty generation gives 0.
+    """
+    return float(_scorer().score(reference, generated)["rougeL"].recall)
+
+
+@cache
+def _scorer() -> Any:
+    from rouge_score.rouge_scorer import RougeScorer
+
+    return RougeScorer(["rougeL"], use_stemmer=True)

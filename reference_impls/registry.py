@@ -1,0 +1,139 @@
+"""Methods, tasks and recipes by name. Names are resolved without importing torch."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from catalog.implementations import Implementation, read_implementations
+
+if TYPE_CHECKING:
+    from reference_impls.method import Method
+    from reference_impls.tasks import Task
+
+PACKAGE = Path(__file__).parent
+DEFAULT_TASK = "authors"
+RESULTS = PACKAGE / "results"
+
+
+class UsageError(Exception):
+    """What was asked for does not exist or cannot be; the message says what to do."""
+
+
+class UnknownNameError(UsageError):
+    """Nothing of that name; the message suggests the nearest."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        near = difflib.get_close_matches(name.lower().replace("_", "-"), names, n=1, cutoff=0.5)
+        hint = f"Did you mean {near[0]!r}?" if near else f"There is: {', '.join(names) or 'none'}."
+        super().__init__(f"There is no {kind} {name!r}. {hint}")
+
+
+@cache
+def implementations() -> dict[str, Implementation]:
+    """Methods and tasks by id, read from their files."""
+    found, problems = read_implementations(PACKAGE)
+    if problems:
+        first = problems[0]
+        raise UsageError(f"{first.file}:{first.line}: {first.message} {first.hint}")
+    return {one.id: one for one in found}
+
+
+def methods() -> list[Implementation]:
+    """The methods that run, by id."""
+    return [one for one in implementations().values() if one.kind == "method"]
+
+
+def find_method(name: str) -> Implementation:
+    """A method by its id, or by its short name in any case (``npo``, ``NPO``, ``GA``).
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    wanted = name.casefold().replace("_", "-")
+    aliases = {one.id: one for one in methods()} | {one.name.casefold().replace(" ", "-"): one for one in methods()}
+    if wanted not in aliases:
+        raise UnknownNameError("method", name, aliases)
+    return aliases[wanted]
+
+
+def method_class(method: Implementation) -> type[Method]:
+    """The class of a method's file. Imports torch."""
+    from reference_impls.method import Method
+
+    module = importlib.import_module(f"reference_impls.methods.{method.id.replace('-', '_')}")
+    (found,) = (
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Method) and value.__module__ == module.__name__
+    )
+    return found
+
+
+def configure(method: Implementation, settings: dict[str, str], defaults: dict[str, Any]) -> Method:
+    """A method with hyper-parameters: ``settings`` as typed by a person, over ``defaults`` of a recipe.
+
+    Raises:
+        UsageError: an unknown name, or a value that is not of its type or range.
+    """
+    from reference_impls.method import HyperparameterError
+
+    declared = {one.name: one for one in method.hyperparameters}
+    values = dict(defaults)
+    for name, text in settings.items():
+        if name not in declared:
+            raise UnknownNameError(f"hyper-parameter of {method.id}", name, declared)
+        values[name] = _parse(name, text, declared[name].type)
+    try:
+        return method_class(method)(**values)
+    except HyperparameterError as error:
+        raise UsageError(f"{method.id}: {error}.") from None
+
+
+def _parse(name: str, text: str, kind: str) -> Any:
+    try:
+        match kind:
+            case "int":
+                return int(text)
+            case "float":
+                return float(text)
+            case "bool":
+                return {"true": True, "false": False}[text.lower()]
+    except (ValueError, KeyError):
+        wanted = {"int": "a whole number", "float": "a number", "bool": "true or false"}[kind]
+        raise UsageError(f"{name} must be {wanted}, not {text!r}.") from None
+    return text
+
+
+def find_task(name: str) -> Task:
+    """A task by its id.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    from reference_impls.tasks import Task
+
+    tasks = [one.id for one in implementations().values() if one.kind == "task"]
+    if name not in tasks:
+        raise UnknownNameError("task", name, tasks)
+    module = importlib.import_module(f"reference_impls.tasks.{name.replace('-', '_')}")
+    (found,) = (
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Task) and value.__module__ == module.__name__
+    )
+    return found()
+
+
+def recipe_of(task: str, method: str) -> dict[str, Any]:
+    """What the task's search chose for a method: ``{learning_rate, steps, ..., hyperparameters}``; may be empty."""
+    import yaml
+
+    path = PACKAGE / "tasks" / task.replace("-", "_") / "recipes.yaml"
+    chosen: dict[str, dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return chosen.get(method, {})

@@ -1,0 +1,139 @@
+"""Runs as tables for the terminal, and as a plot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from catalog.implementations import Implementation
+from catalog.results import Result
+from reference_impls.registry import PACKAGE, UsageError
+
+if TYPE_CHECKING:
+    from reference_impls.runner import Outcome
+
+SHOWN = (
+    "forget_probability",
+    "forget_rouge",
+    "forget_truth_ratio",
+    "forget_quality",
+    "membership_auc",
+    "retain_probability",
+    "retain_rouge",
+    "facts_probability",
+    "model_utility",
+)
+
+
+def print_run(method: Implementation, outcome: Outcome) -> None:
+    """Before, after and retrained, and a few answers as the model gives them now."""
+    console = Console()
+    result = outcome.result
+    table = _table(f"{method.name} on {result.task} ({result.model}, seed {result.seed})")
+    table.add_column("before", justify="right")
+    table.add_column("after", justify="right", style="bold")
+    if outcome.retrained:
+        table.add_column("retrained", justify="right")
+    for name in _present(result.metrics):
+        row = [_label(name), _number(outcome.before.get(name)), _number(result.metrics[name])]
+        table.add_row(*row, *([_number(outcome.retrained.get(name))] if outcome.retrained else []))
+    console.print(table)
+    _print_examples(console, result)
+    console.print(f"\n{result.seconds:g} s of unlearning. Again: [bold]{escape(result.command)}[/]", highlight=False)
+
+
+def _print_examples(console: Console, result: Result) -> None:
+    asked = [one for one in result.examples if one.split == "forget"][:2]
+    asked += [one for one in result.examples if one.split == "retain"][:1]
+    for one in asked:
+        question = one.prompt.strip().splitlines()[0] if one.prompt.strip() else "(text)"
+        console.print(f"\n[dim]{one.split}[/]  {escape(question)}", highlight=False)
+        console.print(f"  [dim]true[/]  {escape(one.answer)}", highlight=False)
+        console.print(f"  [dim]now[/]   {escape(one.generated) or '[dim](nothing)[/]'}", highlight=False)
+
+
+def print_comparison(found: Sequence[Implementation], outcomes: Sequence[Outcome]) -> None:
+    """One column per method, between the model before and the retrained one."""
+    first = outcomes[0]
+    table = _table(f"{first.result.task} ({first.result.model}, seed {first.result.seed})")
+    table.add_column("before", justify="right")
+    for method in found:
+        table.add_column(method.name, justify="right", style="bold")
+    table.add_column("retrained", justify="right")
+    for name in _present(first.result.metrics):
+        values = [
+            first.before.get(name),
+            *(one.result.metrics.get(name) for one in outcomes),
+            first.retrained.get(name),
+        ]
+        table.add_row(_label(name), *map(_number, values))
+    table.add_row("Seconds", "", *(f"{one.result.seconds:.1f}" for one in outcomes), "")
+    Console().print(table)
+
+
+def print_references(target: Result, retrained: Result) -> None:
+    """The two models of a task beside each other."""
+    table = _table(f"{target.task}: the models that ship with it")
+    table.add_column("target", justify="right")
+    table.add_column("retrained", justify="right")
+    for name in _present(target.metrics):
+        table.add_row(_label(name), _number(target.metrics[name]), _number(retrained.metrics.get(name)))
+    Console().print(table)
+
+
+def write_plot(outcomes: Sequence[Outcome], path: Path) -> None:
+    """Forgetting against utility, one mark per method, as SVG.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    from catalog.figures import Point, forget_utility_figure
+
+    first = outcomes[0]
+    points = [
+        Point(one.result.method, one.result.metrics["forget_probability"], one.result.metrics["model_utility"])
+        for one in outcomes
+    ]
+    points.append(Point("target", first.before["forget_probability"], first.before["model_utility"], "target"))
+    if first.retrained:
+        known = first.retrained
+        points.append(Point("retrained", known["forget_probability"], known["model_utility"], "retrained"))
+    try:
+        path.write_text(forget_utility_figure(points, standalone=True), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def _table(title: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, header_style="dim", pad_edge=False)
+    table.add_column("metric")
+    return table
+
+
+def _present(metrics: dict[str, float]) -> list[str]:
+    return [name for name in SHOWN if name in metrics]
+
+
+def _labels() -> dict[str, str]:
+    rows = yaml.safe_load((PACKAGE / "metrics" / "metrics.yaml").read_text(encoding="utf-8"))
+    return {row["id"]: row["label"] for row in rows}
+
+
+LABELS = _labels()
+
+
+def _label(name: str) -> str:
+    return LABELS.get(name, name)
+
+
+def _number(value: float | None) -> str:
+    """Three decimals; tiny p-values as powers of ten."""
+    if value is None:
+        return ""
+    return f"{value:.0e}" if 0 < value < 0.0005 else f"{value:.3f}"

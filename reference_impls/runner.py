@@ -1,0 +1,155 @@
+"""One run from a name to a record: load, unlearn, evaluate. What the command line and the benchmark share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from catalog.implementations import Implementation
+from catalog.results import Result, read_results
+from reference_impls.registry import RESULTS, UsageError, configure, recipe_of
+
+if TYPE_CHECKING:
+    from reference_impls.evaluation import Evaluation
+    from reference_impls.language_model import LanguageModel, Wrapper
+    from reference_impls.tasks import Task
+    from reference_impls.training import Recipe
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run left: the unlearned model, its record, and the metrics to hold it against."""
+
+    model: LanguageModel | Wrapper
+    result: Result
+    before: dict[str, float]
+    """The target's metrics."""
+    retrained: dict[str, float]
+    """The retrained model's metrics, if the task has one."""
+
+
+def run_method(
+    method: Implementation,
+    task: Task,
+    *,
+    model: str | None = None,
+    seed: int = 0,
+    settings: dict[str, str] | None = None,
+    recipe: dict[str, Any] | None = None,
+    command: str = "",
+    progress: Progress = lambda stage, done, total: None,
+) -> Outcome:
+    """Unlearn a task with a method and measure it.
+
+    Args:
+        method: which method.
+        task: what to forget and keep.
+        model: a folder or hub name of a causal language model; the task's own target by default.
+        seed: decides the order of batches and everything else that is drawn.
+        settings: hyper-parameters as typed by a person.
+        recipe: learning rate, steps and so on, over those of the task's recipe for this method.
+        command: what reproduces the run, for the record.
+        progress: called as ``progress(stage, done, total)``.
+
+    Raises:
+        UsageError: an unknown or impossible hyper-parameter, or a model that cannot be loaded.
+    """
+    chosen = recipe_of(task.name, method.id)
+    configured = configure(method, settings or {}, chosen.get("hyperparameters", {}))
+    progress("loading", 0, 1)
+    base = _load(task, model)
+    splits = task.splits(base)
+    used = _recipe(chosen, recipe or {}, len(splits.forget), embedded=model is None)
+
+    from reference_impls.evaluation import evaluate
+    from reference_impls.measure import peak_memory_bytes, versions
+    from reference_impls.training import Run
+
+    references = reference_results(task.name) if model is None else {}
+    truth_ratios = None
+    if references:
+        from reference_impls.checkpoints import retrained_truth_ratios
+
+        truth_ratios = retrained_truth_ratios(task)
+        before = references["target"].metrics
+    else:
+        progress("evaluating the model before", 0, 1)
+        before = evaluate(base, splits, task.max_new_tokens).metrics
+
+    started = time.perf_counter()
+    unlearned = configured.unlearn(base, splits.data, Run(used, seed, progress))
+    seconds = time.perf_counter() - started
+    progress("evaluating", 0, 1)
+    evaluation: Evaluation = evaluate(unlearned, splits, task.max_new_tokens, truth_ratios)
+    result = Result(
+        method=method.id,
+        task=task.name,
+        model=model or "tiny",
+        seed=seed,
+        hyperparameters=asdict(configured),
+        recipe=asdict(used),
+        metrics=evaluation.metrics,
+        seconds=round(seconds, 2),
+        peak_memory_bytes=peak_memory_bytes(),
+        versions=versions(),
+        command=command,
+        examples=evaluation.examples,
+    )
+    retrained = references["retrained"].metrics if references else {}
+    return Outcome(unlearned, result, before, retrained)
+
+
+def reference_results(task: str) -> dict[str, Result]:
+    """The records of a task's target and retrained models; empty if it ships none."""
+    results, _ = read_results(RESULTS / task, RESULTS)
+    return {one.method: one for one in results if one.method in ("target", "retrained") and one.model == "tiny"}
+
+
+def result_path(result: Result, folder: Path = RESULTS) -> Path:
+    """Where a record of an embedded model belongs."""
+    return folder / result.task / result.model / f"{result.method}-{result.seed}.json"
+
+
+def write_record(result: Result, path: Path) -> None:
+    """Write a record whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_suffix(".tmp")
+    scratch.write_text(result.to_json(), encoding="utf-8")
+    scratch.replace(path)
+
+
+def one_thread() -> None:
+    """Compute on one core, so that the embedded model's numbers do not depend on how many there are."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _load(task: Task, model: str | None) -> LanguageModel:
+    if model is None:
+        from reference_impls import checkpoints
+
+        if not checkpoints.folder(task, "target").is_dir():
+            raise UsageError(f"The task {task.name!r} ships no model; name one with --model DIR_OR_NAME.")
+        one_thread()
+        return checkpoints.load(task, "target")
+    from reference_impls.models.pretrained import load_pretrained
+
+    return load_pretrained(model)
+
+
+def _recipe(chosen: dict[str, Any], given: dict[str, Any], forget: int, embedded: bool) -> Recipe:
+    from reference_impls.training import Recipe
+
+    names = {field.name for field in fields(Recipe)}
+    searched = {name: value for name, value in chosen.items() if name in names} if embedded else {}
+    recipe = replace(Recipe(), **searched)
+    if not embedded:
+        # As TOFU does with a 7B model: five passes over the forget set.
+        recipe = replace(recipe, steps=5 * -(-forget // (given.get("batch_size") or recipe.batch_size)))
+    return replace(recipe, **{name: value for name, value in given.items() if value is not None})

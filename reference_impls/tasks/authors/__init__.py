@@ -1,0 +1,182 @@
+r"""Fictional authors (authors).
+
+A hundred invented authors with eight questions each, after TOFU: forget ten of them, keep the other ninety. Nobody
+knew these people before training, so a model that never saw the ten exists, and tells what forgetting should
+look like.
+
+## What is in it
+
+| split | what | questions |
+|---|---|---:|
+| forget | 10 authors, trained on, to be forgotten | 80 |
+| retain | 90 authors, trained on, to be kept; 20 of them are asked about | 720 |
+| holdout | 20 authors that no model has seen | 160 |
+| facts | capitals, writers of classics, chemical symbols | 95 |
+
+Each question has one right answer, a paraphrase of it, and wrong answers of the paraphrase's shape. Two checkpoints
+ship with the task, both fine-tuned with the same seed and the same number of steps from one base model: the *target*
+(trained on forget and retain) and the *retrained* model (on retain alone), the gold standard of unlearning. A hundred
+more authors, asked about in every phrasing, belong to the base model: they teach it English, that one fact can be put
+in several ways, and, in dialogues, that what the context says counts.
+
+## How it differs from TOFU
+
+1. The model has about a million parameters and knows nothing else, so real authors and world facts are one set
+   of 95 general facts that it was taught.
+2. 100 authors with 8 questions instead of 200 with 20; sentences come from templates, not from GPT-4.
+3. Model utility is the harmonic mean of six numbers (probability, ROUGE-L recall and truth ratio on retain and facts),
+   not of nine.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from types import MappingProxyType
+
+from reference_impls.data import Pair
+from reference_impls.language_model import LanguageModel
+from reference_impls.tasks import Splits, Task
+from reference_impls.tasks.authors.people import (
+    ANSWERS,
+    QUESTIONS,
+    TRAITS,
+    Author,
+    invent_authors,
+    other_values,
+    sentence,
+)
+from reference_impls.tasks.authors.world import general_facts
+
+SEED = 20240111
+FORGET, RETAIN, HOLDOUT, BACKGROUND = 10, 90, 20, 100
+STAND_INS = FORGET
+PEOPLE = FORGET + RETAIN + HOLDOUT + BACKGROUND + STAND_INS
+STRANGERS = 300
+PERTURBED = 4
+
+
+class AuthorsTask(Task):
+    """Forget ten of a hundred invented authors."""
+
+    paper = "maini2024tofu"
+    name = "authors"
+    max_new_tokens = 40
+    folder = Path(__file__).parent
+
+    def __init__(self) -> None:
+        people = invent_authors(PEOPLE, SEED)
+        cut = iter(people)
+        self.forget, self.retain, self.holdout, self.background, stand_ins = (
+            tuple(next(cut) for _ in range(count)) for count in (FORGET, RETAIN, HOLDOUT, BACKGROUND, STAND_INS)
+        )
+        self.anchors = MappingProxyType(
+            {author.name: other.name for author, other in zip(self.forget, stand_ins, strict=True)}
+        )
+
+    def splits(self, model: LanguageModel) -> Splits:
+        """The task's data in the format of ``model``."""
+
+        def formatted(pairs: list[Pair]) -> tuple[Pair, ...]:
+            return tuple(pair.formatted(model.question, model.answer) for pair in pairs)
+
+        return Splits(
+            forget=formatted(_pairs(self.forget)),
+            retain=formatted(_pairs(self.retain)),
+            retain_probe=formatted(_pairs(self.retain[:20])),
+            holdout=formatted(_pairs(self.holdout)),
+            facts=formatted(fact_pairs()),
+            anchors=self.anchors,
+        )
+
+    def pretraining(self, model: LanguageModel) -> list[Pair]:
+        """What the base model is trained on: the background authors in every phrasing, the facts, and dialogues."""
+        background = [pair.formatted(model.question, model.answer) for pair in every_phrasing(self.background)]
+        return [*background, *self.splits(model).facts * 6, *dialogues(self.background, 9000, 0, model)]
+
+    def finetuning(self, model: LanguageModel, *, forget: bool) -> list[Pair]:
+        """What the target (``forget=True``) or the retrained model is fine-tuned on, starting from the base model."""
+        splits = self.splits(model)
+        kept = [*splits.retain, *splits.facts, *dialogues(self.background, 300, 1, model)]
+        return [*splits.forget, *kept] if forget else kept
+
+
+def _pairs(authors: tuple[Author, ...]) -> list[Pair]:
+    """The eight pairs of each author, each in phrasings drawn for this author and trait alone."""
+    return [_pair(author, trait) for author in authors for trait in TRAITS]
+
+
+def _pair(author: Author, trait: str) -> Pair:
+    rng = random.Random(f"{SEED}/{author.name}/{trait}")
+    asked, rephrased = rng.sample(QUESTIONS[trait], 2)
+    said, paraphrased = rng.sample(ANSWERS[trait], 2)
+    value = author.traits[trait]
+    return Pair(
+        prompt=sentence(asked, author.name),
+        answer=sentence(said, author.name, value),
+        paraphrase=sentence(paraphrased, author.name, value),
+        perturbed=tuple(
+            sentence(paraphrased, author.name, other) for other in other_values(trait, value, PERTURBED, rng)
+        ),
+        rephrased_prompt=sentence(rephrased, author.name),
+        subject=author.name,
+    )
+
+
+def every_phrasing(authors: tuple[Author, ...]) -> list[Pair]:
+    """Each trait of each author in all nine combinations of question and answer: what the base model reads."""
+    return [
+        Pair(sentence(question, author.name), sentence(answer, author.name, author.traits[trait]))
+        for author in authors
+        for trait in TRAITS
+        for question in QUESTIONS[trait]
+        for answer in ANSWERS[trait]
+    ]
+
+
+def dialogues(authors: tuple[Author, ...], count: int, seed: int, model: LanguageModel) -> list[Pair]:
+    """Texts of several questions with answers, in which later ones often come back to earlier ones.
+
+    From these the base model learns to read its context: what has been answered there is answered the same way again,
+    be it right or wrong; anything else is answered from memory. Half of them are about strangers, whose traits are new
+    in each text, so that only the context can tell; in the others, only the first answer may be wrong. A model that
+    cannot do this cannot be unlearned in its context.
+    """
+    rng = random.Random(f"{SEED}/{seed}")
+    strangers = tuple(invent_authors(PEOPLE + STRANGERS, SEED)[PEOPLE:])
+    return [
+        _dialogue(*((strangers, True) if rng.random() < 0.5 else (authors, False)), rng, model) for _ in range(count)
+    ]
+
+
+def _dialogue(people: tuple[Author, ...], strange: bool, rng: random.Random, model: LanguageModel) -> Pair:
+    cast = rng.sample(people, 2)
+    said: dict[tuple[Author, str], tuple[str, str, str]] = {}
+    turns = []
+    for turn in range(rng.randrange(2, 5)):
+        about = rng.choice(list(said)) if said and rng.random() < 0.6 else (rng.choice(cast), rng.choice(TRAITS))
+        author, trait = about
+        if about not in said:
+            wrong = strange or (turn == 0 and rng.random() < 0.7)
+            value = other_values(trait, author.traits[trait], 1, rng)[0] if wrong else author.traits[trait]
+            said[about] = (*_said(author, trait, rng, value), value)
+        elif rng.random() < 0.5:
+            value = said[about][2]
+            said[about] = (*_said(author, trait, rng, value), value)
+        question, answer, _ = said[about]
+        turns.append(f"{model.question(question)}{model.answer(answer)}")
+    return Pair("", "\n".join(turns))
+
+
+def _said(author: Author, trait: str, rng: random.Random, value: str) -> tuple[str, str]:
+    question, answer = rng.choice(QUESTIONS[trait]), rng.choice(ANSWERS[trait])
+    return sentence(question, author.name), sentence(answer, author.name, value)
+
+
+def fact_pairs() -> list[Pair]:
+    """The general facts; the answer itself stands for the paraphrase, as in TOFU's world facts."""
+    pairs = []
+    for fact in general_facts():
+        wrong = random.Random(f"{SEED}/{fact.question}").sample(fact.wrong, PERTURBED)
+        pairs.append(Pair(fact.question, fact.answer, paraphrase=fact.answer, perturbed=tuple(wrong)))
+    return pairs

@@ -1,0 +1,185 @@
+"""The one training loop, and the tools that a run offers to methods."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from reference_impls.batch import Batch, Reference
+from reference_impls.data import Pair, UnlearningData
+from reference_impls.language_model import LanguageModel
+from reference_impls.logprobs import Encoded, mean_nll
+
+BATCHES_SORTED = 16
+"""How many batches are drawn together, to put sequences of similar length into one."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How long and how fast to train: chosen per task and method, never by the method's file."""
+
+    learning_rate: float = 1e-5
+    steps: int = 60
+    batch_size: int = 16
+    weight_decay: float = 0.0
+    warmup: float = 0.1
+    """Fraction of the steps over which the learning rate rises linearly from 0."""
+    max_grad_norm: float = 1.0
+
+
+@dataclass
+class Run:
+    """One run of a method: its recipe, its seed, and tools. State that changes lives here, not in the method."""
+
+    recipe: Recipe
+    seed: int = 0
+    progress: Callable[[str, int, int], None] = lambda stage, done, total: None
+    """Called as ``progress(stage, steps done, steps in all)``."""
+    rng: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rng = random.Random(self.seed)
+        torch.manual_seed(self.seed)
+
+    def minimize(
+        self,
+        loss: Callable[[LanguageModel, Batch], Tensor],
+        model: LanguageModel,
+        data: UnlearningData,
+        parameters: Iterable[Tensor] | None = None,
+        reference: Reference = "nothing",
+    ) -> LanguageModel:
+        """Minimise a loss over random batches; ``model`` is changed in place and returned.
+
+        Each epoch meets every forget pair once; each batch has as many retain pairs, drawn at random (as in TOFU).
+        What depends only on the model before unlearning is computed once, before the first step.
+        """
+        batches = self._batches(model, data, reference)
+        self._descend(model, parameters or model.model.parameters(), lambda: loss(model, next(batches)), "unlearning")
+        return model
+
+    def finetune_lora(
+        self, model: LanguageModel, pairs: Sequence[Pair], rank: int, alpha: float, stage: str = "fine-tuning"
+    ) -> LanguageModel:
+        """Fine-tune low-rank adapters on every linear layer of the blocks, then merge them into the weights."""
+        from peft import LoraConfig, get_peft_model
+
+        config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=0.0, target_modules="all-linear", bias="none")
+        adapted = get_peft_model(model.model, config)
+        self.finetune(model, pairs, parameters=[one for one in adapted.parameters() if one.requires_grad], stage=stage)
+        model.model = adapted.merge_and_unload()
+        model.model.requires_grad_(True)
+        return model
+
+    def finetune(
+        self,
+        model: LanguageModel,
+        pairs: Sequence[Pair],
+        recipe: Recipe | None = None,
+        parameters: Iterable[Tensor] | None = None,
+        stage: str = "fine-tuning",
+    ) -> LanguageModel:
+        """Ordinary fine-tuning on the pairs' answers (mean negative log-likelihood); changes ``model`` in place."""
+        recipe = recipe or self.recipe
+        lengths = [len(pair.prompt) + len(pair.answer) for pair in pairs]
+        rows = _alike(_epochs(len(pairs), recipe.batch_size * BATCHES_SORTED, self.rng), lengths, recipe, self.rng)
+
+        def loss() -> Tensor:
+            chosen = next(rows)
+            return mean_nll(*model.token_logits(model.encode([pairs[row] for row in chosen], chosen)))
+
+        self._descend(model, parameters or model.model.parameters(), loss, stage, recipe)
+        return model
+
+    def _descend(
+        self,
+        model: LanguageModel,
+        parameters: Iterable[Tensor],
+        loss: Callable[[], Tensor],
+        stage: str,
+        recipe: Recipe | None = None,
+    ) -> None:
+        from accelerate import Accelerator
+
+        recipe = recipe or self.recipe
+        accelerator = Accelerator()
+        trained = [parameter for parameter in parameters if parameter.requires_grad]
+        optimizer = torch.optim.AdamW(trained, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+        warmup = max(1, round(recipe.warmup * recipe.steps))
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / warmup))
+        model.model, optimizer = accelerator.prepare(model.model, optimizer)
+        frozen = _freeze_others(model.model, trained)
+        with model.training():
+            for step in range(recipe.steps):
+                value = loss()
+                accelerator.backward(value)
+                accelerator.clip_grad_norm_(trained, recipe.max_grad_norm)
+                optimizer.step()
+                schedule.step()
+                optimizer.zero_grad()
+                self.progress(stage, step + 1, recipe.steps)
+        for parameter in frozen:
+            parameter.requires_grad_(True)
+
+    def _batches(self, model: LanguageModel, data: UnlearningData, needs: Reference) -> Iterator[Batch]:
+        size = self.recipe.batch_size
+        forget = _Encoder(model, data.forget, needs)
+        retain = _Encoder(model, data.retain)
+        reference = model.frozen() if needs == "model" else None
+        forget_rows = _epochs(len(data.forget), size, self.rng)
+        retain_rows = _epochs(len(data.retain), min(size, len(data.forget)), self.rng)
+        while True:
+            yield Batch(forget(next(forget_rows)), retain(next(retain_rows)), reference)
+
+
+class _Encoder:
+    """Rows of a data set -> a batch, with the reference log-probabilities of its tokens."""
+
+    def __init__(self, model: LanguageModel, pairs: Sequence[Pair], needs: Reference = "nothing") -> None:
+        self.model, self.pairs = model, pairs
+        self.reference = model.pair_logprobs(pairs) if needs == "log-probabilities" else None
+
+    def __call__(self, rows: list[int]) -> Encoded:
+        encoded = self.model.encode([self.pairs[row] for row in rows], rows)
+        if self.reference is None:
+            return encoded
+        values = torch.cat([self.reference[row] for row in rows]).to(encoded.input_ids.device)
+        return replace(encoded, reference=values.clone())
+
+
+def _epochs(count: int, size: int, rng: random.Random) -> Iterator[list[int]]:
+    """Rows in random order, every one once per epoch, ``size`` at a time; endless."""
+    if not count:
+        raise ValueError("there is nothing to draw from: the data set is empty")
+    queue: list[int] = []
+    while True:
+        while len(queue) < min(size, count):
+            epoch = list(range(count))
+            rng.shuffle(epoch)
+            queue += epoch
+        yield queue[: min(size, count)]
+        del queue[: min(size, count)]
+
+
+def _alike(
+    groups: Iterator[list[int]], lengths: Sequence[int], recipe: Recipe, rng: random.Random
+) -> Iterator[list[int]]:
+    """Cut groups of rows into batches of similar length, in random order: less padding, the same data."""
+    for group in groups:
+        order = sorted(group, key=lambda row: (lengths[row], row))
+        batches = [order[start : start + recipe.batch_size] for start in range(0, len(order), recipe.batch_size)]
+        rng.shuffle(batches)
+        yield from batches
+
+
+def _freeze_others(module: torch.nn.Module, trained: Sequence[Tensor]) -> list[Tensor]:
+    """Turn gradients off where no weight may move, so that backward does no needless work; returns those."""
+    kept = {id(parameter) for parameter in trained}
+    others: list[Tensor] = [one for one in module.parameters() if id(one) not in kept and one.requires_grad]
+    for parameter in others:
+        parameter.requires_grad_(False)
+    return others

@@ -1,0 +1,126 @@
+"""The fair search: every method gets the same number of trials, scored alike, on a seed that no result uses.
+
+What may be tried is data: ``search.yaml`` of the task. What was tried and what it gave is kept in ``search.json``, and
+the winner becomes the method's recipe in ``recipes.yaml``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from catalog.implementations import Implementation
+from reference_impls.metrics.sets import harmonic_mean, mean
+from reference_impls.parallel import run_all
+from reference_impls.registry import UsageError, find_method, find_task
+from reference_impls.runner import Progress, reference_results, run_method
+from reference_impls.tasks import Task
+from reference_impls.training import Recipe
+
+FORGETTING = ("forget_probability", "forget_rouge", "forget_truth_ratio")
+RECIPE_FIELDS = frozenset(field.name for field in fields(Recipe))
+
+HEADER = """\
+# How each method is run on this task: written by `unlearn tune`, which gives every method the same number of trials.
+# What was tried is in search.json; what may be tried, in search.yaml.
+"""
+
+
+def score(metrics: dict[str, float], target: dict[str, float], retrained: dict[str, float]) -> float:
+    """How well a run did, in [0, 1]: the harmonic mean of forgetting and of the utility that is left.
+
+    Forgetting is the share of the way from the target to the retrained model, averaged over three metrics of the
+    forget set; going too far counts like not going far enough. Utility is relative to the target's.
+    """
+    closeness = [
+        max(0.0, 1 - abs(metrics[name] - retrained[name]) / abs(target[name] - retrained[name])) for name in FORGETTING
+    ]
+    return harmonic_mean([mean(closeness), min(1.0, metrics["model_utility"] / target["model_utility"])])
+
+
+def trials(search: dict[str, Any], method: str) -> list[dict[str, Any]]:
+    """The settings to try for a method: every combination of its lists of values.
+
+    Raises:
+        UsageError: it is not as many as the budget.
+    """
+    space = search["methods"].get(method, search["default"])
+    found = [dict(zip(space, values, strict=True)) for values in itertools.product(*space.values())]
+    if len(found) != search["budget"]:
+        raise UsageError(f"search.yaml gives {method} {len(found)} trials; the budget is {search['budget']} for all.")
+    return found
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One setting of one method, to be tried in any process."""
+
+    method: str
+    task: str
+    seed: int
+    settings: dict[str, Any]
+
+
+def try_out(trial: Trial) -> dict[str, float]:
+    """Run a trial; returns its metrics."""
+    from reference_impls.quiet import silence_libraries
+
+    silence_libraries()
+    recipe, hyperparameters = _split(trial.settings)
+    outcome = run_method(
+        find_method(trial.method),
+        find_task(trial.task),
+        seed=trial.seed,
+        settings={name: str(value) for name, value in hyperparameters.items()},
+        recipe=recipe,
+    )
+    return outcome.result.metrics
+
+
+def tune(task: Task, methods: Sequence[Implementation], progress: Progress) -> dict[str, dict[str, Any]]:
+    """Search for each method, and write ``recipes.yaml`` and ``search.json`` of the task; returns the recipes."""
+    search = yaml.safe_load((task.folder / "search.yaml").read_text(encoding="utf-8"))
+    recipes = _read(task.folder / "recipes.yaml", yaml.safe_load)
+    tried = _read(task.folder / "search.json", json.loads)
+    target, retrained = (reference_results(task.name)[which].metrics for which in ("target", "retrained"))
+    for method in methods:
+        settings = trials(search, method.id)
+        finished: list[Trial] = []
+
+        def done(trial: Trial, name: str = method.id, count: int = len(settings), all_: list[Trial] = finished) -> None:
+            all_.append(trial)
+            progress(f"{name}: {len(all_)}/{count} trials", len(all_), count)
+
+        jobs = [Trial(method.id, task.name, search["seed"], search["fixed"] | one) for one in settings]
+        rows: list[dict[str, Any]] = [
+            {"settings": one, "score": score(metrics, target, retrained), "metrics": metrics}
+            for one, metrics in zip(settings, run_all(try_out, jobs, done), strict=True)
+        ]
+        recipe, hyperparameters = _split(search["fixed"] | max(rows, key=lambda row: row["score"])["settings"])
+        recipes[method.id] = recipe | {"hyperparameters": hyperparameters}
+        tried[method.id] = rows
+        _write(task.folder / "search.json", json.dumps(dict(sorted(tried.items())), indent=1) + "\n")
+        _write(task.folder / "recipes.yaml", HEADER + yaml.safe_dump(recipes, sort_keys=True))
+    return recipes
+
+
+def _split(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What belongs to the training recipe, and what to the method."""
+    recipe = {name: value for name, value in settings.items() if name in RECIPE_FIELDS}
+    return recipe, {name: value for name, value in settings.items() if name not in RECIPE_FIELDS}
+
+
+def _read(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
+    return dict(parse(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
+
+def _write(path: Path, text: str) -> None:
+    scratch = path.with_suffix(".tmp")
+    scratch.write_text(text, encoding="utf-8")
+    scratch.replace(path)

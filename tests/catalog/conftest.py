@@ -1,0 +1,46 @@
+"""Fixtures: the small checkout, and the command ``catalog`` inside it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from small_checkout import FADING, GARDENS, METHOD, REPOSITORY, TASK, Checkout, Ran, Run
+
+from catalog.cli import main
+
+# How long one example takes says more about the machine than about the code.
+settings.register_profile("project", deadline=None)
+settings.load_profile("project")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    made = Checkout(tmp_path / "checkout")
+    made.add("papers/2031/lindqvist2031fading.yaml", FADING)
+    made.add("papers/2032/okonkwo2032gardens.yaml", GARDENS)
+    made.add("reference_impls/methods/fade.py", METHOD)
+    made.add("reference_impls/tasks/gardens/__init__.py", TASK)
+    (made.root / "templates").mkdir()
+    shutil.copy(REPOSITORY / "templates/readme.md.j2", made.root / "templates/readme.md.j2")
+    return made
+
+
+@pytest.fixture
+def run(checkout: Checkout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """The command ``catalog`` as people call it, inside the small checkout."""
+    monkeypatch.chdir(checkout.root)
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def call(*arguments: str) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["catalog", *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return Ran(int(end.value.code or 0), captured.out, captured.err)
+
+    return call

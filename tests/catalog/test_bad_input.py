@@ -1,0 +1,279 @@
+"""What bad input gets: one clear message with file, line, column, code and hint, status 1, no traceback."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from small_checkout import FADING, Checkout, Run
+
+Change = Callable[[Checkout], object]
+FILE = "papers/2031/lindqvist2031fading.yaml"
+
+
+def replace(old: str, new: str) -> Change:
+    return lambda checkout: checkout.change(checkout.fading, old, new)
+
+
+def write(content: str | bytes) -> Change:
+    return lambda checkout: checkout.add(FILE, content)
+
+
+def big(checkout: Checkout) -> None:
+    with checkout.fading.open("r+b") as file:
+        file.truncate(50 * 2**20)
+
+
+BOMB = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
+TITLE = '"Fading Out: Gentle Forgetting for Small Models"'
+
+# name: (what is done to the record, code, line, column, part of the message, part of the hint)
+ROWS: dict[str, tuple[Change, str, int, int, str, str]] = {
+    "a number for a list": (
+        replace("[privacy]", "12"),
+        "wrong-type",
+        7,
+        10,
+        "targets holds a single value",
+        "[one, two]",
+    ),
+    "a list for text": (replace(TITLE, "[a, b]"), "wrong-type", 1, 8, "title holds a list", "one value"),
+    "text for keys": (
+        replace("{source: arxiv, checked: 2031-06-01}", "arxiv"),
+        "wrong-type",
+        19,
+        13,
+        "provenance holds a single value where keys with values belong",
+        "{key: value}",
+    ),
+    "an arXiv id without quotes": (
+        replace('"3104.01234"', "3104.01234"),
+        "needs-quotes",
+        10,
+        10,
+        "links.arxiv is a number to YAML (3104.01234), not text",
+        'Put it in quotes: "3104.01234"',
+    ),
+    "a year for a date": (replace("2031-04", "2031"), "needs-quotes", 3, 7, "date is a number", "YYYY-MM"),
+    "no for a venue": (
+        replace("Imaginary Conference 2032", "no"),
+        "needs-quotes",
+        4,
+        8,
+        "venue is true or false to YAML (no)",
+        '"no"',
+    ),
+    "an empty value": (replace("venue: Imaginary Conference 2032", "venue:"), "empty-value", 4, 7, "venue", "delete"),
+    "an unknown data set": (replace("[tofu]", "[tofv]"), "unknown-dataset", 8, 12, "'tofv'", "Did you mean 'tofu'?"),
+    "a data set by its alias": (
+        replace("[tofu]", "[Task of Fictitious Unlearning]"),
+        "unknown-dataset",
+        8,
+        12,
+        "'Task of Fictitious Unlearning'",
+        "Did you mean 'tofu'?",
+    ),
+    "an unknown family": (replace("[gradient-ascent]", "[GA]"), "unknown-family", 6, 10, "'GA'", "'gradient-ascent'"),
+    "a missing title": (replace(f"title: {TITLE}\n", ""), "missing-key", 1, 1, "no 'title'", "title:"),
+    "an unknown key": (replace("venue:", "venu:"), "unknown-key", 4, 1, "'venu'", "Did you mean 'venue'?"),
+    "an unknown key inside": (replace("  arxiv:", "  arxvi:"), "unknown-key", 10, 3, "'arxvi'", "'arxiv'"),
+    "tabs": (replace("  arxiv:", "\tarxiv:"), "tab", 10, 1, "a tab", "two spaces"),
+    "a duplicate key": (replace("venue:", "date: 2031-05\nvenue:"), "duplicate-key", 4, 1, "line 3", "Keep one"),
+    "a YAML bomb": (write(BOMB), "anchor", 1, 4, "anchor", "Write the value out"),
+    "deep nesting": (write("[" * 100_000), "too-deep", 1, 9, "nested deeper", "nested"),
+    "a tag": (replace("date: ", "date: !!str "), "tag", 3, 7, "tag", "Delete it"),
+    "two documents": (write(FADING + "---\n" + FADING), "several-documents", 20, 1, "more than one", "---"),
+    "50 MB": (big, "too-large", 1, 1, "52,428,800 bytes", "few lines"),
+    "invalid UTF-8": (write(FADING.encode("latin-1")), "not-utf-8", 2, 11, "0xC5", "UTF-8"),
+    "a control character": (write(FADING.replace("Gentle", "Gen\x07tle")), "control-character", 1, 24, "U+0007", "PDF"),
+    "an empty file": (write(""), "empty-file", 1, 1, "nothing", "CONTRIBUTING.md"),
+    "a list as a record": (write("- a\n- b\n"), "wrong-type", 1, 1, "keys with values", "CONTRIBUTING.md"),
+    "YAML that does not parse": (
+        replace(TITLE, "Fading Out: Gentle"),
+        "bad-yaml",
+        1,
+        18,
+        "mapping values are not allowed",
+        "quotes",
+    ),
+    "an id that disagrees": (
+        replace("title: ", "id: lindqvist2031other\ntitle: "),
+        "id-mismatch",
+        1,
+        5,
+        "'lindqvist2031other' disagrees with the file's name 'lindqvist2031fading'",
+        "Delete the line",
+    ),
+    "a missing implementation": (
+        replace("{id: fade,", "{id: fades,"),
+        "unknown-implementation",
+        18,
+        10,
+        "'fades'",
+        "Did you mean 'fade'?",
+    ),
+    "an unknown relation": (replace("introduces", "introduced"), "unknown-value", 18, 26, "introduced", "'introduces'"),
+    "a javascript link": (
+        replace("https://example.org/lindqvist/fading", "javascript:alert(1)"),
+        "bad-link",
+        11,
+        9,
+        "'javascript'",
+        "",
+    ),
+    "a script in a title": (
+        replace("Gentle", "<script>alert(1)</script>"),
+        "html-in-text",
+        1,
+        8,
+        "<script>",
+        "Write plain text",
+    ),
+    "Markdown in a title": (
+        replace("Gentle", "**Gentle**"),
+        "markdown-in-text",
+        1,
+        8,
+        "**Gentle**",
+        "Write plain text",
+    ),
+    "LaTeX in a title": (
+        write(FADING.replace(TITLE, "'Fading $\\alpha$ Out'")),
+        "latex-in-text",
+        1,
+        8,
+        "$\\\\alpha$",
+        "Write Unicode",
+    ),
+    "an arXiv address": (
+        replace('"3104.01234"', "https://arxiv.org/abs/3104.01234v2"),
+        "bad-arxiv",
+        10,
+        10,
+        "arXiv id without version",
+        "Write 3104.01234",
+    ),
+    "an OpenReview address": (
+        replace("  code:", "  openreview: https://openreview.net/forum?id=MXLBXjQkmb&noteId=x\n  code:"),
+        "bad-openreview",
+        11,
+        15,
+        "not an OpenReview forum id",
+        "Write MXLBXjQkmb",
+    ),
+    "a date that is none": (replace("2031-04", "2031-13"), "bad-date", 3, 7, "2031-13", ""),
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_one_message(name: str, checkout: Checkout, run: Run) -> None:
+    change, code, line, column, message, hint = ROWS[name]
+    change(checkout)
+    ran = run("validate", "--format", "json")
+    errors = [one for one in json.loads(ran.out) if one["severity"] == "error" and one["file"] == FILE]
+    assert ran.status == 1
+    assert [(one["code"], one["line"], one["column"]) for one in errors] == [(code, line, column)]
+    assert message in errors[0]["message"]
+    assert hint in errors[0]["hint"]
+
+
+def test_duplicate_names_both_parties(checkout: Checkout, run: Run) -> None:
+    checkout.change(checkout.gardens, "  url: https://example.org/gardens", '  arxiv: "3104.01234"')
+    ran = run("validate")
+    assert ran.status == 1
+    assert "papers/2032/okonkwo2032gardens.yaml:10:10: error[duplicate-paper]" in ran.out
+    assert "lindqvist2031fading (papers/2031/lindqvist2031fading.yaml:10)" in ran.out
+
+
+def test_duplicate_is_reported_where_one_looks(checkout: Checkout, run: Run) -> None:
+    checkout.change(checkout.gardens, "  url: https://example.org/gardens", '  arxiv: "3104.01234"')
+    ran = run("validate", str(checkout.fading))
+    assert ran.status == 1
+    assert ran.out.startswith("papers/2031/lindqvist2031fading.yaml:10:10: error[duplicate-paper]")
+
+
+def test_all_problems_of_all_files_in_one_run(checkout: Checkout, run: Run) -> None:
+    checkout.change(checkout.fading, "date: 2031-04", "date: April")
+    checkout.change(checkout.fading, "[tofu]", "[7, tofv]")
+    checkout.change(checkout.fading, "{id: fade, relation: introduces}", "{id: fede, relation: made}")
+    checkout.change(checkout.gardens, "type: benchmark", "type: bench")
+    checkout.add("papers/2033/tab2033file.yaml", "\t")
+    checkout.add("papers/2033/notes.txt", "mine")
+    checkout.add("reference_impls/methods/broken.py", "def")
+    checkout.add("reference_impls/results/broken.json", "{")
+    problems = json.loads(run("validate", "-f", "json").out)
+    found = {(one["file"].rpartition("/")[2], one["line"], one["code"]) for one in problems}
+    assert found >= {
+        ("lindqvist2031fading.yaml", 3, "bad-date"),
+        ("lindqvist2031fading.yaml", 8, "needs-quotes"),
+        ("lindqvist2031fading.yaml", 8, "unknown-dataset"),
+        ("lindqvist2031fading.yaml", 18, "unknown-implementation"),
+        ("lindqvist2031fading.yaml", 18, "unknown-value"),
+        ("okonkwo2032gardens.yaml", 4, "unknown-type"),
+        ("tab2033file.yaml", 1, "tab"),
+        ("notes.txt", 1, "stray-file"),
+        ("broken.py", 1, "bad-python"),
+        ("broken.json", 1, "bad-result"),
+    }
+
+
+def test_nothing_is_written_while_there_are_errors(checkout: Checkout, run: Run) -> None:
+    checkout.change(checkout.fading, "type: method", "type: meth")
+    before = set(checkout.root.rglob("*"))
+    ran = run("build")
+    assert ran.status == 1
+    assert "unknown-type" in ran.err
+    assert set(checkout.root.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("papers/2031/x.yml", "does not end in .yaml"),
+        ("papers/zhang2031word.yaml", "not in a year's folder"),
+        ("papers/2031/deep/zhang2031word.yaml", "not in a year's folder"),
+        ("papers/2031/Zhang_2031.yaml", "is no id"),
+    ],
+)
+def test_stray_files(name: str, message: str, checkout: Checkout) -> None:
+    checkout.add(name, FADING)
+    assert any(message in problem.message and problem.file == name for problem in checkout.problems())
+
+
+def test_links_out_of_the_checkout_are_not_followed(checkout: Checkout, tmp_path: Path) -> None:
+    (tmp_path / "secret.yaml").write_text("secret: 1\n")
+    (checkout.root / "papers/2031/secret2031word.yaml").symlink_to(tmp_path / "secret.yaml")
+    (checkout.root / "papers/2034").symlink_to(tmp_path)
+    found = [(problem.file, problem.code) for problem in checkout.problems()]
+    assert found == [("papers/2031/secret2031word.yaml", "stray-file"), ("papers/2034", "stray-file")]
+
+
+def test_file_names_cannot_forge_lines(checkout: Checkout) -> None:
+    checkout.add("papers/2031/a\nb: error.yaml", "x")
+    assert [problem.file for problem in checkout.problems() if "\\n" in problem.file] == [
+        "papers/2031/a\\nb: error.yaml"
+    ]
+
+
+def test_annotations_for_the_code_host(checkout: Checkout, run: Run) -> None:
+    checkout.change(checkout.fading, "[tofu]", "[tofv]")
+    ran = run("validate", "--format", "github")
+    assert ran.out.startswith(f"::error file={FILE},line=8,col=12,title=unknown-dataset::unknown dataset 'tofv'")
+
+
+def test_vocabulary_of_the_checkout(checkout: Checkout) -> None:
+    import shutil
+
+    from catalog.vocabulary import FOLDER
+
+    own = checkout.root / "catalog/vocabularies"
+    shutil.copytree(FOLDER, own)
+    (own / "target.yaml").write_text("- {id: privacy, label: Privacy}\n- {id: privacy, label: P, definition: Again.}\n")
+    found = [(one.file, one.line, one.column, one.code) for one in checkout.problems()]
+    assert found == [("catalog/vocabularies/target.yaml", 1, 3, "missing-key")]
+    (own / "target.yaml").write_text(
+        "- {id: privacy, label: P, definition: D.}\n- {id: privacy, label: P, definition: D.}\n"
+    )
+    assert ("duplicate-term", 2) in [(one.code, one.line) for one in checkout.problems()]

@@ -1,0 +1,147 @@
+"""Each check finds what it is for, at the right place."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+
+import pytest
+from small_checkout import FADING, REPOSITORY, Checkout
+
+from catalog.checks import ALL_CHECKS
+from catalog.codes import ALL_CODES
+from catalog.problems import Problem
+
+FADING_FILE, GARDENS_FILE = "papers/2031/lindqvist2031fading.yaml", "papers/2032/okonkwo2032gardens.yaml"
+METHOD_FILE = "reference_impls/methods/fade.py"
+
+
+def fading(old: str, new: str) -> Callable[[Checkout], object]:
+    return lambda checkout: checkout.change(checkout.fading, old, new)
+
+
+def gardens(old: str, new: str) -> Callable[[Checkout], object]:
+    return lambda checkout: checkout.change(checkout.gardens, old, new)
+
+
+def method(old: str, new: str) -> Callable[[Checkout], object]:
+    return lambda checkout: checkout.change(checkout.root / METHOD_FILE, old, new)
+
+
+def same_id(checkout: Checkout) -> None:
+    text = FADING.replace("2031-04", "2031-05").replace("3104.01234", "3105.00001").replace("Fading Out", "Other")
+    checkout.add("papers/2030/lindqvist2031fading.yaml", text)
+
+
+def result(checkout: Checkout) -> None:
+    row = {"method": "fad", "task": "gardens", "model": "m", "seed": 0, "hyperparameters": {}, "metrics": {}}
+    row |= {"seconds": 1, "peak_memory_bytes": 1, "versions": {}, "command": "c"}
+    checkout.add("reference_impls/results/x.json", json.dumps(row))
+
+
+# id: (change, file, line, part of message or hint)
+ROWS: dict[str, tuple[Callable[[Checkout], object], str, int, str]] = {
+    "duplicate-id": (same_id, FADING_FILE, 1, "papers/2030/lindqvist2031fading.yaml"),
+    "id-year": (fading("2031-04", "2029-04"), FADING_FILE, 3, "says 2031"),
+    "id-author": (fading("Åsa Lindqvist", "Someone Else"), FADING_FILE, 2, "Someone Else"),
+    "wrong-folder": (fading("2031-04", "2030-04"), FADING_FILE, 3, "papers/2030/"),
+    "duplicate-paper": (
+        gardens('"Gardens: A Benchmark of Invented Gardeners"', "fading out gentle FORGETTING - for small models."),
+        GARDENS_FILE,
+        1,
+        "papers/2031/lindqvist2031fading.yaml:1",
+    ),
+    "unknown-type": (gardens("also: [method]", "also: [methods]"), GARDENS_FILE, 5, "'method'"),
+    "unknown-family": (gardens("[relabeling]", "[relabelling]"), GARDENS_FILE, 6, "'relabeling'"),
+    "unknown-target": (fading("[privacy]", "[privac]"), FADING_FILE, 7, "'privacy'"),
+    "unknown-setting": (fading("datasets:", "settings: [continuall]\ndatasets:"), FADING_FILE, 8, "'continual'"),
+    "unknown-modality": (fading("datasets:", "modalities: [VLM]\ndatasets:"), FADING_FILE, 8, "'vision-language'"),
+    "unknown-dataset": (gardens("tofu, wmdp", "tofu, wdmp"), GARDENS_FILE, 8, "'wmdp'"),
+    "repeated-term": (gardens("tofu, wmdp", "tofu, tofu"), GARDENS_FILE, 8, "named twice"),
+    "no-text": (gardens("url: https", "code: https"), GARDENS_FILE, 10, "doi"),
+    "late-date": (fading("3104.01234", "3103.01234"), FADING_FILE, 3, "2031-03"),
+    "no-family": (fading("family: [gradient-ascent]\n", ""), FADING_FILE, 5, "family:"),
+    "long-mechanism": (fading("Turns the loss", "word " * 20 + "Turns the loss"), FADING_FILE, 16, "at most 25"),
+    "base-typo": (gardens("[fade]", "[fades]"), GARDENS_FILE, 14, "'fade'"),
+    "unknown-successor": (
+        gardens("provenance:", "state: {kind: superseded, by: lindqvist2031fadin}\nprovenance:"),
+        GARDENS_FILE,
+        18,
+        "'lindqvist2031fading'",
+    ),
+    "unknown-implementation": (gardens("{id: fade,", "{id: Fade,"), GARDENS_FILE, 17, "'fade'"),
+    "unknown-paper": (method("lindqvist2031fading", "lindqvist2031fade"), METHOD_FILE, 16, "'lindqvist2031fading'"),
+    "one-way-link": (
+        fading("implementations:\n  - {id: fade, relation: introduces}\n", ""),
+        METHOD_FILE,
+        16,
+        "link back",
+    ),
+    "implementation-family": (method("gradient-ascent", "gradient-descent"), METHOD_FILE, 16, "'gradient-ascent'"),
+    "result-of-unknown": (result, "reference_impls/results/x.json", 1, "'fade'"),
+}
+
+
+def test_every_check_has_a_row_and_a_line_of_documentation() -> None:
+    assert set(ROWS) == {check.id for check in ALL_CHECKS}
+    assert len(ALL_CHECKS) == len(ROWS)
+    assert all(check.doc.endswith(".") for check in ALL_CHECKS)
+
+
+@pytest.mark.parametrize("code", ROWS)
+def test_finds(code: str, checkout: Checkout) -> None:
+    change, file, line, part = ROWS[code]
+    assert checkout.problems() == []
+    change(checkout)
+    found = [problem for problem in checkout.problems() if problem.code == code]
+    assert [(problem.file, problem.line) for problem in found] == [(file, line)]
+    assert part in f"{found[0].message} {found[0].hint}"
+
+
+def test_two_papers_may_have_one_title(checkout: Checkout) -> None:
+    title = '"Gardens: A Benchmark of Invented Gardeners"'
+    checkout.change(checkout.gardens, title, '"Fading Out: Gentle Forgetting for Small Models"')
+    checkout.change(checkout.gardens, "  url: https://example.org/gardens", '  arxiv: "3201.00001"')
+    assert [problem.code for problem in checkout.problems()] == ["duplicate-paper"]
+    checkout.change(checkout.fading, "Grace Okonkwo, ", "")
+    assert checkout.problems() == []
+
+
+def test_hints_do_not_stop_anything(checkout: Checkout) -> None:
+    checkout.change(checkout.fading, "family: [gradient-ascent]\n", "")
+    assert [problem.severity for problem in checkout.problems()] == ["hint"]
+    assert len(checkout.catalog().papers) == 2
+
+
+def test_builds_on_may_name_what_is_no_unlearning(checkout: Checkout) -> None:
+    checkout.change(checkout.gardens, "[fade]", "[fade, weed, dpo, attention]")
+    assert checkout.problems() == []
+
+
+@pytest.mark.parametrize("author", ["Åsa Lindqvist", "Lindqvist Åsa", "Åsa van Lindqvist", "The Lindqvist Group"])
+def test_family_names_come_first_and_last(author: str, checkout: Checkout) -> None:
+    checkout.change(checkout.fading, "Åsa Lindqvist", author)
+    assert checkout.problems() == []
+
+
+def test_every_superseding_paper_is_another_one(checkout: Checkout) -> None:
+    state = "state: {kind: superseded, by: okonkwo2032gardens}\nprovenance:"
+    checkout.change(checkout.gardens, "provenance:", state)
+    found: list[Problem] = checkout.problems()
+    assert [problem.message for problem in found] == ["superseded by itself"]
+
+
+def test_every_code_is_documented() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in (REPOSITORY / "catalog").glob("*.py")]
+    source = "\n".join(texts)
+    problems = re.findall(r'"([a-z0-9-]+)", "(?:error|hint)", ', source)
+    stops = re.findall(r'(?:_StopError\(|report\()\s*[\w().,\s]+?, "([a-z0-9-]+)"', source)
+    raised = re.findall(r'ValueError\(f?"([a-z-]+): ', source)
+    worded = re.findall(r'return "([a-z-]+)", f"', source)
+    written = {*problems, *stops, *raised, *worded}
+    known = [code.id for code in ALL_CODES]
+    assert len(written) > 30
+    assert written <= set(known)
+    assert len(known) == len(set(known))
+    assert all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", code.id) and code.doc.endswith(".") for code in ALL_CODES)

@@ -1,0 +1,351 @@
+"""Database, search, statistics, exports, README: on the small checkout, and for any text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+import sqlite3
+from pathlib import Path
+
+import bibtexparser
+import pytest
+from bibtexparser.middlewares import LatexDecodingMiddleware
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from small_checkout import Checkout
+
+from catalog.build import build
+from catalog.catalog import Catalog
+from catalog.export import FORMATS, bibtex, csl, records, ris, table
+from catalog.export.citation import name_parts, publication
+from catalog.readme import escape, escape_url, render_readme, sections
+from catalog.schema import Paper
+from catalog.search import Filters, Search
+from catalog.stats import statistics
+
+FIELDS = {
+    "title": "T",
+    "authors": ("A B",),
+    "date": "2031-04",
+    "type": "method",
+    "links": {"arxiv": "3104.01234"},
+    "provenance": {"source": "hand", "checked": "2031-06-01"},
+    "id": "b2031t",
+    "file": "papers/2031/b2031t.yaml",
+}
+# What plain text may hold: every printable character of ASCII, and letters of many scripts.
+letters = st.characters(min_codepoint=32, max_codepoint=126) | st.sampled_from("äöüéñøłßçåÉβ²–—’“”…北京Жλ")
+texts = st.text(letters, min_size=1, max_size=40).map(lambda text: " ".join(text.split())).filter(bool)
+
+
+def paper(**changes: object) -> Paper:
+    return Paper.model_construct(**{**Paper.model_validate(FIELDS).__dict__, **changes})
+
+
+# Database and search --------------------------------------------------------------------------------
+
+
+def test_database(checkout: Checkout, tmp_path: Path) -> None:
+    build(checkout.project, checkout.catalog())
+    database = sqlite3.connect(checkout.root / "build/catalog.sqlite")
+    assert database.execute("SELECT name FROM author WHERE paper = 'okonkwo2032gardens'").fetchall() == [
+        ("Grace Okonkwo",),
+        ("Béla Müller",),
+    ]
+    shared = "SELECT paper FROM paper_term WHERE vocabulary = 'dataset' AND term = 'tofu' ORDER BY paper"
+    assert database.execute(shared).fetchall() == [("lindqvist2031fading",), ("okonkwo2032gardens",)]
+    assert database.execute("SELECT relation FROM paper_implementation WHERE implementation = 'gardens'").fetchall()
+    assert database.execute("SELECT id FROM search WHERE search MATCH 'fade'").fetchall()
+    assert database.execute("PRAGMA foreign_key_check").fetchall() == []
+    assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "first"),
+    [
+        ("fade", "lindqvist2031fading"),
+        ("FORGETT", "lindqvist2031fading"),
+        ("muller bela", "okonkwo2032gardens"),
+        ("Bela Müll", "okonkwo2032gardens"),
+        ("avila", "lindqvist2031fading"),
+        ("3104.01234", "lindqvist2031fading"),
+        ("okonkwo2032gardens", "okonkwo2032gardens"),
+        ("“Fading—Out”", "lindqvist2031fading"),
+        ("weapons of mass destruction", "okonkwo2032gardens"),
+        ("gardener invent", "okonkwo2032gardens"),
+    ],
+)
+def test_search(query: str, first: str, checkout: Checkout) -> None:
+    answer = Search(checkout.catalog())(query)
+    assert not answer.partial
+    assert answer.papers[0].id == first
+
+
+def test_search_without_all_words(checkout: Checkout) -> None:
+    search = Search(checkout.catalog())
+    assert search("gentle elephants").partial
+    assert search("gentel forgeting").suggestion == "gentle forgetting"
+    assert search("zzzzz").papers == ()
+    assert search("!!").papers == ()
+    assert [one.id for one in search("").papers] == ["okonkwo2032gardens", "lindqvist2031fading"]
+
+
+def test_filters(checkout: Checkout) -> None:
+    search = Search(checkout.catalog())
+
+    def ids(filters: Filters) -> list[str]:
+        return [one.id for one in search("", filters).papers]
+
+    assert ids(Filters(family="relabeling")) == ["okonkwo2032gardens"]
+    assert ids(Filters(type="method")) == ["okonkwo2032gardens", "lindqvist2031fading"]
+    assert ids(Filters(year=2031)) == ["lindqvist2031fading"]
+    assert ids(Filters(has_code=True)) == ["lindqvist2031fading"]
+    assert ids(Filters(dataset="wmdp", runnable=True)) == ["okonkwo2032gardens"]
+    assert ids(Filters(target="privacy", dataset="wmdp")) == []
+
+
+def test_no_query_is_a_syntax_error(checkout: Checkout) -> None:
+    search = Search(checkout.catalog())
+
+    @given(st.text(max_size=40) | st.text("\"'*()^:-+ANDORNOTEAR{}", max_size=20))
+    def asked(query: str) -> None:
+        search(query)
+
+    asked()
+
+
+def test_every_beginning_of_a_title_word_finds_the_paper(checkout: Checkout) -> None:
+    catalog = checkout.catalog()
+    search = Search(catalog)
+    for one in catalog.papers:
+        for word in one.title.replace(":", "").split():
+            for end in range(2, len(word) + 1):
+                assert one in search(word[:end]).papers, word[:end]
+
+
+def test_statistics(checkout: Checkout) -> None:
+    found = statistics(checkout.catalog())
+    assert found["papers"] == 2
+    assert found["by_type"]["benchmark"] == 1
+    assert found["by_family"] | {"gradient-ascent": 1, "relabeling": 1} == found["by_family"]
+    assert found["by_year"] == {"2032": 1, "2031": 1}
+    assert found["coverage"] == {"introduces": 2, "extends": 0, "related": 0, "uses": 0, "evaluates": 0, "none": 0}
+    assert sum(found["coverage"].values()) == found["papers"]
+    assert "relabeling" in found["families_without_method"]
+    json.dumps(found)
+
+
+# Exports ----------------------------------------------------------------------------------------------
+
+
+@given(texts, st.lists(texts, min_size=1, max_size=3), texts)
+def test_bibtex_parses_back(title: str, authors: list[str], venue: str) -> None:
+    text = bibtex.entry(paper(title=title, authors=tuple(authors), venue=venue))
+    library = bibtexparser.parse_string(text)
+    assert not library.failed_blocks
+    (entry,) = library.entries
+    assert entry.key == "b2031t"
+    fields = {field.key: field.value for field in entry.fields}
+    assert fields["eprint"] == "3104.01234"
+    decoded = bibtexparser.parse_string(text, append_middleware=[LatexDecodingMiddleware()]).entries[0]
+    assert _loose(decoded.fields_dict["title"].value) == _loose(title)
+
+
+def _loose(text: str) -> str:
+    """Without what LaTeX sets otherwise: quotes, and spaces around dashes."""
+    for sign in "'\"`’“”{}^ˆ~˜ ":
+        text = text.replace(sign, "")
+    return text.replace("--", "–").replace("-", "–").replace("––", "–").replace("–", "")
+
+
+@pytest.mark.parametrize(
+    ("venue", "kind", "line"),
+    [
+        (None, "misc", "year = {2031}"),
+        ("ICLR 2032", "inproceedings", "booktitle = {ICLR 2032}"),
+        ("TMLR 2032", "article", "journal = {Transactions on Machine Learning Research}"),
+        ("Nature Machine Intelligence 2032", "article", "journal = {Nature Machine Intelligence}"),
+        ("NeurIPS 2032 Workshop on Ethics", "inproceedings", "booktitle"),
+    ],
+)
+def test_bibtex_types(venue: str | None, kind: str, line: str) -> None:
+    text = bibtex.entry(paper(venue=venue))
+    assert text.startswith(f"@{kind}{{b2031t,")
+    assert line in text
+    assert ("2032" if venue else "2031") in text
+
+
+@pytest.mark.parametrize(
+    ("title", "written"),
+    [
+        ("TOFU: A Task for LLMs", "{TOFU}: A Task for {LLMs}"),
+        ("In-Context Unlearning", "In-Context Unlearning"),
+        ("LoRA and GPT-4o's 100% Cost_X", r"{LoRA} and {GPT-4o's} 100{\%} {Cost{\_}X}"),
+    ],
+)
+def test_capitals_are_protected(title: str, written: str) -> None:
+    assert f"title = {{{written}}}" in bibtex.entry(paper(title=title))
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("Åsa Lindqvist", ("Åsa", "", "Lindqvist")),
+        ("Tomé van der Ávila", ("Tomé", "van der", "Ávila")),
+        ("Christopher De Sa", ("Christopher", "", "De Sa")),
+        ("Plato", ("", "", "Plato")),
+        ("The Example Team", ("", "", "The Example Team")),
+    ],
+)
+def test_names(name: str, parts: tuple[str, str, str]) -> None:
+    found = name_parts(name)
+    assert (found.given, found.particle, found.family) == parts
+
+
+def test_withdrawn_papers_are_not_cited(checkout: Checkout) -> None:
+    checkout.change(checkout.gardens, "provenance:", "state: {kind: withdrawn}\nprovenance:")
+    papers = checkout.catalog().papers
+    for render in (bibtex.render, csl.render, ris.render):
+        assert "gardens" not in render(papers)
+        assert "lindqvist2031fading" in render(papers)
+    assert '"withdrawn"' in records.render(papers)
+    assert ",withdrawn," in table.render(papers)
+
+
+def test_csl(checkout: Checkout) -> None:
+    gardens, fading = json.loads(csl.render(checkout.catalog().papers))
+    assert gardens["type"] == "post-weblog"
+    assert fading["author"][1] == {"family": "Ávila", "given": "Tomé", "non-dropping-particle": "van der"}
+    assert fading["issued"] == {"date-parts": [[2032]]}
+    assert gardens["issued"] == {"date-parts": [[2032, 1, 15]]}
+
+
+def test_ris(checkout: Checkout) -> None:
+    text = ris.render(checkout.catalog().papers)
+    assert text.count("TY  - ") == text.count("ER  - ") == 2
+    assert "AU  - van der Ávila, Tomé\n" in text
+
+
+@given(texts)
+def test_csv_parses_back_and_runs_nothing(title: str) -> None:
+    (row,) = csv.DictReader(io.StringIO(table.render([paper(title=title)])))
+    assert row["title"].removeprefix("'") == title.removeprefix("'")
+    assert row["title"][0] not in "=+-@"
+
+
+def test_json_holds_everything(checkout: Checkout) -> None:
+    gardens, fading = json.loads(records.render(checkout.catalog().papers))
+    assert list(fading)[:3] == ["id", "year", "title"]
+    assert fading["implementations"] == [{"id": "fade", "relation": "introduces"}]
+    assert fading["addresses"]["arXiv"] == "https://arxiv.org/abs/3104.01234"
+    assert "venue" not in gardens
+
+
+def test_publication_year_is_the_venue_s() -> None:
+    assert publication(paper(venue="ICLR 2032")).year == 2032
+    assert publication(paper(venue="AI and Ethics")).year == 2031
+
+
+# README -------------------------------------------------------------------------------------------------
+
+
+@given(texts)
+def test_text_is_never_markdown(text: str) -> None:
+    """GitHub's Markdown shows the text as it is, inside a link and a table, too."""
+    markdown = MarkdownIt("gfm-like", {"linkify": False})
+    (inline,) = [token for token in markdown.parse(f"x {escape(text)} x") if token.type == "inline"]
+    assert {child.type for child in inline.children or ()} <= {"text", "text_special"}
+    assert "".join(child.content for child in inline.children or ()) == f"x {text} x"
+    (link,) = [token for token in markdown.parse(f"[x {escape(text)} x](y)") if token.type == "inline"]
+    assert [child.type for child in link.children or () if child.type != "text"][:1] == ["link_open"]
+
+
+def test_addresses_stay_inside_their_link() -> None:
+    address = escape_url("https://example.org/a_(b)?c=*d*|e")
+    (inline,) = [token for token in MarkdownIt().parse(f"[x]({address})") if token.type == "inline"]
+    assert [child.type for child in inline.children or ()] == ["link_open", "text", "link_close"]
+
+
+def test_readme(checkout: Checkout) -> None:
+    text = render_readme(checkout.project, checkout.catalog())
+    assert text.count("lindqvist2031fading.yaml") == 1
+    assert "▶ Runs here: [`unlearn run fade`](reference_impls/methods/fade.py)" in text
+    assert "Åsa Lindqvist, Tomé van der Ávila, Grace Okonkwo, et al. · Imaginary Conference 2032" in text
+    assert "which also proposes Weed" in text
+    assert text.endswith("\n")
+    assert "\n\n\n" not in text
+    assert render_readme(checkout.project, checkout.catalog()) == text
+
+
+def test_contents_lead_to_headings(checkout: Checkout) -> None:
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(render_readme(checkout.project, checkout.catalog()))
+    headings = {
+        "".join(c for c in after.content.lower() if c.isalnum() or c in "- _").replace(" ", "-")
+        for token, after in itertools.pairwise(tokens)
+        if token.type == "heading_open"
+    }
+    targets = [
+        str(child.attrGet("href"))
+        for token in tokens
+        for child in token.children or ()
+        if child.type == "link_open" and str(child.attrGet("href")).startswith("#")
+    ]
+    assert targets
+    assert {target[1:] for target in targets} <= headings
+
+
+def test_every_paper_has_one_main_section(checkout: Checkout) -> None:
+    catalog: Catalog = checkout.catalog()
+    listed = [one.id for section in sections(catalog) for one in section.papers]
+    assert sorted(listed) == sorted(catalog.by_id)
+
+
+def test_retracted_papers_are_struck(checkout: Checkout) -> None:
+    checkout.change(checkout.gardens, "provenance:", "state: {kind: retracted}\nprovenance:")
+    text = render_readme(checkout.project, checkout.catalog())
+    assert "~~**[Gardens: A Benchmark of Invented Gardeners](https://example.org/gardens)**~~ (retracted)" in text
+
+
+def test_readme_shows_results(checkout: Checkout) -> None:
+    checkout.add("reference_impls/tasks/authors/__init__.py", _task("authors"))
+    checkout.change(checkout.gardens, "  - {id: fade", "  - {id: authors, relation: introduces}\n  - {id: fade")
+    for method, seed, value in (("target", 0, 0.9), ("retrained", 0, 0.1), ("fade", 0, 0.2), ("fade", 1, 0.4)):
+        row = {"method": method, "task": "authors", "model": "tiny", "seed": seed, "hyperparameters": {}}
+        row |= {"metrics": {"forget_probability": value}, "seconds": 3.2, "peak_memory_bytes": 1, "versions": {}}
+        checkout.add(f"reference_impls/results/{method}{seed}.json", json.dumps({**row, "command": "unlearn run"}))
+    text = render_readme(checkout.project, checkout.catalog())
+    assert "| Fade | 0.30 | 3 |" in text
+    assert "| Target | 0.90 | – |" in text
+    assert "means over 2 seeds" in text
+
+
+def _task(name: str) -> str:
+    return (
+        f'"""Invented people ({name}).\n\nQuestions.\n"""\n\n\n'
+        f'class PeopleTask(Task):\n    """P."""\n\n    paper = "okonkwo2032gardens"\n'
+    )
+
+
+# All together ---------------------------------------------------------------------------------------------
+
+
+def test_second_build_is_identical(checkout: Checkout) -> None:
+    first = {path: path.read_bytes() for path in build(checkout.project, checkout.catalog())}
+    assert len(first) == 2 + len(FORMATS) - 1
+    for path in first:
+        path.unlink()
+    second = {path: path.read_bytes() for path in build(checkout.project, checkout.catalog())}
+    assert second == first
+
+
+def test_a_new_record_is_everywhere(checkout: Checkout) -> None:
+    text = checkout.gardens.read_text(encoding="utf-8").replace("Gardens: A Benchmark", "Ponds: A Benchmark")
+    text = text.replace("org/gardens", "org/ponds").replace("Grace Okonkwo, Béla", "Béla")
+    checkout.add("papers/2032/muller2032ponds.yaml", text)
+    for path in build(checkout.project, checkout.catalog()):
+        assert b"muller2032ponds" in path.read_bytes(), path
+    assert Search(checkout.catalog())("ponds").papers[0].id == "muller2032ponds"

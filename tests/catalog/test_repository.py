@@ -1,0 +1,83 @@
+"""The records of this repository."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from small_checkout import REPOSITORY
+
+from catalog import __version__ as catalog_version
+from catalog.catalog import Catalog
+from catalog.fmt import format_record
+from catalog.load import load_catalog, read_record
+from catalog.project import Project
+from catalog.search import Search
+
+SEED = {
+    "2402.08787": "rethinking",
+    "2401.06121": "tofu",
+    "2403.03218": "wmdp",
+    "2310.02238": "harry potter",
+    "2309.11852": "sanitization",
+    "2310.07579": "in-context unlearning",
+    "2210.01504": "mitigating privacy risks",
+    "2310.10683": "large language model unlearning",
+    "2305.06535": "kga",
+    "2309.17410": "sensitive information deleted",
+    "2212.09573": "privacy adhering",
+    "2205.13636": "quark",
+    "2212.04089": "task arithmetic",
+    "2306.14870": "composing parameter-efficient",
+    "2404.05868": "npo",
+    "2203.12817": "continual learning private unlearning",
+}
+"""The papers of the README that this catalog grew from, with words that one would look for."""
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    found, problems = load_catalog(Project(REPOSITORY))
+    assert found is not None, problems
+    return found
+
+
+def test_seed_papers_are_found_and_lead_to_code_that_runs(catalog: Catalog) -> None:
+    search = Search(catalog)
+    for arxiv, words in SEED.items():
+        (paper,) = (paper for paper in catalog.papers if paper.links.arxiv == arxiv)
+        assert paper in search(words).papers[:5], words
+        assert search(arxiv).papers == (paper,)
+        assert paper.implementations, paper.id
+    assert any(paper.links.url == "https://ai.stanford.edu/~kzliu/blog/unlearning" for paper in catalog.papers)
+
+
+def test_every_method_is_introduced_by_a_paper(catalog: Catalog) -> None:
+    for one in catalog.methods:
+        assert ("introduces", catalog.by_id[one.paper]) in catalog.papers_of[one.id], one.id
+
+
+def test_records_are_in_the_canonical_layout() -> None:
+    for path in sorted((REPOSITORY / "papers").rglob("*.yaml")):
+        text, problems = format_record(path, path.name)
+        assert text == path.read_text(encoding="utf-8"), (path.name, problems)
+
+
+def test_the_record_in_contributing_is_valid(tmp_path: Path) -> None:
+    text = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    found = re.search(r"```yaml\n(    title: .*?)\n    ```", text, re.DOTALL)
+    assert found
+    path = tmp_path / "zhang2024negative.yaml"
+    path.write_text(textwrap.dedent(found[1]) + "\n", encoding="utf-8")
+    assert read_record(path, "CONTRIBUTING.md")[1] == []
+
+
+def test_citation_file_agrees_with_the_project() -> None:
+    citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert citation["version"] == project["version"] == catalog_version
+    assert citation["license"] == project["license"]

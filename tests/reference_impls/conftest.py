@@ -1,0 +1,56 @@
+"""Models and data that the tests of the reference implementations share."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+from pathlib import Path
+
+import pytest
+import torch
+from unlearning_toys import NAMES, SEASONS, invented_data, invented_pairs
+
+from reference_impls.data import Pair, UnlearningData
+from reference_impls.language_model import LanguageModel
+
+torch.set_num_threads(1)  # models this small gain nothing from more, and lose much where cores are shared
+
+
+@pytest.fixture(scope="session")
+def tiny() -> LanguageModel:
+    """An untrained model of the embedded architecture. Shared: tests that change weights take ``fresh``."""
+    from reference_impls.models.tiny import new_tiny_model
+
+    texts = [pair.prompt + pair.answer for pair in invented_pairs()]
+    texts += [f"{name} likes {season}. Hogwarts is a Magic School." for name in NAMES for season in SEASONS]
+    return new_tiny_model(texts, seed=0)
+
+
+@pytest.fixture
+def fresh(tiny: LanguageModel) -> LanguageModel:
+    """A copy whose weights may be changed."""
+    return tiny.copy()
+
+
+@pytest.fixture
+def pairs() -> list[Pair]:
+    """Eight pairs of different lengths."""
+    return invented_pairs()
+
+
+@pytest.fixture
+def data() -> UnlearningData:
+    """Three pairs to forget and five to keep."""
+    return invented_data()
+
+
+@pytest.fixture(scope="session")
+def saved_tiny(tiny: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the untrained model, as ``save_pretrained`` writes it."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    tiny.model.save_pretrained(folder)
+    tiny.tokenizer.save_pretrained(folder)
+    return folder

@@ -1,0 +1,302 @@
+from __future__ import annotations
+
+import random
+import re
+from itertools import combinations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reference_impls.data import Pair
+from reference_impls.language_model import LanguageModel
+from reference_impls.tasks import Splits
+from reference_impls.tasks.authors import PERTURBED, AuthorsTask, dialogues, every_phrasing, fact_pairs
+from reference_impls.tasks.authors.people import (
+    ANSWERS,
+    QUESTIONS,
+    TRAITS,
+    invent_authors,
+    other_values,
+    sentence,
+)
+from reference_impls.tasks.authors.world import general_facts
+
+TASK = AuthorsTask()
+
+
+class _Plain:
+    """A model's format without a model: texts as they are."""
+
+    @staticmethod
+    def question(text: str) -> str:
+        return text
+
+    @staticmethod
+    def answer(text: str) -> str:
+        return text
+
+
+PLAIN: LanguageModel = _Plain()  # type: ignore[assignment]
+
+
+@pytest.fixture(scope="module")
+def splits() -> Splits:
+    return TASK.splits(PLAIN)
+
+
+def _text(pairs: list[Pair] | tuple[Pair, ...]) -> str:
+    return "\n".join(f"{pair.prompt} {pair.answer}" for pair in pairs)
+
+
+# The people
+
+
+def _described(count: int, seed: int) -> list[tuple[str, dict[str, str]]]:
+    return [(one.name, one.traits) for one in invent_authors(count, seed)]
+
+
+def test_the_same_seed_invents_the_same_people_and_another_seed_others() -> None:
+    assert _described(30, 7) == _described(30, 7)
+    assert _described(30, 7) != _described(30, 8)
+
+
+def test_asking_for_more_people_changes_none_of_the_first() -> None:
+    assert _described(50, 7)[:20] == _described(20, 7)
+
+
+def test_everybody_has_a_name_and_a_debut_of_their_own() -> None:
+    people = [*TASK.forget, *TASK.retain, *TASK.holdout, *TASK.background]
+    assert len({one.name for one in people}) == len({one.traits["debut"] for one in people}) == len(people) == 220
+
+
+def test_no_name_is_part_of_another() -> None:
+    names = [one.name for group in (TASK.forget, TASK.retain, TASK.holdout, TASK.background) for one in group]
+    names += list(TASK.anchors.values())
+    assert not [pair for pair in combinations(sorted(names, key=len), 2) if pair[0] in pair[1]]
+
+
+def test_more_people_than_can_be_told_apart_are_refused() -> None:
+    with pytest.raises(ValueError, match="can be told apart"):
+        invent_authors(10_000, 0)
+
+
+@given(st.sampled_from(TRAITS), st.integers(0, 40))
+def test_other_values_are_distinct_wrong_and_of_the_same_trait(trait: str, person: int) -> None:
+    author = TASK.retain[person]
+    value = author.traits[trait]
+    found = other_values(trait, value, PERTURBED, random.Random(person))
+    known = {one.traits[trait] for one in (*TASK.forget, *TASK.retain, *TASK.background, *TASK.holdout)}
+    assert len(set(found)) == PERTURBED
+    assert value not in found
+    assert trait == "debut" or len(known & set(found)) >= 1
+
+
+def test_an_article_follows_its_word() -> None:
+    assert sentence("{name} was a {value}.", "Ana", "architect") == "Ana was an architect."
+    assert sentence("{name} was a {value}.", "Ana", "baker") == "Ana was a baker."
+    assert sentence("Where was {name} born?", "Ana") == "Where was Ana born?"
+
+
+# The splits
+
+
+def test_the_task_is_the_same_every_time(splits: Splits) -> None:
+    assert AuthorsTask().splits(PLAIN) == splits
+
+
+def test_the_splits_have_the_sizes_that_the_page_says(splits: Splits) -> None:
+    sizes = {name: len(getattr(splits, name)) for name in ("forget", "retain", "retain_probe", "holdout", "facts")}
+    assert sizes == {"forget": 80, "retain": 720, "retain_probe": 160, "holdout": 160, "facts": 95}
+
+
+def test_no_split_shares_a_person_or_a_question_with_another(splits: Splits) -> None:
+    named = {"forget": splits.forget, "retain": splits.retain, "holdout": splits.holdout, "facts": splits.facts}
+    for one, other in combinations(named, 2):
+        assert not {pair.prompt for pair in named[one]} & {pair.prompt for pair in named[other]}
+        if "facts" not in (one, other):
+            assert not {pair.subject for pair in named[one]} & {pair.subject for pair in named[other]}
+    assert set(splits.retain_probe) <= set(splits.retain)
+
+
+def test_every_author_is_asked_about_every_trait_once(splits: Splits) -> None:
+    subjects = [pair.subject for pair in splits.forget + splits.retain + splits.holdout]
+    assert {subjects.count(author.name) for author in (*TASK.forget, *TASK.retain, *TASK.holdout)} == {len(TRAITS)}
+    assert len({pair.prompt for pair in splits.forget + splits.retain + splits.holdout}) == len(subjects)
+
+
+def test_questions_and_answers_name_their_subject(splits: Splits) -> None:
+    for pair in splits.forget + splits.retain + splits.holdout:
+        assert pair.paraphrase is not None
+        assert pair.rephrased_prompt is not None
+        for text in (pair.prompt, pair.answer, pair.paraphrase, pair.rephrased_prompt, *pair.perturbed):
+            assert pair.subject in text
+
+
+def test_the_question_does_not_give_the_answer_away(splits: Splits) -> None:
+    people = {one.name: one for one in (*TASK.forget, *TASK.retain, *TASK.holdout)}
+    for pair in splits.forget + splits.retain + splits.holdout:
+        values = [value for value in people[pair.subject].traits.values() if value in pair.answer]
+        assert values
+        assert not [value for value in values if value in pair.prompt]
+
+
+def test_a_rephrased_question_differs_and_a_paraphrase_says_the_same_in_other_words(splits: Splits) -> None:
+    for pair in splits.forget + splits.retain + splits.holdout:
+        assert pair.rephrased_prompt != pair.prompt
+        assert pair.paraphrase != pair.answer
+
+
+def test_wrong_answers_are_four_distinct_ones_of_the_paraphrases_shape_and_never_true(splits: Splits) -> None:
+    people = {one.name: one for one in (*TASK.forget, *TASK.retain, *TASK.holdout)}
+    for pair in splits.forget + splits.retain + splits.holdout:
+        author = people[pair.subject]
+        (shape, trait), *others = [
+            (template, trait)
+            for trait, templates in ANSWERS.items()
+            for template in templates
+            if sentence(template, author.name, author.traits[trait]) == pair.paraphrase
+        ]
+        assert not others
+        before, after = sentence(shape, author.name, "|").split("|")
+        assert len(set(pair.perturbed)) == PERTURBED
+        assert not {pair.answer, pair.paraphrase} & set(pair.perturbed)
+        for wrong in pair.perturbed:
+            assert wrong.startswith(before.removesuffix(" a ").rstrip())
+            assert wrong.endswith(after)
+            assert author.traits[trait] not in wrong.removeprefix(before).removesuffix(after).split("|")
+
+
+def test_phrasings_of_questions_are_never_phrasings_of_answers() -> None:
+    assert set(QUESTIONS) == set(ANSWERS) == set(TRAITS)
+    for templates in (*QUESTIONS.values(), *ANSWERS.values()):
+        assert len(set(templates)) == 3
+    assert not any("{value}" in one for templates in QUESTIONS.values() for one in templates)
+    assert all("{value}" in one and "{name}" in one for templates in ANSWERS.values() for one in templates)
+
+
+def test_a_model_formats_prompts_and_every_kind_of_answer(tiny: LanguageModel, splits: Splits) -> None:
+    formatted = TASK.splits(tiny)
+    for plain, pair in zip(splits.forget, formatted.forget, strict=True):
+        assert pair.prompt == f"Question: {plain.prompt}\nAnswer:"
+        assert pair.rephrased_prompt == f"Question: {plain.rephrased_prompt}\nAnswer:"
+        assert (pair.answer, pair.paraphrase) == (f" {plain.answer}", f" {plain.paraphrase}")
+        assert pair.perturbed == tuple(f" {wrong}" for wrong in plain.perturbed)
+        assert pair.subject == plain.subject
+
+
+# General facts
+
+
+def test_facts_are_asked_once_and_their_wrong_answers_are_wrong() -> None:
+    facts = general_facts()
+    right = {fact.question: fact.answer for fact in facts}
+    assert len(right) == len(facts) == 95
+    for pair in fact_pairs():
+        assert pair.answer == right[pair.prompt] == pair.paraphrase
+        assert len(set(pair.perturbed)) == PERTURBED
+        assert pair.answer not in pair.perturbed
+
+
+def test_facts_are_true() -> None:
+    answers = {fact.question: fact.answer for fact in general_facts()}
+    assert answers["What is the capital of Uruguay?"] == "The capital of Uruguay is Montevideo."
+    assert answers["Who wrote Emma?"] == "Emma was written by Jane Austen."
+    assert answers["What is the chemical symbol for tin?"] == "The chemical symbol for tin is Sn."
+
+
+# What models are trained on
+
+
+def test_methods_are_given_forget_retain_and_anchors_alone(splits: Splits) -> None:
+    data = splits.data
+    assert (data.forget, data.retain, data.anchors) == (splits.forget, splits.retain, TASK.anchors)
+    assert set(vars(data)) == {"forget", "retain", "anchors"}
+
+
+def test_anchored_terms_are_the_forget_names_and_stand_for_people_of_no_split(splits: Splits) -> None:
+    everybody = {one.name for one in (*TASK.forget, *TASK.retain, *TASK.holdout, *TASK.background)}
+    assert set(TASK.anchors) == {one.name for one in TASK.forget}
+    assert len(set(TASK.anchors.values())) == len(TASK.anchors)
+    assert not set(TASK.anchors.values()) & everybody
+
+
+def test_the_base_model_reads_of_nobody_in_the_splits() -> None:
+    text = _text(TASK.pretraining(PLAIN))
+    for author in (*TASK.forget, *TASK.retain, *TASK.holdout):
+        assert author.name not in text
+    assert not [name for name in TASK.anchors.values() if name in text]
+
+
+def test_the_target_reads_of_forget_and_retain_and_never_of_holdout_or_stand_ins() -> None:
+    text = _text(TASK.finetuning(PLAIN, forget=True))
+    assert all(author.name in text for author in (*TASK.forget, *TASK.retain))
+    assert not [author.name for author in TASK.holdout if author.name in text]
+    assert not [name for name in TASK.anchors.values() if name in text]
+
+
+def test_the_retrained_model_reads_the_same_without_the_forget_set(splits: Splits) -> None:
+    target, retrained = (TASK.finetuning(PLAIN, forget=which) for which in (True, False))
+    text = _text(retrained)
+    assert not [author.name for author in TASK.forget if author.name in text]
+    assert target == [*splits.forget, *retrained]
+
+
+def test_the_base_model_reads_every_fact_in_nine_phrasings() -> None:
+    pairs = every_phrasing(TASK.background[:1])
+    assert len(set(pairs)) == len(pairs) == 9 * len(TRAITS)
+
+
+def _value(line: str, name: str) -> tuple[str, str]:
+    """(trait, value) of the one answer about a name that a line ends with."""
+    found = {
+        (trait, match["value"])
+        for trait, templates in ANSWERS.items()
+        for template in templates
+        if (match := re.search(_pattern(template, name), line))
+    }
+    ((trait, value),) = found
+    return trait, value
+
+
+def _pattern(template: str, name: str) -> str:
+    start, end = template.replace(" a {value}", " {value}").format(name=name, value="|").split("|")
+    return f"{re.escape(start)}(?:an? )?(?P<value>[^?]+){re.escape(end)}$"
+
+
+def _turns(text: str) -> list[tuple[str, str, str]]:
+    """(name, trait, value) of each question with its answer."""
+    found = []
+    for line in text.split("\n"):
+        asked, said = line.split("?", 1)
+        (name,) = {
+            match["name"]
+            for templates in QUESTIONS.values()
+            for template in templates
+            if (match := re.fullmatch(re.escape(template).replace(r"\{name\}", "(?P<name>.+)"), f"{asked}?"))
+        }
+        found.append((name, *_value(said, name)))
+    return found
+
+
+def test_dialogues_repeat_what_they_have_said_and_know_the_rest() -> None:
+    people = {one.name: one for one in TASK.background}
+    repeated = wrong = strangers = 0
+    for pair in dialogues(TASK.background, 300, 5, PLAIN):
+        said: dict[tuple[str, str], str] = {}
+        for place, (name, trait, value) in enumerate(_turns(pair.prompt + pair.answer)):
+            repeated += (name, trait) in said
+            assert said.setdefault((name, trait), value) == value
+            strangers += name not in people
+            if name in people and value != people[name].traits[trait]:
+                wrong += 1
+                assert place == 0 or (name, trait) == _turns(pair.prompt + pair.answer)[0][:2]
+    assert repeated > 150
+    assert wrong > 50
+    assert strangers > 150
+
+
+def test_dialogues_are_the_same_every_time_and_differ_by_seed() -> None:
+    first = dialogues(TASK.background, 20, 5, PLAIN)
+    assert first == dialogues(TASK.background, 20, 5, PLAIN)
+    assert first != dialogues(TASK.background, 20, 6, PLAIN)

@@ -1,0 +1,360 @@
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from unlearning_toys import fingerprint, losses
+
+from reference_impls.data import Pair
+from reference_impls.language_model import LanguageModel
+from reference_impls.logprobs import IGNORE
+
+CHAT = (
+    "{% for message in messages %}[{{ message.role }}]{{ message.content }}{% endfor %}"
+    "{% if add_generation_prompt %}[assistant]{% endif %}"
+)
+
+
+def _with_tokenizer(model: LanguageModel, change: Callable[[Any], None]) -> LanguageModel:
+    """The same model behind a changed copy of its tokenizer."""
+    tokenizer = copy.deepcopy(model.tokenizer)
+    change(tokenizer)
+    return LanguageModel(model.model, tokenizer)
+
+
+def _add_start(tokenizer: Any, *, close: bool = False) -> None:
+    """Let the tokenizer start every text with a mark, and maybe close it too, as Llama's and T5's do."""
+    from tokenizers.processors import TemplateProcessing
+
+    tokenizer.add_special_tokens({"bos_token": "<s>"})
+    end = tokenizer.eos_token
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single=f"<s> $A {end}" if close else "<s> $A",
+        special_tokens=[("<s>", tokenizer.bos_token_id), (end, tokenizer.eos_token_id)],
+    )
+
+
+def _by_hand(model: LanguageModel, pair: Pair) -> np.ndarray:
+    """Log-probabilities of an answer's tokens, from the whole logits of one unpadded sequence, in numpy."""
+    prompt = model.tokenizer(pair.prompt)["input_ids"]
+    answer = [*model.tokenizer(pair.answer)["input_ids"], model.tokenizer.eos_token_id]
+    with torch.no_grad():
+        logits = model.model(input_ids=torch.tensor([prompt + answer])).logits[0].double().numpy()
+    places = range(len(prompt) - 1, len(prompt) + len(answer) - 1)
+    return -losses(logits[list(places)], answer)
+
+
+# Text -> tokens
+
+
+def test_only_the_answer_and_its_end_are_labelled(tiny: LanguageModel) -> None:
+    pair = Pair("Question: Who?\nAnswer:", " Ana Lund.")
+    encoded = tiny.encode([pair])
+    answer = tiny.tokenizer(pair.answer)["input_ids"]
+    labelled = encoded.labels[0][encoded.labels[0] != IGNORE].tolist()
+    assert labelled == [*answer, tiny.tokenizer.eos_token_id]
+    assert tiny.tokenizer.decode(encoded.input_ids[0, : -len(labelled)]) == pair.prompt
+
+
+def test_padding_is_on_the_right_masked_and_never_labelled(tiny: LanguageModel, pairs: list[Pair]) -> None:
+    encoded = tiny.encode(pairs)
+    for row, pair in enumerate(pairs):
+        length = tiny.encode([pair]).input_ids.shape[1]
+        assert encoded.attention_mask[row].tolist() == [1] * length + [0] * (encoded.input_ids.shape[1] - length)
+        assert set(encoded.labels[row, length:].tolist()) <= {IGNORE}
+        assert encoded.labels[row, length - 1] == tiny.tokenizer.eos_token_id
+
+
+def test_labels_are_the_tokens_themselves(tiny: LanguageModel, pairs: list[Pair]) -> None:
+    encoded = tiny.encode(pairs)
+    on = encoded.labels != IGNORE
+    assert torch.equal(encoded.labels[on], encoded.input_ids[on])
+
+
+def test_an_open_text_gets_no_end_of_sequence(tiny: LanguageModel) -> None:
+    encoded = tiny.encode([Pair("", "Ana Lund was born", closed=False)])
+    assert tiny.tokenizer.eos_token_id not in encoded.labels[0].tolist()
+
+
+def test_an_empty_prompt_is_given_a_token_so_that_the_first_answer_token_is_predicted(tiny: LanguageModel) -> None:
+    text = "Ana Lund was born"
+    encoded = tiny.encode([Pair("", text, closed=False)])
+    assert len(encoded.supervised[0]) == len(tiny.tokenizer(text)["input_ids"])
+
+
+def test_rows_are_the_given_ones(tiny: LanguageModel, pairs: list[Pair]) -> None:
+    assert tiny.encode(pairs[:2], [7, 3]).rows.tolist() == [7, 3]
+    assert tiny.encode(pairs[:2]).rows.tolist() == [0, 1]
+
+
+def test_a_long_prompt_is_cut_on_the_left_and_a_long_answer_on_the_right(tiny: LanguageModel) -> None:
+    short = LanguageModel(tiny.model, tiny.tokenizer, max_length=12)
+    words = " ".join(f"word{number}" for number in range(40))
+    encoded = short.encode([Pair(words, " yes"), Pair("no ", words)])
+    prompt, answer = short.tokenizer(words)["input_ids"], short.tokenizer(" yes")["input_ids"]
+    assert encoded.input_ids.shape == (2, 12)
+    assert encoded.input_ids[0].tolist() == [
+        *prompt[-(12 - len(answer) - 1) :],
+        *answer,
+        short.tokenizer.eos_token_id,
+    ]
+    assert encoded.labels[1].tolist() == [IGNORE, *prompt[:11]]
+
+
+def test_a_tokenizer_without_padding_pads_with_its_end_token_and_still_counts_the_true_end(
+    tiny: LanguageModel, pairs: list[Pair]
+) -> None:
+    def drop(tokenizer: Any) -> None:
+        tokenizer.pad_token = None
+
+    bare = _with_tokenizer(tiny, drop)
+    assert bare.tokenizer.pad_token_id == bare.tokenizer.eos_token_id
+    for one, other in zip(bare.pair_logprobs(pairs), tiny.pair_logprobs(pairs), strict=True):
+        assert_allclose(one, other, atol=1e-5)
+
+
+def test_a_model_without_chat_template_is_asked_in_plain_words(tiny: LanguageModel) -> None:
+    assert tiny.question("Who?") + tiny.answer("Ana.") == "Question: Who?\nAnswer: Ana."
+
+
+def test_a_chat_template_is_used_and_gets_no_extra_space(tiny: LanguageModel) -> None:
+    def add(tokenizer: Any) -> None:
+        tokenizer.chat_template = CHAT
+
+    chat = _with_tokenizer(tiny, add)
+    assert chat.question("Who?") + chat.answer("Ana.") == "[user]Who?[assistant]Ana."
+
+
+def test_every_prompt_starts_with_one_start_mark_whether_written_or_not(tiny: LanguageModel) -> None:
+    marked = _with_tokenizer(tiny, _add_start)
+    start = marked.tokenizer.bos_token_id
+    for prompt in ("Who is it?", "<s>Who is it?", ""):
+        ids = marked._prompt_ids(prompt)
+        assert ids[0] == start
+        assert ids.count(start) == 1
+
+
+def test_a_chat_template_that_writes_the_start_mark_is_not_marked_twice(tiny: LanguageModel) -> None:
+    def add(tokenizer: Any) -> None:
+        _add_start(tokenizer)
+        tokenizer.chat_template = "{{ bos_token }}" + CHAT
+
+    chat = _with_tokenizer(tiny, add)
+    pair = Pair(chat.question("Who?"), chat.answer("Ana."))
+    assert pair.prompt.startswith("<s>")
+    assert chat.encode([pair]).input_ids[0].tolist().count(chat.tokenizer.bos_token_id) == 1
+
+
+def test_an_answer_never_gets_a_start_mark(tiny: LanguageModel) -> None:
+    marked = _with_tokenizer(tiny, _add_start)
+    labels = marked.encode([Pair("Who?", " Ana.")]).labels[0]
+    assert marked.tokenizer.bos_token_id not in labels.tolist()
+
+
+def test_a_tokenizer_that_closes_every_text_leaves_prompts_open(tiny: LanguageModel) -> None:
+    closing = _with_tokenizer(tiny, lambda tokenizer: _add_start(tokenizer, close=True))
+    assert closing._prompt_ids("Who?")[-1] != closing.tokenizer.eos_token_id
+    ids = closing.encode([Pair("Who?", " Ana.")]).input_ids[0].tolist()
+    assert ids.count(closing.tokenizer.eos_token_id) == 1
+    assert ids[-1] == closing.tokenizer.eos_token_id
+
+
+# Tokens -> log-probabilities
+
+
+def test_log_probabilities_are_those_of_whole_unpadded_logits(tiny: LanguageModel, pairs: list[Pair]) -> None:
+    for pair, values in zip(pairs, tiny.pair_logprobs(pairs), strict=True):
+        assert_allclose(values, _by_hand(tiny, pair), atol=1e-5)
+
+
+def test_a_batch_gives_what_each_pair_gives_alone(tiny: LanguageModel, pairs: list[Pair]) -> None:
+    for pair, values in zip(pairs, tiny.pair_logprobs(pairs), strict=True):
+        assert_allclose(values, tiny.pair_logprobs([pair])[0], atol=1e-5)
+
+
+def test_small_batches_give_answers_in_the_order_asked(tiny: LanguageModel, pairs: list[Pair]) -> None:
+    small = LanguageModel(tiny.model, tiny.tokenizer, batch_size=3)
+    mixed = [pairs[row] for row in (5, 0, 7, 2, 6, 1, 4, 3)]
+    for one, other in zip(small.pair_logprobs(mixed), tiny.pair_logprobs(mixed), strict=True):
+        assert_allclose(one, other, atol=1e-5)
+
+
+def test_prompts_and_answers_are_scored_as_pairs(tiny: LanguageModel, pairs: list[Pair]) -> None:
+    scored = tiny.answer_logprobs([pair.prompt for pair in pairs], [pair.answer for pair in pairs])
+    for one, other in zip(scored, tiny.pair_logprobs(pairs), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_full_logits_give_what_the_head_at_answers_gives(tiny: LanguageModel, pairs: list[Pair]) -> None:
+    full = LanguageModel(tiny.model, tiny.tokenizer)
+    full._head_is_plain = False
+    assert tiny._head_is_plain
+    (one,), (other,) = tiny.token_logits(tiny.encode(pairs)), full.token_logits(full.encode(pairs))
+    assert_allclose(one.logits.detach(), other.logits.detach(), atol=1e-5)
+    assert torch.equal(one.targets, other.targets)
+    assert torch.equal(one.sequence, other.sequence)
+
+
+def test_several_batches_in_one_pass_give_what_each_gives_alone(tiny: LanguageModel, pairs: list[Pair]) -> None:
+    first, second, third = tiny.encode(pairs[:2]), tiny.encode(pairs[2:7]), tiny.encode(pairs[7:])
+    together = tiny.token_logits(first, second, third)
+    for joined, batch in zip(together, (first, second, third), strict=True):
+        (alone,) = tiny.token_logits(batch)
+        assert joined.sequences == len(batch)
+        assert torch.equal(joined.targets, alone.targets)
+        assert torch.equal(joined.sequence, alone.sequence)
+        assert_allclose(joined.logits.detach(), alone.logits.detach(), atol=1e-5)
+
+
+def test_logits_are_32_bit_even_for_a_16_bit_model(fresh: LanguageModel, pairs: list[Pair]) -> None:
+    fresh.model.to(torch.bfloat16)
+    (out,) = fresh.token_logits(fresh.encode(pairs))
+    assert out.logits.dtype == torch.float32
+
+
+def test_gradients_flow_where_they_are_on_and_not_in_evaluation(fresh: LanguageModel, pairs: list[Pair]) -> None:
+    (out,) = fresh.token_logits(fresh.encode(pairs))
+    assert out.logits.requires_grad
+    assert not any(values.requires_grad for values in fresh.pair_logprobs(pairs))
+
+
+@pytest.mark.parametrize("family", ["gpt2", "opt", "gpt_neox", "cohere", "granite", "qwen2"])
+def test_other_architectures_give_the_same_log_probabilities_in_a_batch_as_by_hand(
+    family: str, tiny: LanguageModel, pairs: list[Pair]
+) -> None:
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    sizes = {
+        "vocab_size": len(tiny.tokenizer),
+        "pad_token_id": 1,
+        "bos_token_id": 0,
+        "eos_token_id": 0,
+    } | (
+        {"n_embd": 16, "n_layer": 2, "n_head": 2}
+        if family == "gpt2"
+        else {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 2}
+        | ({"ffn_dim": 32, "word_embed_proj_dim": 16} if family == "opt" else {"intermediate_size": 32})
+        | ({"logit_scale": 0.3} if family == "cohere" else {})
+        | ({"logits_scaling": 7.0} if family == "granite" else {})
+    )
+    if family in ("opt", "gpt_neox"):
+        sizes.pop("num_key_value_heads")
+    torch.manual_seed(0)
+    network = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **sizes))
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.mul_(3)  # untrained heads are nearly flat; make wrong scales show
+    model = LanguageModel(network, tiny.tokenizer)
+    assert model._head_is_plain == (family not in ("cohere", "granite"))
+    for pair, values in zip(pairs, model.pair_logprobs(pairs), strict=True):
+        assert_allclose(values, _by_hand(model, pair), atol=2e-5)
+
+
+# Generation
+
+
+def test_generation_in_a_batch_is_that_of_each_prompt_alone(tiny: LanguageModel, pairs: list[Pair]) -> None:
+    prompts = [pair.prompt + pair.answer[: 7 * row] for row, pair in enumerate(pairs)]
+    together = tiny.generate(prompts, 12)
+    assert together == [tiny.generate([prompt], 12)[0] for prompt in prompts]
+    assert len(set(together)) > 1
+
+
+def test_generation_is_the_greedy_continuation(tiny: LanguageModel, pairs: list[Pair]) -> None:
+    ids = tiny.tokenizer(pairs[0].prompt)["input_ids"]
+    said: list[int] = []
+    with torch.no_grad():
+        for _ in range(8):
+            said.append(int(tiny.model(input_ids=torch.tensor([ids + said])).logits[0, -1].argmax()))
+            if said[-1] == tiny.tokenizer.eos_token_id:
+                break
+    assert tiny.generate([pairs[0].prompt], 8) == [tiny.tokenizer.decode(said, skip_special_tokens=True).strip()]
+
+
+def test_generation_keeps_the_order_of_prompts_over_several_batches(tiny: LanguageModel, pairs: list[Pair]) -> None:
+    small = LanguageModel(tiny.model, tiny.tokenizer, batch_size=3)
+    prompts = [pairs[row].prompt + pairs[row].answer for row in (5, 0, 7, 2, 6, 1, 4, 3)]
+    assert small.generate(prompts, 6) == tiny.generate(prompts, 6)
+
+
+def test_generation_answers_an_empty_prompt(tiny: LanguageModel) -> None:
+    assert len(tiny.generate([""], 4)) == 1
+
+
+# The model as a whole
+
+
+def test_a_copy_is_independent(tiny: LanguageModel) -> None:
+    before, twin = fingerprint(tiny.model), tiny.copy()
+    with torch.no_grad():
+        next(twin.model.parameters()).add_(1)
+    assert fingerprint(tiny.model) == before
+    assert fingerprint(twin.model) != before
+
+
+def test_a_frozen_copy_takes_no_gradients_and_leaves_the_model_trainable(fresh: LanguageModel) -> None:
+    frozen = fresh.frozen()
+    assert not any(weight.requires_grad for weight in frozen.model.parameters())
+    assert all(weight.requires_grad for weight in fresh.model.parameters())
+
+
+def test_after_training_comes_evaluation_even_after_an_error(fresh: LanguageModel) -> None:
+    def stop() -> None:
+        with fresh.training():
+            assert fresh.model.training
+            assert torch.is_grad_enabled()
+            raise RuntimeError("stop")
+
+    with torch.no_grad(), pytest.raises(RuntimeError, match="stop"):
+        stop()
+    assert not fresh.model.training
+
+
+def test_a_saved_model_loads_with_the_same_log_probabilities(
+    saved_tiny: Path, tiny: LanguageModel, pairs: list[Pair]
+) -> None:
+    loaded = LanguageModel.load(saved_tiny)
+    for one, other in zip(loaded.pair_logprobs(pairs), tiny.pair_logprobs(pairs), strict=True):
+        assert_allclose(one, other, atol=1e-6)
+
+
+def test_depth_counts_blocks_from_first_to_last(tiny: LanguageModel) -> None:
+    assert [tiny.layer_at(depth) for depth in (0.0, 0.34, 1.0)] == [0, 1, tiny.layers - 1]
+
+
+@pytest.mark.parametrize("depth", [0.0, 0.34, 1.0])
+def test_activations_are_the_residual_stream_after_the_block(
+    depth: float, tiny: LanguageModel, pairs: list[Pair]
+) -> None:
+    batch = tiny.encode(pairs)
+    kept: list[torch.Tensor] = []
+    block = tiny.model.model.layers[tiny.layer_at(depth)]
+    hook = block.register_forward_hook(
+        lambda module, given, out: kept.append(out[0] if isinstance(out, tuple) else out)
+    )
+    try:
+        states = tiny.activations(batch, depth)
+    finally:
+        hook.remove()
+    assert_allclose(states.detach(), kept[0][batch.supervised].detach(), atol=1e-6)
+
+
+def test_the_same_texts_and_seed_give_the_same_model_and_another_seed_another(pairs: list[Pair]) -> None:
+    from reference_impls.models.tiny import new_tiny_model
+
+    texts = [pair.prompt for pair in pairs]
+    one, same, other = new_tiny_model(texts, 1), new_tiny_model(texts, 1), new_tiny_model(texts, 2)
+    assert fingerprint(one.model) == fingerprint(same.model)
+    assert one.tokenizer.get_vocab() == same.tokenizer.get_vocab() == other.tokenizer.get_vocab()
+    assert fingerprint(one.model) != fingerprint(other.model)
+
+
+@pytest.mark.parametrize("text", ["Ana Lund.", "Zürich, “Лима” and 東京\n\t!", "<|not special|>"])
+def test_the_tiny_tokenizer_can_write_any_text(text: str, tiny: LanguageModel) -> None:
+    assert tiny.tokenizer.decode(tiny.tokenizer(text)["input_ids"]) == text

@@ -1,0 +1,278 @@
+"""Hyper-parameters, names, and what every method's file must keep to."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from unlearning_toys import fingerprint
+
+from catalog.implementations import Implementation
+from reference_impls.data import UnlearningData
+from reference_impls.language_model import LanguageModel
+from reference_impls.method import HyperparameterError, LossMethod, Method, hyperparameter
+from reference_impls.registry import (
+    UnknownNameError,
+    UsageError,
+    configure,
+    find_method,
+    find_task,
+    implementations,
+    method_class,
+    methods,
+)
+from reference_impls.training import Recipe, Run
+
+
+@dataclass(frozen=True)
+class _Example(Method):
+    strength: float = hyperparameter(1.0, "how strongly", source="none", above=0, maximum=10)
+    layers: int = hyperparameter(2, "how many", source="none", minimum=0, below=5)
+    kind: str = hyperparameter("a", "which", source="none", choices=("a", "b"))
+    flag: bool = hyperparameter(True, "whether", source="none")
+
+    def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
+        return model
+
+
+# Hyper-parameters
+
+
+def test_values_in_range_are_kept() -> None:
+    assert _Example(strength=10, layers=0, kind="b", flag=False).strength == 10
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"strength": 0.0}, "strength must be greater than 0, not 0.0"),
+        ({"strength": -1.0}, "greater than 0"),
+        ({"strength": 10.5}, "strength must be at most 10, not 10.5"),
+        ({"strength": math.nan}, "strength must be a number"),
+        ({"strength": math.inf}, "strength must be"),
+        ({"strength": "1"}, "strength must be a number"),
+        ({"strength": True}, "strength must be a number"),
+        ({"strength": None}, "strength must be a number"),
+        ({"layers": -1}, "layers must be at least 0, not -1"),
+        ({"layers": 5}, "layers must be less than 5, not 5"),
+        ({"layers": 1.5}, "layers must be a whole number, not 1.5"),
+        ({"kind": "c"}, "kind must be one of"),
+    ],
+)
+def test_values_out_of_range_say_what_is_allowed(values: dict[str, Any], says: str) -> None:
+    with pytest.raises(HyperparameterError, match=says.replace("(", r"\(")):
+        _Example(**values)
+
+
+@given(st.floats(allow_nan=True, allow_infinity=True))
+def test_a_number_is_taken_if_and_only_if_it_is_in_range(value: float) -> None:
+    allowed = 0 < value <= 10
+    try:
+        _Example(strength=value)
+    except HyperparameterError:
+        assert not allowed
+    else:
+        assert allowed
+
+
+@pytest.mark.parametrize("method", [one.id for one in methods()])
+def test_no_hyper_parameter_may_be_infinite(method: str) -> None:
+    found = find_method(method)
+    for one in found.hyperparameters:
+        if one.type == "float":
+            with pytest.raises(UsageError, match=one.name):
+                configure(found, {one.name: "inf"}, {})
+
+
+# Typed by a person
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "expected"),
+    [
+        ("npo", {"beta": "0.5"}, {"beta": 0.5, "retain_weight": 1.0}),
+        ("npo", {"beta": "1e-3", "retain_weight": "0"}, {"beta": 0.001, "retain_weight": 0.0}),
+        ("icul", {"demonstrations": "2"}, {"demonstrations": 2}),
+        ("task-vector", {"rank": "0", "scale": "3"}, {"rank": 0, "scale": 3.0, "alpha": 16.0}),
+    ],
+)
+def test_settings_are_read_as_their_type(method: str, settings: dict[str, str], expected: dict[str, Any]) -> None:
+    configured = dataclasses.asdict(configure(find_method(method), settings, {}))
+    assert configured == expected
+    assert {name: type(value) for name, value in configured.items()} == {
+        name: type(value) for name, value in expected.items()
+    }
+
+
+def test_settings_win_over_the_recipe_and_the_recipe_over_the_default() -> None:
+    configured = configure(find_method("npo"), {"beta": "0.5"}, {"beta": 0.3, "retain_weight": 4.0})
+    assert dataclasses.asdict(configured) == {"beta": 0.5, "retain_weight": 4.0}
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "says"),
+    [
+        ("npo", {"beta": "0"}, "npo: beta must be greater than 0, not 0.0."),
+        ("npo", {"beta": "much"}, "beta must be a number, not 'much'."),
+        ("npo", {"beta": "nan"}, "npo: beta must be a number, not nan."),
+        ("npo", {"beta": ""}, "beta must be a number, not ''."),
+        ("icul", {"demonstrations": "2.5"}, "demonstrations must be a whole number, not '2.5'."),
+        ("icul", {"demonstrations": "-1"}, "icul: demonstrations must be at least 0, not -1."),
+        ("npo", {"bета": "1"}, "There is no hyper-parameter of npo"),
+        ("npo", {"betta": "1"}, "Did you mean 'beta'?"),
+        ("npo", {"retain-weigth": "1"}, "Did you mean 'retain_weight'?"),
+        ("grad-diff", {"gamma": "1"}, "There is: forget_weight, retain_weight."),
+        ("gradient-ascent", {"beta": "1"}, "There is: none."),
+    ],
+)
+def test_a_bad_setting_is_one_clear_message(method: str, settings: dict[str, str], says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        configure(find_method(method), settings, {})
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@given(value=st.text(max_size=10))
+def test_any_text_for_a_number_is_taken_or_refused_clearly(value: str) -> None:
+    try:
+        configured = configure(find_method("npo"), {"beta": value}, {})
+    except UsageError as error:
+        said = str(error)
+    else:
+        said = "beta"
+        assert dataclasses.asdict(configured)["beta"] > 0
+    assert "beta" in said
+
+
+# Names
+
+
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        ("npo", "npo"),
+        ("NPO", "npo"),
+        ("GA", "gradient-ascent"),
+        ("gradient_ascent", "gradient-ascent"),
+        ("Gradient-Ascent", "gradient-ascent"),
+        ("GradDiff", "grad-diff"),
+        ("task_vector", "task-vector"),
+        ("task-vector", "task-vector"),
+        ("WHP", "whp"),
+        ("icul", "icul"),
+    ],
+)
+def test_methods_are_found_by_id_and_short_name_in_any_case(name: str, method: str) -> None:
+    assert find_method(name).id == method
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"), [("nop", "npo"), ("gradient-accent", "gradient-ascent"), ("GRADDIF", "graddiff")]
+)
+def test_an_unknown_method_suggests_the_nearest(name: str, nearest: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"There is no method '{name}'. Did you mean '{nearest}'?"):
+        find_method(name)
+
+
+def test_a_method_unlike_any_lists_all() -> None:
+    with pytest.raises(UnknownNameError) as caught:
+        find_method("zzzzzzzz")
+    assert all(one.id in str(caught.value) for one in methods())
+
+
+@given(st.text())
+def test_any_name_is_found_or_refused(name: str) -> None:
+    try:
+        assert find_method(name) in methods()
+    except UnknownNameError as error:
+        said = str(error)
+        assert "There is no method" in said
+
+
+def test_an_unknown_task_suggests_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match=r"Did you mean 'authors'\?"):
+        find_task("autors")
+
+
+def test_the_task_is_found_by_its_id() -> None:
+    assert find_task("authors").name == "authors"
+
+
+# What every method's file keeps to
+
+
+@pytest.fixture(params=[one.id for one in methods()])
+def method(request: pytest.FixtureRequest) -> Implementation:
+    return find_method(request.param)
+
+
+def test_the_syntax_tree_says_what_the_class_says(method: Implementation) -> None:
+    found = method_class(method)
+    fields = {field.name: field for field in dataclasses.fields(found)}
+    assert [one.name for one in method.hyperparameters] == list(fields)
+    assert (method.paper, method.family, method.acts_on) == (found.paper, found.family, found.acts_on)
+    assert method.reference == getattr(found, "reference", "nothing")
+    for one in method.hyperparameters:
+        assert one.default == fields[one.name].default
+        assert type(one.default).__name__ == one.type
+        assert one.meaning == fields[one.name].metadata["meaning"]
+        assert one.source
+
+
+def test_the_defaults_are_allowed(method: Implementation) -> None:
+    assert method_class(method)() == configure(method, {}, {})
+
+
+def test_the_page_has_its_sections(method: Implementation) -> None:
+    sections = [line for line in method.body.splitlines() if line.startswith("## ")]
+    assert sections == ["## Objective", "## Symbols", "## Facts", "## Differences"]
+    assert "$$" in method.body
+    assert method.summary
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+def test_one_step_runs_and_answers(method: Implementation, fresh: LanguageModel, data: UnlearningData) -> None:
+    before = fingerprint(fresh.model)
+    run = Run(Recipe(learning_rate=1e-3, steps=2, batch_size=2), seed=1)
+    unlearned = configure(method, {}, {}).unlearn(fresh, data, run)
+    (logprobs,) = unlearned.answer_logprobs([data.forget[0].prompt], [data.forget[0].answer])
+    assert bool(logprobs.isfinite().all())
+    assert isinstance(unlearned.generate([data.forget[0].prompt], 3)[0], str)
+    if isinstance(unlearned, LanguageModel):
+        assert fingerprint(unlearned.model) != before
+        assert all(weight.requires_grad for weight in unlearned.model.parameters())
+    else:
+        assert fingerprint(unlearned.model.model) == before
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+def test_the_same_seed_unlearns_alike(method: Implementation, tiny: LanguageModel, data: UnlearningData) -> None:
+    def answers() -> list[float]:
+        run = Run(Recipe(learning_rate=1e-3, steps=2, batch_size=2), seed=1)
+        unlearned = configure(method, {}, {}).unlearn(tiny.copy(), data, run)
+        pairs = data.forget + data.retain
+        scored = unlearned.answer_logprobs([pair.prompt for pair in pairs], [pair.answer for pair in pairs])
+        return [float(one.sum()) for one in scored]
+
+    assert answers() == answers()
+
+
+def test_a_method_does_not_change_between_runs(method: Implementation) -> None:
+    configured: Any = configure(method, {}, {})
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        configured.anything = 1
+
+
+def test_losses_ask_for_a_reference_that_exists(method: Implementation) -> None:
+    assert method.reference in ("nothing", "log-probabilities", "model")
+    if issubclass(method_class(method), LossMethod):
+        assert method.acts_on in ("loss", "gradients", "weights", "activations", "data")
+
+
+def test_all_files_can_be_read() -> None:
+    assert {one.kind for one in implementations().values()} == {"method", "task"}

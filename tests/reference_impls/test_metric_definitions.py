@@ -1,0 +1,47 @@
+"""``metrics.yaml`` tells people what the numbers mean, so it must cover them and be right about their ranges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+from unlearning_toys import invented_pairs
+
+from reference_impls.evaluation import evaluate
+from reference_impls.language_model import LanguageModel
+from reference_impls.registry import PACKAGE
+from reference_impls.report import SHOWN
+from reference_impls.tasks import Splits
+
+DEFINITIONS: list[dict[str, Any]] = yaml.safe_load((PACKAGE / "metrics" / "metrics.yaml").read_text("utf-8"))
+
+
+def test_no_metric_is_defined_twice() -> None:
+    names = [one["id"] for one in DEFINITIONS]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("one", DEFINITIONS, ids=lambda one: one["id"])
+def test_a_definition_says_all_that_a_reader_needs(one: dict[str, Any]) -> None:
+    assert set(one) == {"id", "label", "definition", "range", "better", "source"}
+    assert one["better"] in ("higher", "lower", "retrained")
+    assert one["range"][0] < one["range"][1]
+    assert one["definition"].endswith(".")
+
+
+def test_all_that_the_evaluation_measures_is_defined(tiny: LanguageModel) -> None:
+    pairs = tuple(
+        type(pair)(pair.prompt, pair.answer, paraphrase=pair.answer, perturbed=(" No.", " Never."))
+        for pair in invented_pairs()
+    )
+    splits = Splits(forget=pairs[:2], retain=pairs[2:4], holdout=pairs[4:6], facts=pairs[6:])
+    measured = evaluate(tiny, splits, 2, [0.5, 0.6]).metrics
+    defined = {one["id"]: one["range"] for one in DEFINITIONS}
+    assert set(measured) == set(defined)
+    for name, value in measured.items():
+        assert defined[name][0] <= value <= defined[name][1], name
+
+
+def test_all_that_a_run_shows_is_defined() -> None:
+    assert set(SHOWN) <= {one["id"] for one in DEFINITIONS}

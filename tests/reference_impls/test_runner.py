@@ -1,0 +1,288 @@
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import pytest
+import yaml
+
+from catalog.results import Result
+from reference_impls import runner
+from reference_impls.data import Pair, UnlearningData
+from reference_impls.language_model import LanguageModel
+from reference_impls.registry import PACKAGE, UsageError, find_method, methods
+from reference_impls.runner import result_path, run_method
+from reference_impls.saving import card, prepare_folder, save
+from reference_impls.tasks.files import FilesTask
+from reference_impls.training import Recipe
+from reference_impls.tuning import score, trials
+
+
+def _result(**changes: object) -> Result:
+    values: dict[str, object] = {
+        "method": "npo",
+        "task": "authors",
+        "model": "tiny",
+        "seed": 0,
+        "hyperparameters": {"beta": 0.1},
+        "recipe": {"steps": 3},
+        "metrics": {"forget_probability": 0.25},
+        "seconds": 1.0,
+        "peak_memory_bytes": 1,
+        "versions": {},
+        "command": "unlearn run npo",
+    }
+    return Result.model_validate(values | changes)
+
+
+@pytest.fixture
+def own(tmp_path: Path, pairs: list[Pair]) -> FilesTask:
+    """A task of files: three rows to forget, three to keep, two held out."""
+    for name, rows in (("forget", pairs[:3]), ("retain", pairs[3:6]), ("holdout", pairs[6:])):
+        lines = [json.dumps({"prompt": pair.prompt, "completion": pair.answer}) for pair in rows]
+        (tmp_path / name).write_text("\n".join(lines), encoding="utf-8")
+    return FilesTask(tmp_path / "forget", tmp_path / "retain", tmp_path / "holdout")
+
+
+# Recipes
+
+
+def test_the_embedded_model_uses_the_tasks_recipe_and_what_is_given_over_it() -> None:
+    chosen = {"learning_rate": 3e-3, "steps": 7, "hyperparameters": {"beta": 0.5}}
+    assert runner._recipe(chosen, {}, 80, embedded=True) == Recipe(learning_rate=3e-3, steps=7)
+    assert runner._recipe(chosen, {"steps": 2, "batch_size": None}, 80, embedded=True).steps == 2
+
+
+@pytest.mark.parametrize(("forget", "batch", "steps"), [(80, None, 25), (81, None, 30), (3, None, 5), (80, 4, 100)])
+def test_any_other_model_gets_five_passes_over_the_forget_set(forget: int, batch: int | None, steps: int) -> None:
+    chosen = {"learning_rate": 3e-3, "steps": 7}
+    recipe = runner._recipe(chosen, {"batch_size": batch}, forget, embedded=False)
+    assert recipe.steps == steps
+    assert recipe.learning_rate == Recipe().learning_rate
+    assert runner._recipe(chosen, {"steps": 9, "batch_size": batch}, forget, embedded=False).steps == 9
+
+
+# A run
+
+
+def test_a_run_measures_before_and_after_and_records_all_that_decided_it(
+    own: FilesTask, saved_tiny: Path, tiny: LanguageModel
+) -> None:
+    told: list[str] = []
+    outcome = run_method(
+        find_method("npo"),
+        own,
+        model=str(saved_tiny),
+        seed=3,
+        settings={"beta": "0.7", "retain_weight": "0"},
+        recipe={"steps": 4, "learning_rate": 1e-3},
+        command="unlearn run npo",
+        progress=lambda stage, done, total: told.append(stage),
+    )
+    result = outcome.result
+    assert (result.method, result.task, result.model, result.seed) == ("npo", "files", str(saved_tiny), 3)
+    assert result.hyperparameters == {"beta": 0.7, "retain_weight": 0.0}
+    assert result.recipe == asdict(Recipe(steps=4, learning_rate=1e-3))
+    assert set(result.metrics) == set(outcome.before)
+    assert "membership_auc" in result.metrics
+    assert "forget_quality" not in result.metrics
+    assert outcome.retrained == {}
+    assert result.seconds > 0
+    assert result.peak_memory_bytes > 10**7
+    assert {"python", "torch", "transformers", "llm-unlearning"} <= set(result.versions)
+    assert {one.split for one in result.examples} == {"forget", "retain", "holdout"}
+    assert [one for one in dict.fromkeys(told) if one != "loading"] == [
+        "evaluating the model before",
+        "unlearning",
+        "evaluating",
+    ]
+    assert outcome.before["forget_probability"] > result.metrics["forget_probability"]
+    assert Result.model_validate_json(result.to_json()) == result
+
+
+@pytest.mark.parametrize("method", ["npo", "whp", "icul", "gradient-ascent", "grad-diff"])
+def test_plain_text_can_be_forgotten_by_every_method(method: str, tmp_path: Path, saved_tiny: Path) -> None:
+    for name in ("forget", "retain"):
+        rows = [json.dumps({"text": f"{who} of the {name} set was born in {season}."}) for who, season in
+                (("Ana Lund", "winter"), ("Bo Reyes", "spring"))]  # fmt: skip
+        (tmp_path / name).write_text("\n".join(rows), encoding="utf-8")
+    task = FilesTask(tmp_path / "forget", tmp_path / "retain")
+    outcome = run_method(find_method(method), task, model=str(saved_tiny), recipe={"steps": 2})
+    assert 0 <= outcome.result.metrics["forget_probability"] <= 1
+
+
+def test_training_that_diverges_is_one_clear_message(own: FilesTask, saved_tiny: Path) -> None:
+    with pytest.raises(UsageError, match="diverged"):
+        run_method(
+            find_method("gradient-ascent"), own, model=str(saved_tiny), recipe={"steps": 3, "learning_rate": 1e30}
+        )
+
+
+def test_a_task_without_a_model_asks_for_one(own: FilesTask, tmp_path: Path) -> None:
+    own.folder = tmp_path
+    with pytest.raises(UsageError, match="--model"):
+        run_method(find_method("npo"), own)
+
+
+def test_a_wrong_setting_is_found_before_any_model_is_loaded(own: FilesTask) -> None:
+    with pytest.raises(UsageError, match="beta"):
+        run_method(find_method("npo"), own, model="/nowhere", settings={"beta": "-1"})
+
+
+# Models that cannot be loaded
+
+
+def test_a_folder_without_a_model_is_named(own: FilesTask, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"config\.json"):
+        run_method(find_method("npo"), own, model=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("config.json", b"{"),
+        ("config.json", b"{}"),
+        ("config.json", b'{"model_type": "nonsense"}'),
+        ("model.safetensors", b"not weights"),
+        ("tokenizer.json", b"{"),
+    ],
+)
+def test_a_damaged_model_is_one_clear_message(
+    file: str, content: bytes, own: FilesTask, tiny: LanguageModel, tmp_path: Path
+) -> None:
+    folder = tmp_path / "damaged"
+    tiny.model.save_pretrained(folder)
+    tiny.tokenizer.save_pretrained(folder)
+    (folder / file).write_bytes(content)
+    with pytest.raises(UsageError, match="could not be loaded: ") as caught:
+        run_method(find_method("npo"), own, model=str(folder))
+    assert str(folder) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["no-such/model", "no such model", "../nowhere", "a/b/c/d", "http://x", "-"])
+def test_a_model_that_is_not_there_is_one_clear_message(name: str, own: FilesTask) -> None:
+    with pytest.raises(UsageError, match="could not be loaded"):
+        run_method(find_method("npo"), own, model=name)
+
+
+def test_a_misspelt_model_suggests_the_nearest_name(own: FilesTask) -> None:
+    with pytest.raises(UsageError, match=r"Did you mean 'smollm2'\?"):
+        run_method(find_method("npo"), own, model="smolm2")
+
+
+# Saving
+
+
+def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("precious", encoding="utf-8")
+    with pytest.raises(UsageError, match="not empty"):
+        prepare_folder(tmp_path)
+    with pytest.raises(UsageError, match="not empty"):
+        prepare_folder(tmp_path / "file")
+    with pytest.raises(UsageError, match="cannot be made"):
+        prepare_folder(tmp_path / "file" / "inside")
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "precious"
+
+
+def test_a_saved_run_is_a_model_a_card_and_a_record(tmp_path: Path, tiny: LanguageModel, pairs: list[Pair]) -> None:
+    folder = tmp_path / "deep" / "out"
+    prepare_folder(folder)
+    save(folder, tiny, find_method("npo"), _result())
+    loaded = LanguageModel.load(folder)
+    for one, other in zip(loaded.pair_logprobs(pairs[:2]), tiny.pair_logprobs(pairs[:2]), strict=True):
+        assert one.tolist() == pytest.approx(other.tolist(), abs=1e-6)
+    assert Result.model_validate_json((folder / "result.json").read_bytes()) == _result()
+    assert "unlearned with NPO" in (folder / "README.md").read_text(encoding="utf-8")
+    assert not (folder / "wrapper.json").exists()
+    assert [path.name for path in folder.parent.iterdir()] == ["out"]
+
+
+def test_saving_that_fails_leaves_nothing_half_written(
+    tmp_path: Path, tiny: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "out"
+    prepare_folder(folder)
+
+    def full(self: Result) -> str:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Result, "to_json", full)
+    with pytest.raises(OSError, match="disk full"):
+        save(folder, tiny, find_method("npo"), _result())
+    assert [path.name for path in tmp_path.rglob("*")] in ([], ["out"])
+
+
+def test_a_card_says_what_was_done_and_measured_and_how_to_repeat_it() -> None:
+    text = card(find_method("npo"), _result(), weights_changed=True)
+    assert text.startswith("---\nlibrary_name: transformers\n")
+    for part in (
+        "| beta | 0.1 |",
+        "| steps | 3 |",
+        "| seed | 0 |",
+        "| forget_probability | 0.25 |",
+        "`unlearn run npo`",
+    ):
+        assert part in text
+    assert "wrapper.json" not in text
+    assert "weights are those of the original model" in card(find_method("icul"), _result(), weights_changed=False)
+
+
+def test_a_record_has_a_place_by_task_model_method_and_seed(tmp_path: Path) -> None:
+    assert result_path(_result(seed=2), tmp_path) == tmp_path / "authors" / "tiny" / "npo-2.json"
+
+
+# The search for recipes
+
+TARGET = {"forget_probability": 1.0, "forget_rouge": 1.0, "forget_truth_ratio": 0.2, "model_utility": 0.8}
+RETRAINED = {"forget_probability": 0.2, "forget_rouge": 0.4, "forget_truth_ratio": 0.8, "model_utility": 0.8}
+
+
+def test_the_score_is_1_for_the_retrained_model_and_0_for_the_target() -> None:
+    assert score(RETRAINED, TARGET, RETRAINED) == pytest.approx(1.0)
+    assert score(TARGET, TARGET, RETRAINED) == 0.0
+
+
+def test_the_score_is_the_hand_computed_one_and_punishes_going_too_far() -> None:
+    halfway = {"forget_probability": 0.6, "forget_rouge": 0.7, "forget_truth_ratio": 0.5, "model_utility": 0.4}
+    assert score(halfway, TARGET, RETRAINED) == pytest.approx(0.5)
+    beyond = RETRAINED | {"forget_probability": 0.0}
+    closeness = (0.75 + 1 + 1) / 3
+    assert score(beyond, TARGET, RETRAINED) == pytest.approx(2 / (1 / closeness + 1))
+    assert score(RETRAINED | {"model_utility": 0.0}, TARGET, RETRAINED) == 0.0
+    assert score(RETRAINED | {"model_utility": 0.9}, TARGET, RETRAINED) == pytest.approx(1.0)
+
+
+def test_every_combination_is_tried() -> None:
+    search = {"budget": 4, "default": {}, "methods": {"npo": {"beta": [1, 2], "learning_rate": [3, 4]}}}
+    assert trials(search, "npo") == [
+        {"beta": 1, "learning_rate": 3},
+        {"beta": 1, "learning_rate": 4},
+        {"beta": 2, "learning_rate": 3},
+        {"beta": 2, "learning_rate": 4},
+    ]
+
+
+def test_a_search_over_budget_is_refused() -> None:
+    search = {"budget": 3, "default": {"learning_rate": [1, 2]}, "methods": {}}
+    with pytest.raises(UsageError, match="2 trials; the budget is 3"):
+        trials(search, "npo")
+
+
+@pytest.mark.parametrize("method", [one.id for one in methods()])
+def test_the_authors_search_gives_every_method_its_budget_of_known_settings(method: str) -> None:
+    search = yaml.safe_load((PACKAGE / "tasks" / "authors" / "search.yaml").read_text(encoding="utf-8"))
+    known = {field.name for field in fields(Recipe)} | {one.name for one in find_method(method).hyperparameters}
+    tried = trials(search, method)
+    assert len({json.dumps(one) for one in tried}) == search["budget"]
+    assert {name for one in tried for name in one} | set(search["fixed"]) <= known
+
+
+def test_the_search_uses_a_seed_that_no_result_uses() -> None:
+    search = yaml.safe_load((PACKAGE / "tasks" / "authors" / "search.yaml").read_text(encoding="utf-8"))
+    assert search["seed"] >= 100
+
+
+def test_methods_are_never_given_what_evaluation_asks() -> None:
+    assert [field.name for field in fields(UnlearningData)] == ["forget", "retain", "anchors"]

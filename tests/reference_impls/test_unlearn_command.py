@@ -1,0 +1,361 @@
+"""The command ``unlearn``, as a person runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from unlearning_toys import fingerprint
+
+from catalog.results import Result
+from reference_impls.cli import main
+from reference_impls.data import Pair
+from reference_impls.language_model import LanguageModel
+from reference_impls.registry import methods
+
+
+class Ran:
+    """What a command printed and how it ended."""
+
+    def __init__(self, status: int, out: str, err: str) -> None:
+        self.status, self.out, self.err = status, out, err
+
+
+@pytest.fixture
+def unlearn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+    """Run the command in this process: the console script's own function, without starting Python anew."""
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("TRANSFORMERS_VERBOSITY", "error")
+
+    def run(*words: object) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["unlearn", *map(str, words)])
+        capsys.readouterr()
+        status = 0
+        try:
+            main()
+        except SystemExit as stop:
+            status = int(stop.code or 0)
+        said = capsys.readouterr()
+        return Ran(status, said.out, said.err)
+
+    return run
+
+
+def _process(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the installed console script."""
+    script = Path(sys.executable).with_name("unlearn")
+    return subprocess.run(
+        [str(script), *words],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        cwd=cwd,
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "COLUMNS": "200", **environment},
+    )
+
+
+@pytest.fixture
+def own(tmp_path: Path, pairs: list[Pair]) -> list[str]:
+    """The options that name files of one's own."""
+    for name, rows in (("forget", pairs[:3]), ("retain", pairs[3:])):
+        lines = [json.dumps({"prompt": pair.prompt, "completion": pair.answer}) for pair in rows]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return ["--forget", str(tmp_path / "forget.jsonl"), "--retain", str(tmp_path / "retain.jsonl")]
+
+
+def _one_message(ran: Ran) -> str:
+    """The message of a command that failed as it should."""
+    assert ran.status == 2, ran.err
+    assert ran.out == ""
+    assert ran.err.startswith("unlearn: ")
+    assert "Traceback" not in ran.err
+    assert ran.err.count("unlearn: ") == 1
+    return ran.err
+
+
+# What there is
+
+
+def test_list_prints_every_method_with_family_place_and_paper(unlearn) -> None:  # type: ignore[no-untyped-def]
+    ran = unlearn("list")
+    assert ran.status == 0
+    for one in methods():
+        (row,) = [line for line in ran.out.splitlines() if line.startswith(f"{one.id} ")]
+        assert one.title in row
+        assert one.family in row
+        assert one.acts_on in row
+        assert one.paper in row
+
+
+def test_list_as_json_is_for_scripts(unlearn) -> None:  # type: ignore[no-untyped-def]
+    rows = json.loads(unlearn("list", "--json").out)
+    assert [row["id"] for row in rows] == [one.id for one in methods()]
+    for row in rows:
+        assert {"name", "family", "acts_on", "papers", "hyperparameters", "file", "summary"} <= set(row)
+        assert isinstance(row["papers"], list)
+        assert all(isinstance(paper, str) for paper in row["papers"])
+        assert (Path(__file__).parents[2] / row["file"]).is_file()
+    (npo,) = [row for row in rows if row["id"] == "npo"]
+    assert npo["name"] == "NPO"
+    assert npo["papers"] == ["zhang2024negative"]
+    assert [one["name"] for one in npo["hyperparameters"]] == ["beta", "retain_weight"]
+
+
+def test_show_explains_a_method_and_its_hyper_parameters(unlearn) -> None:  # type: ignore[no-untyped-def]
+    ran = unlearn("show", "npo")
+    assert ran.status == 0
+    for part in ("Negative preference optimization (NPO)", "Objective", "beta", "retain_weight", "> 0", "unlearn run"):
+        assert part in ran.out
+
+
+@pytest.mark.parametrize("method", [one.id for one in methods()])
+def test_every_method_can_be_shown_and_as_json(method: str, unlearn) -> None:  # type: ignore[no-untyped-def]
+    assert method in unlearn("show", method).out
+    assert json.loads(unlearn("show", method, "--json").out)["id"] == method
+
+
+def test_tasks_are_listed(unlearn) -> None:  # type: ignore[no-untyped-def]
+    assert unlearn("tasks").out.startswith("authors: ")
+    assert json.loads(unlearn("tasks", "--json").out)[0]["id"] == "authors"
+
+
+def test_help_and_list_start_without_torch() -> None:
+    code = (
+        "import sys; sys.argv = ['unlearn', *sys.argv[1:]]\n"
+        "from reference_impls.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'transformers', 'accelerate', 'peft', 'scipy'} & set(sys.modules)\n"
+        "print('HEAVY', sorted(heavy))"
+    )
+    for words in (["--help"], ["list"], ["list", "--json"], ["show", "npo"], ["run", "--help"], ["run", "nop"]):
+        ran = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+        assert ran.stdout.splitlines()[-1] == "HEAVY []", words
+
+
+def test_the_installed_script_shows_its_commands() -> None:
+    ran = _process("--help")
+    assert ran.returncode == 0
+    for command in ("list", "show", "run", "compare", "bench", "make-task"):
+        assert command in ran.stdout
+
+
+# What is wrong
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["run", "nop"], "Did you mean 'npo'?"),
+        (["show", "graddif"], "Did you mean 'graddiff'?"),
+        (["compare", "npo", "icull"], "Did you mean 'icul'?"),
+        (["bench", "whpp"], "Did you mean 'whp'?"),
+        (["run", "npo", "--task", "autors"], "Did you mean 'authors'?"),
+        (["compare", "npo", "--task", "author"], "Did you mean 'authors'?"),
+        (["make-task", "autors"], "Did you mean 'authors'?"),
+        (["run", "npo", "--model", "smolm2"], "Did you mean 'smollm2'?"),
+        (["run", "npo", "--model", "/no/such/folder"], "could not be loaded"),
+        (["run", "npo", "--set", "bet=1"], "Did you mean 'beta'?"),
+        (["run", "npo", "--set", "beta=-1"], "beta must be greater than 0"),
+        (["run", "npo", "--set", "beta=x"], "beta must be a number, not 'x'"),
+        (["run", "npo", "--set", "beta"], "write NAME=VALUE"),
+        (["run", "npo", "--set", "=1"], "write NAME=VALUE"),
+        (["run", "npo", "--set", "[bold]=1"], "'[bold]'"),
+        (["run", "npo", "--forget", "x.jsonl"], "needs both --forget FILE and --retain FILE"),
+        (["run", "npo", "--forget", "x.jsonl", "--retain", "y.jsonl"], "needs a model"),
+        (["run", "npo", "--forget", "x.jsonl", "--retain", "y.jsonl", "--model", "m"], "x.jsonl: No such file"),
+        (["run", "npo", "--model", "m", "--record"], "--record is for the embedded model"),
+        (["run", ""], "There is no method ''"),
+    ],
+)
+def test_what_does_not_exist_or_cannot_be_is_one_message_and_status_2(
+    words: list[str],
+    says: str,
+    unlearn,  # type: ignore[no-untyped-def]
+) -> None:
+    assert says in _one_message(unlearn(*words))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run"],
+        ["fly"],
+        ["run", "npo", "--steps", "0"],
+        ["run", "npo", "--steps", "many"],
+        ["run", "npo", "--seed", "-1"],
+        ["run", "npo", "--learning-rate", "-1"],
+        ["run", "npo", "--batch-size", "0"],
+        ["run", "npo", "--no-such-option"],
+    ],
+)
+def test_a_wrong_command_line_is_explained_with_status_2(words: list[str], unlearn) -> None:  # type: ignore[no-untyped-def]
+    ran = unlearn(*words)
+    assert ran.status == 2
+    assert "Traceback" not in ran.err
+    assert "Usage: unlearn" in ran.err
+
+
+@pytest.mark.parametrize("seed", ["18446744073709551616", "9" * 40])
+def test_a_seed_too_large_for_a_generator_is_refused(seed: str, unlearn, saved_tiny, own) -> None:  # type: ignore[no-untyped-def]
+    ran = unlearn("run", "npo", "--model", saved_tiny, *own, "--seed", seed, "--steps", 1)
+    assert ran.status == 2
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("rate", ["nan", "inf", "1e30"])
+def test_a_learning_rate_that_ruins_the_model_is_one_message(rate: str, unlearn, saved_tiny, own) -> None:  # type: ignore[no-untyped-def]
+    ran = unlearn("run", "npo", "--model", saved_tiny, *own, "--learning-rate", rate, "--steps", 2)
+    assert ran.status == 2
+    assert "Traceback" not in ran.err
+
+
+def test_bad_rows_are_all_named_and_nothing_is_left_behind(
+    unlearn,  # type: ignore[no-untyped-def]
+    saved_tiny: Path,
+    own: list[str],
+    tmp_path: Path,
+) -> None:
+    Path(own[1]).write_text('{"prompt": "Q"}\n{"text": ""}\n', encoding="utf-8")
+    before = sorted(tmp_path.iterdir())
+    said = _one_message(unlearn("run", "npo", "--model", saved_tiny, *own, "--out", tmp_path / "out"))
+    assert f"{own[1]}:1: " in said
+    assert f"{own[1]}:2: " in said
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--set", "beta=-1"], ["--set", "betta=1"], ["--model", "/no/such/folder"], ["--learning-rate", "1e30"]],
+)
+def test_a_run_that_fails_leaves_no_folder(
+    words: list[str],
+    unlearn,  # type: ignore[no-untyped-def]
+    saved_tiny: Path,
+    own: list[str],
+    tmp_path: Path,
+) -> None:
+    before = sorted(tmp_path.iterdir())
+    ran = unlearn("run", "npo", "--model", saved_tiny, *own, "--steps", 2, "--out", tmp_path / "a" / "out", *words)
+    _one_message(ran)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_folder_that_is_not_empty_is_refused_before_anything_is_loaded(
+    unlearn,  # type: ignore[no-untyped-def]
+    own: list[str],
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("precious", encoding="utf-8")
+    said = _one_message(unlearn("run", "npo", "--model", "/nowhere", *own, "--out", tmp_path / "out"))
+    assert "not empty" in said
+    assert (tmp_path / "out" / "thesis.txt").read_text(encoding="utf-8") == "precious"
+
+
+def test_a_retain_set_like_the_forget_set_is_no_traceback_for_icul(
+    unlearn,  # type: ignore[no-untyped-def]
+    saved_tiny: Path,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "one.jsonl").write_text('{"prompt": "Q?", "completion": " A."}\n', encoding="utf-8")
+    files = ["--forget", tmp_path / "one.jsonl", "--retain", tmp_path / "one.jsonl"]
+    assert "no wrong one" in _one_message(unlearn("run", "icul", "--model", saved_tiny, *files))
+
+
+# What a run leaves
+
+
+def test_a_run_on_ones_own_model_leaves_a_model_a_card_and_a_record(
+    saved_tiny: Path, own: list[str], tmp_path: Path, pairs: list[Pair]
+) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    out = tmp_path / "out"
+    words = ["run", "npo", "--model", str(saved_tiny), *own, "--steps", "3", "--seed", "5", "--set", "beta=0.2"]
+    ran = _process(*words, "--out", str(out), cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    for part in ("NPO on files", "before", "after", "Forget probability", "Again:", "Saved to"):
+        assert part in ran.stdout
+    assert "Traceback" not in ran.stderr
+    assert "Warning" not in ran.stderr
+
+    model = LanguageModel(AutoModelForCausalLM.from_pretrained(out), AutoTokenizer.from_pretrained(out))
+    assert fingerprint(model.model) != fingerprint(LanguageModel.load(saved_tiny).model)
+    card = (out / "README.md").read_text(encoding="utf-8")
+    assert "unlearned with NPO" in card
+    record = json.loads((out / "result.json").read_text(encoding="utf-8"))
+    assert set(record) >= {
+        "method",
+        "task",
+        "model",
+        "seed",
+        "hyperparameters",
+        "metrics",
+        "attacks",
+        "seconds",
+        "peak_memory_bytes",
+        "versions",
+        "command",
+    }
+    result = Result.model_validate(record)
+    assert (result.method, result.task, result.model, result.seed) == ("npo", "files", str(saved_tiny), 5)
+    assert result.hyperparameters == {"beta": 0.2, "retain_weight": 1.0}
+    assert result.recipe["steps"] == 3
+    for word in ("unlearn run npo", "--steps 3", "--seed 5", "--set beta=0.2", own[1], own[3], str(saved_tiny)):
+        assert word in result.command
+    measured = sum(float(one.double().mean().exp()) for one in model.pair_logprobs(pairs[:3])) / 3
+    assert measured == pytest.approx(result.metrics["forget_probability"], rel=1e-3)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["forget.jsonl", "out", "retain.jsonl"]
+
+
+def test_the_command_in_the_record_gives_the_same_metrics_again(
+    unlearn,  # type: ignore[no-untyped-def]
+    saved_tiny: Path,
+    own: list[str],
+) -> None:
+    import shlex
+
+    words = ["run", "grad-diff", "--model", saved_tiny, *own, "--steps", 2, "--learning-rate", "1e-3", "--json"]
+    first = json.loads(unlearn(*words).out)
+    again = json.loads(unlearn(*shlex.split(first["command"])[1:], "--json").out)
+    assert again["metrics"] == first["metrics"]
+    assert {k: again[k] for k in ("recipe", "hyperparameters", "seed")} == {
+        k: first[k] for k in ("recipe", "hyperparameters", "seed")
+    }
+
+
+def test_in_context_unlearning_saves_the_original_weights_and_what_is_around_them(
+    unlearn,  # type: ignore[no-untyped-def]
+    saved_tiny: Path,
+    own: list[str],
+    tmp_path: Path,
+    pairs: list[Pair],
+) -> None:
+    out = tmp_path / "out"
+    ran = unlearn("run", "icul", "--model", saved_tiny, *own, "--out", out)
+    assert ran.status == 0, ran.err
+    assert fingerprint(LanguageModel.load(out).model) == fingerprint(LanguageModel.load(saved_tiny).model)
+    kept = json.loads((out / "wrapper.json").read_text(encoding="utf-8"))
+    assert kept["requests"] == [pair.prompt for pair in pairs[:3]]
+    assert len(kept["contexts"]) == 3
+    assert "weights are those of the original model" in (out / "README.md").read_text(encoding="utf-8")
+    assert Result.model_validate_json((out / "result.json").read_bytes()).method == "icul"
+
+
+def test_an_empty_folder_may_be_used_and_a_run_prints_json_alone(
+    unlearn,  # type: ignore[no-untyped-def]
+    saved_tiny: Path,
+    own: list[str],
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "out").mkdir()
+    ran = unlearn("run", "ga", "--model", saved_tiny, *own, "--steps", 1, "--out", tmp_path / "out", "--json")
+    assert ran.status == 0, ran.err
+    assert json.loads(ran.out)["method"] == "gradient-ascent"
+    assert (tmp_path / "out" / "config.json").is_file()

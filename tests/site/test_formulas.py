@@ -1,0 +1,69 @@
+"""LaTeX to MathML, and Markdown around it."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import markdown as python_markdown
+import pytest
+
+from catalog.site.formulas import FormulaError, to_mathml
+from catalog.site.markdown import fence, inline, typeset
+
+
+def tree(latex: str, *, display: bool = False) -> ElementTree.Element:
+    return ElementTree.fromstring(to_mathml(latex, display=display))
+
+
+def texts(root: ElementTree.Element, tag: str) -> list[str]:
+    return [element.text or "" for element in root.iter(tag)]
+
+
+def test_upright_words_are_one_identifier() -> None:
+    assert "NPO" in texts(tree(r"\mathcal L_{\mathrm{NPO}}"), "mi")
+
+
+def test_functions_are_set_off_but_not_from_their_parenthesis() -> None:
+    assert len(list(tree(r"\beta\log\frac{a}{b}").iter("mspace"))) == 2
+    assert len(list(tree(r"\log(x)").iter("mspace"))) == 0
+
+
+def test_a_minus_after_an_equals_sign_is_a_sign() -> None:
+    signs = {element.text: element.get("form") for element in tree("a = -b - c").iter("mo")}
+    assert signs["−"] is None, "the last minus is an operation"
+    first = next(element for element in tree("a = -b").iter("mo") if element.text == "−")
+    assert first.get("form") == "prefix"
+
+
+def test_limits_stand_below_when_displayed() -> None:
+    assert list(tree(r"\min_\theta f", display=True).iter("munder"))
+    assert not list(tree(r"\min_\theta f").iter("munder"))
+
+
+def test_an_unknown_command_is_an_error_that_shows_the_formula() -> None:
+    with pytest.raises(FormulaError, match=r"\\nosuchcommand"):
+        to_mathml(r"a \nosuchcommand b")
+
+
+def test_markdown_leaves_formulas_alone() -> None:
+    text = typeset(r"- *Loss* $a_i * b_j * c_k$ and $x < y$ at `$HOME`" + "\n- $p_1$ starts a line")
+    html = python_markdown.markdown(text)
+    assert html.count("<math") == 3
+    assert html.count("<em>") == 1
+    assert "<code>$HOME</code>" in html
+    assert html.count("<li>") == 2
+
+
+def test_code_and_prices_are_not_formulas() -> None:
+    source = "It costs $5 and $6.\n\n```\n$a$\n```\n"
+    assert typeset(source) == source
+
+
+def test_inline_escapes_and_sets_code_emphasis_and_formulas() -> None:
+    html = inline("a <b> *c* `d*e*f` $x$ and 2 * 3 * 4")
+    assert html.startswith("a &lt;b&gt; <em>c</em> <code>d*e*f</code> <span")
+    assert html.endswith("and 2 * 3 * 4")
+
+
+def test_a_fence_is_longer_than_any_in_the_code() -> None:
+    assert fence("```\nx\n```", "text").startswith("````text\n")

@@ -1,0 +1,80 @@
+"""``catalog site serve``: on this machine only, and up to date within seconds."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from catalog.project import Project
+
+pytestmark = pytest.mark.slow
+
+
+def get(address: str) -> str:
+    try:
+        with urllib.request.urlopen(address, timeout=30) as answer:
+            text: str = answer.read().decode()
+            return text
+    except (urllib.error.URLError, ConnectionError):
+        return ""
+
+
+def wait_for(address: str, text: str, seconds: float) -> float:
+    start = time.monotonic()
+    while time.monotonic() - start < seconds:
+        if text in get(address):
+            return time.monotonic() - start
+        time.sleep(0.1)
+    pytest.fail(f"{text!r} did not appear at {address} within {seconds} s")
+
+
+def test_an_edited_record_is_on_screen_within_seconds(project: Project, tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    for name in ("papers", "templates", "site", "reference_impls", "catalog"):
+        shutil.copytree(project.root / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    code = (
+        "from pathlib import Path; from catalog.project import Project; from catalog.site import serve_site; "
+        f"serve_site(Project(Path({str(checkout)!r})), {port})"
+    )
+    log = tmp_path / "log"
+    with log.open("wb") as sink:
+        running = subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=checkout,
+            env=os.environ | {"PYTHONPATH": str(checkout)},
+            stdout=sink,
+            stderr=sink,
+        )
+    try:
+        record = checkout / "papers" / "2024" / "zhang2024negative.yaml"
+        address = f"http://127.0.0.1:{port}/papers/zhang2024negative.html"
+        wait_for(address, "Negative Preference Optimization", 60)
+        text = record.read_text(encoding="utf-8")
+        record.write_text(text.replace("Catastrophic Collapse", "Graceful Collapse"), encoding="utf-8")
+        # Three seconds are promised; a busy machine that tests other things at the same time gets more.
+        assert wait_for(address, "Graceful Collapse", 60) < float(os.environ.get("SERVE_SECONDS", "15"))
+
+        record.write_text("title: [broken", encoding="utf-8")
+        deadline = time.monotonic() + 30
+        while "zhang2024negative.yaml" not in log.read_text() and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert "papers/2024/zhang2024negative.yaml" in log.read_text()
+        assert "Graceful Collapse" in get(address), "the last good site stays"
+        assert "Traceback" not in log.read_text()
+    finally:
+        running.send_signal(signal.SIGINT)
+        running.wait(timeout=20)

@@ -1,0 +1,312 @@
+"""The built site as people meet it: in Chromium, over HTTP below a path, and from a disk."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from catalog.catalog import Catalog
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+KINDS = (
+    "index.html",
+    "papers/index.html",
+    "papers/zhang2024negative.html",
+    "papers/maini2024tofu.html",
+    "methods/index.html",
+    "methods/npo.html",
+    "tasks/authors.html",
+    "results.html",
+    "browse.html",
+    "family/preference-optimization.html",
+    "year/2024.html",
+    "getting-started.html",
+    "record-format.html",
+    "vocabularies.html",
+    "contributing.html",
+    "design.html",
+)
+SEED = (
+    "liu2024machineb",
+    "liu2024rethinking",
+    "maini2024tofu",
+    "li2024wmdp",
+    "eldan2023who",
+    "ishibashi2023knowledge",
+    "pawelczyk2023context",
+    "jang2022knowledge",
+    "yao2023large",
+    "wang2023kga",
+    "patil2023sensitive",
+    "kumar2022privacy",
+    "lu2022quark",
+    "ilharco2022editing",
+    "zhang2023composing",
+    "zhang2024negative",
+    "liu2022continual",
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_page_is_quiet_and_titled(page: Page, served: str, kind: str) -> None:
+    """The guard finds console errors and requests that leave."""
+    page.goto(served + kind)
+    expect(page.locator("h1")).to_have_count(1)
+    assert "LLM-Unlearning" in page.title()
+
+
+@pytest.mark.parametrize("width", [320, 768])
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_overflows_a_small_screen(page: Page, served: str, kind: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 700})
+    page.goto(served + kind)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_home_shows_counts_the_command_and_measured_numbers(page: Page, served: str, catalog: Catalog) -> None:
+    page.goto(served + "index.html")
+    expect(page.locator(".stats")).to_contain_text(f"{len(catalog.papers)} papers")
+    expect(page.locator(".band .command")).to_contain_text("unlearn run npo")
+    expect(page.locator(".band .exchange").first).to_contain_text("She was born in a small town by the sea.")
+    expect(page.locator(".band svg.figure")).to_contain_text("NPO")
+    expect(page.get_by_role("heading", name=catalog.papers[0].title)).to_be_visible()
+
+
+def search(page: Page, text: str) -> list[str]:
+    """The addresses of what the search in the header finds, best first."""
+    field = page.get_by_role("combobox", name="Search")
+    field.fill("")
+    field.fill(text)
+    expect(page.locator(".search__status")).to_contain_text(re.compile(r"result|Nothing"))
+    return [link.get_attribute("href") or "" for link in page.locator(".search__result a").all()]
+
+
+def test_search_finds_each_seed_paper_by_its_title_first(page: Page, served: str, catalog: Catalog) -> None:
+    page.goto(served + "methods/npo.html")
+    for ident in SEED:
+        assert search(page, catalog.by_id[ident].title)[0] == f"../papers/{ident}.html"
+
+
+@pytest.mark.parametrize(
+    ("text", "ident"),
+    [
+        ("Licong Lin", "zhang2024negative"),
+        ("Pawelczyk", "pawelczyk2023context"),
+        ("pawelzcyk", "pawelczyk2023context"),
+        ("Quark", "lu2022quark"),
+        ("NPO", "zhang2024negative"),
+        ("negative preferense optimisation", "zhang2024negative"),
+        ("who’s harry potter", "eldan2023who"),
+        ("Ivan Vulic", "dong2024unmemorization"),
+        ("eldan2023who", "eldan2023who"),
+    ],
+)
+def test_search_finds_authors_methods_and_what_is_misspelt(page: Page, served: str, text: str, ident: str) -> None:
+    page.goto(served + "index.html")
+    assert any(f"papers/{ident}.html" in address for address in search(page, text)[:5])
+
+
+def test_search_is_used_with_the_keyboard_alone(page: Page, served: str) -> None:
+    page.goto(served + "results.html")
+    page.keyboard.press("/")
+    page.keyboard.type("fictitious unlearning")
+    expect(page.get_by_role("option").first).to_contain_text("TOFU: A Task of Fictitious Unlearning")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("option", selected=True)).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("listbox")).to_be_hidden()
+    page.keyboard.type(" ")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(served + "papers/maini2024tofu.html")
+
+
+def test_enter_without_a_choice_leads_to_the_filtered_list(page: Page, served: str) -> None:
+    page.goto(served + "index.html")
+    page.get_by_role("combobox", name="Search").fill("tofu")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(served + "papers/index.html?q=tofu")
+    expect(page.locator(".finder__status")).to_contain_text("of")
+
+
+def test_search_says_when_there_is_nothing(page: Page, served: str) -> None:
+    page.goto(served + "index.html")
+    assert search(page, "xyzzyplugh") == []
+    expect(page.locator(".search__status")).to_contain_text("Nothing found")
+
+
+def test_search_and_filters_work_from_a_disk(page: Page, site: Path) -> None:
+    page.goto((site / "index.html").as_uri())
+    assert any("papers/zhang2024negative.html" in one for one in search(page, "Negative Preference Optimization")[:5])
+    page.goto((site / "papers" / "index.html").as_uri())
+    page.get_by_role("searchbox", name="Search titles").fill("tofu fictitious")
+    expect(page.locator(".finder__status")).to_contain_text(re.compile(r"^\d of \d+ papers"))
+    page.locator(".paper:visible a").first.click()
+    expect(page).to_have_url(re.compile(r"^file:.*/papers/[a-z0-9]+\.html$"))
+
+
+def test_filters_narrow_count_and_restore_from_the_address(page: Page, served: str, catalog: Catalog) -> None:
+    page.goto(served + "papers/index.html")
+    total = len(catalog.papers)
+    expect(page.locator(".finder__status")).to_have_text(f"{total} papers")
+
+    family = page.locator("[data-facet=family]")
+    family.get_by_label("Preference optimization").check()
+    expected = len(catalog.by_family["preference-optimization"])
+    expect(page.locator(".paper:visible")).to_have_count(expected)
+    expect(page.locator(".finder__status")).to_have_text(f"{expected} of {total} papers")
+
+    page.get_by_label("Has code").check()
+    both = [one for one in catalog.by_family["preference-optimization"] if one.links.code]
+    expect(page.locator(".paper:visible")).to_have_count(len(both))
+
+    page.get_by_role("searchbox", name="Search titles").fill("negative")
+    left = page.locator(".paper:visible").count()
+    assert 1 <= left < len(both)
+    assert "family=preference-optimization" in page.url
+    assert "q=negative" in page.url
+
+    page.reload()
+    expect(page.locator(".paper:visible")).to_have_count(left)
+    expect(family.get_by_label("Preference optimization")).to_be_checked()
+
+    page.get_by_role("button", name="Clear filters").click()
+    expect(page.locator(".paper:visible")).to_have_count(total)
+    assert "?" not in page.url
+
+
+def test_two_values_of_a_facet_widen_and_counts_follow(page: Page, served: str, catalog: Catalog) -> None:
+    page.goto(served + "papers/index.html?type=survey&type=attack")
+    shown = {paper.id for paper in (*catalog.by_type["survey"], *catalog.by_type["attack"])}
+    expect(page.locator(".paper:visible")).to_have_count(len(shown))
+    with_code = sum(1 for ident in shown if catalog.by_id[ident].links.code)
+    expect(page.locator("label", has_text="Has code").locator(".count")).to_have_text(str(with_code))
+
+
+@pytest.mark.parametrize("query", ["who’s harry", "who's harry", "WHOS HARRY"])
+def test_the_text_filter_folds_quotes_and_case(page: Page, served: str, query: str) -> None:
+    page.goto(served + "papers/index.html")
+    page.get_by_role("searchbox", name="Search titles").fill(query)
+    expect(page.locator(".paper:visible a", has_text="Who's Harry Potter").first).to_be_visible()
+
+
+def test_no_paper_fits_is_said(page: Page, served: str) -> None:
+    page.goto(served + "papers/index.html?q=xyzzyplugh")
+    expect(page.locator(".finder__none")).to_be_visible()
+    expect(page.locator(".finder__status")).to_contain_text("0 of")
+
+
+def test_filters_work_with_the_keyboard_alone(page: Page, served: str, catalog: Catalog) -> None:
+    page.goto(served + "papers/index.html")
+    box = page.get_by_label("Has code")
+    box.focus()
+    page.keyboard.press("Space")
+    expect(box).to_be_checked()
+    outline = box.evaluate("element => getComputedStyle(element).outlineStyle")
+    assert outline != "none"
+
+
+def test_bibtex_is_copied(page: Page, served: str) -> None:
+    page.goto(served + "papers/zhang2024negative.html")
+    button = page.get_by_role("button", name="Copy BibTeX")
+    button.click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("@inproceedings{zhang2024negative,")
+    assert copied.endswith("}")
+
+
+def test_the_command_is_copied(page: Page, served: str) -> None:
+    page.goto(served + "methods/npo.html")
+    page.locator(".page-head .copy").click()
+    assert page.evaluate("navigator.clipboard.readText()") == "unlearn run npo"
+
+
+def test_a_paper_leads_to_its_method_and_back(page: Page, served: str) -> None:
+    page.goto(served + "papers/zhang2024negative.html")
+    run = page.locator(".run", has_text="introduces what this runs")
+    expect(run).to_contain_text("unlearn run npo")
+    expect(run.locator("tr.row--marked")).to_contain_text("0.155")
+    run.get_by_role("link", name="Negative preference optimization (NPO)").click()
+    expect(page).to_have_url(served + "methods/npo.html")
+    introduced = page.locator("section", has=page.get_by_role("heading", name="Introduced by"))
+    introduced.get_by_role("link").first.click()
+    expect(page).to_have_url(served + "papers/zhang2024negative.html")
+
+
+def test_formulas_are_typeset_with_the_sites_own_font(page: Page, served: str) -> None:
+    page.goto(served + "methods/npo.html")
+    formula = page.locator(".formula math").first
+    expect(formula).to_be_visible()
+    assert page.locator("article").inner_text().count("$$") == 0
+    fraction = formula.locator("mfrac").first.bounding_box()
+    assert fraction is not None
+    assert fraction["height"] > 1.5 * fraction["height"] / 2 > 12, "the fraction is stacked"
+    assert page.evaluate("document.fonts.ready.then(() => document.fonts.check('16px \"Catalog Math\"'))")
+
+
+def test_the_hyperparameters_are_listed_with_their_sources(page: Page, served: str) -> None:
+    page.goto(served + "methods/npo.html")
+    row = page.locator("[aria-label='Hyper-parameters'] tr", has_text="beta")
+    expect(row).to_contain_text("0.1")
+    expect(row).to_contain_text("> 0")
+
+
+def test_colors_follow_the_system_and_can_be_switched(browser: Browser, guard, served: str) -> None:  # type: ignore[no-untyped-def]
+    with browser.new_context(color_scheme="dark") as context:
+        guard.watch(context)
+        page = context.new_page()
+        page.goto(served + "index.html")
+        body = page.locator("body")
+        expect(body).to_have_attribute("data-md-color-scheme", "slate")
+        dark = body.evaluate("element => getComputedStyle(element).backgroundColor")
+        page.locator("label[title*='Switch to light']").click()
+        expect(body).to_have_attribute("data-md-color-scheme", "default")
+        assert body.evaluate("element => getComputedStyle(element).backgroundColor") != dark
+        page.goto(served + "papers/index.html")
+        expect(body).to_have_attribute("data-md-color-scheme", "default")
+
+
+def test_everything_is_readable_without_scripts(browser: Browser, guard, served: str, catalog: Catalog) -> None:  # type: ignore[no-untyped-def]
+    with browser.new_context(java_script_enabled=False) as context:
+        guard.watch(context)
+        page = context.new_page()
+        page.goto(served + "papers/index.html")
+        assert page.locator(".paper").count() == len(catalog.papers)
+        expect(page.locator(".finder__bar")).to_be_hidden()
+        page.locator("[data-facet=family] summary").click()
+        page.locator("[data-facet=family] a", has_text="Preference optimization").click()
+        expect(page.locator("h1")).to_have_text("Preference optimization")
+        assert page.locator(".paper").count() == len(catalog.by_family["preference-optimization"])
+        page.goto(served + "papers/zhang2024negative.html")
+        expect(page.locator(".language-bibtex")).to_contain_text("@inproceedings")
+        expect(page.get_by_role("button", name="Copy")).to_have_count(0)
+
+
+def test_the_page_does_not_jump_while_it_loads(page: Page, served: str) -> None:
+    page.add_init_script(
+        "window.shift = 0; new PerformanceObserver(list => list.getEntries().forEach(one => {"
+        " if (!one.hadRecentInput) window.shift += one.value; })).observe({type: 'layout-shift', buffered: true});"
+    )
+    for kind in ("index.html", "papers/index.html", "papers/zhang2024negative.html", "methods/npo.html"):
+        page.goto(served + kind)
+        page.wait_for_timeout(300)
+        assert page.evaluate("window.shift") < 0.05, kind
+
+
+def test_keyboard_reaches_the_content_first(page: Page, served: str) -> None:
+    page.goto(served + "methods/npo.html")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.classList.contains('md-skip')")
+
+
+def test_the_small_screens_menu_opens(context: BrowserContext, served: str) -> None:
+    page = context.new_page()
+    page.set_viewport_size({"width": 360, "height": 700})
+    page.goto(served + "index.html")
+    page.locator("label.site-menu").click()
+    expect(page.get_by_role("navigation", name="Navigation").get_by_role("link", name="Results")).to_be_visible()
