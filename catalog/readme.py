@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import jinja2
 
+from catalog import leaderboard
 from catalog.catalog import Catalog
 from catalog.implementations import Implementation
 from catalog.project import Project
@@ -184,8 +185,6 @@ class Table:
 
 def results_table(project: Project, catalog: Catalog) -> Table | None:
     """The results on :data:`TASK`, references first; None where nothing has been measured."""
-    from catalog.site import leaderboard  # MkDocs comes with it, which only a README with results needs
-
     boards = leaderboard.boards(catalog, leaderboard.read_metrics(project.reference_impls))
     board = next((one for one in boards if one.task == TASK), None)
     if board is None:

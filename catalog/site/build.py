@@ -14,9 +14,9 @@ from mkdocs.utils.yaml import get_yaml_loader, yaml_load
 
 from catalog.catalog import Catalog
 from catalog.figures import STYLE
+from catalog.leaderboard import read_metrics
 from catalog.project import Project
 from catalog.site.formulas import FormulaError
-from catalog.site.leaderboard import read_metrics
 from catalog.site.pages import Pages, Settings
 from catalog.site.search_index import write_search_documents
 

@@ -19,13 +19,13 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from catalog import figures
+from catalog import figures, leaderboard
 from catalog.catalog import Catalog
 from catalog.export import bibtex, ris
 from catalog.export.citation import citable, name_parts
 from catalog.implementations import Implementation
 from catalog.schema import Paper
-from catalog.site import head, leaderboard, markdown
+from catalog.site import head, markdown
 from catalog.site.related import related_papers
 from catalog.text import slug
 from catalog.vocabulary import Term
