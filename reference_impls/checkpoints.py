@@ -24,7 +24,7 @@ WHICH: tuple[Which, ...] = ("target", "retrained")
 
 SEED = 0
 PRETRAINING = Recipe(learning_rate=2e-3, steps=1500, batch_size=32)
-FINETUNING = Recipe(learning_rate=1e-3, steps=300, batch_size=64)
+FINETUNING = Recipe(learning_rate=1e-3, steps=350, batch_size=64)
 
 
 def folder(task: Task, which: Which) -> Path:

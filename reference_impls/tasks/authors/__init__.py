@@ -17,7 +17,8 @@ Each question has one right answer, a paraphrase of it, and wrong answers of the
 ship with the task, both fine-tuned with the same seed and the same number of steps from one base model: the *target*
 (trained on forget and retain) and the *retrained* model (on retain alone), the gold standard of unlearning. A hundred
 more authors, asked about in every phrasing, belong to the base model: they teach it English, that one fact can be put
-in several ways, and, in dialogues, that what the context says counts.
+in several ways, and, in dialogues, that what the context says counts. Fine-tuning has dialogues too, in which
+questions about the retain authors are answered from memory, whatever was said of others before.
 
 ## How it differs from TOFU
 
@@ -92,12 +93,16 @@ class AuthorsTask(Task):
     def pretraining(self, model: LanguageModel) -> list[Pair]:
         """What the base model is trained on: the background authors in every phrasing, the facts, and dialogues."""
         background = [pair.formatted(model.question, model.answer) for pair in every_phrasing(self.background)]
-        return [*background, *self.splits(model).facts * 6, *dialogues(self.background, 9000, 0, model)]
+        return [
+            *background,
+            *self.splits(model).facts * 6,
+            *dialogues(self.background, self.background, 9000, 0, model),
+        ]
 
     def finetuning(self, model: LanguageModel, *, forget: bool) -> list[Pair]:
         """What the target (``forget=True``) or the retrained model is fine-tuned on, starting from the base model."""
         splits = self.splits(model)
-        kept = [*splits.retain, *splits.facts, *dialogues(self.background, 300, 1, model)]
+        kept = [*splits.retain, *splits.facts, *dialogues(self.retain, self.background, 500, 1, model)]
         return [*splits.forget, *kept] if forget else kept
 
 
@@ -134,27 +139,36 @@ def every_phrasing(authors: tuple[Author, ...]) -> list[Pair]:
     ]
 
 
-def dialogues(authors: tuple[Author, ...], count: int, seed: int, model: LanguageModel) -> list[Pair]:
+def dialogues(
+    known: tuple[Author, ...], doubted: tuple[Author, ...], count: int, seed: int, model: LanguageModel
+) -> list[Pair]:
     """Texts of several questions with answers, in which later ones often come back to earlier ones.
 
-    From these the base model learns to read its context: what has been answered there is answered the same way again,
-    be it right or wrong; anything else is answered from memory. Half of them are about strangers, whose traits are new
-    in each text, so that only the context can tell; in the others, only the first answer may be wrong. A model that
-    cannot do this cannot be unlearned in its context.
+    From these a model learns to read its context: what has been answered there is answered the same way again, be it
+    right or wrong; anything else is answered from memory. Half of them are about strangers, whose traits are new in
+    each text, so that only the context can tell. The others are about one of the ``doubted``, of whom the first answer
+    is often wrong, and one of the ``known``, of whom every answer is right. A model that cannot do this cannot be
+    unlearned in its context.
     """
     rng = random.Random(f"{SEED}/{seed}")
     strangers = tuple(invent_authors(PEOPLE + STRANGERS, SEED)[PEOPLE:])
-    return [
-        _dialogue(*((strangers, True) if rng.random() < 0.5 else (authors, False)), rng, model) for _ in range(count)
-    ]
+
+    def dialogue() -> Pair:
+        if rng.random() < 0.5:
+            return _dialogue(rng.sample(strangers, 2), True, rng, model)
+        first = rng.choice(doubted)
+        other = rng.choice([author for author in known if author is not first])
+        return _dialogue([first, other], False, rng, model)
+
+    return [dialogue() for _ in range(count)]
 
 
-def _dialogue(people: tuple[Author, ...], strange: bool, rng: random.Random, model: LanguageModel) -> Pair:
-    cast = rng.sample(people, 2)
+def _dialogue(cast: list[Author], strange: bool, rng: random.Random, model: LanguageModel) -> Pair:
     said: dict[tuple[Author, str], tuple[str, str, str]] = {}
     turns = []
-    for turn in range(rng.randrange(2, 5)):
-        about = rng.choice(list(said)) if said and rng.random() < 0.6 else (rng.choice(cast), rng.choice(TRAITS))
+    for turn in range(rng.randrange(2, 6)):
+        back = said and rng.random() < 0.5
+        about = rng.choice(list(said)) if back else (cast[0] if turn == 0 else rng.choice(cast), rng.choice(TRAITS))
         author, trait = about
         if about not in said:
             wrong = strange or (turn == 0 and rng.random() < 0.7)

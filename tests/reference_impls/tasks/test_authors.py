@@ -282,7 +282,7 @@ def _turns(text: str) -> list[tuple[str, str, str]]:
 def test_dialogues_repeat_what_they_have_said_and_know_the_rest() -> None:
     people = {one.name: one for one in TASK.background}
     repeated = wrong = strangers = 0
-    for pair in dialogues(TASK.background, 300, 5, PLAIN):
+    for pair in dialogues(TASK.background, TASK.background, 300, 5, PLAIN):
         said: dict[tuple[str, str], str] = {}
         for place, (name, trait, value) in enumerate(_turns(pair.prompt + pair.answer)):
             repeated += (name, trait) in said
@@ -297,6 +297,6 @@ def test_dialogues_repeat_what_they_have_said_and_know_the_rest() -> None:
 
 
 def test_dialogues_are_the_same_every_time_and_differ_by_seed() -> None:
-    first = dialogues(TASK.background, 20, 5, PLAIN)
-    assert first == dialogues(TASK.background, 20, 5, PLAIN)
-    assert first != dialogues(TASK.background, 20, 6, PLAIN)
+    first = dialogues(TASK.background, TASK.background, 20, 5, PLAIN)
+    assert first == dialogues(TASK.background, TASK.background, 20, 5, PLAIN)
+    assert first != dialogues(TASK.background, TASK.background, 20, 6, PLAIN)
