@@ -74,6 +74,11 @@ class InContextUnlearning(Method):
         ]
         return InContextModel(model, [pair.prompt for pair in data.forget], contexts)
 
+    @classmethod
+    def restore(cls, model: LanguageModel, kept: dict[str, Any]) -> InContextModel:
+        """The model behind the contexts that were written for the requests."""
+        return InContextModel(model, kept["requests"], kept["contexts"])
+
 
 def context(request: Pair, wrong: str, others: Sequence[Pair], demonstrations: int, rng: random.Random) -> str:
     """``x_f ỹ_f``, then ``s`` other pairs with their right answers, one below the other."""

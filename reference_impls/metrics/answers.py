@@ -49,6 +49,19 @@ def choice_probability(right: Tensor, wrong: Sequence[Tensor]) -> float:
     return weights[0] / sum(weights)
 
 
+def choice_accuracy(right: Tensor, wrong: Sequence[Tensor]) -> float:
+    r"""1 if the right option has the lowest :math:`\bar\ell` of all, 0 if not; if it ties with others, a share of 1.
+
+    Scored on the option's text, each normalized by its tokens. Over questions with four options chance is 0.25; below
+    it a model avoids what it still knows. Source: WMDP (arXiv 2403.03218) asks for a letter and MMLU's harness takes
+    the first of equal options, so that a model which prefers nothing gets the share of the key's A; a tie is shared
+    here.
+    """
+    losses = [mean_loss(right), *map(mean_loss, wrong)]
+    least = min(losses)
+    return 1 / losses.count(least) if losses[0] == least else 0.0
+
+
 def truth_ratio(right: Tensor, wrong: Sequence[Tensor]) -> float:
     r""":math:`R = \exp(\bar\ell_{\text{right}} - \tfrac1K \sum_k \bar\ell_{\text{wrong},k})`, in (0, ∞).
 

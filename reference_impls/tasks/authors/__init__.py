@@ -37,7 +37,7 @@ from types import MappingProxyType
 
 from reference_impls.data import Pair
 from reference_impls.language_model import LanguageModel
-from reference_impls.tasks import Splits, Task
+from reference_impls.tasks import EmbeddedTask, Splits
 from reference_impls.tasks.authors.people import (
     ANSWERS,
     QUESTIONS,
@@ -47,7 +47,8 @@ from reference_impls.tasks.authors.people import (
     other_values,
     sentence,
 )
-from reference_impls.tasks.authors.world import general_facts
+from reference_impls.tasks.world import general_facts
+from reference_impls.training import Recipe
 
 SEED = 20240111
 FORGET, RETAIN, HOLDOUT, BACKGROUND = 10, 90, 20, 100
@@ -57,13 +58,16 @@ STRANGERS = 300
 PERTURBED = 4
 
 
-class AuthorsTask(Task):
+class AuthorsTask(EmbeddedTask):
     """Forget ten of a hundred invented authors."""
 
     paper = "maini2024tofu"
+    headline = "forget_probability"
     name = "authors"
     max_new_tokens = 40
     folder = Path(__file__).parent
+    pretraining_recipe = Recipe(learning_rate=2e-3, steps=1500, batch_size=32)
+    finetuning_recipe = Recipe(learning_rate=1e-3, steps=350, batch_size=64)
 
     def __init__(self) -> None:
         people = invent_authors(PEOPLE, SEED)
@@ -86,7 +90,7 @@ class AuthorsTask(Task):
             retain=formatted(_pairs(self.retain)),
             retain_probe=formatted(_pairs(self.retain[:20])),
             holdout=formatted(_pairs(self.holdout)),
-            facts=formatted(fact_pairs()),
+            facts=formatted(general_facts(PERTURBED)),
             anchors=self.anchors,
         )
 
@@ -185,12 +189,3 @@ def _dialogue(cast: list[Author], strange: bool, rng: random.Random, model: Lang
 def _said(author: Author, trait: str, rng: random.Random, value: str) -> tuple[str, str]:
     question, answer = rng.choice(QUESTIONS[trait]), rng.choice(ANSWERS[trait])
     return sentence(question, author.name), sentence(answer, author.name, value)
-
-
-def fact_pairs() -> list[Pair]:
-    """The general facts; the answer itself stands for the paraphrase, as in TOFU's world facts."""
-    pairs = []
-    for fact in general_facts():
-        wrong = random.Random(f"{SEED}/{fact.question}").sample(fact.wrong, PERTURBED)
-        pairs.append(Pair(fact.question, fact.answer, paraphrase=fact.answer, perturbed=tuple(wrong)))
-    return pairs

@@ -20,7 +20,7 @@ from reference_impls.tasks.authors.people import (
     other_values,
     sentence,
 )
-from reference_impls.tasks.authors.world import general_facts
+from reference_impls.tasks.world import general_facts
 
 TASK = AuthorsTask()
 
