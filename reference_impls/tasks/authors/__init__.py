@@ -17,8 +17,8 @@ Each question has one right answer, a paraphrase of it, and wrong answers of the
 ship with the task, both fine-tuned with the same seed and the same number of steps from one base model: the *target*
 (trained on forget and retain) and the *retrained* model (on retain alone), the gold standard of unlearning. A hundred
 more authors, asked about in every phrasing, belong to the base model: they teach it English, that one fact can be put
-in several ways, and, in dialogues, that what the context says counts. Fine-tuning has dialogues too, in which
-questions about the retain authors are answered from memory, whatever was said of others before.
+in several ways, and, in dialogues, that what the context says counts. In fine-tuning each retain question is also
+asked after others, so that what was said of one author changes nothing about another.
 
 ## How it differs from TOFU
 
@@ -67,7 +67,7 @@ class AuthorsTask(EmbeddedTask):
     max_new_tokens = 40
     folder = Path(__file__).parent
     pretraining_recipe = Recipe(learning_rate=2e-3, steps=1500, batch_size=32)
-    finetuning_recipe = Recipe(learning_rate=1e-3, steps=350, batch_size=64)
+    finetuning_recipe = Recipe(learning_rate=1e-3, steps=420, batch_size=64)
 
     def __init__(self) -> None:
         people = invent_authors(PEOPLE, SEED)
@@ -100,13 +100,14 @@ class AuthorsTask(EmbeddedTask):
         return [
             *background,
             *self.splits(model).facts * 6,
-            *dialogues(self.background, self.background, 9000, 0, model),
+            *dialogues(self.background, 9000, 0, model),
         ]
 
     def finetuning(self, model: LanguageModel, *, forget: bool) -> list[Pair]:
         """What the target (``forget=True``) or the retrained model is fine-tuned on, starting from the base model."""
         splits = self.splits(model)
-        kept = [*splits.retain, *splits.facts, *dialogues(self.retain, self.background, 500, 1, model)]
+        talk = [*conversations(self.retain, self.background, model), *dialogues(self.background, 200, 1, model)]
+        kept = [*splits.retain, *splits.facts, *talk]
         return [*splits.forget, *kept] if forget else kept
 
 
@@ -143,36 +144,46 @@ def every_phrasing(authors: tuple[Author, ...]) -> list[Pair]:
     ]
 
 
-def dialogues(
-    known: tuple[Author, ...], doubted: tuple[Author, ...], count: int, seed: int, model: LanguageModel
-) -> list[Pair]:
+def dialogues(authors: tuple[Author, ...], count: int, seed: int, model: LanguageModel) -> list[Pair]:
     """Texts of several questions with answers, in which later ones often come back to earlier ones.
 
     From these a model learns to read its context: what has been answered there is answered the same way again, be it
     right or wrong; anything else is answered from memory. Half of them are about strangers, whose traits are new in
-    each text, so that only the context can tell. The others are about one of the ``doubted``, of whom the first answer
-    is often wrong, and one of the ``known``, of whom every answer is right. A model that cannot do this cannot be
-    unlearned in its context.
+    each text, so that only the context can tell; in the others, only the first answer may be wrong. A model that
+    cannot do this cannot be unlearned in its context.
     """
     rng = random.Random(f"{SEED}/{seed}")
     strangers = tuple(invent_authors(PEOPLE + STRANGERS, SEED)[PEOPLE:])
-
-    def dialogue() -> Pair:
-        if rng.random() < 0.5:
-            return _dialogue(rng.sample(strangers, 2), True, rng, model)
-        first = rng.choice(doubted)
-        other = rng.choice([author for author in known if author is not first])
-        return _dialogue([first, other], False, rng, model)
-
-    return [dialogue() for _ in range(count)]
+    return [
+        _dialogue(*((strangers, True) if rng.random() < 0.5 else (authors, False)), rng, model) for _ in range(count)
+    ]
 
 
-def _dialogue(cast: list[Author], strange: bool, rng: random.Random, model: LanguageModel) -> Pair:
+def conversations(known: tuple[Author, ...], doubted: tuple[Author, ...], model: LanguageModel) -> list[Pair]:
+    """Each question on the ``known`` once more, after others: the first on somebody else, whose answer is often wrong.
+
+    From these a model learns that what was said of one says nothing of another.
+    """
+    rng = random.Random(f"{SEED}/conversations")
+    pairs = _pairs(known)
+    texts = []
+    for pair in pairs:
+        other, trait = rng.choice(doubted), rng.choice(TRAITS)
+        value = other.traits[trait]
+        told = other_values(trait, value, 1, rng)[0] if rng.random() < 0.7 else value
+        turns = [_said(other, trait, rng, told)]
+        turns += [(one.prompt, one.answer) for one in rng.sample(pairs, rng.randrange(3)) if one is not pair]
+        turns.append((pair.prompt, pair.answer))
+        texts.append("\n".join(f"{model.question(question)}{model.answer(answer)}" for question, answer in turns))
+    return [Pair("", text) for text in texts]
+
+
+def _dialogue(people: tuple[Author, ...], strange: bool, rng: random.Random, model: LanguageModel) -> Pair:
+    cast = rng.sample(people, 2)
     said: dict[tuple[Author, str], tuple[str, str, str]] = {}
     turns = []
-    for turn in range(rng.randrange(2, 6)):
-        back = said and rng.random() < 0.5
-        about = rng.choice(list(said)) if back else (cast[0] if turn == 0 else rng.choice(cast), rng.choice(TRAITS))
+    for turn in range(rng.randrange(2, 5)):
+        about = rng.choice(list(said)) if said and rng.random() < 0.6 else (rng.choice(cast), rng.choice(TRAITS))
         author, trait = about
         if about not in said:
             wrong = strange or (turn == 0 and rng.random() < 0.7)
