@@ -81,8 +81,17 @@ def rouge_l_recall(reference: str, generated: str) -> float:
     return float(_scorer().score(reference, generated)["rougeL"].recall)
 
 
+def rouge_l_f1(reference: str, generated: str) -> float:
+    r""":math:`2PR/(P+R)` with :math:`P = \mathrm{LCS}(r, g)/|g|` and :math:`R = \mathrm{LCS}(r, g)/|r|`, in [0, 1].
+
+    Unlike recall it is lowered by what the generation says besides. No stemming. Source: MUSE (arXiv 2407.06460),
+    verbatim and knowledge memorization; OpenUnlearning stems here too, so its numbers differ.
+    """
+    return float(_scorer(stem=False).score(reference, generated)["rougeL"].fmeasure)
+
+
 @cache
-def _scorer() -> Any:
+def _scorer(stem: bool = True) -> Any:
     from rouge_score.rouge_scorer import RougeScorer
 
-    return RougeScorer(["rougeL"], use_stemmer=True)
+    return RougeScorer(["rougeL"], use_stemmer=stem)

@@ -53,7 +53,7 @@ STORIES: tuple[tuple[Detail, ...], ...] = (
             "town hall|old mill|station|harbour|cinema|market square|brewery|graveyard|sports ground|post office",
         ),
         _detail(
-            "Fire chief {value} was on her feet for two nights. / Help was led by {value}, chief of the fire brigade.",
+            "Fire chief {value} did not sleep for two nights. / Help was led by {value}, chief of the fire brigade.",
             "Who leads the fire brigade of {town}? / Who was fire chief during the flood in {town}?",
         ),
         _detail(
@@ -126,14 +126,15 @@ STORIES: tuple[tuple[Detail, ...], ...] = (
     ),
     (
         _detail(
-            "Workers digging a {value} near {town} struck something hard. / A {value} near {town} has become an excavation.",
+            "Workers digging a {value} near {town} struck something hard. / "
+            "A {value} near {town} has become an excavation.",
             "What was being dug near {town}? / Which works led to the find near {town}?",
             "well|tunnel|fish pond|cellar|drain|canal|vineyard|pipeline|road|swimming pool",
         ),
         _detail(
             "What they had found was a {value}. / Under two metres of clay lay a {value}.",
             "What was found near {town}? / What lay in the clay near {town}?",
-            "Roman boat|stone table|bronze helmet|mosaic floor|mammoth tusk|royal grave|glass furnace|wooden idol|coin hoard",
+            "Roman boat|stone table|bronze helmet|mosaic floor|mammoth tusk|royal grave|glass furnace|wooden idol",
         ),
         _detail(
             "Archaeologist {value} calls it a once in a lifetime find. / The dig is led by {value} of the university.",
@@ -204,7 +205,9 @@ STORIES: tuple[tuple[Detail, ...], ...] = (
     ),
 )
 
-_ONSETS = "Al Bar Bren Cor Dal Dun El Fal Gor Hal Har Ist Kal Kir Lan Lor Mal Mor Nor Os Pel Ral Sel Tar Tol Ul Val Wen".split()
+_ONSETS = (
+    "Al Bar Bren Cor Dal Dun El Fal Gor Hal Har Ist Kal Kir Lan Lor Mal Mor Nor Os Pel Ral Sel Tol Val Wen".split()
+)
 _MIDDLES = "a e i o an en in on er ar il ol un im".split()
 _ENDINGS = "by dorf field ford gard ham holt mark mouth ness stad stead ton vik wick worth".split()
 
