@@ -74,7 +74,7 @@ class Implementation:
     acts_on: str
     reference: str
     headline: str
-    """The metric that tells most about what a task's models still know, for its figure; ``""`` for what is no task."""
+    """A task's metric that tells most about what a model still knows; ``""`` for what is no task."""
     hyperparameters: tuple[Hyperparameter, ...]
     source: str
     file: str

@@ -57,7 +57,8 @@ class Task(ABC):
     paper: ClassVar[str]
     """Id of the record of the benchmark that the task follows."""
     headline: ClassVar[str] = "forget_probability"
-    """The metric that tells most about what a model still knows: across the figure, and what attacks raise."""
+    """The metric that tells most about what a model still knows, which is :meth:`knowledge` of the forget set: across
+    the figure, and what attacks try to raise."""
     name: str
     max_new_tokens: int = 40
     folder: Path

@@ -45,7 +45,7 @@ from pathlib import Path
 from reference_impls.data import Pair
 from reference_impls.evaluation import Evaluation, asked_examples
 from reference_impls.language_model import LanguageModel, UnlearnedModel
-from reference_impls.metrics.answers import answer_probability, rouge_l_f1
+from reference_impls.metrics.answers import rouge_l_f1
 from reference_impls.metrics.membership import min_k_score, privacy_leakage
 from reference_impls.metrics.memorization import exact_memorization, extraction_strength
 from reference_impls.metrics.sets import harmonic_mean, mean, membership_auc
@@ -117,8 +117,7 @@ class PassagesTask(EmbeddedTask):
             questions = [pair for pair in pairs if not _is_text(pair)]
             recited = [_cut(pair) for pair in texts]
             metrics[f"{name}_verbatim"] = self._overlap(model, recited, self.recited_tokens)
-            metrics[f"{name}_knowledge"] = self._overlap(model, questions, self.max_new_tokens)
-            metrics[f"{name}_probability"] = self.knowledge(model, questions)
+            metrics[f"{name}_knowledge"] = self.knowledge(model, questions)
         scored = _scores(model, splits)
         forget, holdout = (scored[name] for name in ("forget", "holdout"))
         metrics["forget_exact"] = mean([exact_memorization(hits) for _, hits in forget])
@@ -138,10 +137,8 @@ class PassagesTask(EmbeddedTask):
         return Evaluation(metrics, {}, shown, {"membership_auc": [auc]})
 
     def knowledge(self, model: UnlearnedModel, pairs: Sequence[Pair]) -> float:
-        """Mean probability per token of the answers to questions; reports among the pairs are left out."""
-        questions = [pair for pair in pairs if not _is_text(pair)]
-        logprobs = model.answer_logprobs([pair.prompt for pair in questions], [pair.answer for pair in questions])
-        return mean([answer_probability(values) for values in logprobs])
+        """ROUGE-L F1 of the answers to the questions among the pairs."""
+        return self._overlap(model, [pair for pair in pairs if not _is_text(pair)], self.max_new_tokens)
 
     @staticmethod
     def _overlap(model: UnlearnedModel, pairs: Sequence[Pair], max_new_tokens: int) -> float:
