@@ -247,6 +247,8 @@ _TERMS: dict[str, Callable[[Paper], Iterable[tuple[Place, str]]]] = {
     "setting": lambda paper: _places("settings", paper.settings),
     "modality": lambda paper: _places("modalities", paper.modalities),
     "dataset": lambda paper: _places("datasets", paper.datasets),
+    "venue": lambda paper: [(("venue", "id"), paper.venue.id)] if paper.venue else [],
+    "track": lambda paper: [(("venue", "track"), paper.venue.track)] if paper.venue and paper.venue.track else [],
 }
 
 
@@ -270,7 +272,7 @@ def _unknown_terms(name: str) -> Run:
 
 def _instead(term: str, vocabulary: Vocabulary) -> str:
     place = f"catalog/vocabularies/{vocabulary.name}.yaml"
-    if vocabulary.name == "dataset":
+    if vocabulary.name in ("dataset", "venue", "track"):
         otherwise = f"If it is new, add it to {place}."
     else:
         otherwise = f"Known: {', '.join(vocabulary.ids)}." if len(vocabulary) <= 20 else f"The terms are in {place}."

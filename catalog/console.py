@@ -81,7 +81,7 @@ def _facts(catalog: Catalog, one: Paper) -> list[tuple[str, str]]:
     facts = [
         ("Id", one.id),
         ("Date", one.date),
-        ("Venue", one.venue or ""),
+        ("Venue", one.appeared.label if one.appeared else ""),
         ("Type", labels("type", one.contributions)),
         ("Family", labels("family", one.family)),
         ("To forget", labels("target", one.targets)),

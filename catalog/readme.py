@@ -134,8 +134,8 @@ def byline(paper: Paper) -> str:
 
 def published(paper: Paper) -> str:
     """The venue, or the year of the preprint or page."""
-    if paper.venue:
-        return paper.venue
+    if paper.appeared:
+        return paper.appeared.label
     return f"preprint, {paper.year}" if paper.links.arxiv or paper.links.openreview else str(paper.year)
 
 

@@ -27,6 +27,7 @@ class Filters:
     family: str | None = None
     target: str | None = None
     dataset: str | None = None
+    venue: str | None = None
     year: int | None = None
     has_code: bool = False
     runnable: bool = False
@@ -39,6 +40,7 @@ class Filters:
             and (self.family is None or self.family in paper.family)
             and (self.target is None or self.target in paper.targets)
             and (self.dataset is None or self.dataset in paper.datasets)
+            and (self.venue is None or (paper.venue is not None and self.venue == paper.venue.id))
             and (self.year is None or self.year == paper.year)
             and (not self.has_code or paper.links.code is not None)
             and (not self.runnable or bool(paper.implementations))

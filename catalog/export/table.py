@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterable
 
-from catalog.export.citation import address
+from catalog.export.citation import address, doi
 from catalog.schema import Paper
 
 COLUMNS = (
@@ -36,7 +36,8 @@ def _cells(paper: Paper) -> dict[str, str]:
         cells |= {"method": paper.method.name, "mechanism": paper.method.mechanism or ""}
         cells["builds_on"] = "; ".join(paper.method.builds_on)
     cells["implementations"] = "; ".join(f"{link.id} ({link.relation})" for link in paper.implementations)
-    cells["address"] = address(paper)
+    cells["address"], cells["doi"] = address(paper), doi(paper) or ""
+    cells["venue"] = paper.appeared.label if paper.appeared else ""
     cells["state"] = paper.state.kind if paper.state else ""
     return cells
 

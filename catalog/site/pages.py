@@ -48,7 +48,7 @@ RELATION_HEADINGS = {
 }
 """The same as read from the implementation's page: the heading over its papers."""
 
-FACETS = ("type", "family", "target", "dataset", "setting", "modality", "year")
+FACETS = ("type", "family", "target", "dataset", "setting", "modality", "venue", "year")
 PLURALS = {
     "type": "Types",
     "family": "Families",
@@ -56,6 +56,7 @@ PLURALS = {
     "dataset": "Datasets",
     "setting": "Settings",
     "modality": "Modalities",
+    "venue": "Venues",
     "year": "Years",
 }
 STATES = {
@@ -261,7 +262,7 @@ class Pages:
             "papers.md.j2",
             "Papers",
             f"All {count} papers, to be searched and filtered.",
-            {"facets": ("type", "family", "target", "dataset", "year")},
+            {"facets": ("type", "family", "target", "dataset", "venue", "year")},
         )
 
     def _paper(self, paper: Paper) -> Page:
@@ -374,6 +375,7 @@ def _terms(paper: Paper, facet: str) -> tuple[str, ...]:
         "dataset": paper.datasets,
         "setting": paper.settings,
         "modality": paper.modalities,
+        "venue": (paper.venue.id,) if paper.venue else (),
     }
     return terms[facet]
 

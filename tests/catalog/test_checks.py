@@ -58,6 +58,8 @@ ROWS: dict[str, tuple[Callable[[Checkout], object], str, int, str]] = {
     "unknown-setting": (fading("datasets:", "settings: [continuall]\ndatasets:"), FADING_FILE, 8, "'continual'"),
     "unknown-modality": (fading("datasets:", "modalities: [VLM]\ndatasets:"), FADING_FILE, 8, "'vision-language'"),
     "unknown-dataset": (gardens("tofu, wmdp", "tofu, wdmp"), GARDENS_FILE, 8, "'wmdp'"),
+    "unknown-venue": (fading("id: collas", "id: colas"), FADING_FILE, 4, "'collas'"),
+    "unknown-track": (fading("2032}", "2032, track: finding}"), FADING_FILE, 4, "'findings'"),
     "repeated-term": (gardens("tofu, wmdp", "tofu, tofu"), GARDENS_FILE, 8, "named twice"),
     "no-text": (gardens("url: https", "code: https"), GARDENS_FILE, 10, "doi"),
     "late-date": (fading("3104.01234", "3103.01234"), FADING_FILE, 3, "2031-03"),

@@ -17,7 +17,7 @@ import pytest
 from catalog import schema
 from catalog.catalog import Catalog
 from catalog.project import Project
-from catalog.schema import Paper, ProposedMethod, State
+from catalog.schema import Appearance, Paper, ProposedMethod, State
 from catalog.site import SiteError, build_site
 from catalog.site.build import _contributing
 from catalog.vocabulary import NAMES
@@ -162,7 +162,7 @@ def hostile_site(project: Project, catalog: Catalog, tmp_path_factory: pytest.Te
         "id": "hostile2024x",
         "title": HOSTILE,
         "authors": (HOSTILE, "Ann O'Hara"),
-        "venue": HOSTILE,
+        "appeared": Appearance.model_construct(label=HOSTILE, kind="conference", container=HOSTILE, year=2024),
         "summary": HOSTILE,
         "former_titles": (HOSTILE,),
         "method": ProposedMethod.model_construct(name=HOSTILE, mechanism=HOSTILE, builds_on=()),
