@@ -62,8 +62,17 @@ class Corpus:
     @cached_property
     def method_ids(self) -> set[str]:
         """What ``builds_on`` may name: methods that run here, and the slugs of the methods that records propose."""
-        named = {slug(entry.paper.method.name) for entry in self.entries if entry.paper.method}
-        return named | {one.id for one in self.implementations if one.kind == "method"}
+        return set(self.by_method) | {one.id for one in self.implementations if one.kind == "method"}
+
+    @cached_property
+    def by_method(self) -> dict[str, tuple[Entry, ...]]:
+        """Entries by the slug of their method's name."""
+        found: dict[str, tuple[Entry, ...]] = {}
+        for entry in self.entries:
+            if entry.paper.method and entry.paper.method.name:
+                key = slug(entry.paper.method.name)
+                found[key] = (*found.get(key, ()), entry)
+        return found
 
 
 @dataclass(frozen=True)
@@ -340,17 +349,51 @@ def _long_mechanism(corpus: Corpus) -> Iterator[Finding]:
 
 @_check("base-typo", "hint")
 def _base_typo(corpus: Corpus) -> Iterator[Finding]:
-    """``builds_on`` names methods: the id of one that runs here, or the slug of a record's method name.
+    """An id of ``builds_on`` that is nothing known is not almost a known one."""
+    for entry, place, base in _unknown_bases(corpus):
+        if near := nearest(base, _known_bases(corpus), cutoff=0.85):
+            message = f"builds on {base!r}, which is almost {near!r}"
+            yield Finding(entry, place, message, f"If that is meant, write {near}.")
 
-    Others are allowed, since methods also rest on what is no unlearning (``dpo``); only an id that is almost
-    a known one is reported.
+
+@_check("unknown-base", "hint")
+def _unknown_base(corpus: Corpus) -> Iterator[Finding]:
+    """``builds_on`` names what runs here, the slug of a record's method name, a record's id, or a technique.
+
+    What methods rest on without a record of its own (``lora``) is a term of ``catalog/vocabularies/technique.yaml``.
     """
+    for entry, place, base in _unknown_bases(corpus):
+        if nearest(base, _known_bases(corpus), cutoff=0.85) is None:
+            hint = "Add it to catalog/vocabularies/technique.yaml, or add the record that proposes it."
+            yield Finding(entry, place, f"builds on {base!r}, which is nothing known", hint)
+
+
+@_check("ambiguous-base", "hint")
+def _ambiguous_base(corpus: Corpus) -> Iterator[Finding]:
+    """Where several records propose a method of one name, ``builds_on`` names the record that is meant."""
+    runs = {one.id for one in corpus.implementations}
+    for entry, place, base in _bases(corpus):
+        owners = corpus.by_method.get(base, ())
+        if base not in runs and len(owners) > 1:
+            ids = ", ".join(owner.paper.id for owner in owners)
+            yield Finding(
+                entry, place, f"builds on {base!r}, a name that several methods share", f"Write one of: {ids}."
+            )
+
+
+def _bases(corpus: Corpus) -> Iterator[tuple[Entry, Place, str]]:
     for entry in corpus.entries:
         for index, base in enumerate(entry.paper.method.builds_on if entry.paper.method else ()):
-            near = None if base in corpus.method_ids else nearest(base, corpus.method_ids, cutoff=0.85)
-            if near:
-                message = f"builds on {base!r}, which is almost {near!r}"
-                yield Finding(entry, ("method", "builds_on", index), message, f"If that is meant, write {near}.")
+            yield entry, ("method", "builds_on", index), base
+
+
+def _known_bases(corpus: Corpus) -> set[str]:
+    return corpus.method_ids | set(corpus.vocabularies.get("technique", ()))
+
+
+def _unknown_bases(corpus: Corpus) -> Iterator[tuple[Entry, Place, str]]:
+    known = _known_bases(corpus) | set(corpus.by_id)
+    return ((entry, place, base) for entry, place, base in _bases(corpus) if base not in known)
 
 
 @_check("unknown-successor")

@@ -87,7 +87,7 @@ def _facts(catalog: Catalog, one: Paper) -> list[tuple[str, str]]:
         ("To forget", labels("target", one.targets)),
         ("Setting", labels("setting", one.settings)),
         ("Data sets", labels("dataset", one.datasets)),
-        ("Method", method.name if method else ""),
+        ("Method", (method.name or "") if method else ""),
         ("What it does", (method.mechanism or "") if method else ""),
         ("Builds on", ", ".join(method.builds_on) if method else ""),
         *one.links.addresses,

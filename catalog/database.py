@@ -88,7 +88,7 @@ def searchable(catalog: Catalog, paper: Paper) -> tuple[str, str, str, str, str,
     names = [name for link in paper.implementations for name in (link.id, catalog.implementation_by_id[link.id].name)]
     terms = [part for kind, term in _terms(paper) for part in _spellings(catalog, kind, term)]
     ids = [paper.id, *(value for value in (paper.links.arxiv, paper.links.acl, paper.links.doi) if value)]
-    method = f"{paper.method.name} {paper.method.mechanism or ''}" if paper.method else ""
+    method = f"{paper.method.name or ''} {paper.method.mechanism or ''}" if paper.method else ""
     texts = (
         method,
         " ".join((paper.title, *paper.former_titles)),

@@ -154,11 +154,12 @@ class Appearance(Model):
 class ProposedMethod(Model):
     """The method that the paper proposes."""
 
-    name: Name
+    name: Name | None = None
+    """What people call it; absent where it has no name."""
     mechanism: Prose | None = None
     """What it does to the model, in at most 25 words."""
     builds_on: tuple[Slug, ...] = ()
-    """Ids of the methods it rests on; lineage comes from here alone."""
+    """What it rests on: ids of methods, records or techniques; lineage comes from here alone."""
 
 
 class ImplementationLink(Model):

@@ -128,7 +128,7 @@ class Search:
 
 
 def _names(paper: Paper) -> set[str]:
-    names = (paper.title, *paper.former_titles, paper.method.name if paper.method else "")
+    names = (paper.title, *paper.former_titles, (paper.method and paper.method.name) or "")
     return {same_title(name) for name in names}
 
 

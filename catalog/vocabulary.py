@@ -18,7 +18,7 @@ from catalog.tree import Mark, Tree, read_tree
 from catalog.validation import validate
 
 FOLDER = Path(__file__).parent / "vocabularies"
-NAMES = ("type", "family", "target", "setting", "modality", "dataset", "venue", "track")
+NAMES = ("type", "family", "target", "setting", "modality", "dataset", "venue", "track", "technique")
 
 
 class Term(Model):
@@ -57,7 +57,14 @@ class TrackTerm(Term):
     """What the ACL Anthology's ids call it, where that is not the term's id (``srw``)."""
 
 
-_MODELS: dict[str, type[Term]] = {"venue": VenueTerm, "track": TrackTerm}
+class TechniqueTerm(Term):
+    """Something that methods build on and that no record proposes."""
+
+    kind: Literal["method", "technique"] = "technique"
+    """``method``: it is itself a way to make a model forget."""
+
+
+_MODELS: dict[str, type[Term]] = {"venue": VenueTerm, "track": TrackTerm, "technique": TechniqueTerm}
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,6 @@ def _keywords(paper: Paper, catalog: Catalog) -> list[str]:
         ("dataset", paper.datasets),
     ):
         words += [catalog.vocabularies[name][one].label for one in ids]
-    if paper.method:
+    if paper.method and paper.method.name:
         words.append(paper.method.name)
     return list(dict.fromkeys(words))

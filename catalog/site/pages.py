@@ -24,10 +24,10 @@ from catalog.catalog import Catalog
 from catalog.export import bibtex, ris
 from catalog.export.citation import citable, name_parts
 from catalog.implementations import Implementation
+from catalog.lineage import resolve
 from catalog.schema import Paper
 from catalog.site import head, markdown
 from catalog.site.related import related_papers
-from catalog.text import slug
 from catalog.vocabulary import Term
 
 RELATIONS = {
@@ -224,13 +224,14 @@ class Pages:
         return markdown.front_matter(meta) + body.strip() + "\n"
 
     def _method(self, ident: str, link: Callable[[str], str]) -> Markup:
-        """A method that others build on: its page, else the paper that proposes it, else its id."""
-        if ident in self.catalog.implementation_by_id:
-            one = self.catalog.implementation_by_id[ident]
-            return Markup('<a href="{}">{}</a>').format(link(f"{one.kind}s/{one.id}.html"), one.name)
-        for paper in reversed(self.catalog.papers):
-            if paper.method and slug(paper.method.name) == ident:
-                return Markup('<a href="{}">{}</a>').format(link(f"papers/{paper.id}.html"), paper.method.name)
+        """What others build on: its page, else the paper that proposes it, else its definition, else its id."""
+        base = resolve(self.catalog, ident)
+        if base.implementation:
+            return Markup('<a href="{}">{}</a>').format(link(f"methods/{base.id}.html"), base.label)
+        if base.paper:
+            return Markup('<a href="{}">{}</a>').format(link(f"papers/{base.paper.id}.html"), base.label)
+        if base.term:
+            return Markup('<a href="{}">{}</a>').format(link("vocabularies.html") + f"#technique-{base.id}", base.label)
         return Markup("<code>{}</code>").format(ident)
 
     def _cited(self, word: str, link: Callable[[str], str]) -> str:

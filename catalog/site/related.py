@@ -61,7 +61,7 @@ def _lineage(paper: Paper, other: Paper, catalog: Catalog) -> str:
 
     if paper.method and other.method:
         if introduces(other) & set(paper.method.builds_on):
-            return f"{paper.method.name} builds on {other.method.name}"
+            return f"{paper.method.name or 'it'} builds on {other.method.name or 'what this proposes'}"
         if introduces(paper) & set(other.method.builds_on):
-            return f"{other.method.name} builds on {paper.method.name}"
+            return f"{other.method.name or 'it'} builds on {paper.method.name or 'what this proposes'}"
     return ""
