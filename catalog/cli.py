@@ -338,6 +338,28 @@ def stats(as_json: Json = False, root: Root = None) -> None:
     console.statistics(catalog, found)
 
 
+@app.command(epilog="Examples: `catalog report` · `catalog report --json`")
+def report(as_json: Json = False, root: Root = None) -> None:
+    """Show what people should look at: what is thin, old or easy to mix up. What is wrong, `validate` shows."""
+    from dataclasses import asdict
+
+    from catalog.load import load_catalog
+    from catalog.problems import render
+    from catalog.report import report as findings
+
+    catalog, problems = load_catalog(_project(root))
+    if catalog is None:
+        _say(render(problem for problem in problems if problem.severity == "error"))
+        raise typer.Exit(1)
+    found = findings(catalog, problems)
+    if as_json:
+        _print_json([asdict(one) for one in found])
+        return
+    for one in found:
+        print(f"{one.title} ({len(one.lines)})\n{one.advice}")
+        print("".join(f"  {line}\n" for line in one.lines))
+
+
 # Shared ---------------------------------------------------------------------------------------------
 
 

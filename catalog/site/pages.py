@@ -27,7 +27,7 @@ from catalog.implementations import Implementation
 from catalog.lineage import resolve
 from catalog.schema import Paper
 from catalog.site import head, markdown
-from catalog.site.related import related_papers
+from catalog.site.related import Relatives
 from catalog.vocabulary import Term
 
 RELATIONS = {
@@ -128,6 +128,7 @@ class Pages:
         self.metrics = metrics
         self.boards = leaderboard.boards(catalog, metrics)
         self.groups = {facet: tuple(self._groups(facet)) for facet in FACETS}
+        self._relatives = Relatives(catalog)
         self._group_by_key = {(group.facet, group.id): group for groups in self.groups.values() for group in groups}
         self._environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(templates),
@@ -284,7 +285,7 @@ class Pages:
             {
                 "paper": paper,
                 "links": links,
-                "related": related_papers(paper, self.catalog),
+                "related": self._relatives(paper),
                 "bibtex": bibtex.entry(paper) if may_be_cited else None,
                 "source_link": self._edit_link(paper.file),
             },
