@@ -24,10 +24,11 @@ from catalog.catalog import Catalog
 from catalog.export import bibtex, ris
 from catalog.export.citation import citable, name_parts
 from catalog.implementations import Implementation
-from catalog.lineage import resolve
+from catalog.lineage import resolve, wanted
 from catalog.schema import Paper
 from catalog.site import head, markdown
 from catalog.site.related import Relatives
+from catalog.stats import statistics
 from catalog.vocabulary import Term
 
 RELATIONS = {
@@ -47,6 +48,16 @@ RELATION_HEADINGS = {
     "related": "Close relatives",
 }
 """The same as read from the implementation's page: the heading over its papers."""
+
+COVERAGE_WORDS = {
+    "introduces": "Own",
+    "extends": "Base",
+    "related": "Relative",
+    "uses": "Covered",
+    "evaluates": "Examined",
+    "none": "None",
+}
+"""The closest relation of a paper to anything that runs, as the head of a column."""
 
 FACETS = ("type", "family", "target", "dataset", "setting", "modality", "venue", "year")
 PLURALS = {
@@ -129,6 +140,7 @@ class Pages:
         self.boards = leaderboard.boards(catalog, metrics)
         self.groups = {facet: tuple(self._groups(facet)) for facet in FACETS}
         self._relatives = Relatives(catalog)
+        self._entries: dict[str, str] = {}
         self._group_by_key = {(group.facet, group.id): group for groups in self.groups.values() for group in groups}
         self._environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(templates),
@@ -171,10 +183,17 @@ class Pages:
             {"figures": {board.slug: self._figure(board) for board in self.boards}},
         )
         yield Page(
+            "coverage.md",
+            "coverage.md.j2",
+            "Coverage",
+            "What runs here behind the papers, by family and year, and what is missed most.",
+            {"stats": statistics(self.catalog), "wanted": wanted(self.catalog), "words": COVERAGE_WORDS},
+        )
+        yield Page(
             "browse.md",
             "browse.md.j2",
             "Browse",
-            "All papers by type, family, target, dataset and year.",
+            "All papers by type, family, target, dataset, venue and year.",
         )
         for groups in self.groups.values():
             for group in groups:
@@ -197,9 +216,15 @@ class Pages:
         """Address and text of the files beside the pages: each paper for reference managers."""
         files = {}
         for paper in citable(self.catalog.papers):
-            files[f"papers/{paper.id}.bib"] = bibtex.entry(paper)
+            files[f"papers/{paper.id}.bib"] = self._bibtex(paper)
             files[f"papers/{paper.id}.ris"] = ris.entry(paper)
         return files
+
+    def _bibtex(self, paper: Paper) -> str:
+        """The entry, made once for the page and the download."""
+        if paper.id not in self._entries:
+            self._entries[paper.id] = bibtex.entry(paper)
+        return self._entries[paper.id]
 
     def render(self, page: Page) -> str:
         """The page as Markdown with front matter."""
@@ -270,7 +295,7 @@ class Pages:
     def _paper(self, paper: Paper) -> Page:
         may_be_cited = bool(list(citable([paper])))
         meta: dict[str, Any] = {
-            "citation": head.citation_tags(paper, self.catalog) if may_be_cited else [],
+            "citation": head.meta_elements(head.citation_tags(paper, self.catalog)) if may_be_cited else "",
             "jsonld": head.scholarly_article(paper, self.catalog) if may_be_cited else "",
         }
         links = [
@@ -286,7 +311,7 @@ class Pages:
                 "paper": paper,
                 "links": links,
                 "related": self._relatives(paper),
-                "bibtex": bibtex.entry(paper) if may_be_cited else None,
+                "bibtex": self._bibtex(paper) if may_be_cited else None,
                 "source_link": self._edit_link(paper.file),
             },
             meta,

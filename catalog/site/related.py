@@ -47,9 +47,7 @@ class Relatives:
                 scores[position] += 4
         scores.pop(here, None)
         ranked = sorted((position for position, score in scores.items() if score >= 1), key=lambda p: (-scores[p], p))
-        return [
-            Related(self._catalog.papers[position], self._reasons(here, position)) for position in ranked[:limit]
-        ]
+        return [Related(self._catalog.papers[position], self._reasons(here, position)) for position in ranked[:limit]]
 
     def _papers_below(self, paper: Paper) -> frozenset[str]:
         """The papers whose methods this one's builds on."""

@@ -295,7 +295,7 @@ def test_readme(checkout: Checkout) -> None:
     text = render_readme(checkout.project, checkout.catalog())
     assert text.count("lindqvist2031fading.yaml") == 1
     assert "▶ Runs here: [`unlearn run fade`](reference_impls/methods/fade.py)" in text
-    assert "Åsa Lindqvist, Tomé van der Ávila, Grace Okonkwo, et al. · CoLLAs 2032" in text
+    assert "Åsa Lindqvist, Tomé van der Ávila, Grace Okonkwo, et al. · <kbd>CoLLAs 2032</kbd>" in text
     assert "which also proposes Weed" in text
     assert text.endswith("\n")
     assert "\n\n\n" not in text
@@ -365,7 +365,7 @@ def test_second_build_is_identical(checkout: Checkout) -> None:
 
 def test_a_new_record_is_everywhere(checkout: Checkout) -> None:
     text = checkout.gardens.read_text(encoding="utf-8").replace("Gardens: A Benchmark", "Ponds: A Benchmark")
-    text = text.replace("org/gardens", "org/ponds").replace("Grace Okonkwo, Béla", "Béla")
+    text = text.replace("org/gardens", "org/ponds").replace("Grace Okonkwo, Béla", "Béla").replace("Asks", "It asks")
     checkout.add("papers/2032/muller2032ponds.yaml", text)
     for path in build(checkout.project, checkout.catalog()):
         assert b"muller2032ponds" in path.read_bytes(), path
