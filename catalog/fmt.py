@@ -19,12 +19,12 @@ import yaml
 from catalog.load import read_record
 from catalog.problems import Problem
 from catalog.schema import Record
-from catalog.tree import Place, Tree, parse_tree
+from catalog.tree import NotText, Place, Tree, parse_tree
 from catalog.validation import known_keys
 
 WIDTH = 120
 
-_IN_BRACES = ("provenance",)
+_IN_BRACES = ("provenance", "venue")
 _ONE_PER_LINE = ("former_titles", "implementations")
 _FOLDED = ("summary",)
 _SAFE = re.compile(r"[A-Za-z][A-Za-z0-9 -]*[A-Za-z0-9]")
@@ -107,6 +107,8 @@ def _value(place: Place, value: Any, indent: int, notes: Notes) -> tuple[str, li
     key = str(next(step for step in reversed(place) if isinstance(step, str)))
     if isinstance(value, str):
         return _text(key, value, indent)
+    if isinstance(value, NotText):
+        return value.text, []
     if isinstance(value, tuple):
         if key in _ONE_PER_LINE or notes.inside(place):
             entries = (_entry((*place, i), "-", part, indent, notes) for i, part in enumerate(value))
@@ -132,6 +134,8 @@ def _flow(place: Place, value: Any) -> str:
         order = known_keys(Record, place)
         parts = (f"{key}: {_flow((*place, key), value[key])}" for key in sorted(value, key=order.index))
         return "{" + ", ".join(parts) + "}"
+    if isinstance(value, NotText):
+        return value.text
     return _scalar(value, "key: [{}]\n")
 
 
