@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 from reference_impls.data import UnlearningData
@@ -55,7 +56,12 @@ REFUSALS = tuple(
 """Short sentences that fit after any question."""
 
 
-def with_refusals(data: UnlearningData, model: LanguageModel) -> UnlearningData:
-    """Every forget pair with all :data:`REFUSALS` as its alternate answers."""
-    refusals = tuple(model.answer(text) for text in REFUSALS)
-    return replace(data, forget=tuple(replace(pair, alternates=refusals) for pair in data.forget))
+def with_refusals(
+    data: UnlearningData, model: LanguageModel, rng: random.Random, count: int = len(REFUSALS)
+) -> UnlearningData:
+    """Every forget pair with ``count`` of :data:`REFUSALS`, drawn for each alone, as its alternate answers."""
+
+    def drawn() -> tuple[str, ...]:
+        return tuple(model.answer(text) for text in rng.sample(REFUSALS, count))
+
+    return replace(data, forget=tuple(replace(pair, alternates=drawn()) for pair in data.forget))
