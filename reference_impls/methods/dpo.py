@@ -29,9 +29,9 @@ $$
 ## Facts
 
 - **Gradient** $\nabla \mathcal L_{\mathrm{DPO}} = -\beta\, \mathbb E\left[\sigma(-\beta h)\, \nabla h\right]$, where
-  $\nabla h = \nabla \log \pi_\theta(y_w \mid x) - \nabla \log \pi_\theta(y_l \mid x)$. At the start $h = 0$: the loss is
-  $\log 2$, the weight $\frac12$, and with the factor $\frac{2}{\beta}$ the first step is fine-tuning on the refusal plus
-  ascent on the true answer, both summed over tokens.
+  $\nabla h = \nabla \log \pi_\theta(y_w \mid x) - \nabla \log \pi_\theta(y_l \mid x)$. At the start $h = 0$: the loss
+  is $\log 2$, the weight $\frac12$, and with the factor $\frac{2}{\beta}$ the first step is fine-tuning on the
+  refusal plus ascent on the true answer, both summed over tokens.
 - **NPO is what is left without $y_w$**, exactly so with the factor $\frac{2}{\beta}$.
 - Bounded below by 0. **Only the difference is constrained**: once refusals are likely, the pair is in order and the
   true answer is left where it is; and both may fall together.
