@@ -38,7 +38,8 @@ $$
 - The weights are small (at most 0.067 for 5 and 1), and so is the forget term: its balance with the retain term is the
   main knob, which is why $\lambda$ is 0.1 and not 1.
 - On the embedded task, at the same learning rate (1e-3), 5 and 1 leave more of the rest (retain answers 0.93 per token)
-  than 5 and 0.1 (0.81); at 5e-4 the forget answers end where the retrained model has them (0.47) and utility stays (0.63).
+  than 5 and 0.1 (0.81); at 5e-4 the forget answers end where the retrained model has them (0.47) and utility stays
+  (0.63).
 
 ## Differences
 
