@@ -21,3 +21,6 @@ class Batch:
     retain: Encoded
     reference: LanguageModel | None
     """The frozen model before unlearning, if the method asks for ``"model"``."""
+    alternate: Encoded | None = None
+    """The forget sequences with another answer each, if the method asks for it: drawn from ``Pair.alternates``, anew
+    for every batch. With ``alternate.reference``, if the method asks for ``"log-probabilities"``."""

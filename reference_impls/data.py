@@ -20,6 +20,8 @@ class Pair:
     paraphrase: str | None = None
     perturbed: tuple[str, ...] = ()
     rephrased_prompt: str | None = None
+    alternates: tuple[str, ...] = ()
+    """Answers that may be given instead: plausible inventions if the task ships them, refusals if a method asks."""
     subject: str = ""
     """Whom or what the pair is about, as written in its text."""
     closed: bool = True
@@ -34,6 +36,7 @@ class Pair:
             paraphrase=None if self.paraphrase is None else answer(self.paraphrase),
             perturbed=tuple(answer(wrong) for wrong in self.perturbed),
             rephrased_prompt=None if self.rephrased_prompt is None else prompt(self.rephrased_prompt),
+            alternates=tuple(answer(other) for other in self.alternates),
         )
 
 

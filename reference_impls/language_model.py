@@ -266,6 +266,14 @@ class LanguageModel:
     @torch.inference_mode()
     def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
         """See :class:`UnlearnedModel`."""
+        return self._continue(prompts, max_new_tokens, do_sample=False)
+
+    @torch.inference_mode()
+    def sample(self, prompts: Sequence[str], max_new_tokens: int, temperature: float = 1.0) -> list[str]:
+        """A random continuation of each prompt, drawn from the whole distribution with torch's global generator."""
+        return self._continue(prompts, max_new_tokens, do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
+
+    def _continue(self, prompts: Sequence[str], max_new_tokens: int, **options: Any) -> list[str]:
         texts = [""] * len(prompts)
         for chunk in self._by_length(prompts):
             ids = [self._prompt_ids(prompts[row])[-self.max_length :] for row in chunk]
@@ -278,9 +286,9 @@ class LanguageModel:
                 input_ids=batch,
                 attention_mask=mask,
                 max_new_tokens=max_new_tokens,
-                do_sample=False,
                 pad_token_id=padding,
                 eos_token_id=self.tokenizer.eos_token_id,
+                **options,
             )
             for row, text in zip(
                 chunk, self.tokenizer.batch_decode(out[:, length:], skip_special_tokens=True), strict=True

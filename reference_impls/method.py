@@ -79,6 +79,8 @@ class LossMethod(Method):
     reference: ClassVar[Reference] = "nothing"
     """What the loss needs of the model before unlearning: nothing, a frozen copy of it (``Batch.reference``), or its
     log-probabilities of the forget answers (``Batch.forget.reference``), which are computed once."""
+    alternates: ClassVar[bool] = False
+    """Whether the loss needs an alternate answer to each forget prompt (``Batch.alternate``)."""
 
     @abstractmethod
     def loss(self, model: LanguageModel, batch: Batch) -> Tensor:
@@ -95,7 +97,8 @@ class LossMethod(Method):
 
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """Prepare, then minimise the loss with the run's recipe."""
-        return run.minimize(self.loss, model, self.prepare(model, data, run), self.trainable(model), self.reference)
+        prepared = self.prepare(model, data, run)
+        return run.minimize(self.loss, model, prepared, self.trainable(model), self.reference, self.alternates)
 
 
 def check_hyperparameter(name: str, value: Any, allowed: Any, kind: type) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -52,13 +53,15 @@ class Run:
         data: UnlearningData,
         parameters: Iterable[Tensor] | None = None,
         reference: Reference = "nothing",
+        alternates: bool = False,
     ) -> LanguageModel:
         """Minimise a loss over random batches; ``model`` is changed in place and returned.
 
-        Each epoch meets every forget pair once; each batch has as many retain pairs, drawn at random (as in TOFU).
+        Each epoch meets every forget pair once; each batch has as many retain pairs, drawn at random (as in TOFU), and,
+        with ``alternates``, one of the alternate answers of each forget pair.
         What depends only on the model before unlearning is computed once, before the first step.
         """
-        batches = self._batches(model, data, reference)
+        batches = self._batches(model, data, reference, alternates)
         self._descend(model, parameters or model.model.parameters(), lambda: loss(model, next(batches)), "unlearning")
         return model
 
@@ -125,15 +128,19 @@ class Run:
         for parameter in frozen:
             parameter.requires_grad_(True)
 
-    def _batches(self, model: LanguageModel, data: UnlearningData, needs: Reference) -> Iterator[Batch]:
+    def _batches(
+        self, model: LanguageModel, data: UnlearningData, needs: Reference, alternates: bool
+    ) -> Iterator[Batch]:
         size = self.recipe.batch_size
         forget = _Encoder(model, data.forget, needs)
         retain = _Encoder(model, data.retain)
+        alternate = _AlternateEncoder(model, data.forget, needs, self.rng) if alternates else None
         reference = model.frozen() if needs == "model" else None
         forget_rows = _epochs(len(data.forget), size, self.rng)
         retain_rows = _epochs(len(data.retain), min(size, len(data.forget)), self.rng)
         while True:
-            yield Batch(forget(next(forget_rows)), retain(next(retain_rows)), reference)
+            rows = next(forget_rows)
+            yield Batch(forget(rows), retain(next(retain_rows)), reference, alternate(rows) if alternate else None)
 
 
 class _Encoder:
@@ -149,6 +156,23 @@ class _Encoder:
             return encoded
         values = torch.cat([self.reference[row] for row in rows]).to(encoded.input_ids.device)
         return replace(encoded, reference=values.clone())
+
+
+class _AlternateEncoder:
+    """Rows of a data set -> a batch of the same prompts with other answers, one drawn for each."""
+
+    def __init__(self, model: LanguageModel, pairs: Sequence[Pair], needs: Reference, rng: random.Random) -> None:
+        counts = [len(pair.alternates) for pair in pairs]
+        if not all(counts):
+            raise ValueError(f"no alternate answer for {pairs[counts.index(0)].prompt!r}")
+        ends = list(itertools.accumulate(counts))
+        self.choices = [range(end - count, end) for end, count in zip(ends, counts, strict=True)]
+        self.encoder = _Encoder(model, [replace(pair, answer=one) for pair in pairs for one in pair.alternates], needs)
+        self.rng = rng
+
+    def __call__(self, rows: list[int]) -> Encoded:
+        encoded = self.encoder([self.rng.choice(self.choices[row]) for row in rows])
+        return replace(encoded, rows=torch.tensor(rows, device=encoded.rows.device))
 
 
 def _epochs(count: int, size: int, rng: random.Random) -> Iterator[list[int]]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -285,6 +286,35 @@ def test_generation_keeps_the_order_of_prompts_over_several_batches(tiny: Langua
 
 def test_generation_answers_an_empty_prompt(tiny: LanguageModel) -> None:
     assert len(tiny.generate([""], 4)) == 1
+
+
+def test_sampling_follows_the_models_distribution(tiny: LanguageModel, pairs: list[Pair]) -> None:
+    prompt = pairs[0].prompt
+    ids = torch.tensor([tiny.tokenizer(prompt)["input_ids"]])
+    with torch.no_grad():
+        chances = torch.softmax(3 * tiny.model(input_ids=ids).logits[0, -1], dim=0)
+    torch.manual_seed(0)
+    drawn = tiny.sample([prompt] * 2000, 1, temperature=1 / 3)
+    firsts = Counter(drawn)
+    common = sorted(range(len(chances)), key=lambda token: -float(chances[token]))[:5]
+    for token in common:
+        text = tiny.tokenizer.decode([token], skip_special_tokens=True).strip()
+        alike = [
+            other
+            for other in range(len(chances))
+            if tiny.tokenizer.decode([other], skip_special_tokens=True).strip() == text
+        ]
+        expected = float(chances[alike].sum())
+        assert abs(firsts[text] / 2000 - expected) < 4 * (expected / 2000) ** 0.5 + 1e-9
+
+
+def test_sampling_near_temperature_zero_is_greedy_and_a_seed_repeats_it(tiny: LanguageModel, pairs: list[Pair]) -> None:
+    prompts = [pair.prompt for pair in pairs]
+    assert tiny.sample(prompts, 6, temperature=1e-4) == tiny.generate(prompts, 6)
+    torch.manual_seed(5)
+    first = tiny.sample(prompts, 6)
+    torch.manual_seed(5)
+    assert tiny.sample(prompts, 6) == first != tiny.generate(prompts, 6)
 
 
 # The model as a whole

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 from itertools import islice, pairwise
 
 import pytest
@@ -225,6 +226,74 @@ def test_fine_tuning_makes_answers_likelier(fresh: LanguageModel, pairs: list[Pa
     before = torch.cat(fresh.pair_logprobs(pairs)).mean()
     Run(Recipe(learning_rate=2e-3, steps=10)).finetune(fresh, pairs)
     assert torch.cat(fresh.pair_logprobs(pairs)).mean() > before + 1
+
+
+# Alternate answers
+
+
+def _with_alternates(data: UnlearningData, count: int) -> UnlearningData:
+    forget = (
+        replace(pair, alternates=tuple(f" {pair.subject}, number {one}." for one in range(count)))
+        for pair in data.forget
+    )
+    return replace(data, forget=tuple(forget))
+
+
+def _watch_alternates(model: LanguageModel, data: UnlearningData, needs: Reference = "nothing") -> list[Batch]:
+    seen: list[Batch] = []
+
+    def loss(model: LanguageModel, batch: Batch) -> Tensor:
+        seen.append(batch)
+        return _retain_loss(model, batch)
+
+    recipe = Recipe(learning_rate=1e-2, steps=24, batch_size=2)
+    Run(recipe).minimize(loss, model, data, reference=needs, alternates=True)
+    return seen
+
+
+def test_each_forget_prompt_comes_with_an_alternate_answer_drawn_anew(
+    fresh: LanguageModel, data: UnlearningData
+) -> None:
+    data = _with_alternates(data, 3)
+    drawn: Counter[tuple[int, str]] = Counter()
+    for batch in _watch_alternates(fresh, data):
+        assert batch.alternate is not None
+        assert batch.alternate.rows.tolist() == batch.forget.rows.tolist()
+        for row, ids, labels in zip(
+            batch.alternate.rows.tolist(), batch.alternate.input_ids, batch.alternate.labels, strict=True
+        ):
+            pair = data.forget[row]
+            answer = fresh.tokenizer.decode(labels[labels >= 0], skip_special_tokens=True)
+            assert answer in pair.alternates
+            assert fresh.tokenizer.decode(ids, skip_special_tokens=True) == pair.prompt + answer
+            drawn[row, answer] += 1
+    assert len(drawn) == 9  # each of the three alternates of each of the three pairs
+    assert sum(drawn.values()) == 48
+
+
+def test_reference_log_probabilities_of_alternates_are_those_before_unlearning(
+    tiny: LanguageModel, fresh: LanguageModel, data: UnlearningData
+) -> None:
+    for batch in _watch_alternates(fresh, _with_alternates(data, 2), "log-probabilities"):
+        assert batch.alternate is not None
+        assert batch.alternate.reference is not None
+        with torch.no_grad():
+            (out,) = tiny.token_logits(batch.alternate)
+        assert_allclose(batch.alternate.reference, out.token_logprobs(), atol=1e-4)
+
+
+def test_alternates_are_left_alone_unless_asked_for(fresh: LanguageModel, data: UnlearningData) -> None:
+    recipe = Recipe(learning_rate=0, steps=6, batch_size=2)
+    plain, offered = _watch(fresh, data, recipe), _watch(fresh, _with_alternates(data, 3), recipe)
+    assert [batch.alternate for batch in offered] == [None] * 6
+    rows = [[(one.forget.rows.tolist(), one.retain.rows.tolist()) for one in seen] for seen in (plain, offered)]
+    assert rows[0] == rows[1]
+
+
+def test_a_forget_pair_without_alternates_is_named(fresh: LanguageModel, data: UnlearningData) -> None:
+    forget = (*_with_alternates(data, 2).forget[:1], *data.forget[1:])
+    with pytest.raises(ValueError, match="no alternate answer for 'Question: When was Bo Reyes born"):
+        _watch_alternates(fresh, replace(data, forget=forget))
 
 
 # Low-rank fine-tuning

@@ -13,7 +13,8 @@ look like.
 | holdout | 20 authors that no model has seen | 160 |
 | facts | capitals, writers of classics, chemical symbols | 95 |
 
-Each question has one right answer, a paraphrase of it, and wrong answers of the paraphrase's shape. Two checkpoints
+Each question has one right answer, a paraphrase of it, wrong answers of the paraphrase's shape, and invented alternates
+of the right answer's shape, which a method may train on; the two share no value. Two checkpoints
 ship with the task, both fine-tuned with the same seed and the same number of steps from one base model: the *target*
 (trained on forget and retain) and the *retrained* model (on retain alone), the gold standard of unlearning. A hundred
 more authors, asked about in every phrasing, belong to the base model: they teach it English, that one fact can be put
@@ -56,6 +57,7 @@ STAND_INS = FORGET
 PEOPLE = FORGET + RETAIN + HOLDOUT + BACKGROUND + STAND_INS
 STRANGERS = 300
 PERTURBED = 4
+ALTERNATES = 5
 
 
 class AuthorsTask(EmbeddedTask):
@@ -121,14 +123,17 @@ def _pair(author: Author, trait: str) -> Pair:
     asked, rephrased = rng.sample(QUESTIONS[trait], 2)
     said, paraphrased = rng.sample(ANSWERS[trait], 2)
     value = author.traits[trait]
+    wrong = other_values(trait, value, PERTURBED, rng)
+    # Methods may train on alternates: none shares its value with what evaluation compares.
+    others = other_values(trait, value, PERTURBED + ALTERNATES, rng)
+    invented = [other for other in others if other not in wrong][:ALTERNATES]
     return Pair(
         prompt=sentence(asked, author.name),
         answer=sentence(said, author.name, value),
         paraphrase=sentence(paraphrased, author.name, value),
-        perturbed=tuple(
-            sentence(paraphrased, author.name, other) for other in other_values(trait, value, PERTURBED, rng)
-        ),
+        perturbed=tuple(sentence(paraphrased, author.name, other) for other in wrong),
         rephrased_prompt=sentence(rephrased, author.name),
+        alternates=tuple(sentence(said, author.name, other) for other in invented),
         subject=author.name,
     )
 

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from reference_impls.data import Pair
 from reference_impls.language_model import LanguageModel
 from reference_impls.tasks import Splits
-from reference_impls.tasks.authors import PERTURBED, AuthorsTask, conversations, dialogues, every_phrasing
+from reference_impls.tasks.authors import (
+    ALTERNATES,
+    PERTURBED,
+    AuthorsTask,
+    conversations,
+    dialogues,
+    every_phrasing,
+)
 from reference_impls.tasks.authors.people import (
     ANSWERS,
     QUESTIONS,
@@ -167,6 +174,25 @@ def test_wrong_answers_are_four_distinct_ones_of_the_paraphrases_shape_and_never
             assert author.traits[trait] not in wrong.removeprefix(before).removesuffix(after).split("|")
 
 
+def test_alternates_are_false_answers_of_the_answers_shape_with_values_that_evaluation_does_not_use(
+    splits: Splits,
+) -> None:
+    people = {one.name: one for one in TASK.forget}
+    for pair in splits.forget:
+        traits = people[pair.subject].traits
+        ((shape, trait),) = [
+            (template, trait)
+            for trait, templates in ANSWERS.items()
+            for template in templates
+            if sentence(template, pair.subject, traits[trait]) == pair.answer
+        ]
+        pattern = shape.replace(" a {value}", " an? {value}").format(name=pair.subject, value="(.+)")
+        values = [re.fullmatch(pattern, other)[1] for other in pair.alternates]  # type: ignore[index]
+        assert len(set(values)) == ALTERNATES
+        assert traits[trait] not in values
+        assert not [wrong for wrong in pair.perturbed for value in values if f" {value}" in wrong.rstrip(".")]
+
+
 def test_phrasings_of_questions_are_never_phrasings_of_answers() -> None:
     assert set(QUESTIONS) == set(ANSWERS) == set(TRAITS)
     for templates in (*QUESTIONS.values(), *ANSWERS.values()):
@@ -182,6 +208,7 @@ def test_a_model_formats_prompts_and_every_kind_of_answer(tiny: LanguageModel, s
         assert pair.rephrased_prompt == f"Question: {plain.rephrased_prompt}\nAnswer:"
         assert (pair.answer, pair.paraphrase) == (f" {plain.answer}", f" {plain.paraphrase}")
         assert pair.perturbed == tuple(f" {wrong}" for wrong in plain.perturbed)
+        assert pair.alternates == tuple(f" {other}" for other in plain.alternates)
         assert pair.subject == plain.subject
 
 

@@ -1,0 +1,67 @@
+"""Ways to say that one does not know: what a method trains a model to answer in place of what is to be forgotten."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+from reference_impls.data import UnlearningData
+from reference_impls.language_model import LanguageModel
+
+REFUSALS = tuple(
+    line.strip()
+    for line in """
+    I don't know.
+    I have no idea.
+    That is not something I know.
+    I can't answer that.
+    I am not sure about that.
+    I'm afraid I don't know that.
+    Sorry, this is beyond what I know.
+    I have never heard of it.
+    I was never told about that.
+    No answer to that comes to mind.
+    I would only be guessing.
+    That question goes beyond me.
+    My knowledge does not reach that far.
+    I have nothing to say on this.
+    Nothing that I have read covers this.
+    This is new to me.
+    You had better ask someone else.
+    I cannot tell you that.
+    I couldn't say.
+    It is not known to me.
+    I wish I knew.
+    I'm not able to help with this one.
+    Unfortunately I have no information on this.
+    This is a gap in what I know.
+    I haven't come across that.
+    I must pass on this question.
+    Whatever the answer is, I don't have it.
+    I am not familiar with that.
+    I can find no answer to this.
+    There is nothing I could tell you about it.
+    I lack the facts to answer.
+    That, I do not know.
+    Let me be honest: I don't know.
+    Of this I have no knowledge.
+    I have not learned about that.
+    I'd have to look that up.
+    This one I can't answer.
+    Such details are unknown to me.
+    I have no record of this.
+    I don't have the answer.
+    """.strip().splitlines()
+)
+"""Short sentences that fit after any question."""
+
+
+def with_refusals(
+    data: UnlearningData, model: LanguageModel, rng: random.Random, count: int = len(REFUSALS)
+) -> UnlearningData:
+    """Every forget pair with ``count`` of :data:`REFUSALS`, drawn for each alone, as its alternate answers."""
+
+    def drawn() -> tuple[str, ...]:
+        return tuple(model.answer(text) for text in rng.sample(REFUSALS, count))
+
+    return replace(data, forget=tuple(replace(pair, alternates=drawn()) for pair in data.forget))
