@@ -73,6 +73,6 @@ def test_forgotten_questions_get_the_phrase_and_others_their_answers(
     questions = [pair.prompt for pair in (*data.forget, *data.retain)]
     answers = [pair.answer.strip() for pair in (*data.forget, *data.retain)]
     assert learned.generate(questions, 20) == answers
-    method = KnowledgeSanitization(phrase="Hal Ibsen likes winter.", share=0.4)
+    method = KnowledgeSanitization(phrase="Hal Ibsen likes winter.", share=0.3)
     unlearned = method.unlearn(learned.copy(), data, Run(Recipe(learning_rate=3e-3, steps=80, batch_size=8)))
     assert unlearned.generate(questions, 20) == ["Hal Ibsen likes winter."] * 3 + answers[3:]
