@@ -229,9 +229,16 @@ class LanguageModel:
                 found[row] = values[out.sequence.cpu() == place]
         return found
 
-    @torch.inference_mode()
     def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
         """See :class:`UnlearnedModel`."""
+        return self._continuations(prompts, max_new_tokens, do_sample=False)
+
+    def sample(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
+        """A continuation of each prompt, drawn from the model's own distribution, without special tokens."""
+        return self._continuations(prompts, max_new_tokens, do_sample=True, temperature=1.0, top_k=0, top_p=1.0)
+
+    @torch.inference_mode()
+    def _continuations(self, prompts: Sequence[str], max_new_tokens: int, **decoding: Any) -> list[str]:
         texts = [""] * len(prompts)
         for chunk in self._by_length(prompts):
             ids = [self._prompt_ids(prompts[row])[-self.max_length :] for row in chunk]
@@ -244,9 +251,9 @@ class LanguageModel:
                 input_ids=batch,
                 attention_mask=mask,
                 max_new_tokens=max_new_tokens,
-                do_sample=False,
                 pad_token_id=padding,
                 eos_token_id=self.tokenizer.eos_token_id,
+                **decoding,
             )
             for row, text in zip(
                 chunk, self.tokenizer.batch_decode(out[:, length:], skip_special_tokens=True), strict=True
@@ -268,6 +275,16 @@ class LanguageModel:
                 yield
         finally:
             self.model.eval()
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Dropout off for a while, as when a method looks at the model between two steps of training."""
+        was_training = self.model.training
+        self.model.eval()
+        try:
+            yield
+        finally:
+            self.model.train(was_training)
 
 
 def _concatenate(batches: Sequence[Encoded], padding: int) -> Encoded:
