@@ -311,6 +311,16 @@ class LanguageModel:
         finally:
             self.model.eval()
 
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Dropout off for a while, as when a method looks at the model between two steps of training."""
+        was_training = self.model.training
+        self.model.eval()
+        try:
+            yield
+        finally:
+            self.model.train(was_training)
+
 
 def _concatenate(batches: Sequence[Encoded], padding: int) -> Encoded:
     if len(batches) == 1:

@@ -54,26 +54,39 @@ class Run:
         parameters: Iterable[Tensor] | None = None,
         reference: Reference = "nothing",
         alternates: bool = False,
+        finished: Callable[[int], bool] = lambda step: False,
     ) -> LanguageModel:
         """Minimise a loss over random batches; ``model`` is changed in place and returned.
 
         Each epoch meets every forget pair once; each batch has as many retain pairs, drawn at random (as in TOFU), and,
-        with ``alternates``, one of the alternate answers of each forget pair.
+        with ``alternates``, one of the alternate answers of each forget pair. ``finished`` is asked before each step,
+        with its number from 0, and may end the run before the recipe does.
         What depends only on the model before unlearning is computed once, before the first step.
         """
         batches = self._batches(model, data, reference, alternates)
-        self._descend(model, parameters or model.model.parameters(), lambda: loss(model, next(batches)), "unlearning")
+        trained = parameters or model.model.parameters()
+        self._descend(model, trained, lambda: loss(model, next(batches)), "unlearning", finished=finished)
         return model
 
     def finetune_lora(
-        self, model: LanguageModel, pairs: Sequence[Pair], rank: int, alpha: float, stage: str = "fine-tuning"
+        self,
+        model: LanguageModel,
+        pairs: Sequence[Pair],
+        rank: int,
+        alpha: float,
+        stage: str = "fine-tuning",
+        before_merge: Callable[[torch.nn.Module], None] = lambda adapted: None,
     ) -> LanguageModel:
-        """Fine-tune low-rank adapters on every linear layer of the blocks, then merge them into the weights."""
+        """Fine-tune low-rank adapters on every linear layer of the blocks, then merge them into the weights.
+
+        ``before_merge`` may change the trained adapters (peft's ``lora_A`` and ``lora_B``).
+        """
         from peft import LoraConfig, get_peft_model
 
         config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=0.0, target_modules="all-linear", bias="none")
         adapted = get_peft_model(model.model, config)
         self.finetune(model, pairs, parameters=[one for one in adapted.parameters() if one.requires_grad], stage=stage)
+        before_merge(adapted)
         model.model = adapted.merge_and_unload()
         model.model.requires_grad_(True)
         return model
@@ -105,6 +118,7 @@ class Run:
         loss: Callable[[], Tensor],
         stage: str,
         recipe: Recipe | None = None,
+        finished: Callable[[int], bool] = lambda step: False,
     ) -> None:
         from accelerate import Accelerator
 
@@ -118,6 +132,8 @@ class Run:
         frozen = _freeze_others(model.model, trained)
         with model.training():
             for step in range(recipe.steps):
+                if finished(step):
+                    break
                 value = loss()
                 accelerator.backward(value)
                 accelerator.clip_grad_norm_(trained, recipe.max_grad_norm)

@@ -11,26 +11,17 @@ $$
 \tau = \theta_{\mathrm{ft}} - \theta_0, \qquad \theta = \theta_0 - \lambda\, \tau .
 $$
 
-Zhang et al. do the same with a small module: for LoRA, $\Delta W = \frac{\alpha}{r} B A$, negation flips *one* factor,
-
-$$
-\ominus (A, B) = (A, -B) \quad\Longrightarrow\quad W = W_0 - \lambda\, \tfrac{\alpha}{r} B A ,
-$$
-
-which is the task vector of a model that was fine-tuned through LoRA. So one file serves both papers.
-
 ## Symbols
 
 - $\theta_0$: the weights before unlearning; $\theta_{\mathrm{ft}}$: fine-tuned further on the forget set.
-- $\tau$: the task vector; $\lambda$ (`scale`): how far to walk back.
-- $A$, $B$: the factors of a LoRA module of rank $r$ (`rank`) with scaling $\alpha$ (`alpha`).
+- $\tau$: the task vector, over all weights; $\lambda$ (`scale`): how far to walk back.
 
 ## Facts
 
 - **Linear.** $\lambda = 0$ changes nothing, $\lambda = -1$ gives the fine-tuned model, negating twice restores.
 - To first order the forget loss changes by $-\lambda\, \nabla L \cdot \tau$, and $\tau$ points down the loss: small
   $\lambda$ acts as gradient ascent along the path of training. Nothing bounds the damage of a large $\lambda$.
-- Flipping both factors of LoRA changes nothing: $(-B)(-A) = BA$.
+- `lora-negation` does the same with what a low-rank module learned.
 
 ## Differences
 
@@ -76,16 +67,9 @@ class TaskVector(Method):
     acts_on = "weights"
 
     scale: float = hyperparameter(1.0, "λ, how far to walk back", source="MUSE's default; papers tune it", minimum=0)
-    rank: int = hyperparameter(
-        8, "r, rank of the LoRA module; 0 fine-tunes all weights", source="Zhang et al.; 0 is Ilharco et al.", minimum=0
-    )
-    alpha: float = hyperparameter(16.0, "α, scaling of the LoRA module", source="2r, customary", above=0)
 
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """Fine-tune a copy on the forget set, then walk the other way."""
-        if self.rank:
-            finetuned = run.finetune_lora(model.copy(), data.forget, self.rank, self.alpha)
-        else:
-            finetuned = run.finetune(model.copy(), data.forget)
+        finetuned = run.finetune(model.copy(), data.forget)
         subtract_task_vector(model.model, finetuned.model, self.scale)
         return model

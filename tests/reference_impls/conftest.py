@@ -15,6 +15,7 @@ from unlearning_toys import NAMES, SEASONS, invented_data, invented_pairs
 
 from reference_impls.data import Pair, UnlearningData
 from reference_impls.language_model import LanguageModel
+from reference_impls.training import Recipe, Run
 
 torch.set_num_threads(1)  # models this small gain nothing from more, and lose much where cores are shared
 
@@ -33,6 +34,12 @@ def tiny() -> LanguageModel:
 def fresh(tiny: LanguageModel) -> LanguageModel:
     """A copy whose weights may be changed."""
     return tiny.copy()
+
+
+@pytest.fixture(scope="session")
+def learned(tiny: LanguageModel) -> LanguageModel:
+    """The embedded architecture, trained to answer the invented pairs by heart. Shared: take a copy to change it."""
+    return Run(Recipe(learning_rate=3e-3, steps=100, batch_size=8)).finetune(tiny.copy(), invented_pairs())
 
 
 @pytest.fixture

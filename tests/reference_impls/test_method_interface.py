@@ -98,7 +98,7 @@ def test_no_hyper_parameter_may_be_infinite(method: str) -> None:
         ("npo", {"beta": "0.5"}, {"beta": 0.5, "retain_weight": 1.0}),
         ("npo", {"beta": "1e-3", "retain_weight": "0"}, {"beta": 0.001, "retain_weight": 0.0}),
         ("icul", {"demonstrations": "2"}, {"demonstrations": 2}),
-        ("task-vector", {"rank": "0", "scale": "3"}, {"rank": 0, "scale": 3.0, "alpha": 16.0}),
+        ("lora-negation", {"rank": "4", "scale": "3"}, {"rank": 4, "scale": 3.0, "alpha": 16.0}),
     ],
 )
 def test_settings_are_read_as_their_type(method: str, settings: dict[str, str], expected: dict[str, Any]) -> None:
