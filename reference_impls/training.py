@@ -52,14 +52,17 @@ class Run:
         data: UnlearningData,
         parameters: Iterable[Tensor] | None = None,
         reference: Reference = "nothing",
+        after_step: Callable[[], None] = lambda: None,
     ) -> LanguageModel:
         """Minimise a loss over random batches; ``model`` is changed in place and returned.
 
         Each epoch meets every forget pair once; each batch has as many retain pairs, drawn at random (as in TOFU).
-        What depends only on the model before unlearning is computed once, before the first step.
+        What depends only on the model before unlearning is computed once, before the first step. ``after_step`` is
+        called after each, without gradients: a constraint on the weights is put back into force there.
         """
         batches = self._batches(model, data, reference)
-        self._descend(model, parameters or model.model.parameters(), lambda: loss(model, next(batches)), "unlearning")
+        weights = parameters or model.model.parameters()
+        self._descend(model, weights, lambda: loss(model, next(batches)), "unlearning", after_step=after_step)
         return model
 
     def finetune_lora(
@@ -102,6 +105,7 @@ class Run:
         loss: Callable[[], Tensor],
         stage: str,
         recipe: Recipe | None = None,
+        after_step: Callable[[], None] = lambda: None,
     ) -> None:
         from accelerate import Accelerator
 
@@ -119,6 +123,8 @@ class Run:
                 accelerator.backward(value)
                 accelerator.clip_grad_norm_(trained, recipe.max_grad_norm)
                 optimizer.step()
+                with torch.no_grad():
+                    after_step()
                 schedule.step()
                 optimizer.zero_grad()
                 self.progress(stage, step + 1, recipe.steps)
