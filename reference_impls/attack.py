@@ -24,6 +24,10 @@ Knowledge = Callable[[UnlearnedModel, Sequence[Pair]], float]
 """How much a model knows of some pairs' answers, in [0, 1]; a task says how it is measured."""
 
 
+class NotApplicableError(Exception):
+    """An attack cannot be tried on this kind of model; it then has no measurement."""
+
+
 @dataclass(frozen=True)
 class Victim:
     """An unlearned model, what it was to forget, and how to tell whether it has."""
@@ -60,13 +64,13 @@ def with_weights(model: UnlearnedModel, change: Callable[[LanguageModel], Langua
     """The model with its weights changed; what a method put around them stays where it is.
 
     Raises:
-        TypeError: there are no weights to get at.
+        NotApplicableError: there are no weights to get at, or several models share them.
     """
     if isinstance(model, LanguageModel):
         return change(model.copy())
     around: Any = model
     inner = getattr(around, "model", None)
     if not isinstance(inner, LanguageModel) or not is_dataclass(around):
-        raise TypeError(f"{type(model).__name__} holds no model whose weights could be changed")
+        raise NotApplicableError(f"{type(model).__name__} holds no model whose weights could be changed")
     changed: UnlearnedModel = replace(cast(Any, around), model=change(inner.copy()))
     return changed

@@ -33,6 +33,16 @@ class TokenScores:
     deviation: Tensor
     """(T,) standard deviation of that log-probability."""
 
+    @classmethod
+    def of(cls, logprobs: Tensor, targets: Tensor) -> TokenScores:
+        """From (T, V) log-probabilities of all tokens and the (T,) answer tokens."""
+        probabilities = logprobs.exp()
+        expected = (probabilities * logprobs).sum(dim=1)
+        variance = (probabilities * (logprobs - expected[:, None]) ** 2).sum(dim=1)
+        chosen = logprobs.gather(1, targets[:, None])[:, 0]
+        columns = (chosen, logprobs.argmax(dim=1) == targets, expected, variance.sqrt())
+        return cls(*(column.cpu() for column in columns))
+
 
 class UnlearnedModel(Protocol):
     """All that evaluation and attacks see of a model: a prompt or a filter counts as much as new weights."""
@@ -104,17 +114,28 @@ class LanguageModel:
         """The block at a fraction of the depth, so that 4 and 32 blocks both work: 0 is the first, 1 the last."""
         return round(depth * (self.layers - 1))
 
-    def down_projections(self, layers: Iterable[int]) -> list[Tensor]:
-        """The weights with which the MLPs of some blocks write to the residual stream.
+    @property
+    def blocks(self) -> torch.nn.ModuleList:
+        """The transformer blocks, first to last."""
+        lists = (one for one in self.model.modules() if isinstance(one, torch.nn.ModuleList))
+        return next(one for one in lists if len(one) == self.layers)
+
+    def mlp_outputs(self, layers: Iterable[int]) -> list[torch.nn.Module]:
+        """The modules with which the MLPs of some blocks write to the residual stream, in order of depth.
 
         Raises:
             ValueError: the architecture names them in a way that is not known here.
         """
-        wanted = re.compile(rf"\.({'|'.join(map(str, layers))})\..*\b({'|'.join(DOWN_PROJECTIONS)})\.weight$")
-        found = [weight for name, weight in self.model.named_parameters() if wanted.search(name)]
+        wanted = re.compile(rf"\.({'|'.join(map(str, layers))})\..*\b({'|'.join(DOWN_PROJECTIONS)})$")
+        found = [module for name, module in self.model.named_modules() if wanted.search(name)]
         if not found:
             raise ValueError(f"{type(self.model).__name__} has no MLP output named {', '.join(DOWN_PROJECTIONS)}")
         return found
+
+    def down_projections(self, layers: Iterable[int]) -> list[Tensor]:
+        """The weights of :meth:`mlp_outputs`."""
+        weights = (module.weight for module in self.mlp_outputs(layers))
+        return [weight for weight in weights if isinstance(weight, Tensor)]
 
     def copy(self) -> LanguageModel:
         """An independent copy with the same weights."""
@@ -154,6 +175,24 @@ class LanguageModel:
         indices = torch.tensor(list(range(len(pairs)) if rows is None else rows))
         device = self.device
         return Encoded(ids.to(device), mask.to(device), labels.to(device), indices.to(device))
+
+    def subject_places(self, pairs: Sequence[Pair]) -> Tensor:
+        """(B, L) True where :meth:`encode` puts the last token of each pair's subject, in the prompt's last mention.
+
+        A pair that names no subject, or whose prompt does not mention it, is looked up at the prompt's last token.
+        """
+        mask = torch.zeros(self.encode(pairs).input_ids.shape, dtype=torch.bool)
+        for row, pair in enumerate(pairs):
+            kept = len(self._tokens(pair.prompt, pair.answer, pair.closed)[0])
+            start = pair.prompt.rfind(pair.subject) if pair.subject else -1
+            after = 0 if start < 0 else self._tokens_after(pair.prompt, start + len(pair.subject))
+            mask[row, max(0, kept - 1 - after)] = True
+        return mask.to(self.device)
+
+    def _tokens_after(self, prompt: str, end: int) -> int:
+        """How many of the prompt's tokens begin at or after a character."""
+        spans = self.tokenizer(prompt, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+        return sum(first >= end for first, _ in spans)
 
     def _tokens(self, prompt: str, answer: str, closed: bool) -> tuple[list[int], list[int]]:
         """Prompt and answer are tokenized apart, so that the border between them is exact."""
@@ -196,8 +235,7 @@ class LanguageModel:
         """(N, d) residual stream after the block at ``depth``, at the places that predict the answer's tokens."""
         # Asked of the block itself: `hidden_states` gives the last block's output after the final norm.
         kept: list[Any] = []
-        blocks = (one for one in self.model.modules() if isinstance(one, torch.nn.ModuleList))
-        block = next(one for one in blocks if len(one) == self.layers)[self.layer_at(depth)]
+        block = self.blocks[self.layer_at(depth)]
         hook = block.register_forward_hook(lambda module, given, out: kept.append(out))
         try:
             self._backbone(batch.input_ids, batch.attention_mask)
@@ -255,12 +293,9 @@ class LanguageModel:
         for chunk in self._by_length([pair.prompt + pair.answer for pair in pairs]):
             (out,) = self.token_logits(self.encode([pairs[row] for row in chunk]))
             logprobs = torch.log_softmax(out.logits, dim=1)
-            probabilities = logprobs.exp()
-            expected = (probabilities * logprobs).sum(dim=1)
-            variance = (probabilities * (logprobs - expected[:, None]) ** 2).sum(dim=1)
-            columns = (out.token_logprobs(), out.logits.argmax(dim=1) == out.targets, expected, variance.sqrt())
             for place, row in enumerate(chunk):
-                found[row] = TokenScores(*(column[out.sequence == place].cpu() for column in columns))
+                here = out.sequence == place
+                found[row] = TokenScores.of(logprobs[here], out.targets[here])
         return [found[row] for row in range(len(pairs))]
 
     @torch.inference_mode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,14 +116,15 @@ def attack_all(
     chosen: Sequence[Implementation] | None = None,
 ) -> dict[str, float]:
     """What attacks (all by default) get out of a model: what it then knows of the forget set, by measurement."""
-    from reference_impls.attack import Victim
+    from reference_impls.attack import NotApplicableError, Victim
     from reference_impls.training import Recipe, Run
 
     victim = Victim(model, splits, task.knowledge)
     found: dict[str, float] = {}
     for one in registry.attacks() if chosen is None else chosen:
         progress(f"attack: {one.title}", 0, 1)
-        found |= registry.attack_class(one)().measure(victim, Run(Recipe(), seed, progress))
+        with suppress(NotApplicableError):
+            found |= registry.attack_class(one)().measure(victim, Run(Recipe(), seed, progress))
     return found
 
 

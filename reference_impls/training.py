@@ -55,17 +55,23 @@ class Run:
         reference: Reference = "nothing",
         alternates: bool = False,
         finished: Callable[[int], bool] = lambda step: False,
+        after_step: Callable[[], None] = lambda: None,
     ) -> LanguageModel:
         """Minimise a loss over random batches; ``model`` is changed in place and returned.
 
         Each epoch meets every forget pair once; each batch has as many retain pairs, drawn at random (as in TOFU), and,
-        with ``alternates``, one of the alternate answers of each forget pair. ``finished`` is asked before each step,
-        with its number from 0, and may end the run before the recipe does.
+        with ``alternates``, one of the alternate answers of each forget pair.
         What depends only on the model before unlearning is computed once, before the first step.
+        ``finished`` is asked before each step, with its number from 0, and may end the run before the recipe does.
+        ``after_step`` is called after each, without gradients: there a constraint on the weights is put back in force.
         """
         batches = self._batches(model, data, reference, alternates)
         trained = parameters or model.model.parameters()
-        self._descend(model, trained, lambda: loss(model, next(batches)), "unlearning", finished=finished)
+
+        def step() -> Tensor:
+            return loss(model, next(batches))
+
+        self._descend(model, trained, step, "unlearning", finished=finished, after_step=after_step)
         return model
 
     def finetune_lora(
@@ -119,6 +125,7 @@ class Run:
         stage: str,
         recipe: Recipe | None = None,
         finished: Callable[[int], bool] = lambda step: False,
+        after_step: Callable[[], None] = lambda: None,
     ) -> None:
         from accelerate import Accelerator
 
@@ -138,6 +145,8 @@ class Run:
                 accelerator.backward(value)
                 accelerator.clip_grad_norm_(trained, recipe.max_grad_norm)
                 optimizer.step()
+                with torch.no_grad():
+                    after_step()
                 schedule.step()
                 optimizer.zero_grad()
                 self.progress(stage, step + 1, recipe.steps)

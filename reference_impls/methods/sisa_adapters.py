@@ -61,7 +61,7 @@ import torch
 from torch import Tensor
 
 from reference_impls.data import Pair, UnlearningData
-from reference_impls.language_model import LanguageModel
+from reference_impls.language_model import LanguageModel, TokenScores
 from reference_impls.method import Method, hyperparameter
 from reference_impls.training import Run
 
@@ -166,6 +166,20 @@ class AdapterEnsemble:
             self._adapted.set_adapter(f"shard{shard}")
             votes.append(self.model.answer_logprobs(prompts, answers))
         return [mean_of_probabilities(torch.stack(values)) for values in zip(*votes, strict=True)]
+
+    @torch.inference_mode()
+    def token_scores(self, prompts: Sequence[str], answers: Sequence[str]) -> list[TokenScores]:
+        """See :class:`~reference_impls.language_model.UnlearnedModel`."""
+        found = []
+        for prompt, answer in zip(prompts, answers, strict=True):
+            batch = self.model.encode([Pair(prompt, answer)])
+            votes = []
+            for shard in range(len(self.data)):
+                self._adapted.set_adapter(f"shard{shard}")
+                (out,) = self.model.token_logits(batch)
+                votes.append(torch.log_softmax(out.logits, dim=1))
+            found.append(TokenScores.of(mean_of_probabilities(torch.stack(votes)), out.targets))
+        return found
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from unlearning_toys import fingerprint, invented_pairs
 
-from reference_impls.attack import Victim, with_weights
+from reference_impls.attack import NotApplicableError, Victim, with_weights
 from reference_impls.attacks.logit_lens import LogitLensAttack, lens_probabilities
 from reference_impls.attacks.prompting import OPENING, PromptAttack, in_context
 from reference_impls.attacks.quantization import QuantizationAttack, quantized, round_to_nearest
@@ -206,5 +206,5 @@ def test_what_is_around_the_weights_stays(tiny: LanguageModel) -> None:
 
 
 def test_a_model_without_weights_cannot_be_changed() -> None:
-    with pytest.raises(TypeError, match="no model whose weights"):
+    with pytest.raises(NotApplicableError, match="no model whose weights"):
         with_weights(object(), lambda model: model)  # type: ignore[arg-type]

@@ -1,0 +1,94 @@
+"""MLPs as linear memories: what model editing reads and writes.
+
+The MLP of a block writes ``v = W k`` to the residual stream, where ``k`` is what its output projection ``W`` reads.
+Seen so, ``W`` is a memory that answers keys with values, and a fact is a value at the key of its subject's last
+token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reference_impls.data import Pair
+from reference_impls.language_model import LanguageModel
+from reference_impls.logprobs import Encoded
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The output projection of one block's MLP."""
+
+    module: nn.Module
+
+    @property
+    def weight(self) -> Tensor:
+        """(d, d_ff) ``W``; what is added to it in place is added to the model."""
+        from transformers.pytorch_utils import Conv1D
+
+        weight = self.module.weight
+        assert isinstance(weight, Tensor)
+        return weight.T if isinstance(self.module, Conv1D) else weight  # GPT-2 stores it transposed
+
+    @torch.no_grad()
+    def keys(self, model: LanguageModel, batch: Encoded) -> Tensor:
+        """(B, L, d_ff) what the projection reads at every place of a batch, padding included."""
+        kept: list[Tensor] = []
+        hook = self.module.register_forward_pre_hook(lambda module, given: kept.append(given[0]))
+        try:
+            model.token_logits(batch)
+        finally:
+            hook.remove()
+        return kept[0]
+
+    def subject_keys(self, model: LanguageModel, pairs: Sequence[Pair]) -> Tensor:
+        """(B, d_ff) the key at the last token of each pair's subject."""
+        return self.keys(model, model.encode(pairs))[model.subject_places(pairs)]
+
+    def second_moment(self, model: LanguageModel, pairs: Sequence[Pair]) -> Tensor:
+        r"""(d_ff, d_ff) the uncentred second moment of the keys at all tokens of the pairs, mean of ``k kᵀ``."""
+        total = torch.zeros(self.weight.shape[1], self.weight.shape[1], device=model.device)
+        count = 0
+        for start in range(0, len(pairs), model.batch_size):
+            batch = model.encode(pairs[start : start + model.batch_size])
+            keys = self.keys(model, batch)[batch.attention_mask.bool()].float()
+            total += keys.T @ keys
+            count += len(keys)
+        return total / count
+
+
+def memories(model: LanguageModel, layers: Iterable[int]) -> list[Memory]:
+    """The memories of some blocks, in order of depth.
+
+    Raises:
+        ValueError: the architecture names its MLPs' outputs in a way that is not known here.
+    """
+    return [Memory(module) for module in model.mlp_outputs(layers)]
+
+
+@contextmanager
+def changed_output(module: nn.Module, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """While this lasts, the module (a projection, or a block) gives ``change(output)``."""
+
+    def hook(module: nn.Module, given: Any, out: Any) -> Any:
+        return (change(out[0]), *out[1:]) if isinstance(out, tuple) else change(out)
+
+    handle = module.register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def shifted_at(places: Tensor, shift: Tensor) -> Callable[[Tensor], Tensor]:
+    """A change of activations (B, L, d): add ``shift`` (d,) at the ``places`` (B, L)."""
+
+    def change(out: Tensor) -> Tensor:
+        return out + places[:, :, None] * shift.to(out.dtype)
+
+    return change
