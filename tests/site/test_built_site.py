@@ -286,7 +286,14 @@ def test_contributing_becomes_a_page_whose_links_stay_inside(tmp_path: Path) -> 
 
 def test_the_record_format_page_names_every_field(project: Project) -> None:
     text = (project.site / "docs" / "record-format.md").read_text(encoding="utf-8")
-    for model in (schema.Record, schema.Venue, schema.Links, schema.ProposedMethod, schema.ImplementationLink, schema.State):
+    for model in (
+        schema.Record,
+        schema.Venue,
+        schema.Links,
+        schema.ProposedMethod,
+        schema.ImplementationLink,
+        schema.State,
+    ):
         for name in model.model_fields:
             assert f"`{name}`" in text, f"{model.__name__}.{name}"
     for name in NAMES:
