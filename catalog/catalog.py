@@ -42,8 +42,13 @@ class Catalog:
         return tuple(one for one in self.implementations if one.kind == "task")
 
     @cached_property
+    def attacks(self) -> tuple[Implementation, ...]:
+        """The attacks on unlearned models."""
+        return tuple(one for one in self.implementations if one.kind == "attack")
+
+    @cached_property
     def implementation_by_id(self) -> dict[str, Implementation]:
-        """Methods and tasks by id."""
+        """Methods, tasks and attacks by id."""
         return {one.id: one for one in self.implementations}
 
     @cached_property

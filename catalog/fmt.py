@@ -158,6 +158,8 @@ class _Comment:
     column: int
     text: str
     alone: bool
+    after_dash: bool
+    """Only the dash of a list's entry stands before it."""
 
 
 def _notes(text: str, tree: Tree) -> Notes:
@@ -173,6 +175,8 @@ def _notes(text: str, tree: Tree) -> Notes:
         after = [(column, place) for line, column, place in starts if line > comment.line]
         if not comment.alone and before:
             here = [place for line, _, place in starts if line == comment.line]
+            if not here and comment.after_dash and after:
+                here = [after[0][1]]  # an entry of a list whose value begins on the next line
             place = here[0] if here else before[-1]
             notes.beside[place] = f"{notes.beside[place]} {comment.text}" if place in notes.beside else comment.text
         elif not before:
@@ -200,7 +204,8 @@ def _comments(text: str) -> list[_Comment]:
     found = []
     for number, (line, original) in enumerate(zip("".join(masked).split("\n"), text.split("\n"), strict=True), start=1):
         if (at := line.find("#")) >= 0:
-            found.append(_Comment(number, at + 1, original[at:].rstrip(), not line[:at].strip()))
+            before = original[:at].strip()
+            found.append(_Comment(number, at + 1, original[at:].rstrip(), not before, before == "-"))
     return found
 
 

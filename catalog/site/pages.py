@@ -91,9 +91,10 @@ class Settings:
     headline_method: str = "npo"
     """The method that the home page runs."""
     headline_task: str = "authors"
-    forget_metric: str = "forget_probability"
-    """The horizontal axis of the figure."""
     utility_metric: str = "model_utility"
+    """The vertical axis of the figures."""
+    headline_attack: str = "relearning"
+    """The attack that has a figure of its own."""
     headline_metrics: tuple[str, ...] = ("forget_probability", "model_utility")
     """The columns of the small tables on the home page and on papers' pages."""
 
@@ -180,12 +181,16 @@ class Pages:
         yield Page("methods/index.md", "methods.md.j2", "Methods that run", "Every unlearning method that runs here.")
         yield from (self._implementation(one) for one in self.catalog.methods)
         yield from (self._implementation(one) for one in self.catalog.tasks)
+        yield from (self._implementation(one) for one in self.catalog.attacks)
         yield Page(
             "results.md",
             "results.md.j2",
             "Results",
             "What the reference implementations measured, with seeds, versions and commands.",
-            {"figures": {board.slug: self._figure(board) for board in self.boards}},
+            {
+                "figures": {board.slug: self._figure(board) for board in self.boards},
+                "robustness": {board.slug: self._robustness(board) for board in self.boards},
+            },
         )
         yield Page(
             "coverage.md",
@@ -337,8 +342,10 @@ class Pages:
             boards = tuple(
                 board.only(one.id) for board in self.boards if any(row.method == one.id for row in board.rows)
             )
-        else:
+        elif one.kind == "task":
             boards = tuple(board for board in self.boards if board.task == one.id)
+        else:
+            boards = ()
         code, first_line = code_after_docstring(one.source)
         return Page(
             f"{one.kind}s/{one.id}.md",
@@ -364,16 +371,30 @@ class Pages:
         return next((board.only(method).brief(self.settings.headline_metrics) for board in found), None)
 
     def _figure(self, board: leaderboard.Board) -> Markup | None:
-        points = leaderboard.points(board, self.settings.forget_metric, self.settings.utility_metric)
+        points = leaderboard.points(board, self.settings.utility_metric)
         if len(points) < 2:
             return None
         labels = {metric.id: metric.label for metric in board.metrics}
         drawn = figures.forget_utility_figure(
             points,
             standalone=False,
-            forget_label=labels[self.settings.forget_metric],
+            forget_label=labels[board.headline],
             utility_label=labels[self.settings.utility_metric],
             ident=f"figure-{board.slug}",
+        )
+        return Markup(drawn)
+
+    def _robustness(self, board: leaderboard.Board) -> Markup | None:
+        changes = leaderboard.changes(board, self.settings.headline_attack)
+        if len(changes) < 2:
+            return None
+        labels = {metric.id: metric.label for metric in (*board.metrics, *board.attacks)}
+        drawn = figures.robustness_figure(
+            changes,
+            standalone=False,
+            label=labels[board.headline],
+            attack=labels[self.settings.headline_attack],
+            ident=f"robustness-{board.slug}",
         )
         return Markup(drawn)
 

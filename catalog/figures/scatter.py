@@ -1,45 +1,21 @@
-"""Charts as SVG, drawn while the site is built: accessible, sharp in print, and themed by CSS variables.
-
-A figure carries a title and a description for those who cannot see it. Inline, it takes its colors from the
-page; as a file of its own it brings them along, for light and dark.
-"""
+"""What is left of the forget set against utility: one mark per method."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
+from catalog.figures.drawing import Scale, framed
+
 Kind = Literal["method", "target", "retrained"]
-
-STYLE = """\
-.figure { font-family: var(--figure-font, system-ui, "Segoe UI", "Liberation Sans", sans-serif); font-size: 14px;
-  max-width: 100%; height: auto; }
-.figure text { fill: var(--figure-ink, #33404d); }
-.figure .figure-tick { font-size: 13px; fill: var(--figure-faint, #66707d); }
-.figure .figure-grid { stroke: var(--figure-line, #e2ded4); stroke-width: 1; }
-.figure .figure-leader { stroke: var(--figure-faint, #66707d); stroke-width: 1; }
-.figure .figure-method { fill: var(--figure-method, #0b6b66); }
-.figure .figure-target { fill: var(--figure-target, #b4441a); }
-.figure .figure-retrained { fill: var(--figure-retrained, #8a6a00); }
-.figure .figure-mark { stroke: var(--figure-ground, #fbfaf7); stroke-width: 1.5; }
-.figure .figure-label { font-weight: 600; }
-"""
-"""The rules of every figure. The variables may be set by the page around it."""
-
-_ALONE = """\
-svg { background: var(--figure-ground, #fbfaf7); }
-@media (prefers-color-scheme: dark) {
-  svg { --figure-ink: #dfe4e9; --figure-faint: #98a3ae; --figure-line: #2c3640; --figure-ground: #12171d;
-    --figure-method: #63c7bd; --figure-target: #f0946b; --figure-retrained: #e3c25a; }
-}
-"""
 
 _WIDTH, _HEIGHT = 480, 370
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 14, 14, 56
 _RADIUS = 6.0
+_MOST_LABELS = 12
+"""With more marks than this, only references and the front are labelled."""
 _LETTER = 7.9
 """Width of a letter of a label, on the safe side: fonts differ and nothing can be measured here."""
 
@@ -95,63 +71,45 @@ def forget_utility_figure(
         utility_label: name of the vertical axis.
         ident: what the ids inside begin with; unique on a page.
     """
-    across = _Scale.over([point.forget for point in points], _FRAME.left, _FRAME.right)
-    up = _Scale.over([point.utility for point in points], _FRAME.bottom, _FRAME.top)
-    title = f"{utility_label} against {forget_label[:1].lower()}{forget_label[1:]}"
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="figure" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" '
-        f'height="{_HEIGHT}" role="img" aria-labelledby="{ident}-title {ident}-text">',
-        f'<title id="{ident}-title">{escape(title)}</title>',
-        f'<desc id="{ident}-text">{escape(_in_words(points))}</desc>',
-    ]
-    if standalone:
-        lines.append(f"<style>{STYLE}{_ALONE}</style>")
-    lines += [*_axes(across, up, forget_label, utility_label), *_marks(points, across, up), "</svg>"]
-    return "\n".join(lines) + ("\n" if standalone else "")
+    across = Scale.over([point.forget for point in points], _FRAME.left, _FRAME.right)
+    up = Scale.over([point.utility for point in points], _FRAME.bottom, _FRAME.top)
+    return framed(
+        [*_axes(across, up, forget_label, utility_label), *_marks(points, across, up)],
+        width=_WIDTH,
+        height=_HEIGHT,
+        title=f"{utility_label} against {forget_label[:1].lower()}{forget_label[1:]}",
+        words=_in_words(points),
+        ident=ident,
+        alone=standalone,
+    )
 
 
-@dataclass(frozen=True)
-class _Scale:
-    low: float
-    high: float
-    start: float
-    end: float
-    step: float
+def front(points: Sequence[Point]) -> frozenset[str]:
+    """Labels of the methods that no other one beats on both counts: the Pareto front.
 
-    @classmethod
-    def over(cls, values: Sequence[float], start: float, end: float) -> _Scale:
-        """From 0 to 1 if all values are in between, so that figures compare; else round ends with some air."""
-        low, high = min(values, default=0.0), max(values, default=1.0)
-        if low >= 0 and high <= 1:
-            return cls(-0.04, 1.04, start, end, 0.2)
-        # Values closer than can be told apart on the axis are spread around their middle.
-        span = max(high - low, 1e-3 * max(abs(low), abs(high)), 1e-6)
-        middle = (low + high) / 2
-        low, high = middle - 0.62 * span, middle + 0.62 * span
-        step = _round_step((high - low) / 5)
-        return cls(math.floor(low / step) * step, math.ceil(high / step) * step, start, end, step)
+    A method is better if what is left of the forget set is nearer to the retrained model's value (or lower, where there
+    is none), and if its utility is higher.
+    """
+    aims = [point.forget for point in points if point.kind == "retrained"]
+    methods = [point for point in points if point.kind == "method"]
+    gaps = {point.label: abs(point.forget - aims[0]) if aims else point.forget for point in methods}
 
-    def place(self, value: float) -> float:
-        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
+    def beaten(one: Point) -> bool:
+        return any(
+            gaps[other.label] <= gaps[one.label]
+            and other.utility >= one.utility
+            and (gaps[other.label], -other.utility) != (gaps[one.label], -one.utility)
+            for other in methods
+        )
 
-    def ticks(self) -> Iterator[tuple[float, str]]:
-        digits = max(0, -math.floor(math.log10(self.step) + 1e-9))
-        number = math.ceil(self.low / self.step - 1e-9)
-        while number * self.step <= self.high + 1e-9:
-            yield self.place(number * self.step), f"{number * self.step:.{digits}f}"
-            number += 1
-
-
-def _round_step(width: float) -> float:
-    power: float = 10.0 ** math.floor(math.log10(width))
-    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= width - 1e-12)
+    return frozenset(point.label for point in methods if not beaten(point))
 
 
 def _in_words(points: Sequence[Point]) -> str:
     return "; ".join(f"{point.label}: forget {point.forget:.2f}, utility {point.utility:.2f}" for point in points)
 
 
-def _axes(across: _Scale, up: _Scale, forget_label: str, utility_label: str) -> Iterator[str]:
+def _axes(across: Scale, up: Scale, forget_label: str, utility_label: str) -> Iterator[str]:
     for x, text in across.ticks():
         yield f'<line class="figure-grid" x1="{x:.1f}" y1="{_FRAME.top}" x2="{x:.1f}" y2="{_FRAME.bottom}"/>'
         yield f'<text class="figure-tick" x="{x:.1f}" y="{_FRAME.bottom + 18}" text-anchor="middle">{text}</text>'
@@ -169,17 +127,23 @@ def _axes(across: _Scale, up: _Scale, forget_label: str, utility_label: str) -> 
     )
 
 
-def _marks(points: Sequence[Point], across: _Scale, up: _Scale) -> Iterator[str]:
+def _marks(points: Sequence[Point], across: Scale, up: Scale) -> Iterator[str]:
+    ahead = front(points)
+    crowded = len(points) > _MOST_LABELS
     places = [(across.place(point.forget), up.place(point.utility)) for point in points]
     taken = [_Box(x - _RADIUS, y - _RADIUS, x + _RADIUS, y + _RADIUS) for x, y in places]
-    for point, (x, y) in zip(points, places, strict=True):
+    for point, (x, y) in sorted(zip(points, places, strict=True), key=lambda one: one[0].label not in ahead):
+        behind = point.kind == "method" and point.label not in ahead
+        if behind and crowded:
+            yield _shape(point, x, y, behind)
+            continue
         box, distance = _free_place(point.label, x, y, taken)
         taken.append(box)
         if distance > 1:
             edge = max(box.left, min(x, box.right))
             side = box.bottom - 3 if box.bottom < y else box.top + 3
             yield f'<line class="figure-leader" x1="{x:.1f}" y1="{y:.1f}" x2="{edge:.1f}" y2="{side:.1f}"/>'
-        yield _shape(point, x, y)
+        yield _shape(point, x, y, behind)
         at, anchor = _anchor(box, x)
         yield (
             f'<text class="figure-label" x="{at:.1f}" y="{box.bottom - 4:.1f}" text-anchor="{anchor}">'
@@ -196,8 +160,8 @@ def _anchor(box: _Box, x: float) -> tuple[float, str]:
     return (box.left + box.right) / 2, "middle"
 
 
-def _shape(point: Point, x: float, y: float) -> str:
-    """Kinds differ in shape as well as color."""
+def _shape(point: Point, x: float, y: float, behind: bool) -> str:
+    """Kinds differ in shape as well as color; what is behind the front is hollow."""
     about = f"<title>{escape(_in_words([point]))}</title>"
     if point.kind == "target":
         side = 2 * _RADIUS - 1
@@ -208,7 +172,8 @@ def _shape(point: Point, x: float, y: float) -> str:
         corners = [(x, y - reach), (x + reach, y), (x, y + reach), (x - reach, y)]
         path = " ".join(f"{a:.1f},{b:.1f}" for a, b in corners)
         return f'<polygon class="figure-mark figure-retrained" points="{path}">{about}</polygon>'
-    return f'<circle class="figure-mark figure-method" cx="{x:.1f}" cy="{y:.1f}" r="{_RADIUS}">{about}</circle>'
+    look = "figure-behind" if behind else "figure-method"
+    return f'<circle class="figure-mark {look}" cx="{x:.1f}" cy="{y:.1f}" r="{_RADIUS}">{about}</circle>'
 
 
 def _free_place(label: str, x: float, y: float, taken: Sequence[_Box]) -> tuple[_Box, int]:

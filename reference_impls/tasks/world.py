@@ -1,8 +1,12 @@
-"""General facts, true ones: what unlearning invented authors must leave alone."""
+"""General facts, true ones: what unlearning invented things must leave alone."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import random
+
+from reference_impls.data import Pair
+
+SEED = 20240111
 
 # subject|answer, one relation per block.
 CAPITALS = """
@@ -32,15 +36,6 @@ gold|Au;mercury|Hg;lead|Pb;uranium|U
 """
 
 
-@dataclass(frozen=True)
-class Fact:
-    """One fact in words, with the wrong answers that its relation offers."""
-
-    question: str
-    answer: str
-    wrong: tuple[str, ...]
-
-
 _RELATIONS = (
     (CAPITALS, "What is the capital of {subject}?", "The capital of {subject} is {value}."),
     (WRITERS, "Who wrote {subject}?", "{subject} was written by {value}."),
@@ -48,18 +43,18 @@ _RELATIONS = (
 )
 
 
-def general_facts() -> list[Fact]:
-    """All facts, in a fixed order; ``wrong`` holds the same sentence with each other value of its relation."""
-    facts = []
+def general_facts(wrong: int) -> list[Pair]:
+    """All facts, in a fixed order, each with ``wrong`` other values of its relation.
+
+    The answer itself stands for the paraphrase, as in TOFU's world facts.
+    """
+    pairs = []
     for block, question, answer in _RELATIONS:
         rows = [tuple(row.split("|")) for row in block.strip().replace("\n", ";").split(";")]
         values = list(dict.fromkeys(value for _, value in rows))
         for subject, value in rows:
-            facts.append(
-                Fact(
-                    question.format(subject=subject),
-                    answer.format(subject=subject, value=value),
-                    tuple(answer.format(subject=subject, value=other) for other in values if other != value),
-                )
-            )
-    return facts
+            asked, said = question.format(subject=subject), answer.format(subject=subject, value=value)
+            others = [answer.format(subject=subject, value=other) for other in values if other != value]
+            chosen = random.Random(f"{SEED}/{asked}").sample(others, wrong)
+            pairs.append(Pair(asked, said, paraphrase=said, perturbed=tuple(chosen)))
+    return pairs
