@@ -87,6 +87,7 @@ class GardensTask(Task):
     """Gardens."""
 
     paper = "okonkwo2032gardens"
+    headline = "forget_probability"
 '''
 
 
