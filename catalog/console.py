@@ -118,4 +118,9 @@ def _facts(catalog: Catalog, one: Paper) -> list[tuple[str, str]]:
 
 
 def _how(kind: str, name: str) -> str:
-    return f"unlearn run {name}" if kind == "method" else f"unlearn run METHOD --task {name}"
+    how = {
+        "method": f"unlearn run {name}",
+        "task": f"unlearn run METHOD --task {name}",
+        "attack": f"unlearn attack {name} MODEL",
+    }
+    return how[kind]

@@ -10,7 +10,7 @@ import jinja2
 
 from catalog import leaderboard
 from catalog.catalog import Catalog
-from catalog.implementations import Implementation
+from catalog.implementations import Implementation, Kind
 from catalog.project import Project
 from catalog.schema import Paper, Relation
 from catalog.stats import statistics
@@ -26,9 +26,9 @@ _MARKUP = re.compile(r"([\\`*_{}\[\]<>|~$&#@])")
 _WORDS: dict[Relation, str] = {
     "introduces": "Runs here",
     "extends": "Builds on what runs here",
-    "related": "Related, and runs here",
-    "uses": "Uses what runs here",
     "evaluates": "Evaluates what runs here",
+    "uses": "Uses what runs here",
+    "related": "Related, and runs here",
 }
 
 
@@ -45,6 +45,8 @@ class Section:
     level: int = 2
     family: str | None = None
     """The family, if this is the list of one."""
+    kind: Kind | None = None
+    """What runs that belongs to the whole section: tasks to benchmarks, attacks to attacks."""
 
     @property
     def anchor(self) -> str:
@@ -87,7 +89,7 @@ def render_readme(project: Project, catalog: Catalog) -> str:
         sections=list(sections(catalog)),
         results=results_table(project, catalog),
         task=catalog.implementation_by_id.get(TASK),
-        runs_in=lambda section: [one for one in catalog.methods if section.family and one.family == section.family],
+        runs_in=lambda section: _runs_in(catalog, section),
         by=byline,
         when=published,
         links=links,
@@ -101,7 +103,8 @@ def sections(catalog: Catalog) -> Iterable[Section]:
     types = catalog.vocabularies["type"]
 
     def of_types(title: str, text: str, *names: str) -> Section:
-        return Section(title, text, tuple(paper for paper in catalog.papers if paper.type in names))
+        kind: Kind | None = "task" if "benchmark" in names else "attack" if "attack" in names else None
+        return Section(title, text, tuple(paper for paper in catalog.papers if paper.type in names), kind=kind)
 
     yield of_types("Surveys and introductions", "Where to start reading.", *_OVERVIEWS)
     yield of_types("Benchmarks and evaluation", "What to forget, and how to tell whether it was forgotten.", *_MEASURES)
@@ -125,6 +128,13 @@ def _methods(catalog: Catalog) -> Iterable[Section]:
     rest = tuple(paper for paper in proposing if paper.type == "method" and not paper.family)
     if rest:
         yield Section("Other methods", "Methods of no family above, or not sorted yet.", rest, level=3)
+
+
+def _runs_in(catalog: Catalog, section: Section) -> list[Implementation]:
+    """What runs that belongs to a section as a whole."""
+    if section.family:
+        return [one for one in catalog.methods if one.family == section.family]
+    return [one for one in catalog.implementations if one.kind == section.kind]
 
 
 # Parts of an entry --------------------------------------------------------------------------------

@@ -113,6 +113,17 @@ def _findings(catalog: Catalog, problems: Iterable[Problem]) -> Iterator[Finding
         ),
     )
     yield Finding(
+        "no-link",
+        "Data sets and venues without a link",
+        "A link tells namesakes apart.",
+        tuple(
+            f"{name}: {term.id}"
+            for name in ("dataset", "venue")
+            for term in catalog.vocabularies[name].terms
+            if not term.link
+        ),
+    )
+    yield Finding(
         "wanted",
         "Methods that others build on and that do not run here",
         "An implementation of one of these makes the most difference.",

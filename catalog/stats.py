@@ -10,7 +10,8 @@ from catalog.catalog import Catalog
 from catalog.lineage import wanted
 from catalog.schema import Paper, Relation
 
-_BEST_FIRST: tuple[Relation, ...] = get_args(Relation)
+_BEST_FIRST: tuple[Relation, ...] = ("introduces", "extends", "evaluates", "uses", "related")
+"""Closest first: who examines something that runs here is nearer to it than a relative is."""
 
 
 def statistics(catalog: Catalog) -> dict[str, Any]:
@@ -50,11 +51,11 @@ def statistics(catalog: Catalog) -> dict[str, Any]:
 
 
 def best_relation(paper: Paper) -> Relation | None:
-    """The closest relation of a paper to anything that runs: ``introduces`` before ``extends`` and so on."""
+    """The closest relation of a paper to anything that runs: ``introduces`` first, ``related`` last."""
     relations = {link.relation for link in paper.implementations}
     return next((relation for relation in _BEST_FIRST if relation in relations), None)
 
 
 def _coverage(papers: Iterable[Paper]) -> dict[str, int]:
     counts: Counter[str] = Counter(best_relation(paper) or "none" for paper in papers)
-    return {relation: counts[relation] for relation in (*_BEST_FIRST, "none")}
+    return {relation: counts[relation] for relation in (*get_args(Relation), "none")}

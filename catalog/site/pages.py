@@ -126,6 +126,11 @@ class Group:
     aliases: tuple[str, ...] = ()
 
     @property
+    def size(self) -> int:
+        """How many papers there are."""
+        return len(self.papers)
+
+    @property
     def path(self) -> str:
         """The page's address."""
         return f"{self.facet}/{self.id}.html"
@@ -304,7 +309,11 @@ class Pages:
             "jsonld": head.scholarly_article(paper, self.catalog) if may_be_cited else "",
         }
         links = [
-            (self.catalog.implementation_by_id[one.id], one.relation, self._board_of(one.id))
+            (
+                self.catalog.implementation_by_id[one.id],
+                one.relation,
+                self._board_of(one.id) if one.relation != "related" else None,
+            )
             for one in paper.implementations
         ]
         return Page(

@@ -114,6 +114,15 @@ ROWS: dict[str, tuple[Callable[[Checkout], object], str, int, str]] = {
     "odd-author": (gardens("Béla Müller", "Béla Müller et al"), GARDENS_FILE, 2, "no name"),
     "unknown-base": (gardens("[fade]", "[attention]"), GARDENS_FILE, 14, "technique.yaml"),
     "ambiguous-base": (namesakes, GARDENS_FILE, 14, "lindqvist2031other"),
+    "closer-link": (
+        gardens(
+            "  - {id: gardens, relation: introduces}\n  - {id: fade, relation: uses}\n",
+            "  - {id: gardens, relation: related}\n",
+        ),
+        GARDENS_FILE,
+        16,
+        "{id: fade, relation: extends}",
+    ),
     "no-implementation": (
         gardens(
             "implementations:\n  - {id: gardens, relation: introduces}\n  - {id: fade, relation: uses}\n",
