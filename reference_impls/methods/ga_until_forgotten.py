@@ -16,7 +16,8 @@ $$
 $$
 
 $$
-\mathrm{MA}(x) = \frac{1}{T} \sum_{t=0}^{T-1} 1\left[\arg\max p_\theta(\cdot \mid x_{\le t}) = x_{t+1}\right],
+\mathrm{MA}(x) = \frac{1}{T} \sum_{t=0}^{T-1}
+1\left[\mathrm{arg\,max}\; p_\theta(\cdot \mid x_{\le t}) = x_{t+1}\right],
 $$
 
 and the forget set is forgotten once both are at most their means over unseen texts $\mathcal D'$,

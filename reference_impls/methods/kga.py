@@ -35,8 +35,8 @@ $$
   it closes it again. At the goal it swings to and fro with the length of a step.
 - $\mathcal L_r$ has value and gradient 0 at the start.
 - **The auxiliary models set the goal.** How well they learned their few data decides how large $g$ is.
-- A person who reads $\mathcal L_a$ as "drive it to 0, then stop" follows the paper, which ends once it falls below a
-  share of its first value.
+- On `authors` the forget answers go from a probability of 0.97 to 0.56, near the retrained model's 0.47 and not below
+  it, and general facts stay; a tenth of the retain answers' probability is lost.
 
 ## Differences
 
@@ -45,7 +45,8 @@ $$
    prompts and answers of the retain set are paired at random.
 2. The paper trains $A_f$ and $A_n$ from the start of its original model. Here both are copies of $A_D$, trained
    further: $A_f$ knows the forget set as $A_D$ does, $A_n$ the new data as well.
-3. The number of steps is the recipe's. The paper takes several retain batches per alignment step, here one.
+3. The number of steps is the recipe's; the paper stops once $\mathcal L_a$ is below a share of its first value. It
+   takes several retain batches per alignment step, here one.
 4. The released code sums the divergence over places, padding included, and divides by the batch; here it is a mean over
    an answer's tokens, then over answers.
 """

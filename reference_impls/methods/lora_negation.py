@@ -13,8 +13,8 @@ $$
 W = W_0 + \lambda\, \Delta W^{\ominus} = W_0 - \lambda\, \tfrac{\alpha}{r} B A ,
 $$
 
-and unlearning is training the module on the unwanted data,
-$\min_{A, B} L(\mathcal D_f; W_0 + \frac{\alpha}{r} B A)$, before it is negated.
+and unlearning is training the module on the unwanted data, $\min_{A, B} L(\mathcal D_f; W_0 + \frac{\alpha}{r} B A)$,
+before it is negated.
 
 ## Symbols
 
@@ -30,7 +30,9 @@ $\min_{A, B} L(\mathcal D_f; W_0 + \frac{\alpha}{r} B A)$, before it is negated.
 - It is the task vector of a model that was fine-tuned through LoRA: linear in $\lambda$, the identity for 0.
 - **Only a change of rank $r$ can be taken away**, in the linear layers alone: embeddings and norms stay.
 - The module learns what is left to learn. A model that already knows the forget set by heart gives it little, and its
-  direction is that of the last doubts, so $\lambda$ has to be larger than the 1 at most that the paper needs.
+  direction is that of the last doubts. On `authors` $\lambda = 1$, the most that the paper needs, takes the forget
+  answers from a probability of 0.97 to 0.76, and $\lambda = 2$ to the retrained model's level (0.49 and 0.47), at the
+  cost of a seventh of the retain answers' probability.
 
 ## Differences
 

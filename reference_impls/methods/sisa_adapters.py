@@ -123,7 +123,7 @@ class SISAAdapters(Method):
         weights = ensemble.fresh_adapter(shard, config, isolated.seed)
         if ensemble.data[shard]:
             stage = f"shard {shard + 1}"
-            isolated.finetune(ensemble.model, ensemble.data[shard], parameters=weights, stage=stage)
+            isolated.finetune(ensemble.adapted, ensemble.data[shard], parameters=weights, stage=stage)
 
 
 class AdapterEnsemble:
@@ -131,29 +131,32 @@ class AdapterEnsemble:
 
     def __init__(self, model: LanguageModel, data: list[list[Pair]]) -> None:
         self.model = model
+        """The base, as it was given."""
+        self.adapted = model.copy()
+        """The base with the adapters in it."""
         self.data = data
         """The shards, as they are now."""
-        self._adapted: Any = None
+        self._adapters: Any = None
 
     def fresh_adapter(self, shard: int, config: Any, seed: int) -> list[Tensor]:
         """Put an untrained adapter in the shard's place; returns its weights, which alone may move."""
         from peft import get_peft_model
 
         name = f"shard{shard}"
-        if self._adapted is None:
-            self._adapted = get_peft_model(self.model.model, config, adapter_name=name)
-        elif name not in self._adapted.peft_config:
-            self._adapted.add_adapter(name, config)
+        if self._adapters is None:
+            self._adapters = get_peft_model(self.adapted.model, config, adapter_name=name)
+        elif name not in self._adapters.peft_config:
+            self._adapters.add_adapter(name, config)
         torch.manual_seed(seed)
-        for module in self.model.model.modules():
+        for module in self.adapted.model.modules():
             if hasattr(module, "reset_lora_parameters"):
                 module.reset_lora_parameters(name, True)
-        self._adapted.set_adapter(name)
+        self._adapters.set_adapter(name)
         return self.adapter(shard)
 
     def adapter(self, shard: int) -> list[Tensor]:
         """The weights of a shard's adapter."""
-        return [weight for name, weight in self.model.model.named_parameters() if f".shard{shard}." in name]
+        return [weight for name, weight in self.adapted.model.named_parameters() if f".shard{shard}." in name]
 
     def to_json(self) -> dict[str, Any]:
         """The adapters' weights."""
@@ -163,8 +166,8 @@ class AdapterEnsemble:
         """See :class:`~reference_impls.language_model.UnlearnedModel`."""
         votes = []
         for shard in range(len(self.data)):
-            self._adapted.set_adapter(f"shard{shard}")
-            votes.append(self.model.answer_logprobs(prompts, answers))
+            self._adapters.set_adapter(f"shard{shard}")
+            votes.append(self.adapted.answer_logprobs(prompts, answers))
         return [mean_of_probabilities(torch.stack(values)) for values in zip(*votes, strict=True)]
 
     @torch.inference_mode()
@@ -202,8 +205,8 @@ class AdapterEnsemble:
         for _ in range(max_new_tokens):
             votes = []
             for shard, cache in enumerate(caches):
-                self._adapted.set_adapter(f"shard{shard}")
-                out = self.model.model(input_ids=ids, past_key_values=cache, use_cache=True)
+                self._adapters.set_adapter(f"shard{shard}")
+                out = self.adapted.model(input_ids=ids, past_key_values=cache, use_cache=True)
                 caches[shard] = out.past_key_values
                 votes.append(torch.log_softmax(out.logits[:, -1].float(), dim=-1))
             chosen = mean_of_probabilities(torch.stack(votes)).argmax(dim=-1)

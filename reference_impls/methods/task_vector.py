@@ -25,9 +25,9 @@ $$
 
 ## Differences
 
-1. The papers start from a pretrained model and fine-tune on data of the undesired kind; here the model already knows
+1. The paper starts from a pretrained model and fine-tunes on data of the undesired kind; here the model already knows
    the forget set, and is fine-tuned on it once more (the form that MUSE evaluates).
-2. $\lambda$ is chosen by the task's recipe, as in the papers, which pick it on held-out data.
+2. $\lambda$ is chosen by the task's recipe, as in the paper, which picks it on held-out data.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ class TaskVector(Method):
     family = "task-arithmetic"
     acts_on = "weights"
 
-    scale: float = hyperparameter(1.0, "λ, how far to walk back", source="MUSE's default; papers tune it", minimum=0)
+    scale: float = hyperparameter(
+        1.0, "λ, how far to walk back", source="MUSE's default; the paper tunes it", minimum=0
+    )
 
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """Fine-tune a copy on the forget set, then walk the other way."""

@@ -12,7 +12,7 @@ $$
 v_{\mathrm{generic}} = v_{\mathrm{baseline}}
 - \alpha\, \mathrm{ReLU}\!\left(v_{\mathrm{reinforced}} - v_{\mathrm{baseline}}\right),
 \qquad
-\tilde y_t = \arg\max v_{\mathrm{generic}},
+\tilde y_t = \mathrm{arg\,max}\; v_{\mathrm{generic}},
 $$
 
 where $v_{\mathrm{baseline}}$ is read from the *translated* text, in which every anchored term stands replaced by its

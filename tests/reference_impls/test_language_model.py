@@ -320,6 +320,32 @@ def test_sampling_near_temperature_zero_is_greedy_and_a_seed_repeats_it(tiny: La
 # The model as a whole
 
 
+def test_samples_follow_the_model_and_differ_with_the_seed(learned: LanguageModel, pairs: list[Pair]) -> None:
+    # By heart, there is one thing to say only; an untrained model says anything.
+    prompts = [pair.prompt for pair in pairs]
+    assert learned.sample(prompts, 30) == [pair.answer.strip() for pair in pairs]
+
+
+def test_samples_are_those_of_the_seed(tiny: LanguageModel, pairs: list[Pair]) -> None:
+    prompts = [pairs[0].prompt] * 3
+    drawn = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        drawn.append(tiny.sample(prompts, 8))
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert len(set(drawn[0])) == 3
+
+
+def test_looking_at_a_model_in_training_leaves_it_in_training(fresh: LanguageModel) -> None:
+    with fresh.training():
+        with fresh.evaluating():
+            assert not fresh.model.training
+        assert fresh.model.training
+    with fresh.evaluating():
+        pass
+    assert not fresh.model.training
+
+
 def test_a_copy_is_independent(tiny: LanguageModel) -> None:
     before, twin = fingerprint(tiny.model), tiny.copy()
     with torch.no_grad():

@@ -327,3 +327,41 @@ def test_low_rank_fine_tuning_leaves_a_plain_model_that_trains_on(fresh: Languag
     assert set(_weights(fresh)) == names
     assert all(weight.requires_grad for weight in fresh.model.parameters())
     assert not any("lora" in name for name, _ in fresh.model.named_modules())
+
+
+# Ending early, and adapters before they are merged
+
+
+def test_a_run_may_end_before_its_recipe_does(fresh: LanguageModel, data: UnlearningData) -> None:
+    asked, done = [], []
+    run = Run(Recipe(learning_rate=1e-3, steps=9), progress=lambda stage, step, steps: done.append(step))
+
+    def finished(step: int) -> bool:
+        asked.append(step)
+        return step == 3
+
+    run.minimize(_retain_loss, fresh, data, finished=finished)
+    assert (asked, done) == ([0, 1, 2, 3], [1, 2, 3])
+    assert all(weight.requires_grad for weight in fresh.model.parameters())
+
+
+def test_nothing_changes_if_it_is_finished_from_the_start(
+    tiny: LanguageModel, fresh: LanguageModel, data: UnlearningData
+) -> None:
+    Run(Recipe(learning_rate=1.0, steps=9)).minimize(_retain_loss, fresh, data, finished=lambda step: True)
+    assert fingerprint(fresh.model) == fingerprint(tiny.model)
+
+
+@peft_and_transformers
+def test_an_adapter_may_be_changed_before_it_is_merged(
+    tiny: LanguageModel, fresh: LanguageModel, data: UnlearningData
+) -> None:
+    def erase(adapted: torch.nn.Module) -> None:
+        names = [name for name, weight in adapted.named_parameters() if weight.requires_grad]
+        assert {name.split(".")[-3] for name in names} == {"lora_A", "lora_B"}
+        for name, weight in adapted.named_parameters():
+            if ".lora_B." in name:
+                weight.data.zero_()
+
+    Run(Recipe(learning_rate=1e-2, steps=2)).finetune_lora(fresh, data.forget, 2, 4.0, before_merge=erase)
+    assert fingerprint(fresh.model) == fingerprint(tiny.model)

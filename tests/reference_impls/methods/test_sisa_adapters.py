@@ -61,10 +61,10 @@ def test_deleting_is_to_the_bit_never_having_trained_on_it(tiny: LanguageModel) 
 
 
 def test_the_base_is_never_changed(tiny: LanguageModel, fresh: LanguageModel, data: UnlearningData) -> None:
-    SISAAdapters(shards=2).unlearn(fresh, data, Run(RECIPE))
-    names = dict(tiny.model.named_parameters())
-    base = {name.replace(".base_layer", ""): weight for name, weight in fresh.model.named_parameters()}
-    assert all(torch.equal(weight, base[name]) for name, weight in names.items())
+    ensemble = SISAAdapters(shards=2).unlearn(fresh, data, Run(RECIPE))
+    base = {name.replace(".base_layer", ""): weight for name, weight in ensemble.adapted.model.named_parameters()}
+    assert all(torch.equal(weight, base[name]) for name, weight in tiny.model.named_parameters())
+    assert fingerprint(ensemble.model.model) == fingerprint(tiny.model)  # what is saved has no adapters in it
 
 
 def test_an_emptied_shard_votes_as_the_base_does(tiny: LanguageModel, data: UnlearningData) -> None:
@@ -80,7 +80,7 @@ def test_one_shard_decodes_as_the_model_with_its_adapter(tiny: LanguageModel) ->
     ensemble = SISAAdapters(shards=1).learn(tiny.copy(), pairs, Run(recipe))
     prompts = [pair.prompt for pair in pairs]
     texts = ensemble.generate(prompts, 12)
-    assert texts == ensemble.model.generate(prompts, 12)
+    assert texts == ensemble.adapted.generate(prompts, 12)
     assert any(texts)
 
 
@@ -116,4 +116,3 @@ def test_the_adapters_are_what_is_kept_besides_the_weights(tiny: LanguageModel, 
     for shard in range(2):
         for one, other in zip(kept[shard], ensemble.adapter(shard), strict=True):
             assert torch.equal(torch.tensor(one), other.detach())
-    assert fingerprint(tiny.model) != fingerprint(ensemble.model.model)
