@@ -46,6 +46,15 @@ class Memory:
             hook.remove()
         return kept[0]
 
+    @contextmanager
+    def given(self, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
+        """While this lasts, the projection reads ``change(keys)``."""
+        handle = self.module.register_forward_pre_hook(lambda module, given: (change(given[0]), *given[1:]))
+        try:
+            yield
+        finally:
+            handle.remove()
+
     def subject_keys(self, model: LanguageModel, pairs: Sequence[Pair]) -> Tensor:
         """(B, d_ff) the key at the last token of each pair's subject."""
         return self.keys(model, model.encode(pairs))[model.subject_places(pairs)]
