@@ -347,8 +347,8 @@ def test_readme_shows_results(checkout: Checkout) -> None:
 def _task(name: str) -> str:
     return (
         f'"""Invented people ({name}).\n\nQuestions.\n"""\n\n\n'
-        'class PeopleTask(Task):\n    """P."""\n\n    paper = "okonkwo2032gardens"\n'
-        '    headline = "forget_probability"\n'
+        'class PeopleTask(Task):\n    """P."""\n\n'
+        '    paper = "okonkwo2032gardens"\n    headline = "forget_probability"\n'
     )
 
 
