@@ -47,6 +47,7 @@ def entry(paper: Paper) -> str:
     return f"@{_TYPES[place.kind]}{{{paper.id},\n{lines}}}\n"
 
 
+@cache
 def latex(text: str) -> str:
     """Plain text as LaTeX, braces balanced in the eyes of BibTeX, which knows no backslash."""
     return str(_encoder().unicode_to_latex(text))

@@ -21,6 +21,8 @@ from catalog.site.pages import Pages, Settings
 from catalog.site.search_index import write_search_documents
 
 _WARNING = re.compile(r"^(?:WARNING|ERROR)\s+-\s+(?P<message>.*)$", re.MULTILINE)
+_ABOUT_DIRTY = re.compile(r"'dirty' build|stale files|cleaning the directory", re.IGNORECASE)
+"""What MkDocs warns about whenever it builds changed pages only."""
 _LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?!https?://|#|mailto:)(?P<path>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
 
 
@@ -28,11 +30,18 @@ class SiteError(Exception):
     """The site could not be built; the message says what is wrong, one finding per line."""
 
 
-def build_site(project: Project, catalog: Catalog, out: Path) -> None:
+def build_site(project: Project, catalog: Catalog, out: Path, *, changed_only: bool = False) -> None:
     """Write the whole site to ``out``, replacing what is there; same records, same bytes.
 
     The Markdown that MkDocs reads is kept beside it (``build/site`` and ``build/site-src``). While the new site
     is not complete, the old one stays.
+
+    Args:
+        project: the checkout.
+        catalog: its catalog.
+        out: the folder.
+        changed_only: make only those pages anew whose Markdown has changed since the last build, for a look while
+            editing. Without an earlier build, or with another set of pages, everything is made.
 
     Raises:
         SiteError: a formula cannot be typeset, or MkDocs warned, about a link that leads nowhere for example.
@@ -40,7 +49,16 @@ def build_site(project: Project, catalog: Catalog, out: Path) -> None:
     source = out.with_name(f"{out.name}-src")
     fresh = out.with_name(f"{out.name}-new")
     try:
-        _write_source(project, catalog, source)
+        wanted = _source(project, catalog)
+        if changed_only and out.is_dir() and _paths(source) == set(wanted):
+            _write(wanted, source)
+            _run_mkdocs(project, source, out, _epoch(catalog), dirty=True)
+            write_search_documents(out, catalog, _guide(project))
+            _drop_unused(out)
+            return
+        if source.exists():
+            shutil.rmtree(source)
+        _write(wanted, source)
         _run_mkdocs(project, source, fresh, _epoch(catalog))
         write_search_documents(fresh, catalog, _guide(project))
         _drop_unused(fresh)
@@ -53,20 +71,32 @@ def build_site(project: Project, catalog: Catalog, out: Path) -> None:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _write_source(project: Project, catalog: Catalog, source: Path) -> None:
-    """Generated pages, hand-written pages and assets, as MkDocs wants them: in one folder."""
+def _source(project: Project, catalog: Catalog) -> dict[str, bytes]:
+    """Generated pages, hand-written pages and assets by their place in one folder, as MkDocs wants them."""
     pages = Pages(catalog, project.templates / "site", _settings(project), read_metrics(project.reference_impls))
     written = {page.path: pages.render(page) for page in pages.all()}
     written |= pages.downloads()
     written["contributing.md"] = _contributing(project)
     written["assets/css/figures.css"] = STYLE
-    if source.exists():
-        shutil.rmtree(source)
-    shutil.copytree(project.site / "docs", source)
-    shutil.copytree(project.site / "assets", source / "assets", dirs_exist_ok=True)
-    for path, text in written.items():
-        (source / path).parent.mkdir(parents=True, exist_ok=True)
-        (source / path).write_text(text, encoding="utf-8")
+    copied = {path: (project.site / "docs" / path).read_bytes() for path in _paths(project.site / "docs")}
+    copied |= {
+        f"assets/{path}": (project.site / "assets" / path).read_bytes() for path in _paths(project.site / "assets")
+    }
+    return copied | {path: text.encode() for path, text in written.items()}
+
+
+def _write(files: dict[str, bytes], folder: Path) -> None:
+    """Write files, but none that is there already: MkDocs tells by the time of a file whether it has changed."""
+    for name, content in files.items():
+        path = folder / name
+        if not path.is_file() or path.read_bytes() != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+
+def _paths(folder: Path) -> set[str]:
+    """Every file below a folder."""
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
 def _settings(project: Project) -> Settings:
@@ -92,7 +122,7 @@ def _contributing(project: Project) -> str:
     return _LINK.sub(link, path.read_text(encoding="utf-8"))
 
 
-def _run_mkdocs(project: Project, source: Path, out: Path, epoch: int) -> None:
+def _run_mkdocs(project: Project, source: Path, out: Path, epoch: int, *, dirty: bool = False) -> None:
     """Run MkDocs in a process of its own: it logs, warns and reads the environment as it likes."""
     environment = os.environ | {
         "CATALOG_SITE_SOURCE": str(source),
@@ -101,7 +131,7 @@ def _run_mkdocs(project: Project, source: Path, out: Path, epoch: int) -> None:
         "PYTHONWARNINGS": "ignore",
         "SOURCE_DATE_EPOCH": str(epoch),
     }
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", str(out)]
+    command = [sys.executable, "-m", "mkdocs", "build", "--dirty" if dirty else "--strict", "-d", str(out)]
     done = subprocess.run(
         [*command, "-f", str(project.site / "mkdocs.yml")],
         env=environment,
@@ -112,6 +142,7 @@ def _run_mkdocs(project: Project, source: Path, out: Path, epoch: int) -> None:
         check=False,
     )
     findings = [found["message"] for found in _WARNING.finditer(done.stdout)]
+    findings = [finding for finding in findings if not (dirty and _ABOUT_DIRTY.search(finding))]
     if done.returncode or findings:
         said = findings or done.stdout.strip().splitlines()[-5:]
         raise SiteError("\n".join(["MkDocs does not accept the site:", *(f"  {line}" for line in said)]))

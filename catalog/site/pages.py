@@ -78,6 +78,12 @@ STATES = {
 }
 
 
+FACETS_SCRIPT = Markup(
+    'matchMedia("(min-width: 60em)").matches&&document.querySelectorAll("[data-facet]")'
+    ".forEach(function(box,i){box.open=i<2})"
+)
+"""Shows the first filters where there is room. In the page itself: nothing is drawn before it and moves after it."""
+
 _RECORD_ID = re.compile(r"\b[a-z]+\d{4}[a-z]+\b")
 
 
@@ -299,7 +305,7 @@ class Pages:
             "papers.md.j2",
             "Papers",
             f"All {count} papers, to be searched and filtered.",
-            {"facets": ("type", "family", "target", "dataset", "venue", "year")},
+            {"facets": ("type", "family", "target", "dataset", "venue", "year"), "facets_script": FACETS_SCRIPT},
         )
 
     def _paper(self, paper: Paper) -> Page:

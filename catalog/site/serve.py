@@ -58,6 +58,12 @@ class _Rebuild:
     def __init__(self, project: Project, out: Path) -> None:
         self.project = project
         self.out = out
+        self._theme = 0.0
+        """When the frame of all pages was last changed, as of the last build."""
+
+    def _theme_changed(self) -> float:
+        parts = [self.project.site / "mkdocs.yml", *(self.project.site / "overrides").rglob("*")]
+        return max(path.stat().st_mtime for path in parts)
 
     def __call__(self) -> None:
         from catalog.load import load_catalog
@@ -69,7 +75,9 @@ class _Rebuild:
         if catalog is None:
             return
         try:
-            build_site(self.project, catalog, self.out)
+            theme = self._theme_changed()
+            build_site(self.project, catalog, self.out, changed_only=theme == self._theme)
+            self._theme = theme
         except SiteError as error:
             click.echo(str(error), err=True)
         else:
