@@ -175,6 +175,7 @@ class Web:
         accept: str = "*/*",
         types: Collection[str] = (),
         check: Callable[[bytes], None] | None = None,
+        keep: bool = True,
     ) -> Answer:
         """The content of an address, from the cache if it is there and young.
 
@@ -183,11 +184,12 @@ class Web:
             accept: the media types that are asked for.
             types: the media types that are understood; any, if none are named.
             check: looks at the content and raises if it is unusable. Only what passes is kept.
+            keep: whether the cache takes part at all; not where it matters what is there now.
 
         Raises:
             WebError: there is no content of such a type, for whatever reason.
         """
-        kept = self._kept(url, accept)
+        kept = self._kept(url, accept) if keep else None
         if kept is not None:
             return kept
         answer = self.ask("GET", url, {"Accept": accept})
@@ -198,7 +200,8 @@ class Web:
             raise WebError("type", url, message, "Is a login page or a proxy in the way?")
         if check:
             check(answer.body)
-        self._keep(url, accept, answer)
+        if keep:
+            self._keep(url, accept, answer)
         return answer
 
     def ask(self, method: str, url: str, headers: Mapping[str, str] | None = None) -> Answer:
