@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 if TYPE_CHECKING:
+    from catalog.adding import Outcome
     from catalog.catalog import Catalog
     from catalog.problems import Format, Problem
     from catalog.project import Project
     from catalog.schema import Paper
+    from catalog.sources import Found, Reference
+    from catalog.web import Web
 
 app = typer.Typer(
     help="The catalog of LLM-unlearning research in which the methods run.",
@@ -146,6 +149,148 @@ def fmt(
     _say(f"{changed} {'would change' if check else 'changed'}.")
     if problems or (check and changed):
         raise typer.Exit(1)
+
+
+# Adding and keeping true -----------------------------------------------------------------------------
+
+
+@app.command(
+    epilog="Examples: `catalog add 2404.05868` · `catalog add https://openreview.net/forum?id=MXLBXjQkmb` · "
+    "`catalog add 10.1038/s42256-025-00985-0 --dry-run` · `catalog add refs.bib` · `catalog add --batch papers.txt`"
+)
+def add(
+    papers: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PAPER]...", help="arXiv id, DOI, address of arXiv, ACL Anthology or OpenReview, or a .bib file."
+        ),
+    ] = None,
+    offline: Annotated[
+        Path | None,
+        typer.Option("--offline", metavar="FILE", help="Read a saved answer of the source instead of asking."),
+    ] = None,
+    batch: Annotated[
+        Path | None,
+        typer.Option("--batch", metavar="FILE", help="Add what a file names, one a line. Run again, it goes on."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print records, write nothing.")] = False,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Also if a record has a similar title.")] = False,
+    as_json: Json = False,
+    root: Root = None,
+) -> None:
+    """Draft the record of a paper from its source.
+
+    Facts and links come from arXiv, the ACL Anthology, OpenReview, the DOI's registry or BibTeX; tags are suggested
+    from title and abstract, each with its reason, for you to check. Nothing is ever overwritten. Status 1 if a paper
+    could not be added.
+    """
+    from dataclasses import asdict
+
+    from catalog.adding import Adder
+    from catalog.sources import Sources
+    from catalog.web import WebError
+
+    project = _project(root)
+    references = _references(papers or [], batch)
+    adder = Adder(project, write=not dry_run, anyway=anyway)
+    outcomes: list[Outcome] = []
+
+    def tell(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        if not as_json:
+            _tell(outcome, dry_run)
+
+    try:
+        if offline is not None:
+            for found in _saved(offline, references):
+                tell(adder.add(f"{offline.name}: {found.title}", found))
+        else:
+            if not references:
+                raise UsageError("name a paper: catalog add 2404.05868, or a file of papers with --batch FILE.")
+            with _web(project) as web:
+                for outcome in adder.each(references, Sources(web)):
+                    tell(outcome)
+    except WebError as error:
+        raise UsageError(str(error)) from None
+    if as_json:
+        _print_json([asdict(outcome) for outcome in outcomes])
+    counts = {status: sum(one.status == status for one in outcomes) for status in ("written", "known", "failed")}
+    if len(outcomes) > 1 and not as_json:
+        _say(f"{counts['written']} written, {counts['known']} there already, {counts['failed']} failed.")
+    written = [one for one in outcomes if one.status == "written"]
+    if written and not as_json:
+        _say("Look at what is marked as suggested, write a summary, then run: catalog validate")
+    fine = ("written", "drafted", "known") if batch else ("written", "drafted")
+    if any(one.status not in fine for one in outcomes):
+        raise typer.Exit(1)
+
+
+def _tell(outcome: Outcome, dry_run: bool) -> None:
+    if outcome.status in ("written", "drafted"):
+        print(outcome.text if dry_run else outcome.file, end="" if dry_run else "\n")
+    else:
+        _say(f"{outcome.message}.")
+
+
+def _references(papers: list[str], batch: Path | None) -> list[Reference]:
+    """The papers that the arguments and the batch name."""
+    from catalog.adding import read_bounded, references_in
+    from catalog.sources import parse_reference
+    from catalog.web import WebError
+
+    found: list[Reference] = []
+
+    def read(path: Path) -> None:
+        try:
+            some, strange = references_in(read_bounded(path).decode("utf-8", "replace"))
+        except OSError as error:
+            raise UsageError(f"cannot read {path}: {error.strerror}.") from None
+        except WebError as error:
+            raise UsageError(f"{path}: {error}.") from None
+        if strange:
+            raise UsageError(f"{path} names no paper in: {', '.join(strange[:5])}. {_KINDS_OF_REFERENCE}")
+        found.extend(some)
+
+    for text in papers:
+        if text.endswith((".bib", ".bibtex")) and "://" not in text:
+            read(Path(text))
+        elif reference := parse_reference(text):
+            found.append(reference)
+        else:
+            raise UsageError(f"{text!r} names no paper. {_KINDS_OF_REFERENCE}")
+    if batch is not None:
+        read(batch)
+    return list(dict.fromkeys(found))
+
+
+_KINDS_OF_REFERENCE = (
+    "Give an arXiv id (2404.05868), a DOI (10.1038/...), an address at arXiv, the ACL Anthology or OpenReview, "
+    "or a .bib file."
+)
+
+
+def _saved(path: Path, references: list[Reference]) -> list[Found]:
+    """What a saved answer says about the papers asked for, or about all it holds."""
+    from catalog.adding import read_bounded
+    from catalog.sources import read_saved
+
+    try:
+        body = read_bounded(path)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}.") from None
+    if not references:
+        return read_saved(body, str(path))
+    return [one for reference in references for one in read_saved(body, str(path), reference)]
+
+
+def _web(project: Project) -> Web:
+    """The client for the network, with the checkout's cache."""
+    from catalog.web import Settings, Web
+
+    try:
+        return Web(Settings.from_environment(cache=project.root / ".cache" / "web"))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 # Building -----------------------------------------------------------------------------------------

@@ -86,6 +86,11 @@ def read_record(path: Path, file: str) -> tuple[Entry | None, list[Problem]]:
     return (Entry(paper, tree) if paper else None), problems
 
 
+def read_entries(project: Project) -> list[Entry]:
+    """Every record as far as it can be read, whatever is wrong with it or with others."""
+    return _read_records(project)[0]
+
+
 def _check_id(stem: str, tree: Tree) -> list[Problem]:
     """The id is the file's name; a record that repeats it must agree, and need not."""
     problems = []

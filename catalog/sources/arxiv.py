@@ -138,7 +138,8 @@ def _found(result: Any) -> Found | None:
         source="arxiv",
         title=title,
         authors=authors,
-        date=f"{result.published:%Y-%m}",
+        # arXiv is of 1991; what is said to be older has no date.
+        date=f"{result.published:%Y-%m}" if result.published.year >= 1991 else "",
         links=links,
         venue=recognize(journal, published=True) or recognize(comment),
         abstract=abstract,

@@ -41,6 +41,15 @@ def parse(text: str, where: str = "BibTeX") -> list[Found]:
     return [_found({field.key.lower(): field.value for field in entry.fields}, where) for entry in library.entries]
 
 
+def entries(text: str) -> list[str]:
+    """Each entry of a text by itself, as it stands there; abbreviations (``@string``) go with all of them."""
+    from bibtexparser.entrypoint import parse_string
+
+    library = parse_string(text, parse_stack=[])
+    shared = "".join(f"{one.raw}\n" for one in library.strings)
+    return [f"{one.raw}\n{shared}" if shared else str(one.raw) for one in library.entries]
+
+
 def _found(fields: Mapping[str, object], where: str) -> Found:
     given = {key: str(value) for key, value in fields.items()}
     title = plain(given.get("title", ""))
