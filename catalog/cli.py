@@ -225,6 +225,48 @@ def add(
         raise typer.Exit(1)
 
 
+@app.command(epilog="Examples: `catalog new liu2024machineb` · `catalog new liu2024machineb --dry-run`")
+def new(
+    paper: Annotated[str, typer.Argument(metavar="ID", help="First author, year, a word: liu2024machineb.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the record, write nothing.")] = False,
+    root: Root = None,
+) -> None:
+    """Start a record by hand, with what belongs where written beside it.
+
+    For papers that `catalog add` cannot look up, such as blog posts. An existing file is never overwritten.
+    """
+    import datetime
+    import re
+
+    from catalog.files import write_new
+    from catalog.new import template
+    from catalog.schema import PAPER_ID
+    from catalog.vocabulary import read_vocabularies
+
+    project = _project(root)
+    if not re.fullmatch(PAPER_ID, paper):
+        raise UsageError(
+            f"{paper!r} is no id. It is the first author's family name, the year and a word: liu2024machine."
+        )
+    year = re.search(r"\d{4}", paper)
+    assert year
+    vocabularies, _ = read_vocabularies(project.vocabularies, project.root)
+    text = template(year[0], datetime.date.today().isoformat(), vocabularies)
+    if dry_run:
+        print(text, end="")
+        return
+    file = f"papers/{year[0]}/{paper}.yaml"
+    try:
+        with _writing(project.root / file):
+            write_new(project.root / file, text)
+    except UsageError:
+        if (project.root / file).exists():
+            raise UsageError(f"{file} is there already, and is not overwritten.") from None
+        raise
+    print(file)
+    _say(f"Fill it in, then run: catalog validate {file}")
+
+
 def _tell(outcome: Outcome, dry_run: bool) -> None:
     if outcome.status in ("written", "drafted"):
         print(outcome.text if dry_run else outcome.file, end="" if dry_run else "\n")
@@ -299,11 +341,11 @@ def _web(project: Project) -> Web:
 @app.command(epilog="Examples: `catalog build` · `catalog build --check`")
 def build(
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; status 1 if the committed README is out of date.")
+        bool, typer.Option("--check", help="Write nothing; status 1 if a committed file is out of date.")
     ] = False,
     root: Root = None,
 ) -> None:
-    """Make the README, the database and the exports from the records."""
+    """Make the README, the database, the exports and the JSON Schema for editors from the records."""
     from jinja2 import TemplateError
 
     from catalog import build as building
@@ -321,10 +363,11 @@ def build(
         place = f"{getattr(error, 'name', None) or 'readme.md.j2'}:{getattr(error, 'lineno', 1)}"
         _say(f"templates/{place}: {error.message}")
         raise typer.Exit(1) from None
+    for name, lines in difference.items():
+        _say(f"{name} is out of date. Run `catalog build`, and commit it.\n{lines}")
     if difference:
-        _say(f"README.md is out of date. Run `catalog build`, and commit it.\n{difference}")
         raise typer.Exit(1)
-    _say("README.md is up to date.")
+    _say("README.md and the JSON Schema are up to date.")
 
 
 @site.command("build", epilog="Example: `catalog site build --out public`")
