@@ -63,13 +63,13 @@ def _tidy(value: Any) -> None:
     if isinstance(value, dict):
         if isinstance(value.get("title"), str) and value["title"] != "The record of one paper":
             del value["title"]
-        if isinstance(value.get("pattern"), str):
-            # JavaScript's expressions know no escaped quote.
-            value["pattern"] = value["pattern"].replace('\\"', '"')
         kinds = value.get("anyOf")
         if kinds and {"type": "null"} in kinds and len(kinds) == 2:
             del value["anyOf"]
             value |= next(kind for kind in kinds if kind != {"type": "null"})
+        if isinstance(value.get("pattern"), str):
+            # JavaScript's expressions know no escaped quote.
+            value["pattern"] = value["pattern"].replace('\\"', '"')
         if value.get("default", "") in (None, [], ()):
             del value["default"]
     for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
