@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -18,6 +18,7 @@ import typer
 if TYPE_CHECKING:
     from catalog.adding import Outcome
     from catalog.catalog import Catalog
+    from catalog.checks import Entry
     from catalog.problems import Format, Problem
     from catalog.project import Project
     from catalog.schema import Paper
@@ -267,6 +268,70 @@ def new(
     _say(f"Fill it in, then run: catalog validate {file}")
 
 
+@app.command(
+    epilog="Examples: `catalog links` · `catalog links zhang2024negative` · `catalog links --markdown > links.md`"
+)
+def links(
+    papers: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="Only the links of these records.")
+    ] = None,
+    age: Annotated[
+        float, typer.Option("--age", metavar="DAYS", min=0, help="Believe good verdicts that are younger.")
+    ] = 7,
+    as_json: Json = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print a report in Markdown.")] = False,
+    root: Root = None,
+) -> None:
+    """Check every link: dead, moved, insecure, walled or fine.
+
+    Hosts are asked at their own pace, side by side. Stopped and started again, it goes on where it was. Status 1 if a
+    link is dead.
+    """
+    from catalog import links as checking
+    from catalog.load import read_entries
+
+    project = _project(root)
+    entries = _chosen(read_entries(project), papers or [])
+    found = checking.links_of(entries)
+    # What was there yesterday says nothing about a link: no cache but the memory of verdicts.
+    with _web(project, cache=None, attempts=2, max_bytes=2**20) as web, _progress("Checking links") as told:
+        verdicts = checking.Checker(web, project.root / ".cache" / "links.json", age * 86400).check(found, told)
+    result = checking.report(found, verdicts)
+    if as_json:
+        _print_json(result)
+    elif markdown:
+        print(checking.as_markdown(result))
+    elif result["findings"]:
+        print(checking.as_text(result))
+    counts = ", ".join(f"{count} {status}" for status, count in result["counts"].items() if count)
+    _say(f"{result['links']} links: {counts or 'none'}.")
+    if result["counts"]["dead"]:
+        raise typer.Exit(1)
+
+
+def _chosen(entries: list[Entry], ids: list[str]) -> list[Entry]:
+    """The records with some ids, or all if none are named."""
+    from catalog.text import did_you_mean
+
+    by_id = {entry.paper.id: entry for entry in entries}
+    for one in ids:
+        if one not in by_id:
+            hint = did_you_mean(one, by_id) or "Find its id with `catalog search`."
+            raise UsageError(f"there is no record {one!r}. {hint}")
+    return [by_id[one] for one in dict.fromkeys(ids)] if ids else entries
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, for what takes longer than two seconds; nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
 def _tell(outcome: Outcome, dry_run: bool) -> None:
     if outcome.status in ("written", "drafted"):
         print(outcome.text if dry_run else outcome.file, end="" if dry_run else "\n")
@@ -325,12 +390,12 @@ def _saved(path: Path, references: list[Reference]) -> list[Found]:
     return [one for reference in references for one in read_saved(body, str(path), reference)]
 
 
-def _web(project: Project) -> Web:
+def _web(project: Project, **settings: Any) -> Web:
     """The client for the network, with the checkout's cache."""
     from catalog.web import Settings, Web
 
     try:
-        return Web(Settings.from_environment(cache=project.root / ".cache" / "web"))
+        return Web(Settings.from_environment(**{"cache": project.root / ".cache" / "web", **settings}))
     except ValueError as error:
         raise UsageError(str(error)) from None
 
