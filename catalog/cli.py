@@ -309,6 +309,52 @@ def links(
         raise typer.Exit(1)
 
 
+@app.command(epilog="Examples: `catalog update` · `catalog update zhang2024negative --apply` · `catalog update --json`")
+def update(
+    papers: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Only these records.")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Write the changes into the records.")] = False,
+    as_json: Json = False,
+    root: Root = None,
+) -> None:
+    """Compare records with their sources: a venue, another title, a newer version, a withdrawal, a code link.
+
+    Shows what would change. Comments stay, and so does every value with a comment `# by hand` at it. Status 1 if there
+    are changes that are not applied, or a source could not be asked.
+    """
+    import datetime
+
+    from catalog.files import write_whole
+    from catalog.load import read_entries
+    from catalog.problems import render
+    from catalog.update import compare
+    from catalog.vocabulary import read_vocabularies
+
+    project = _project(root)
+    entries = _chosen(read_entries(project), papers or [])
+    vocabularies, _ = read_vocabularies(project.vocabularies, project.root)
+    today = datetime.date.today().isoformat()
+    with _web(project, cache=None) as web, _progress("Asking the sources") as told:
+        found = compare(project, entries, web, vocabularies, today, told)
+    if apply:
+        for one in found.updates:
+            with _writing(project.root / one.file):
+                write_whole(project.root / one.file, one.text)
+    if as_json:
+        _print_json([change.as_json() for one in found.updates for change in one.changes])
+    else:
+        for one in found.updates:
+            reasons = dict.fromkeys(f"# {change.paper}: {change.reason}" for change in one.changes)
+            print("\n".join([*reasons, one.diff, ""]))
+    for failure in found.failures:
+        _say(f"{failure}.")
+    if found.problems:
+        _say(render(found.problems))
+    what = "changed" if apply else "would change; write it with --apply" if found.updates else "would change"
+    _say(f"{len(entries)} records compared, {len(found.updates)} {what}.")
+    if found.failures or found.problems or (found.updates and not apply):
+        raise typer.Exit(1)
+
+
 def _chosen(entries: list[Entry], ids: list[str]) -> list[Entry]:
     """The records with some ids, or all if none are named."""
     from catalog.text import did_you_mean
