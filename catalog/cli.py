@@ -355,6 +355,65 @@ def update(
         raise typer.Exit(1)
 
 
+@app.command(epilog="Examples: `catalog discover` · `catalog discover --since 2026-10-01 --json`")
+def discover(
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="YYYY-MM-DD", help="By default shortly before the newest record.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="YYYY-MM-DD", help="By default today.")] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, max=5000, help="Look at most at so many papers.")
+    ] = 1000,
+    as_json: Json = False,
+    root: Root = None,
+) -> None:
+    """Look on arXiv for papers that the catalog may lack, and write a list for review.
+
+    The list is ranked, and says for each paper which phrases speak for it. Shorten it, then add what is left with
+    `catalog add --batch build/candidates.txt`. What counts is written in `catalog/discovery.yaml`.
+    """
+    import datetime
+    from dataclasses import asdict
+
+    from catalog import discover as discovery
+    from catalog.files import write_whole
+    from catalog.load import read_entries
+    from catalog.vocabulary import read_vocabularies
+    from catalog.web import WebError
+
+    project = _project(root)
+    papers = [entry.paper for entry in read_entries(project)]
+    try:
+        first = datetime.date.fromisoformat(since) if since else discovery.start_of(papers)
+        last = datetime.date.fromisoformat(until) if until else datetime.date.today()
+    except ValueError:
+        raise UsageError("a day is written as 2026-10-01.") from None
+    if first > last:
+        raise UsageError(f"there is nothing between {first} and {last}. Name days with --since and --until.")
+    vocabularies, _ = read_vocabularies(project.vocabularies, project.root)
+    own = project.root / "catalog" / "discovery.yaml"
+    try:
+        rules = discovery.read_rules(own if own.is_file() else Path(__file__).parent / "discovery.yaml")
+        with _web(project) as web:
+            found = discovery.discover(web, rules, papers, vocabularies.get("dataset"), first, last, limit)
+    except (WebError, discovery.RulesError) as error:
+        _say(str(error))
+        raise typer.Exit(1) from None
+    with _writing(project.build):
+        write_whole(project.build / "candidates.txt", discovery.as_batch(found))
+        write_whole(project.build / "candidates.md", discovery.as_markdown(found))
+    if as_json:
+        _print_json([asdict(one) for one in found])
+    else:
+        for one in found:
+            print(f"{one.score:3}  {one.arxiv}  {one.title}\n     {'; '.join(one.reasons)}")
+            if one.similar:
+                print(f"     similar: {one.similar}")
+    _say(f"{len(found)} candidates from {first} to {last}.")
+    if found:
+        _say("Shorten build/candidates.txt, then run: catalog add --batch build/candidates.txt")
+
+
 def _chosen(entries: list[Entry], ids: list[str]) -> list[Entry]:
     """The records with some ids, or all if none are named."""
     from catalog.text import did_you_mean
