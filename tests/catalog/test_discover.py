@@ -37,7 +37,7 @@ def entries() -> list[str]:
         answers.entry("3104.01234", "Machine Unlearning for Language Models that we have"),
         answers.entry("3202.00004", "LLM Unlearning, Withdrawn", comment="This paper has been withdrawn"),
         answers.entry(
-            "3202.00005", "Fading Out: Gentle Forgetting for Small Language Models by Unlearning", abstract="x"
+            "3202.00005", "Fading Out: Gentle Forgetting for Small Language Models", abstract="Machine unlearning."
         ),
     ]
 
