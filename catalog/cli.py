@@ -414,6 +414,71 @@ def discover(
         _say("Shorten build/candidates.txt, then run: catalog add --batch build/candidates.txt")
 
 
+@app.command(
+    "from-issue",
+    epilog="Examples: `catalog from-issue issue.md` · `catalog from-issue $GITHUB_EVENT_PATH --title-file title.txt`",
+)
+def from_issue(
+    issue: Annotated[Path, typer.Argument(metavar="FILE", help="The issue's text, or the code host's event as JSON.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the files, write nothing.")] = False,
+    title_file: Annotated[
+        Path | None, typer.Option("--title-file", metavar="FILE", help="Write a line for the commit there.")
+    ] = None,
+    root: Root = None,
+) -> None:
+    """Turn the answers of an issue form into a record, a correction or a result.
+
+    Prints, in Markdown, what was done or why nothing could be: for the issue. Status 1 if nothing could be.
+    """
+    from catalog.adding import read_bounded
+    from catalog.files import write_new, write_whole
+    from catalog.issues import IssueError, handle
+    from catalog.web import WebError
+
+    project = _project(root)
+    try:
+        content = read_bounded(issue).decode("utf-8", "replace")
+    except OSError as error:
+        raise UsageError(f"cannot read {issue}: {error.strerror}.") from None
+    try:
+        with _web(project) as web:
+            outcome = handle(project, web, content)
+    except (IssueError, WebError) as error:
+        from catalog.readme import escape
+
+        print("Nothing could be made of this yet:\n")
+        print("\n".join(f"> {escape(line)}" for line in str(error).splitlines()))
+        raise typer.Exit(1) from None
+    for name, text in outcome.files.items():
+        if dry_run:
+            print(f"--- {name}\n{text}")
+        else:
+            path = project.root / name
+            with _writing(path):
+                write_whole(path, text) if path.exists() else write_new(path, text)
+    print(outcome.message)
+    if title_file is not None:
+        with _writing(title_file):
+            write_whole(title_file, outcome.title + "\n" if outcome.files else "")
+
+
+@app.command(epilog="Example: `catalog preview papers/2024/zhang2024negative.yaml`")
+def preview(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Records or folders.")],
+    root: Root = None,
+) -> None:
+    """Print records in Markdown as their pages will show them: for pull requests."""
+    from catalog import console
+
+    project = _project(root)
+    wanted = _files(project, [_within(project, path) for path in paths if path.exists()])
+    names = {path.relative_to(project.root).as_posix() for path in wanted}
+    catalog = _load(project)
+    for paper in catalog.papers:
+        if paper.file in names:
+            print(console.as_markdown(catalog, paper))
+
+
 def _chosen(entries: list[Entry], ids: list[str]) -> list[Entry]:
     """The records with some ids, or all if none are named."""
     from catalog.text import did_you_mean

@@ -55,13 +55,16 @@ def format_record(path: Path, file: str) -> tuple[str | None, list[Problem]]:
     return None, [Problem(file, 1, 1, "unformattable", "error", message, hint)]
 
 
-def rewrite(path: Path, file: str, changes: Mapping[Place, Any]) -> tuple[str | None, list[Problem]]:
+def rewrite(
+    path: Path, file: str, changes: Mapping[Place, Any], remarks: Mapping[Place, str] | None = None
+) -> tuple[str | None, list[Problem]]:
     """The text of a record with some values set anew, and every comment kept.
 
     Args:
         path: the record; it is read, never written.
         file: how problems name it.
         changes: new values by their place, at most two keys deep: ``{("links", "code"): "https://..."}``.
+        remarks: comments, with their ``#``, to be put above some of them.
 
     Returns:
         The text in the canonical layout, or None together with the errors because of which there is none.
@@ -75,13 +78,16 @@ def rewrite(path: Path, file: str, changes: Mapping[Place, Any]) -> tuple[str | 
     for place, value in changes.items():
         inner = values if len(place) == 1 else values.setdefault(place[0], {})
         inner[place[-1]] = value
-    done = layout(values, _notes(text, entry.tree))
+    notes = _notes(text, entry.tree)
+    for place, remark in (remarks or {}).items():
+        notes.above.setdefault(place, []).append(remark)
+    done = layout(values, notes)
     tree, wrong = parse_tree(done.encode(), file)
     if tree is not None and not wrong:
         wrong = validate(Record, tree)[1]
     if tree is None or wrong:
         return None, wrong
-    if _said(text) != _said(done):
+    if _said("\n".join((text, *(remarks or {}).values()))) != _said(done):
         message = "a comment would be lost by the change"
         hint = "Move comments to lines of their own, above a key, and run it again."
         return None, [Problem(file, 1, 1, "unformattable", "error", message, hint)]
