@@ -346,7 +346,7 @@ def update(
             reasons = dict.fromkeys(f"# {change.paper}: {change.reason}" for change in one.changes)
             print("\n".join([*reasons, one.diff, ""]))
     for failure in found.failures:
-        _say(f"{failure}.")
+        _say(f"{failure.rstrip('.')}.")
     if found.problems:
         _say(render(found.problems))
     what = "changed" if apply else "would change; write it with --apply" if found.updates else "would change"
@@ -506,7 +506,7 @@ def _tell(outcome: Outcome, dry_run: bool) -> None:
     if outcome.status in ("written", "drafted"):
         print(outcome.text if dry_run else outcome.file, end="" if dry_run else "\n")
     else:
-        _say(f"{outcome.message}.")
+        _say(f"{outcome.message.rstrip('.')}.")
 
 
 def _references(papers: list[str], batch: Path | None) -> list[Reference]:
@@ -523,7 +523,7 @@ def _references(papers: list[str], batch: Path | None) -> list[Reference]:
         except OSError as error:
             raise UsageError(f"cannot read {path}: {error.strerror}.") from None
         except WebError as error:
-            raise UsageError(f"{path}: {error}.") from None
+            raise UsageError(f"{path}: {str(error).rstrip('.')}.") from None
         if strange:
             raise UsageError(f"{path} names no paper in: {', '.join(strange[:5])}. {_KINDS_OF_REFERENCE}")
         found.extend(some)

@@ -66,7 +66,10 @@ _READING = {
     "bad-hyperparameter": "A hyper-parameter is not declared in literals.",
     "bad-result": "A committed result is not one that ``unlearn`` wrote.",
 }
-_HINTS = {"redundant-id": "A record repeats the id that its file's name gives."}
+_HINTS = {
+    "redundant-id": "A record repeats the id that its file's name gives.",
+    "unchecked-suggestion": "A record holds what ``catalog add`` suggested, and nobody has confirmed it.",
+}
 
 ALL_CODES: tuple[Code, ...] = (
     *(Code(code, "error", doc) for code, doc in _READING.items()),

@@ -79,6 +79,7 @@ def read_record(path: Path, file: str) -> tuple[Entry | None, list[Problem]]:
         message = "a record consists of keys with values, as in 'title: ...'"
         return None, [*problems, Problem(file, 1, 1, "wrong-type", "error", message, "See CONTRIBUTING.md for one.")]
     problems += _check_id(path.stem, tree)
+    problems += _unchecked(path, file)
     _, wrong = validate(Record, tree)
     problems += wrong
     name = path.stem if re.fullmatch(PAPER_ID, path.stem) else "xx0001"
@@ -109,6 +110,15 @@ def _check_id(stem: str, tree: Tree) -> list[Problem]:
             message = "the id is the file's name already"
             problems.append(Problem(tree.file, mark.line, mark.column, "redundant-id", "hint", message, hint))
     return problems
+
+
+def _unchecked(path: Path, file: str) -> Iterator[Problem]:
+    """What ``catalog add`` suggested, and nobody has confirmed."""
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
+        if found := re.match(r" *# suggested: ", line):
+            message = f"the next line is suggested, for: {shorten(line[found.end() :], 120)}"
+            hint = "Correct it if need be, and delete this comment."
+            yield Problem(file, number, 1, "unchecked-suggestion", "hint", message, hint)
 
 
 def _read_records(project: Project) -> tuple[list[Entry], list[Problem]]:

@@ -49,7 +49,9 @@ REDIRECTS = frozenset((301, 302, 303, 307, 308))
 BUSY = frozenset((429, 500, 502, 503, 504))
 """Statuses that may be gone at the next try."""
 
-Kind = Literal["address", "private", "unreachable", "tls", "timeout", "redirect", "status", "type", "size", "content"]
+Kind = Literal[
+    "address", "private", "unknown", "unreachable", "tls", "timeout", "redirect", "status", "type", "size", "content"
+]
 
 
 class WebError(Exception):
@@ -57,7 +59,9 @@ class WebError(Exception):
 
     def __init__(self, kind: Kind, url: str, message: str, hint: str = "", status: int | None = None) -> None:
         """Args: the kind of failure, the address, what happened, what to do, and the status if there was one."""
-        super().__init__(f"{shorten(url, 200)}: {message}" + (f". {hint}" if hint else ""))
+        # The parameters of an interface say nothing to people.
+        shown = url if len(url) <= 100 else f"{url.partition('?')[0]}?…" if "?" in url else url
+        super().__init__(f"{shorten(shown, 200)}: {message}" + (f". {hint}" if hint else ""))
         self.kind, self.url, self.message, self.hint, self.status = kind, url, message, hint, status
 
 
@@ -219,7 +223,9 @@ class Web:
             try:
                 answer = self._follow(method, url, headers or {})
             except WebError as error:
-                if last or error.kind not in ("unreachable", "timeout"):
+                # A name that does not exist seldom comes into being; one more try is for networks that wake up.
+                unknown = error.kind == "unknown" and attempt >= 2
+                if last or unknown or error.kind not in ("unreachable", "timeout", "unknown"):
                     raise
                 continue
             if answer.status not in BUSY:
@@ -499,7 +505,7 @@ def _in_words(url: str, error: Exception) -> WebError:
     if "_PrivateError" in repr(error) or "private" in said:
         return WebError("private", url, "is an address of this machine or its network")
     if "resol" in said or "getaddrinfo" in said:
-        return WebError("unreachable", url, "there is no such host, or no network", "Check the address.")
+        return WebError("unknown", url, "there is no such host, or no network", "Check the address and your connection")
     if isinstance(error, ValueError) and not isinstance(error, requests.RequestException):
         return WebError("address", url, "is not an address")
     return WebError("unreachable", url, "cannot be reached, or broke off", "Try again later.")

@@ -49,6 +49,7 @@ def test_a_contributor_adds_a_paper(server: Server, checkout: Checkout, add: Cal
     assert '"TOFU" in the abstract' in text
     assert "https://github.com/lindqvist/moonlit" in text
     assert run("validate").status == 0
+    assert "hint[unchecked-suggestion]" in run("validate", FILE).out
     assert run("fmt", "--check", FILE).status == 0
     assert run("build").status == 0
     assert "Moonlit Forgetting" in (checkout.root / "README.md").read_text(encoding="utf-8")

@@ -262,6 +262,12 @@ def test_a_name_that_turns_private_when_it_is_used(server: Server, web: Made, mo
     assert server.asked == []
 
 
+def test_no_such_host(web: Made) -> None:
+    error = failure(web(mirrors={}, attempts=4), "https://nowhere.invalid/" + "x" * 150 + "?a=b")
+    assert (error.kind, len(web.slept)) == ("unknown", 1), "one more try, at the host's pace"
+    assert str(error).count("?…") == 1
+
+
 def test_the_pace(server: Server) -> None:
     now, slept = [100.0], []
 
