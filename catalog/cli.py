@@ -479,6 +479,46 @@ def preview(
             print(console.as_markdown(catalog, paper))
 
 
+@app.command(epilog="Example: `catalog move liu2024machineb liu2024field`")
+def move(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The id that the record has.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The id that it is to have.")],
+    root: Root = None,
+) -> None:
+    """Give a record another id; the old address keeps leading to it."""
+    from catalog.load import read_entries
+    from catalog.redirects import MoveError
+    from catalog.redirects import move as move_record
+
+    project = _project(root)
+    ids = {entry.paper.id: entry.paper.file for entry in read_entries(project)}
+    try:
+        with _writing(project.papers):
+            print("\n".join(move_record(project, old, new, ids)))
+    except MoveError as error:
+        raise UsageError(f"{str(error).rstrip('.')}.") from None
+
+
+@app.command(epilog='Example: `catalog remove liu2024machineb --reason "A duplicate of liu2024rethinking"`')
+def remove(
+    paper: Annotated[str, typer.Argument(metavar="ID", help="The record's id.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why, for those who come by its old address.")],
+    root: Root = None,
+) -> None:
+    """Take a record out of the catalog; its old address says why."""
+    from catalog.load import read_entries
+    from catalog.redirects import MoveError
+    from catalog.redirects import remove as remove_record
+
+    project = _project(root)
+    ids = {entry.paper.id: entry.paper.file for entry in read_entries(project)}
+    try:
+        with _writing(project.papers):
+            print("\n".join(remove_record(project, paper, reason, ids)))
+    except MoveError as error:
+        raise UsageError(f"{str(error).rstrip('.')}.") from None
+
+
 def _chosen(entries: list[Entry], ids: list[str]) -> list[Entry]:
     """The records with some ids, or all if none are named."""
     from catalog.text import did_you_mean
@@ -709,8 +749,16 @@ def show(
     catalog = _load(_project(root))
     found = catalog.by_id.get(paper)
     if found is None:
-        hint = did_you_mean(paper, catalog.by_id) or "Find its id with `catalog search`."
-        raise UsageError(f"there is no record {paper!r}. {hint}")
+        from catalog.redirects import read_redirects
+
+        old, _ = read_redirects(_project(root))
+        if paper in old.removed:
+            raise UsageError(f"the record {paper!r} was removed: {old.removed[paper].rstrip('.')}.")
+        if paper not in old.moved:
+            hint = did_you_mean(paper, catalog.by_id) or "Find its id with `catalog search`."
+            raise UsageError(f"there is no record {paper!r}. {hint}")
+        _say(f"{paper} is now {old.moved[paper]}.")
+        found = catalog.by_id[old.moved[paper]]
     if as_json or as_bibtex:
         _print_papers((found,), as_json, one=True)
         return

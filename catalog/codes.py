@@ -58,6 +58,7 @@ _READING = {
     "spacing": "A text has spaces at its ends, several in a row, or line breaks.",
     "duplicate-term": "A vocabulary defines a term twice.",
     "unformattable": "``catalog fmt`` cannot lay a file out without losing a comment.",
+    "bad-redirect": "An old id leads to no record, or is one.",
     "bad-python": "A file of ``reference_impls/`` cannot be parsed as Python.",
     "no-docstring": "A method or task file has no docstring, which is its page.",
     "no-class": "A method or task file declares no method or task.",

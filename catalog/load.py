@@ -13,6 +13,7 @@ from catalog.checks import Corpus, Entry, run_checks
 from catalog.implementations import read_implementations
 from catalog.problems import Problem
 from catalog.project import Project
+from catalog.redirects import read_redirects
 from catalog.results import read_result_files
 from catalog.schema import PAPER_ID, Paper, Record
 from catalog.text import printable, shorten
@@ -53,6 +54,8 @@ def load_catalog(project: Project, focus: Collection[Path] = ()) -> tuple[Catalo
     problems += found
     wanted = {path.resolve() for path in focus}
     entries.sort(key=lambda entry: ((project.root / entry.paper.file).resolve() in wanted, entry.paper.file))
+    _, found = read_redirects(project, {entry.paper.id for entry in entries})
+    problems += found
     problems += run_checks(Corpus(tuple(entries), tuple(implementations), results, vocabularies), problems)
     if any(problem.severity == "error" for problem in problems):
         return None, sorted(problems)

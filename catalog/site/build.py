@@ -16,6 +16,8 @@ from catalog.catalog import Catalog
 from catalog.figures import STYLE
 from catalog.leaderboard import read_metrics
 from catalog.project import Project
+from catalog.redirects import read_redirects
+from catalog.site.changes import changes_page, write_redirects
 from catalog.site.formulas import FormulaError
 from catalog.site.pages import Pages, Settings
 from catalog.site.search_index import write_search_documents
@@ -43,6 +45,7 @@ def build_site(project: Project, catalog: Catalog, out: Path) -> None:
         _write_source(project, catalog, source)
         _run_mkdocs(project, source, fresh, _epoch(catalog))
         write_search_documents(fresh, catalog, _guide(project))
+        write_redirects(fresh, read_redirects(project)[0])
         _drop_unused(fresh)
         if out.exists():
             shutil.rmtree(out)
@@ -59,6 +62,7 @@ def _write_source(project: Project, catalog: Catalog, source: Path) -> None:
     written = {page.path: pages.render(page) for page in pages.all()}
     written |= pages.downloads()
     written["contributing.md"] = _contributing(project)
+    written["corrections.md"] = changes_page(catalog, read_redirects(project)[0])
     written["assets/css/figures.css"] = STYLE
     if source.exists():
         shutil.rmtree(source)
