@@ -9,6 +9,7 @@ from functools import cached_property
 from catalog.implementations import Implementation
 from catalog.results import Result
 from catalog.schema import Paper, Relation
+from catalog.text import slug
 from catalog.vocabulary import Vocabularies
 
 
@@ -41,8 +42,13 @@ class Catalog:
         return tuple(one for one in self.implementations if one.kind == "task")
 
     @cached_property
+    def attacks(self) -> tuple[Implementation, ...]:
+        """The attacks on unlearned models."""
+        return tuple(one for one in self.implementations if one.kind == "attack")
+
+    @cached_property
     def implementation_by_id(self) -> dict[str, Implementation]:
-        """Methods and tasks by id."""
+        """Methods, tasks and attacks by id."""
         return {one.id: one for one in self.implementations}
 
     @cached_property
@@ -76,6 +82,15 @@ class Catalog:
         """Papers by author's name, names sorted."""
         names = sorted({name for paper in self.papers for name in paper.authors})
         return self._grouped(names, lambda paper: paper.authors)
+
+    @cached_property
+    def by_method(self) -> dict[str, tuple[Paper, ...]]:
+        """Papers by the slug of their method's name, oldest first: names are not unique."""
+        found: dict[str, list[Paper]] = {}
+        for paper in reversed(self.papers):
+            if paper.method and paper.method.name:
+                found.setdefault(slug(paper.method.name), []).append(paper)
+        return {key: tuple(papers) for key, papers in found.items()}
 
     @cached_property
     def papers_of(self) -> dict[str, tuple[tuple[Relation, Paper], ...]]:

@@ -18,9 +18,11 @@ from catalog.results import REFERENCES, Result
 from catalog.schema import Paper
 from catalog.text import did_you_mean, nearest, same_title, slug, words
 from catalog.tree import Mark, Place, Tree
+from catalog.venues import anthology_venue
 from catalog.vocabulary import Vocabularies, Vocabulary
 
 MECHANISM_WORDS = 25
+SUMMARY_WORDS = 60
 
 
 @dataclass(frozen=True)
@@ -62,16 +64,33 @@ class Corpus:
     @cached_property
     def method_ids(self) -> set[str]:
         """What ``builds_on`` may name: methods that run here, and the slugs of the methods that records propose."""
-        named = {slug(entry.paper.method.name) for entry in self.entries if entry.paper.method}
-        return named | {one.id for one in self.implementations if one.kind == "method"}
+        return set(self.by_method) | {one.id for one in self.implementations if one.kind == "method"}
+
+    @cached_property
+    def by_method(self) -> dict[str, tuple[Entry, ...]]:
+        """Entries by the slug of their method's name."""
+        found: dict[str, tuple[Entry, ...]] = {}
+        for entry in self.entries:
+            if entry.paper.method and entry.paper.method.name:
+                key = slug(entry.paper.method.name)
+                found[key] = (*found.get(key, ()), entry)
+        return found
+
+
+@dataclass(frozen=True)
+class TermPlace:
+    """Where a term is defined."""
+
+    file: str
+    mark: Mark
 
 
 @dataclass(frozen=True)
 class Finding:
     """What a check found: where, what is wrong, what to do."""
 
-    source: Entry | Implementation | str
-    """A record, a file that runs, or another file by its path."""
+    source: Entry | Implementation | TermPlace | str
+    """A record, a file that runs, a term of a vocabulary, or another file by its path."""
     place: Place
     """The way to the part of a record; empty elsewhere."""
     message: str
@@ -121,6 +140,8 @@ def _where(finding: Finding) -> tuple[str, Mark]:
             return paper.file, tree.mark(finding.place)
         case Implementation(file=file, line=line):
             return file, Mark(line, 1)
+        case TermPlace(file=file, mark=mark):
+            return file, mark
         case file:
             return file, Mark(1, 1)
 
@@ -173,6 +194,28 @@ def _id_author(corpus: Corpus) -> Iterator[Finding]:
             message = f"the first author is {entry.paper.authors[0]!r}, but the id is {entry.paper.id!r}"
             hint = f"Rename the file so that it starts with the family name, as in {name[-1]}{entry.paper.year}...yaml."
             yield Finding(entry, ("authors", 0), message, hint)
+
+
+@_check("id-word", "hint")
+def _id_word(corpus: Corpus) -> Iterator[Finding]:
+    """The id ends with a word of the title or of a former one, or with its beginning.
+
+    One letter more tells namesakes apart.
+    """
+    for entry in corpus.entries:
+        found = re.fullmatch(r"\D+\d{4}(\D*).*", entry.paper.id)
+        titles = (entry.paper.title, *entry.paper.former_titles)
+        if found and not any(_names_title(found[1], title) for title in titles):
+            message = f"the id {entry.paper.id!r} ends with no word of the title"
+            hint = "Rename the file, or add the title that the id comes from to former_titles."
+            yield Finding(entry, ("title",), message, hint)
+
+
+def _names_title(word: str, title: str) -> bool:
+    """Whether the word, perhaps with one letter more, begins one of the title's, or several that a hyphen joins."""
+    parts = [re.sub(r"\d", "", "".join(words(part))) for part in title.split()]
+    parts += [re.sub(r"\d", "", part) for part in words(title)]
+    return any(part.startswith(word) or part == word[:-1] for part in parts)
 
 
 @_check("wrong-folder")
@@ -247,6 +290,8 @@ _TERMS: dict[str, Callable[[Paper], Iterable[tuple[Place, str]]]] = {
     "setting": lambda paper: _places("settings", paper.settings),
     "modality": lambda paper: _places("modalities", paper.modalities),
     "dataset": lambda paper: _places("datasets", paper.datasets),
+    "venue": lambda paper: [(("venue", "id"), paper.venue.id)] if paper.venue else [],
+    "track": lambda paper: [(("venue", "track"), paper.venue.track)] if paper.venue and paper.venue.track else [],
 }
 
 
@@ -270,7 +315,7 @@ def _unknown_terms(name: str) -> Run:
 
 def _instead(term: str, vocabulary: Vocabulary) -> str:
     place = f"catalog/vocabularies/{vocabulary.name}.yaml"
-    if vocabulary.name == "dataset":
+    if vocabulary.name in ("dataset", "venue", "track"):
         otherwise = f"If it is new, add it to {place}."
     else:
         otherwise = f"Known: {', '.join(vocabulary.ids)}." if len(vocabulary) <= 20 else f"The terms are in {place}."
@@ -292,6 +337,41 @@ def _repeated_term(corpus: Corpus) -> Iterator[Finding]:
                 if term in seen:
                     yield Finding(entry, place, f"{term!r} is named twice", "Delete one of the two.")
                 seen.add(term)
+
+
+@_check("orphan-term", "hint")
+def _orphan_term(corpus: Corpus) -> Iterator[Finding]:
+    """A term is used by a record, or its ``kept`` says why it stays; and only unused ones are marked so."""
+    used: dict[str, set[str]] = {name: set() for name in corpus.vocabularies}
+    for entry in corpus.entries:
+        for name, terms in _TERMS.items():
+            used.setdefault(name, set()).update(term for _, term in terms(entry.paper))
+    used["technique"] = {base for _, _, base in _bases(corpus)}
+    used.setdefault("family", set()).update(one.family for one in corpus.implementations if one.family)
+    for name, vocabulary in corpus.vocabularies.items():
+        for term in vocabulary.terms if vocabulary.file else ():
+            place = TermPlace(vocabulary.file, vocabulary.marks[term.id])
+            if term.id not in used[name] and not term.kept:
+                message = f"no record uses the {name} {term.id!r}"
+                yield Finding(place, (), message, "Delete the term, or say in 'kept:' why it stays.")
+            elif term.id in used[name] and term.kept:
+                message = f"the {name} {term.id!r} is marked as kept, but records use it"
+                yield Finding(place, (), message, "Delete its line 'kept:'.")
+
+
+@_check("anthology-venue")
+def _anthology_venue(corpus: Corpus) -> Iterator[Finding]:
+    """The venue is the one that the ACL Anthology id says: ``2025.findings-acl.12`` is Findings of ACL 2025."""
+    if not {"venue", "track"} <= set(corpus.vocabularies):
+        return
+    for entry in corpus.entries:
+        venue = entry.paper.venue
+        said = anthology_venue(entry.paper.links.acl or "", corpus.vocabularies)
+        if said and said != venue:
+            track = f", track: {said.track}" if said.track else ""
+            message = f"the Anthology id {entry.paper.links.acl} says another venue"
+            hint = f"Write venue: {{id: {said.id}, year: {said.year}{track}}}, or correct the id."
+            yield Finding(entry, ("venue",) if venue else ("links", "acl"), message, hint)
 
 
 # The record by itself, beyond its schema ------------------------------------------------------------
@@ -336,19 +416,101 @@ def _long_mechanism(corpus: Corpus) -> Iterator[Finding]:
             yield Finding(entry, ("method", "mechanism"), message, f"Say it in at most {MECHANISM_WORDS}.")
 
 
+@_check("long-summary", "hint")
+def _long_summary(corpus: Corpus) -> Iterator[Finding]:
+    """A summary is one or two sentences, at most 60 words."""
+    for entry in corpus.entries:
+        if (count := len((entry.paper.summary or "").split())) > SUMMARY_WORDS:
+            message = f"the summary has {count} words"
+            yield Finding(entry, ("summary",), message, f"Say it in at most {SUMMARY_WORDS}.")
+
+
+@_check("same-text")
+def _same_text(corpus: Corpus) -> Iterator[Finding]:
+    """No two records share a summary or a mechanism: each says what sets its paper apart."""
+    owners: dict[str, tuple[Entry, Place]] = {}
+    for entry in corpus.entries:
+        method = entry.paper.method
+        places: tuple[tuple[Place, str | None], ...] = (
+            (("summary",), entry.paper.summary),
+            (("method", "mechanism"), method.mechanism if method else None),
+        )
+        for place, text in places:
+            other, other_place = owners.setdefault(same_title(text or entry.paper.id), (entry, place))
+            if text and other is not entry:
+                message = f"the {place[-1]} is word for word that of {other.paper.id} ({other.line(other_place)})"
+                yield Finding(entry, place, message, "Say what this paper does.")
+
+
+@_check("odd-title", "hint")
+def _odd_title(corpus: Corpus) -> Iterator[Finding]:
+    """A title has its capitals and spaces: not all capitals, no full stop at the end, a space after a colon."""
+    for entry in corpus.entries:
+        for place, title in [(("title",), entry.paper.title), *_places("former_titles", entry.paper.former_titles)]:
+            letters = [letter for letter in title if letter.isalpha()]
+            if len(letters) > 12 and all(letter.isupper() for letter in letters):
+                yield Finding(entry, place, "the title is in capitals", "Write it with capitals where it needs them.")
+            elif re.search(r"[a-z][:;,][A-Za-z]|\w\s[:;,]|[a-z]\.$", title):
+                message = "the title has a space too many or too few, or a full stop at its end"
+                yield Finding(entry, place, message, "Write it as printed, in one line.")
+
+
+@_check("odd-author", "hint")
+def _odd_author(corpus: Corpus) -> Iterator[Finding]:
+    """An author is a person or a group: no ``et al.``, no digits, quotes or brackets, not in capitals."""
+    for entry in corpus.entries:
+        for index, name in enumerate(entry.paper.authors):
+            if re.search(r"\d|[\"“”*@(){}\[\]]|^'|\bet al\b", name) or (name.isupper() and len(name) > 5):
+                yield Finding(entry, ("authors", index), f"{name!r} is no name", "Write it as the paper prints it.")
+
+
 @_check("base-typo", "hint")
 def _base_typo(corpus: Corpus) -> Iterator[Finding]:
-    """``builds_on`` names methods: the id of one that runs here, or the slug of a record's method name.
+    """An id of ``builds_on`` that is nothing known is not almost a known one."""
+    for entry, place, base in _unknown_bases(corpus):
+        if near := nearest(base, _known_bases(corpus), cutoff=0.85):
+            message = f"builds on {base!r}, which is almost {near!r}"
+            yield Finding(entry, place, message, f"If that is meant, write {near}.")
 
-    Others are allowed, since methods also rest on what is no unlearning (``dpo``); only an id that is almost
-    a known one is reported.
+
+@_check("unknown-base", "hint")
+def _unknown_base(corpus: Corpus) -> Iterator[Finding]:
+    """``builds_on`` names what runs here, the slug of a record's method name, a record's id, or a technique.
+
+    What methods rest on without a record of its own (``lora``) is a term of ``catalog/vocabularies/technique.yaml``.
     """
+    for entry, place, base in _unknown_bases(corpus):
+        if nearest(base, _known_bases(corpus), cutoff=0.85) is None:
+            hint = "Add it to catalog/vocabularies/technique.yaml, or add the record that proposes it."
+            yield Finding(entry, place, f"builds on {base!r}, which is nothing known", hint)
+
+
+@_check("ambiguous-base", "hint")
+def _ambiguous_base(corpus: Corpus) -> Iterator[Finding]:
+    """Where several records propose a method of one name, ``builds_on`` names the record that is meant."""
+    runs = {one.id for one in corpus.implementations}
+    for entry, place, base in _bases(corpus):
+        owners = corpus.by_method.get(base, ())
+        if base not in runs and len(owners) > 1:
+            ids = ", ".join(owner.paper.id for owner in owners)
+            yield Finding(
+                entry, place, f"builds on {base!r}, a name that several methods share", f"Write one of: {ids}."
+            )
+
+
+def _bases(corpus: Corpus) -> Iterator[tuple[Entry, Place, str]]:
     for entry in corpus.entries:
         for index, base in enumerate(entry.paper.method.builds_on if entry.paper.method else ()):
-            near = None if base in corpus.method_ids else nearest(base, corpus.method_ids, cutoff=0.85)
-            if near:
-                message = f"builds on {base!r}, which is almost {near!r}"
-                yield Finding(entry, ("method", "builds_on", index), message, f"If that is meant, write {near}.")
+            yield entry, ("method", "builds_on", index), base
+
+
+def _known_bases(corpus: Corpus) -> set[str]:
+    return corpus.method_ids | set(corpus.vocabularies.get("technique", ()))
+
+
+def _unknown_bases(corpus: Corpus) -> Iterator[tuple[Entry, Place, str]]:
+    known = _known_bases(corpus) | set(corpus.by_id)
+    return ((entry, place, base) for entry, place, base in _bases(corpus) if base not in known)
 
 
 @_check("unknown-successor")
@@ -364,6 +526,18 @@ def _unknown_successor(corpus: Corpus) -> Iterator[Finding]:
 
 
 # What runs ----------------------------------------------------------------------------------------
+
+
+@_check("no-implementation", "hint")
+def _no_implementation(corpus: Corpus) -> Iterator[Finding]:
+    """A paper that proposes a method leads to something that runs: its own, what it builds on, or a relative."""
+    for entry in corpus.entries:
+        if "method" in entry.paper.contributions and not entry.paper.implementations and corpus.implementations:
+            place: Place = ("implementations",) if ("implementations",) in entry.tree.values else ("type",)
+            family = entry.paper.family[0] if entry.paper.family else None
+            near = next((one.id for one in corpus.implementations if family and one.family == family), None)
+            hint = f"Add the nearest: implementations: - {{id: {near or 'gradient-ascent'}, relation: related}}"
+            yield Finding(entry, place, "a method that leads to nothing that runs", hint)
 
 
 @_check("unknown-implementation")

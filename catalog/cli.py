@@ -694,6 +694,7 @@ def search(
     ] = None,
     family: Annotated[str | None, typer.Option(help="Only this family of methods.")] = None,
     dataset: Annotated[str | None, typer.Option(help="Only papers with this data set.")] = None,
+    venue: Annotated[str | None, typer.Option(help="Only papers published there.")] = None,
     year: Annotated[int | None, typer.Option(help="Only papers first public in this year.")] = None,
     type_: Annotated[str | None, typer.Option("--type", help="Only this kind of contribution.")] = None,
     target: Annotated[str | None, typer.Option(help="Only papers about forgetting this.")] = None,
@@ -713,6 +714,7 @@ def search(
         family=_term(catalog, "family", family),
         target=_term(catalog, "target", target),
         dataset=_term(catalog, "dataset", dataset),
+        venue=_term(catalog, "venue", venue),
         year=year,
         has_code=has_code,
         runnable=runnable,
@@ -805,6 +807,28 @@ def stats(as_json: Json = False, root: Root = None) -> None:
     from catalog import console
 
     console.statistics(catalog, found)
+
+
+@app.command(epilog="Examples: `catalog report` · `catalog report --json`")
+def report(as_json: Json = False, root: Root = None) -> None:
+    """Show what people should look at: what is thin, old or easy to mix up. What is wrong, `validate` shows."""
+    from dataclasses import asdict
+
+    from catalog.load import load_catalog
+    from catalog.problems import render
+    from catalog.report import report as findings
+
+    catalog, problems = load_catalog(_project(root))
+    if catalog is None:
+        _say(render(problem for problem in problems if problem.severity == "error"))
+        raise typer.Exit(1)
+    found = findings(catalog, problems)
+    if as_json:
+        _print_json([asdict(one) for one in found])
+        return
+    for one in found:
+        print(f"{one.title} ({len(one.lines)})\n{one.advice}")
+        print("".join(f"  {line}\n" for line in one.lines))
 
 
 # Shared ---------------------------------------------------------------------------------------------

@@ -46,6 +46,7 @@ _READING = {
     "too-long": "A text or a list is longer than its place on a page.",
     "bad-value": "A value is wrong in a way that has no code of its own.",
     "bad-date": "A date is not written as YYYY-MM or YYYY-MM-DD, or is not in the calendar.",
+    "bad-year": "A year is not written in four digits, without quotes.",
     "bad-link": "A link is not an http or https address.",
     "bad-arxiv": "An arXiv id has not the form of one.",
     "bad-acl": "An ACL Anthology id has not the form of one.",

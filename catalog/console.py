@@ -83,6 +83,23 @@ def statistics(catalog: Catalog, found: dict[str, Any]) -> None:
             table.add_row(Text(labels.get(name, name)), str(count), Text("█" * round(30 * count / most), "cyan"))
         console.print()
         console.print(table)
+    for title, key, vocabulary in (
+        ("Methods by family and best relation", "coverage_by_family", "family"),
+        ("Papers by year and best relation", "coverage_by_year", None),
+    ):
+        labels = {term.id: term.label for term in catalog.vocabularies[vocabulary].terms} if vocabulary else {}
+        table = Table(title=title, title_justify="left", title_style="bold", box=None)
+        table.add_column()
+        for relation in found["coverage"]:
+            table.add_column(relation, justify="right")
+        for name, counts in found[key].items():
+            table.add_row(Text(labels.get(name, name)), *(str(count or "·") for count in counts.values()))
+        console.print()
+        console.print(table)
+    if found["wanted"]:
+        console.print(Text("\nMost wanted: what others build on and what does not run here", style="bold"))
+        for one in found["wanted"]:
+            console.print(Text(f"  {one['papers']:>3}  {one['label']}"))
     if found["families_without_method"]:
         names = ", ".join(catalog.vocabularies["family"][term].label for term in found["families_without_method"])
         console.print(Text(f"\nNo method runs yet in: {names}."))
@@ -96,13 +113,13 @@ def _facts(catalog: Catalog, one: Paper) -> list[tuple[str, str]]:
     facts = [
         ("Id", one.id),
         ("Date", one.date),
-        ("Venue", one.venue or ""),
+        ("Venue", one.appeared.label if one.appeared else ""),
         ("Type", labels("type", one.contributions)),
         ("Family", labels("family", one.family)),
         ("To forget", labels("target", one.targets)),
         ("Setting", labels("setting", one.settings)),
         ("Data sets", labels("dataset", one.datasets)),
-        ("Method", method.name if method else ""),
+        ("Method", (method.name or "") if method else ""),
         ("What it does", (method.mechanism or "") if method else ""),
         ("Builds on", ", ".join(method.builds_on) if method else ""),
         *one.links.addresses,

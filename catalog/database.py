@@ -15,7 +15,7 @@ from catalog.files import write_whole
 from catalog.schema import Paper
 from catalog.text import words
 
-VERSION = 1
+VERSION = 2
 """Of the tables' shape, as ``PRAGMA user_version``."""
 
 _TABLES = """
@@ -88,12 +88,12 @@ def searchable(catalog: Catalog, paper: Paper) -> tuple[str, str, str, str, str,
     names = [name for link in paper.implementations for name in (link.id, catalog.implementation_by_id[link.id].name)]
     terms = [part for kind, term in _terms(paper) for part in _spellings(catalog, kind, term)]
     ids = [paper.id, *(value for value in (paper.links.arxiv, paper.links.acl, paper.links.doi) if value)]
-    method = f"{paper.method.name} {paper.method.mechanism or ''}" if paper.method else ""
+    method = f"{paper.method.name or ''} {paper.method.mechanism or ''}" if paper.method else ""
     texts = (
         method,
         " ".join((paper.title, *paper.former_titles)),
         " ".join(paper.authors),
-        " ".join((*terms, *names, paper.venue or "", paper.date)),
+        " ".join((*terms, *names, paper.appeared.label if paper.appeared else "", paper.date)),
         " ".join(ids),
         paper.summary or "",
     )
@@ -114,6 +114,8 @@ def _terms(paper: Paper) -> Iterator[tuple[str, str]]:
         ("setting", paper.settings),
         ("modality", paper.modalities),
         ("dataset", paper.datasets),
+        ("venue", (paper.venue.id,) if paper.venue else ()),
+        ("track", (paper.venue.track,) if paper.venue and paper.venue.track else ()),
     ):
         for term in terms:
             yield vocabulary, term
@@ -162,8 +164,9 @@ def _rows(catalog: Catalog) -> Iterator[tuple[str, Iterable[Row]]]:
 
 def _paper(position: int, paper: Paper) -> Row:
     links, method, state = paper.links, paper.method, paper.state
+    where = paper.appeared.label if paper.appeared else None
     return (
-        *(paper.id, position, paper.title, paper.date, paper.year, paper.venue, paper.type, paper.summary),
+        *(paper.id, position, paper.title, paper.date, paper.year, where, paper.type, paper.summary),
         *(links.arxiv, links.acl, links.openreview, links.doi, links.url, links.code, links.project, links.data),
         *((method.name, method.mechanism) if method else (None, None)),
         *((state.kind, state.date, state.note, state.by) if state else (None, None, None, None)),

@@ -10,17 +10,19 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from catalog import schema
 from catalog.duplicates import Duplicate, duplicates
 from catalog.export.citation import name_parts
 from catalog.fmt import Notes, layout
 from catalog.problems import Problem
 from catalog.schema import PAPER_ID, Links, Paper, Record
 from catalog.sources.found import Found
-from catalog.sources.venues import Venue, as_record
+from catalog.sources.venues import in_words
 from catalog.suggest import Cues, Suggestion, suggest
 from catalog.text import fold, words
-from catalog.tree import parse_tree
+from catalog.tree import NotText, parse_tree
 from catalog.validation import validate
+from catalog.venues import anthology_venue, read_venue
 from catalog.vocabulary import Vocabularies
 
 _SMALL = frozenset(
@@ -66,8 +68,7 @@ def make_draft(
     suggestions = [one for one in suggest(found.title, found.abstract, vocabularies, cues) if one.field not in given]
     date, dated = _date(found)
     values: dict[str, Any] = {"title": found.title, "authors": found.authors, "date": date}
-    if found.venue:
-        values |= venue_field(found.venue, vocabularies)
+    values |= venue_field(found, vocabularies)
     values |= _tags(suggestions)
     values["links"] = _links(found.links)
     if found.withdrawn:
@@ -91,9 +92,19 @@ def make_draft(
     )
 
 
-def venue_field(venue: Venue, vocabularies: Vocabularies) -> dict[str, Any]:
-    """The field ``venue`` of a record, or nothing where it cannot be written. The one place that knows its form."""
-    return {"venue": as_record(venue)}
+def venue_field(found: Found, vocabularies: Vocabularies) -> dict[str, Any]:
+    """The field ``venue`` of a record, or nothing where a source names none that the vocabularies have."""
+    # The title of proceedings can be long-winded; the Anthology's id is short and always right.
+    known = anthology_venue(found.links.get("acl", ""), vocabularies)
+    if known is None and found.venue:
+        known = read_venue(in_words(found.venue), vocabularies)
+    return {"venue": venue_value(known)} if known else {}
+
+
+def venue_value(venue: schema.Venue) -> dict[str, Any]:
+    """A venue as a file holds it: the year without quotes."""
+    value: dict[str, Any] = {"id": venue.id, "year": NotText(str(venue.year), "a number")}
+    return value | ({"track": venue.track} if venue.track else {})
 
 
 def make_id(title: str, authors: Iterable[str], date: str, taken: Collection[str]) -> str:
@@ -175,6 +186,9 @@ def _notes(
     header = ["# A draft. Look at what is marked as suggested, correct it, and delete these comments."]
     if missing:
         header.append(f"# Yours to add: {', '.join(missing)} (see CONTRIBUTING.md).")
+    if found.venue and "venue" not in values:
+        place = f"{in_words(found.venue)}, which is no term of catalog/vocabularies/venue.yaml yet"
+        header.append(f"# Published at {place}: add it there, and here.")
     if found.incomplete:
         header.append('# The list of authors ended with "and others": complete it.')
     notes = Notes(header=header)

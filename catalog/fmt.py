@@ -20,12 +20,12 @@ from catalog.checks import Entry
 from catalog.load import read_record
 from catalog.problems import Problem
 from catalog.schema import Record
-from catalog.tree import Place, Tree, parse_tree
+from catalog.tree import NotText, Place, Tree, parse_tree
 from catalog.validation import known_keys, validate
 
 WIDTH = 120
 
-_IN_BRACES = ("provenance",)
+_IN_BRACES = ("provenance", "venue")
 _ONE_PER_LINE = ("former_titles", "implementations")
 _FOLDED = ("summary",)
 _SAFE = re.compile(r"[A-Za-z][A-Za-z0-9 -]*[A-Za-z0-9]")
@@ -158,6 +158,8 @@ def _value(place: Place, value: Any, indent: int, notes: Notes) -> tuple[str, li
     key = str(next(step for step in reversed(place) if isinstance(step, str)))
     if isinstance(value, str):
         return _text(key, value, indent)
+    if isinstance(value, NotText):
+        return value.text, []
     if isinstance(value, tuple):
         if key in _ONE_PER_LINE or notes.inside(place):
             entries = (_entry((*place, i), "-", part, indent, notes) for i, part in enumerate(value))
@@ -183,6 +185,8 @@ def _flow(place: Place, value: Any) -> str:
         order = known_keys(Record, place)
         parts = (f"{key}: {_flow((*place, key), value[key])}" for key in sorted(value, key=order.index))
         return "{" + ", ".join(parts) + "}"
+    if isinstance(value, NotText):
+        return value.text
     return _scalar(value, "key: [{}]\n")
 
 
@@ -205,6 +209,8 @@ class _Comment:
     column: int
     text: str
     alone: bool
+    after_dash: bool
+    """Only the dash of a list's entry stands before it."""
 
 
 def _notes(text: str, tree: Tree) -> Notes:
@@ -220,6 +226,8 @@ def _notes(text: str, tree: Tree) -> Notes:
         after = [(column, place) for line, column, place in starts if line > comment.line]
         if not comment.alone and before:
             here = [place for line, _, place in starts if line == comment.line]
+            if not here and comment.after_dash and after:
+                here = [after[0][1]]  # an entry of a list whose value begins on the next line
             place = here[0] if here else before[-1]
             notes.beside[place] = f"{notes.beside[place]} {comment.text}" if place in notes.beside else comment.text
         elif not before:
@@ -247,7 +255,8 @@ def _comments(text: str) -> list[_Comment]:
     found = []
     for number, (line, original) in enumerate(zip("".join(masked).split("\n"), text.split("\n"), strict=True), start=1):
         if (at := line.find("#")) >= 0:
-            found.append(_Comment(number, at + 1, original[at:].rstrip(), not line[:at].strip()))
+            before = original[:at].strip()
+            found.append(_Comment(number, at + 1, original[at:].rstrip(), not before, before == "-"))
     return found
 
 

@@ -25,16 +25,24 @@ from typing import Any, Literal
 
 from catalog.problems import Problem
 
-Kind = Literal["method", "task"]
+Kind = Literal["method", "task", "attack"]
 
-_PLACES: tuple[tuple[Kind, str], ...] = (("method", "methods/*.py"), ("task", "tasks/*/__init__.py"))
-_REQUIRED: dict[Kind, tuple[str, ...]] = {"method": ("paper", "family", "acts_on"), "task": ("paper",)}
+_PLACES: tuple[tuple[Kind, str], ...] = (
+    ("method", "methods/*.py"),
+    ("task", "tasks/*/__init__.py"),
+    ("attack", "attacks/*.py"),
+)
+_REQUIRED: dict[Kind, tuple[str, ...]] = {
+    "method": ("paper", "family", "acts_on"),
+    "task": ("paper", "headline"),
+    "attack": ("paper",),
+}
 ACTS_ON = ("loss", "gradients", "weights", "activations", "data", "decoding", "prompt")
 
 
 @dataclass(frozen=True)
 class Hyperparameter:
-    """One hyper-parameter of a method, as its file declares it."""
+    """One hyper-parameter of a method or attack, as its file declares it."""
 
     name: str
     type: str
@@ -49,7 +57,7 @@ class Hyperparameter:
 
 @dataclass(frozen=True)
 class Implementation:
-    """Something that runs: a method or a task."""
+    """Something that runs: a method, a task or an attack."""
 
     id: str
     kind: Kind
@@ -65,6 +73,8 @@ class Implementation:
     family: str
     acts_on: str
     reference: str
+    headline: str
+    """A task's metric that tells most about what a model still knows; ``""`` for what is no task."""
     hyperparameters: tuple[Hyperparameter, ...]
     source: str
     file: str
@@ -134,7 +144,7 @@ def _read(kind: Kind, path: Path, file: str) -> Implementation:
         raise _UnreadableError(
             literals["acts_on"][1], "bad-acts-on", f"acts_on is {acts_on!r}", f"One of: {', '.join(ACTS_ON)}."
         )
-    stem = path.stem if kind == "method" else path.parent.name
+    stem = path.parent.name if kind == "task" else path.stem
     return Implementation(
         id=stem.replace("_", "-"),
         kind=kind,
@@ -146,6 +156,7 @@ def _read(kind: Kind, path: Path, file: str) -> Implementation:
         family=str(literals["family"][0]) if "family" in literals else "",
         acts_on=acts_on,
         reference=str(literals["reference"][0]) if "reference" in literals else "nothing",
+        headline=str(literals["headline"][0]) if "headline" in literals else "",
         hyperparameters=tuple(_hyperparameters(declaration)),
         source=source,
         file=file,
@@ -165,7 +176,7 @@ def _docstring(module: ast.Module) -> tuple[str, str, str]:
 
 
 def _declaration(module: ast.Module, kind: Kind) -> ast.ClassDef:
-    """The public class whose base is named ``...Method`` (or ``...Task``)."""
+    """The public class whose base is named ``...Method`` (or ``...Task``, ``...Attack``)."""
     for node in module.body:
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
             bases = [base.id for base in node.bases if isinstance(base, ast.Name)]

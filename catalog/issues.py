@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from catalog.adding import Adder
 from catalog.checks import Entry
+from catalog.draft import venue_value
 from catalog.fmt import rewrite
 from catalog.load import read_entries
 from catalog.problems import render
@@ -30,6 +31,7 @@ from catalog.sources import Sources, parse_reference
 from catalog.text import did_you_mean, shorten
 from catalog.tree import parse_tree
 from catalog.validation import known_keys
+from catalog.venues import read_venue
 from catalog.vocabulary import read_vocabularies
 from catalog.web import Web
 
@@ -186,7 +188,7 @@ def _correct(project: Project, answers: Mapping[str, str], today: str) -> Outcom
         raise IssueError(f"{'.'.join(place)!r} is no field of a record. {hint}")
     if "value" not in answers or "source" not in answers:
         raise IssueError("a correction needs the right value, and where it says so")
-    value = _value(place, answers["value"])
+    value = _value(project, place, answers["value"])
     remark = f"# by hand: {shorten(answers['source'], 100)}"
     changes: dict[tuple[str | int, ...], Any] = {
         place: value,
@@ -240,7 +242,7 @@ def _record(project: Project, answers: Mapping[str, str]) -> Entry:
     return by_id[name]
 
 
-def _value(place: tuple[str, ...], text: str) -> Any:
+def _value(project: Project, place: tuple[str, ...], text: str) -> Any:
     """An answer as the value of a field: text, a list by commas or lines, or YAML in brackets."""
     key = place[-1]
     if text.startswith(("[", "{")) or (text.startswith("- ") and key not in ("summary", "title")):
@@ -248,6 +250,11 @@ def _value(place: tuple[str, ...], text: str) -> Any:
         if tree is None or problems:
             raise IssueError(f"the value cannot be read:\n{render(problems)}")
         return tree.value[key]
+    if place == ("venue",):
+        known = read_venue(text, read_vocabularies(project.vocabularies, project.root)[0])
+        if known is None:
+            raise IssueError(f"{shorten(text)!r} names no venue and year that the catalog knows, as COLM 2024 does")
+        return venue_value(known)
     if len(place) == 1 and "tuple" in str(Record.model_fields[key].annotation):
         return _many(text)
     return " ".join(text.split())

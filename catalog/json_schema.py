@@ -38,6 +38,10 @@ def record_schema(vocabularies: Vocabularies) -> dict[str, Any]:
     for field, name in _FIELDS.items():
         if name in vocabularies:
             _allow(made["properties"][field], vocabularies[name])
+    for key, name in (("id", "venue"), ("track", "track")):
+        if name in vocabularies:
+            place = made["$defs"]["Venue"]["properties"][key]
+            _allow(place.get("anyOf", [place])[0], vocabularies[name])
     _tidy(made)
     return made
 

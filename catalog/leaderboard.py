@@ -7,6 +7,7 @@ All numbers come from committed results; the models before unlearning (target) a
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from catalog.catalog import Catalog
-from catalog.figures import Kind, Point
+from catalog.figures import Change, Kind, Point
 from catalog.results import Example, Result
 
 Better = Literal["higher", "lower", "retrained"]
@@ -39,6 +40,8 @@ class Metric(BaseModel):
     definition: str = ""
     range: tuple[float | None, float | None] | None = None
     better: Better = "higher"
+    detail: bool = False
+    """Kept in the records and the database, and left out of tables."""
     source: str = ""
 
     @property
@@ -66,13 +69,17 @@ class Metric(BaseModel):
         return {"higher": "↑", "lower": "↓", "retrained": "≈"}[self.better]
 
 
+_T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+"""97.5% quantiles of Student's t distribution for 1 to 9 degrees of freedom."""
+
+
 @dataclass(frozen=True)
 class Cell:
-    """A mean over seeds, and how far the seeds spread."""
+    """A mean over seeds, and how well it is known."""
 
     mean: float
-    spread: float | None
-    """Standard deviation; None for one seed."""
+    margin: float | None
+    """Half the width of the 95% confidence interval of the mean (Student's t); None for one seed."""
 
     @classmethod
     def over(cls, values: Iterable[float]) -> Cell | None:
@@ -80,7 +87,11 @@ class Cell:
         numbers = list(values)
         if not numbers:
             return None
-        return cls(statistics.fmean(numbers), statistics.stdev(numbers) if len(numbers) > 1 else None)
+        count = len(numbers)
+        if count == 1:
+            return cls(numbers[0], None)
+        quantile = _T_95[count - 2] if count - 2 < len(_T_95) else 1.96
+        return cls(statistics.fmean(numbers), quantile * statistics.stdev(numbers) / math.sqrt(count))
 
 
 @dataclass(frozen=True)
@@ -114,6 +125,8 @@ class Board:
     task: str
     task_name: str
     model: str
+    headline: str
+    """The metric that tells most about what a model still knows of the forget set."""
     metrics: tuple[Metric, ...]
     attacks: tuple[Metric, ...]
     rows: tuple[Row, ...]
@@ -152,14 +165,25 @@ def boards(catalog: Catalog, known: tuple[Metric, ...]) -> tuple[Board, ...]:
     return tuple(_board(catalog, known, task, model) for task, model in places)
 
 
-def points(board: Board, forget: str, utility: str) -> list[Point]:
-    """The marks of the board's figure: rows that have both metrics."""
+def points(board: Board, utility: str) -> list[Point]:
+    """The marks of the board's figure: rows that have its headline metric and ``utility``."""
     found = []
     for row in board.rows:
-        across, up = row.cells.get(forget), row.cells.get(utility)
+        across, up = row.cells.get(board.headline), row.cells.get(utility)
         if across and up:
             found.append(Point(row.label, across.mean, up.mean, row.kind))
     return found
+
+
+def changes(board: Board, attack: str) -> list[Change]:
+    """The rows of the figure of an attack: references first, then methods, those first that give least back."""
+    found = []
+    for row in board.rows:
+        before, after = row.cells.get(board.headline), row.attacks.get(attack)
+        if before and after:
+            found.append(Change(row.label, before.mean, after.mean, row.kind))
+    order = list(_KINDS)
+    return sorted(found, key=lambda one: (order.index(one.kind) if one.kind in order else 2, one.after, one.label))
 
 
 def _board(catalog: Catalog, known: tuple[Metric, ...], task: str, model: str) -> Board:
@@ -172,13 +196,14 @@ def _board(catalog: Catalog, known: tuple[Metric, ...], task: str, model: str) -
         groups.setdefault((one.method, setting), []).append(one)
     rows = [_row(catalog, group, _variant(group[0], results), metrics, attacks) for group in groups.values()]
     rows.sort(key=lambda row: (list(_KINDS).index(row.method) if row.kind != "method" else 2, row.label.casefold()))
-    name = catalog.implementation_by_id[task].title if task in catalog.implementation_by_id else task
-    return Board(task, name, model, metrics, attacks, tuple(rows))
+    described = catalog.implementation_by_id.get(task)
+    name, headline = (described.title, described.headline) if described else (task, "forget_probability")
+    return Board(task, name, model, headline, metrics, attacks, tuple(rows))
 
 
 def _columns(known: tuple[Metric, ...], measured: Iterable[dict[str, float]]) -> tuple[Metric, ...]:
     ids = {name for row in measured for name in row}
-    described = [metric for metric in known if metric.id in ids]
+    described = [metric for metric in known if metric.id in ids and not metric.detail]
     others = sorted(ids - {metric.id for metric in known})
     return (*described, *(Metric(id=name, label=name.replace("_", " ").capitalize()) for name in others))
 

@@ -19,7 +19,8 @@ from catalog.schema import PAPER_ID, Paper, Record
 from catalog.text import printable, shorten
 from catalog.tree import Tree, read_tree
 from catalog.validation import salvage, validate
-from catalog.vocabulary import read_vocabularies
+from catalog.venues import appearance
+from catalog.vocabulary import Vocabularies, read_vocabularies
 
 _BLANK: dict[str, Any] = {
     "title": "xx",
@@ -59,10 +60,16 @@ def load_catalog(project: Project, focus: Collection[Path] = ()) -> tuple[Catalo
     problems += run_checks(Corpus(tuple(entries), tuple(implementations), results, vocabularies), problems)
     if any(problem.severity == "error" for problem in problems):
         return None, sorted(problems)
-    papers = sorted((entry.paper for entry in entries), key=lambda paper: paper.id)
+    papers = sorted((_in_words(entry.paper, vocabularies) for entry in entries), key=lambda paper: paper.id)
     papers.sort(key=lambda paper: paper.date, reverse=True)
     measured = sorted(results.values(), key=lambda one: (one.task, one.model, one.method, one.seed))
     return Catalog(tuple(papers), tuple(implementations), tuple(measured), vocabularies), sorted(problems)
+
+
+def _in_words(paper: Paper, vocabularies: Vocabularies) -> Paper:
+    if paper.venue is None:
+        return paper
+    return paper.model_copy(update={"appeared": appearance(paper.venue, vocabularies)})
 
 
 def read_record(path: Path, file: str) -> tuple[Entry | None, list[Problem]]:

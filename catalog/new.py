@@ -22,6 +22,8 @@ title:
 authors: []
 # First public version, YYYY-MM or YYYY-MM-DD.
 date: {year}-
+# Where it was published, once it is; the track only if it is not the main one.
+# venue: {{id: colm, year: {year}, track: workshop}}
 # One of: {terms("type")}
 type:
 # Further contributions, of the same terms.

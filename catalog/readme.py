@@ -19,6 +19,7 @@ TASK = "authors"
 """The task whose results the README shows."""
 _COLUMNS = ("forget_quality", "forget_probability", "forget_rouge", "retain_probability", "model_utility")
 _AUTHORS = 3
+_LONG = 12
 _OVERVIEWS = ("survey", "position", "blog")
 _MEASURES = ("benchmark", "evaluation")
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|~$&#@])")
@@ -42,11 +43,26 @@ class Section:
     also: tuple[Paper, ...] = ()
     """Those of other sections that belong here, too."""
     level: int = 2
+    family: str | None = None
+    """The family, if this is the list of one."""
 
     @property
     def anchor(self) -> str:
         """The fragment that code hosts give to the heading."""
         return re.sub(r"[^\w\- ]", "", self.title.lower()).replace(" ", "-")
+
+    @property
+    def years(self) -> list[tuple[int, tuple[Paper, ...]]]:
+        """The papers by year, newest first."""
+        found: dict[int, tuple[Paper, ...]] = {}
+        for paper in self.papers:
+            found[paper.year] = (*found.get(paper.year, ()), paper)
+        return list(found.items())
+
+    @property
+    def folds(self) -> bool:
+        """Whether the list is so long that all years but the newest are folded."""
+        return len(self.papers) > _LONG
 
     @property
     def count(self) -> int:
@@ -71,6 +87,7 @@ def render_readme(project: Project, catalog: Catalog) -> str:
         sections=list(sections(catalog)),
         results=results_table(project, catalog),
         task=catalog.implementation_by_id.get(TASK),
+        runs_in=lambda section: [one for one in catalog.methods if section.family and one.family == section.family],
         by=byline,
         when=published,
         links=links,
@@ -104,7 +121,7 @@ def _methods(catalog: Catalog) -> Iterable[Section]:
         own = tuple(paper for paper in proposing if paper.type == "method" and paper.family[:1] == (family.id,))
         also = tuple(paper for paper in proposing if paper.type != "method" and paper.family[:1] == (family.id,))
         if own or also:
-            yield Section(family.label, family.definition, own, also, level=3)
+            yield Section(family.label, family.definition, own, also, level=3, family=family.id)
     rest = tuple(paper for paper in proposing if paper.type == "method" and not paper.family)
     if rest:
         yield Section("Other methods", "Methods of no family above, or not sorted yet.", rest, level=3)
@@ -134,8 +151,8 @@ def byline(paper: Paper) -> str:
 
 def published(paper: Paper) -> str:
     """The venue, or the year of the preprint or page."""
-    if paper.venue:
-        return paper.venue
+    if paper.appeared:
+        return paper.appeared.label
     return f"preprint, {paper.year}" if paper.links.arxiv or paper.links.openreview else str(paper.year)
 
 

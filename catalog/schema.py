@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import datetime
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from catalog.tree import NotText
 
 Relation = Literal["introduces", "extends", "related", "uses", "evaluates"]
 """How a paper relates to a linked implementation, honestly:
@@ -71,6 +73,14 @@ def _calendar(value: str) -> str:
     return value
 
 
+def _year(value: Any) -> int:
+    """A bare ``2025``, which the reader hands on as it is written."""
+    text = value.text if isinstance(value, NotText) else str(value)
+    if isinstance(value, str) or not re.fullmatch(r"[1-9]\d{3}", text):
+        raise ValueError("bad-year: not a year in four digits; write it without quotes, as in 2025")
+    return int(text)
+
+
 Text = Annotated[str, StringConstraints(min_length=1, max_length=400), AfterValidator(plain_text)]
 Prose = Annotated[str, StringConstraints(min_length=1, max_length=600), AfterValidator(plain_text)]
 Name = Annotated[str, StringConstraints(min_length=2, max_length=120), AfterValidator(plain_text)]
@@ -79,6 +89,7 @@ Known = Annotated[str, StringConstraints(min_length=1, max_length=60)]
 """The id of something that must exist; :mod:`catalog.checks` looks it up, and suggests the nearest one."""
 Url = Annotated[str, StringConstraints(max_length=500), AfterValidator(_web_address)]
 Day = Annotated[str, AfterValidator(_calendar)]
+Year = Annotated[int, BeforeValidator(_year)]
 
 
 class Model(BaseModel):
@@ -120,14 +131,35 @@ class Links(Model):
         return tuple((kind, address) for kind, address in found if address)
 
 
+class Venue(Model):
+    """Where the paper was published: a term, a year, and the track unless it is the main one."""
+
+    id: Known
+    year: Year
+    track: Known | None = None
+    """Findings, an industry track or a workshop, say; a term of its own vocabulary."""
+
+
+class Appearance(Model):
+    """A venue in words; :func:`catalog.venues.appearance` makes it from the vocabularies."""
+
+    label: str
+    """As people write it: ``Findings of ACL 2025``."""
+    kind: Literal["conference", "journal", "web"]
+    container: str
+    """The name of the proceedings, journal or site, as citations want it."""
+    year: int
+
+
 class ProposedMethod(Model):
     """The method that the paper proposes."""
 
-    name: Name
+    name: Name | None = None
+    """What people call it; absent where it has no name."""
     mechanism: Prose | None = None
     """What it does to the model, in at most 25 words."""
     builds_on: tuple[Slug, ...] = ()
-    """Ids of the methods it rests on; lineage comes from here alone."""
+    """What it rests on: ids of methods, records or techniques; lineage comes from here alone."""
 
 
 class ImplementationLink(Model):
@@ -162,8 +194,8 @@ class Record(Model):
     authors: Annotated[tuple[Name, ...], Field(min_length=1, max_length=300)]
     date: Day
     """First public version, YYYY-MM or YYYY-MM-DD."""
-    venue: Text | None = None
-    """Where it was published, as in ``COLM 2024``; absent while it is a preprint."""
+    venue: Venue | None = None
+    """Where it was published, as in ``{id: colm, year: 2024}``; absent while it is a preprint."""
     type: Known
     also: tuple[Known, ...] = ()
     """Further contributions, of the same vocabulary as ``type``."""
@@ -186,6 +218,8 @@ class Paper(Record):
     id: Annotated[str, StringConstraints(pattern=PAPER_ID)]
     file: str
     """Path of the record, relative to the project's root, with forward slashes."""
+    appeared: Appearance | None = None
+    """``venue`` in words; filled in when the catalog is loaded, never in the file."""
 
     @property
     def year(self) -> int:

@@ -27,6 +27,7 @@ class Filters:
     family: str | None = None
     target: str | None = None
     dataset: str | None = None
+    venue: str | None = None
     year: int | None = None
     has_code: bool = False
     runnable: bool = False
@@ -39,6 +40,7 @@ class Filters:
             and (self.family is None or self.family in paper.family)
             and (self.target is None or self.target in paper.targets)
             and (self.dataset is None or self.dataset in paper.datasets)
+            and (self.venue is None or (paper.venue is not None and self.venue == paper.venue.id))
             and (self.year is None or self.year == paper.year)
             and (not self.has_code or paper.links.code is not None)
             and (not self.runnable or bool(paper.implementations))
@@ -95,8 +97,8 @@ class Search:
         )
         papers = (self._catalog.by_id[row[0]] for row in rows)
         found = [paper for paper in papers if filters(paper)]
-        # Whoever types a whole title or a method's name wants that one, however common its words are.
-        return tuple(sorted(found, key=lambda paper: "".join(asked) not in _names(paper)))
+        # Whoever types a whole title or the name of a method or benchmark wants that one, however common its words are.
+        return tuple(sorted(found, key=lambda paper: "".join(asked) not in self._names[paper.id]))
 
     def _beginning(self, word: str) -> str:
         """The last word, as a word or the beginning of one.
@@ -106,6 +108,11 @@ class Search:
         """
         endings = [known for known in self._words if known.startswith(word)][:_MAX_ENDINGS]
         return "(" + " OR ".join([f'"{word}"', f'"{word}" *', *(f'"{one}"' for one in endings)]) + ")"
+
+    @cached_property
+    def _names(self) -> dict[str, set[str]]:
+        """What each paper is called, folded to one word: titles and what is before their colon, method, benchmark."""
+        return {paper.id: _names(self._catalog, paper) for paper in self._catalog.papers}
 
     @cached_property
     def _words(self) -> tuple[str, ...]:
@@ -125,8 +132,13 @@ class Search:
                 yield nearest(word, self._words, cutoff=0.75) or word
 
 
-def _names(paper: Paper) -> set[str]:
-    names = (paper.title, *paper.former_titles, paper.method.name if paper.method else "")
+def _names(catalog: Catalog, paper: Paper) -> set[str]:
+    titles = (paper.title, *paper.former_titles)
+    names = [*titles, *(title.partition(": ")[0] for title in titles), (paper.method and paper.method.name) or ""]
+    if "benchmark" in paper.contributions:
+        title = f" {' '.join(words(paper.title))} "
+        labels = (catalog.vocabularies["dataset"][one].label for one in paper.datasets)
+        names += [label for label in labels if f" {' '.join(words(label))} " in title]
     return {same_title(name) for name in names}
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, get_args
 
 from catalog.catalog import Catalog
+from catalog.lineage import wanted
 from catalog.schema import Paper, Relation
 
 _BEST_FIRST: tuple[Relation, ...] = get_args(Relation)
@@ -19,7 +21,9 @@ def statistics(catalog: Catalog) -> dict[str, Any]:
         counts once under each of its terms; every term is there, in the vocabulary's order); ``by_year`` (newest
         first); ``coverage`` (each paper once, under its best relation to something that runs, or ``none``);
         ``with_code``; ``authors``; ``implementations`` (``methods`` and ``tasks``); ``results``; and
-        ``families_without_method`` (families in which no method runs yet).
+        ``families_without_method`` (families in which no method runs yet); ``coverage_by_family`` and
+        ``coverage_by_year`` (``coverage`` for the papers of each family, in which those count that propose a method,
+        and of each year); and ``wanted`` (methods that most papers build on and that do not run here).
     """
     types = Counter(paper.type for paper in catalog.papers)
     running = {one.family for one in catalog.methods}
@@ -30,12 +34,18 @@ def statistics(catalog: Catalog) -> dict[str, Any]:
         "by_target": {term: len(papers) for term, papers in catalog.by_target.items()},
         "by_dataset": {term: len(papers) for term, papers in catalog.by_dataset.items()},
         "by_year": {str(year): len(papers) for year, papers in catalog.by_year.items()},
-        "coverage": _coverage(catalog),
+        "coverage": _coverage(catalog.papers),
         "with_code": sum(paper.links.code is not None for paper in catalog.papers),
         "authors": len(catalog.by_author),
         "implementations": {"methods": len(catalog.methods), "tasks": len(catalog.tasks)},
         "results": len(catalog.results),
         "families_without_method": [term for term in catalog.vocabularies["family"].ids if term not in running],
+        "coverage_by_family": {
+            term: _coverage(paper for paper in papers if "method" in paper.contributions)
+            for term, papers in catalog.by_family.items()
+        },
+        "coverage_by_year": {str(year): _coverage(papers) for year, papers in catalog.by_year.items()},
+        "wanted": [{"id": one.base.id, "label": one.base.label, "papers": len(one.papers)} for one in wanted(catalog)],
     }
 
 
@@ -45,6 +55,6 @@ def best_relation(paper: Paper) -> Relation | None:
     return next((relation for relation in _BEST_FIRST if relation in relations), None)
 
 
-def _coverage(catalog: Catalog) -> dict[str, int]:
-    counts: Counter[str] = Counter(best_relation(paper) or "none" for paper in catalog.papers)
+def _coverage(papers: Iterable[Paper]) -> dict[str, int]:
+    counts: Counter[str] = Counter(best_relation(paper) or "none" for paper in papers)
     return {relation: counts[relation] for relation in (*_BEST_FIRST, "none")}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from catalog.project import Project
 from catalog.sources import Found, Reference, Sources
 from catalog.sources.arxiv import look_up as look_up_arxiv
 from catalog.text import same_title, shorten
-from catalog.tree import Place
+from catalog.tree import NotText, Place
 from catalog.vocabulary import Vocabularies
 from catalog.web import Web, WebError
 
@@ -38,7 +38,11 @@ class Change:
 
     def as_json(self) -> dict[str, Any]:
         """For scripts."""
-        return {**asdict(self), "place": ".".join(str(step) for step in self.place)}
+        new = self.new
+        if isinstance(new, dict):
+            new = {key: int(value.text) if isinstance(value, NotText) else value for key, value in new.items()}
+        place = ".".join(str(step) for step in self.place)
+        return {"paper": self.paper, "place": place, "old": self.old, "new": new, "reason": self.reason}
 
 
 @dataclass(frozen=True)
@@ -155,8 +159,8 @@ def propose(entry: Entry, found: Found, vocabularies: Vocabularies) -> list[Chan
             version = f"version {found.version}" if found.version else "a newer version"
             reason = f"there is {version} of {found.updated}, after the last check"
             change(("provenance", "checked"), paper.provenance.checked, "", reason)
-    if found.venue and paper.venue is None:
-        for key, value in venue_field(found.venue, vocabularies).items():
+    if paper.venue is None:
+        for key, value in venue_field(found, vocabularies).items():
             change((key,), None, value, "the paper was published")
     for key, what in (("code", "a code link appeared"), ("doi", "a DOI appeared")):
         if key in found.links and getattr(paper.links, key) is None:

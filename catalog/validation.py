@@ -27,6 +27,7 @@ _EXAMPLES = {
     "title": 'title: "The Title as Printed"',
     "authors": "authors: [Given Family, Given Family]",
     "date": "date: 2024-04",
+    "year": "year: 2025",
     "type": "type: method",
     "links": 'links: {arxiv: "2404.05868"}',
     "provenance": "provenance: {source: arxiv, checked: 2026-11-23}",
@@ -173,6 +174,8 @@ def _wrong_type(name: str, field: str, expected: str, given: Any) -> tuple[str, 
         "string_type": ("text", "Write one value after the colon."),
         "tuple_type": ("a list", "Write [one, two], or one entry per line after '- '."),
     }.get(expected, ("keys with values", "Write {key: value}, or one indented 'key: value' per line."))
+    if field == "venue":
+        hint = "Write {id: colm, year: 2024}, with the track if it is not the main one."
     found = (
         "a list" if isinstance(given, tuple) else "keys with values" if isinstance(given, dict) else "a single value"
     )

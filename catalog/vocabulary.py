@@ -7,17 +7,18 @@ there, without touching Python.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from catalog.problems import Problem, render
 from catalog.schema import Model, Prose, Slug, Text, Url
-from catalog.tree import Tree, read_tree
+from catalog.tree import Mark, Tree, read_tree
 from catalog.validation import validate
 
 FOLDER = Path(__file__).parent / "vocabularies"
-NAMES = ("type", "family", "target", "setting", "modality", "dataset")
+NAMES = ("type", "family", "target", "setting", "modality", "dataset", "venue", "track", "technique")
 
 
 class Term(Model):
@@ -30,6 +31,40 @@ class Term(Model):
     aliases: tuple[Text, ...] = ()
     plural: Text | None = None
     """The heading of a list of such papers, where the label will not do (``Surveys``)."""
+    kept: Text | None = None
+    """Why the term stays although no record uses it."""
+
+
+class VenueTerm(Term):
+    """A conference, a workshop with proceedings of its own, a journal or a web site."""
+
+    name: Text | None = None
+    """The full name, for citations, where the label is short for it."""
+    kind: Literal["conference", "journal", "web"] = "conference"
+    anthology: tuple[Slug, ...] = ()
+    """What the ACL Anthology's ids call it, where that is not the term's id (``ijcnlp``)."""
+
+
+class TrackTerm(Term):
+    """A part of a venue: findings, an industry track, a workshop."""
+
+    name: Text | None = None
+    """The full name, for citations."""
+    before: Text | None = None
+    """What stands before the venue (``Findings of``); without it, ``after`` or the label stands behind."""
+    after: Text | None = None
+    anthology: tuple[Slug, ...] = ()
+    """What the ACL Anthology's ids call it, where that is not the term's id (``srw``)."""
+
+
+class TechniqueTerm(Term):
+    """Something that methods build on and that no record proposes."""
+
+    kind: Literal["method", "technique"] = "technique"
+    """``method``: it is itself a way to make a model forget."""
+
+
+_MODELS: dict[str, type[Term]] = {"venue": VenueTerm, "track": TrackTerm, "technique": TechniqueTerm}
 
 
 @dataclass(frozen=True)
@@ -38,6 +73,10 @@ class Vocabulary(Mapping[str, Term]):
 
     name: str
     terms: tuple[Term, ...]
+    file: str = ""
+    """Where they are defined; ``""`` where that is outside the checkout."""
+    marks: Mapping[str, Mark] = field(default_factory=dict)
+    """The place of each term in that file."""
 
     @cached_property
     def _by_id(self) -> dict[str, Term]:
@@ -80,21 +119,22 @@ def read_vocabularies(folder: Path, root: Path) -> tuple[dict[str, Vocabulary], 
         path = folder / f"{name}.yaml"
         file = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
         tree, found = read_tree(path, file)
-        terms, wrong = _terms(tree) if tree else ((), [])
+        terms, wrong = _terms(tree, _MODELS.get(name, Term)) if tree else ((), [])
         problems += found + wrong
         if not found and not wrong:
-            read[name] = Vocabulary(name, terms)
+            marks = {term.id: tree.mark((index, "id")) for index, term in enumerate(terms)} if tree else {}
+            read[name] = Vocabulary(name, terms, file if path.is_relative_to(root) else "", marks)
     return read, problems
 
 
-def _terms(tree: Tree) -> tuple[tuple[Term, ...], list[Problem]]:
+def _terms(tree: Tree, model: type[Term]) -> tuple[tuple[Term, ...], list[Problem]]:
     if not isinstance(tree.value, tuple):
         message = "a vocabulary is a list of terms"
         return (), [Problem(tree.file, 1, 1, "wrong-type", "error", message, "Start each term with '- id: ...'.")]
     terms: dict[str, Term] = {}
     problems: list[Problem] = []
     for index in range(len(tree.value)):
-        term, wrong = validate(Term, tree, (index,))
+        term, wrong = validate(model, tree, (index,))
         problems += wrong
         if term and term.id in terms:
             mark = tree.mark((index, "id"))

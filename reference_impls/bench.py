@@ -40,5 +40,5 @@ def run_job(job: Job) -> None:
     from reference_impls.runner import run_method, write_record
 
     silence_libraries()
-    outcome = run_method(find_method(job.method), find_task(job.task), seed=job.seed, command=job.command)
+    outcome = run_method(find_method(job.method), find_task(job.task), seed=job.seed, attacks=True, command=job.command)
     write_record(outcome.result, job.path)

@@ -5,26 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from catalog.results import Result
-from reference_impls.evaluation import Evaluation, evaluate
+from reference_impls.evaluation import Evaluation
 from reference_impls.language_model import LanguageModel
 from reference_impls.measure import peak_memory_bytes, versions
 from reference_impls.models.tiny import new_tiny_model
-from reference_impls.runner import one_thread, result_path, write_record
-from reference_impls.tasks import Task
-from reference_impls.training import Recipe, Run
+from reference_impls.runner import Progress, attack_all, one_thread, result_path, write_record
+from reference_impls.tasks import EmbeddedTask, Task
+from reference_impls.training import Run
 
 Which = Literal["target", "retrained"]
 WHICH: tuple[Which, ...] = ("target", "retrained")
 
 SEED = 0
-PRETRAINING = Recipe(learning_rate=2e-3, steps=1500, batch_size=32)
-FINETUNING = Recipe(learning_rate=1e-3, steps=300, batch_size=64)
 
 
 def folder(task: Task, which: Which) -> Path:
@@ -39,20 +36,20 @@ def load(task: Task, which: Which) -> LanguageModel:
     return LanguageModel.load(folder(task, which), dtype=torch.float32)
 
 
-def retrained_truth_ratios(task: Task) -> list[float]:
-    """The retrained model's truth ratios on the forget set, as measured when it was made."""
-    ratios: list[float] = json.loads((task.folder / "checkpoints" / "truth_ratios.json").read_text())
-    return ratios
+def retrained_evaluation(task: Task) -> dict[str, list[float]]:
+    """What the evaluation of the retrained model kept for comparisons with it, as measured when it was made."""
+    kept: dict[str, list[float]] = json.loads((task.folder / "checkpoints" / "retrained.json").read_text())
+    return kept
 
 
-def make(task: Any, results: Path, progress: Callable[[str, int, int], None]) -> dict[Which, Result]:
+def make(task: EmbeddedTask, results: Path, progress: Progress) -> dict[Which, Result]:
     """Train and save both checkpoints and what they measure; the same command gives the same models.
 
     One base model is trained on what has nothing to do with the task's people; from it, with one seed and one
     number of steps, come the target (on forget and retain) and the retrained model (on retain alone).
 
     Args:
-        task: a task with ``pretraining`` and ``finetuning`` data.
+        task: a :class:`~reference_impls.tasks.EmbeddedTask`.
         results: the folder for the two reference records.
         progress: see :class:`~reference_impls.training.Run`.
     """
@@ -60,42 +57,54 @@ def make(task: Any, results: Path, progress: Callable[[str, int, int], None]) ->
 
     one_thread()
     base = new_tiny_model(_texts(task), SEED)
-    Run(PRETRAINING, SEED, progress).finetune(base, task.pretraining(base), stage="base model")
-    records: dict[Which, Result] = {}
+    Run(task.pretraining_recipe, SEED, progress).finetune(base, task.pretraining(base), stage="base model")
     made: dict[str, Any] = {
         "command": f"unlearn make-task {task.name}",
         "seed": SEED,
         "parameters": sum(parameter.numel() for parameter in base.model.parameters()),
-        "pretraining": asdict(PRETRAINING),
-        "finetuning": asdict(FINETUNING),
+        "pretraining": asdict(task.pretraining_recipe),
+        "finetuning": asdict(task.finetuning_recipe),
         "versions": versions(),
     }
-    ratios: tuple[float, ...] | None = None
-    # The retrained model first: the target's forget quality is measured against it.
-    for which in reversed(WHICH):
+    for which in WHICH:
         model = base.copy()
         started = time.perf_counter()
         pairs = task.finetuning(model, forget=which == "target")
-        Run(FINETUNING, SEED + 1, progress).finetune(model, pairs, stage=which)
-        seconds = time.perf_counter() - started
+        Run(task.finetuning_recipe, SEED + 1, progress).finetune(model, pairs, stage=which)
         place = folder(task, which)
         model.model.to(torch.bfloat16).save_pretrained(place)
         model.tokenizer.save_pretrained(place)
-        saved = load(task, which)  # what is measured is what ships, rounding included
-        evaluation = evaluate(saved, task.splits(saved), task.max_new_tokens, ratios)
-        ratios = ratios or evaluation.probes["forget"].truth_ratios
+        made[f"{which}_seconds"] = round(time.perf_counter() - started, 2)
         made[f"{which}_sha256"] = hashlib.sha256((place / "model.safetensors").read_bytes()).hexdigest()
-        records[which] = _record(task, which, evaluation, seconds)
+    (task.folder / "checkpoints" / "made.json").write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+    return measure(task, results, progress)
+
+
+def measure(task: EmbeddedTask, results: Path, progress: Progress) -> dict[Which, Result]:
+    """Evaluate and attack both checkpoints as they ship, rounding included, and write their records."""
+    one_thread()
+    records: dict[Which, Result] = {}
+    kept: dict[str, list[float]] | None = None
+    # The retrained model first: others are compared with it.
+    for which in reversed(WHICH):
+        progress(f"evaluating the {which} model", 0, 1)
+        model = load(task, which)
+        splits = task.splits(model)
+        evaluation = task.evaluate(model, splits, kept)
+        if kept is None:
+            kept = evaluation.kept
+            evaluation = task.evaluate(model, splits, kept)  # now compared with itself
+            text = json.dumps(kept, indent=0) + "\n"
+            (task.folder / "checkpoints" / "retrained.json").write_text(text, encoding="utf-8")
+        attacks = attack_all(model, task, splits, SEED, progress)
+        records[which] = _record(task, which, evaluation, attacks)
         write_record(records[which], result_path(records[which], results))
-    checkpoints = task.folder / "checkpoints"
-    (checkpoints / "truth_ratios.json").write_text(json.dumps(ratios, indent=0) + "\n", encoding="utf-8")
-    (checkpoints / "made.json").write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
     return records
 
 
-def _texts(task: Any) -> list[str]:
+def _texts(task: EmbeddedTask) -> list[str]:
     """All that the tokenizer is made for."""
-    plain = _PlainFormat()
+    plain = cast(LanguageModel, _PlainFormat())
     pairs = [*task.pretraining(plain), *task.finetuning(plain, forget=True)]
     return [pair.prompt + pair.answer for pair in pairs]
 
@@ -112,18 +121,20 @@ class _PlainFormat:
         return f" {text}"
 
 
-def _record(task: Task, which: Which, evaluation: Evaluation, seconds: float) -> Result:
+def _record(task: EmbeddedTask, which: Which, evaluation: Evaluation, attacks: dict[str, float]) -> Result:
+    made = json.loads((task.folder / "checkpoints" / "made.json").read_text(encoding="utf-8"))
     return Result(
         method=which,
         task=task.name,
         model="tiny",
         seed=SEED,
         hyperparameters={},
-        recipe=asdict(FINETUNING),
+        recipe=made["finetuning"],
         metrics=evaluation.metrics,
-        seconds=round(seconds, 2),
+        attacks=attacks,
+        seconds=made[f"{which}_seconds"],
         peak_memory_bytes=peak_memory_bytes(),
         versions=versions(),
-        command=f"unlearn make-task {task.name}",
+        command=made["command"],
         examples=evaluation.examples,
     )

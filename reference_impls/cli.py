@@ -18,6 +18,8 @@ from reference_impls.registry import (
     PACKAGE,
     RESULTS,
     UsageError,
+    attacks,
+    find_attack,
     find_method,
     find_task,
     implementations,
@@ -142,6 +144,7 @@ def run(
     steps: Steps = None,
     batch_size: BatchSize = None,
     out: Annotated[Path | None, typer.Option(help="Save the model, a model card and the record there.")] = None,
+    attacked: Annotated[bool, typer.Option("--attacks", help="Then try to get it back, with every attack.")] = False,
     record: Annotated[bool, typer.Option("--record", help="Keep the record in the repository's results.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -173,7 +176,15 @@ def run(
     )
     with _progress(hide=as_json) as progress:
         outcome = run_method(
-            found, chosen, model=model, seed=seed, settings=values, recipe=recipe, command=command, progress=progress
+            found,
+            chosen,
+            model=model,
+            seed=seed,
+            settings=values,
+            recipe=recipe,
+            attacks=attacked or record,
+            command=command,
+            progress=progress,
         )
     if out:
         from reference_impls.saving import save
@@ -234,6 +245,64 @@ def compare(
         print(f"\nPlot: {out}")
 
 
+@app.command(
+    "attack",
+    epilog="Examples: `unlearn attack relearning unlearned`   `unlearn attack all unlearned --task authors --json`",
+)
+def attack_model(
+    name: Annotated[str, typer.Argument(help="An attack's id, as in `unlearn attacks`, or `all`.")],
+    model: Annotated[
+        str, typer.Argument(help="What `unlearn run --out` saved; any folder or hub name of a causal LM.")
+    ],
+    task: TaskName = DEFAULT_TASK,
+    forget: Annotated[Path | None, typer.Option(help="JSON Lines of what was forgotten, instead of a task.")] = None,
+    retain: Annotated[Path | None, typer.Option(help="JSON Lines of what was kept.")] = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Try to get back what a model has forgotten, and show how much of it the model then knows."""
+    chosen = attacks() if name == "all" else [find_attack(name)]
+    asked = _task(task, model, forget, retain, None)
+    from reference_impls.runner import attack_saved
+
+    with _progress(hide=as_json) as progress:
+        found = attack_saved(model, asked, chosen, seed, progress)
+    if as_json:
+        _print_json(asdict(found))
+        return
+    from reference_impls.report import print_attacks
+
+    print_attacks(f"{model} on {asked.name}", found.known, found.attacks, found.references)
+
+
+@app.command("attacks", epilog="Example: `unlearn attacks --json`")
+def list_attacks(as_json: Json = False) -> None:
+    """The attacks that run."""
+    if as_json:
+        _print_json(
+            [{"id": one.id, "name": one.title, "paper": one.paper, "summary": one.summary} for one in attacks()]
+        )
+        return
+    for one in attacks():
+        print(f"{one.id}: {one.summary}")
+
+
+@app.command(epilog="Example: `unlearn chat npo`")
+def chat(
+    method: Annotated[str, typer.Argument(help="A method's id, as in `unlearn list`.")],
+    task: TaskName = DEFAULT_TASK,
+    seed: Seed = 0,
+) -> None:
+    """Ask the model before, after and without the forget set the same questions, one per line."""
+    found, chosen = find_method(method), find_task(task)
+    from reference_impls.chat import converse
+    from reference_impls.runner import run_method
+
+    with _progress() as progress:
+        outcome = run_method(found, chosen, seed=seed, progress=progress)
+    converse(chosen, found, outcome.model)
+
+
 @app.command(epilog="Example: `unlearn bench --seeds 3 --resume`")
 def bench(
     names: Annotated[list[str] | None, typer.Argument(help="Ids of methods; all by default.")] = None,
@@ -285,7 +354,10 @@ def make_task(task: Annotated[str, typer.Argument(help="A task's id.")]) -> None
     """Train the checkpoints that ship with a task: its target and its retrained model."""
     chosen = find_task(task)
     from reference_impls import checkpoints
+    from reference_impls.tasks import EmbeddedTask
 
+    if not isinstance(chosen, EmbeddedTask):
+        raise UsageError(f"The task {task!r} has no models to be made.")
     with _progress() as progress:
         records = checkpoints.make(chosen, RESULTS, progress)
     from reference_impls.report import print_references

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from catalog.results import Example
@@ -49,18 +49,20 @@ class Evaluation:
     metrics: dict[str, float]
     probes: dict[str, Probe]
     examples: tuple[Example, ...]
+    kept: dict[str, list[float]]
+    """What comparisons with this model need, if it is the retrained one; ships with a task's checkpoints."""
 
 
 def evaluate(
-    model: UnlearnedModel, splits: Splits, max_new_tokens: int, retrained: Sequence[float] | None = None
+    model: UnlearnedModel, splits: Splits, max_new_tokens: int, retrained: Mapping[str, Sequence[float]] | None = None
 ) -> Evaluation:
-    """Ask a model about every split.
+    """Ask a model about every split, as TOFU does.
 
     Args:
         model: what to evaluate.
         splits: the task's data, in the model's format.
         max_new_tokens: how long an answer may get.
-        retrained: the retrained model's truth ratios on the forget set; without them there is no forget quality.
+        retrained: what the evaluation of the retrained model kept; without it there is no forget quality.
     """
     questions = splits.probes()
     probes = {name: probe(model, pairs, max_new_tokens, name == "facts") for name, pairs in questions.items()}
@@ -73,11 +75,13 @@ def evaluate(
             metrics[f"{name}_truth_ratio"] = total(one.truth_ratios)
     utility = [value for key, value in metrics.items() if key.startswith(("retain_", "facts_"))]
     metrics["model_utility"] = harmonic_mean(utility)
+    ratios = probes["forget"].truth_ratios
     if retrained is not None:
-        metrics["forget_quality"] = forget_quality(probes["forget"].truth_ratios, retrained)
+        metrics["forget_quality"] = forget_quality(ratios, retrained["truth_ratios"])
     if "holdout" in probes:
         metrics["membership_auc"] = membership_auc(probes["forget"].losses, probes["holdout"].losses)
-    return Evaluation(metrics, probes, _examples(questions, probes))
+    shown = examples(questions, {name: one.generated for name, one in probes.items()})
+    return Evaluation(metrics, probes, shown, {"truth_ratios": list(ratios)})
 
 
 def probe(model: UnlearnedModel, pairs: Sequence[Pair], max_new_tokens: int, choose: bool = False) -> Probe:
@@ -122,13 +126,30 @@ def _answers(pair: Pair, compared: bool) -> list[str]:
     return [pair.answer, pair.paraphrase, *pair.perturbed]
 
 
-def _examples(questions: dict[str, tuple[Pair, ...]], probes: dict[str, Probe]) -> tuple[Example, ...]:
-    """A few questions of each split, evenly spread."""
-    chosen = []
-    for name, pairs in questions.items():
-        step = max(1, len(pairs) // EXAMPLES_PER_SPLIT)
-        for row in range(0, min(len(pairs), step * EXAMPLES_PER_SPLIT), step):
-            pair = pairs[row]
-            text = probes[name].generated[row]
-            chosen.append(Example(split=name, prompt=pair.prompt, answer=pair.answer.strip(), generated=text))
-    return tuple(chosen)
+def examples(questions: Mapping[str, Sequence[Pair]], generated: Mapping[str, Sequence[str]]) -> tuple[Example, ...]:
+    """A few questions of each split with what was generated, for people to look at.
+
+    Args:
+        questions: the pairs of each split.
+        generated: the answers to them, in the same order.
+    """
+    return tuple(
+        Example(split=name, prompt=pairs[row].prompt, answer=pairs[row].answer.strip(), generated=generated[name][row])
+        for name, pairs in questions.items()
+        for row in _spread(len(pairs))
+    )
+
+
+def asked_examples(
+    model: UnlearnedModel, questions: Mapping[str, Sequence[Pair]], max_new_tokens: int
+) -> tuple[Example, ...]:
+    """The same for an evaluation that generates nothing else: only those questions are answered."""
+    chosen = {name: [pairs[row] for row in _spread(len(pairs))] for name, pairs in questions.items()}
+    generated = {name: model.generate([one.prompt for one in pairs], max_new_tokens) for name, pairs in chosen.items()}
+    return examples(chosen, generated)
+
+
+def _spread(count: int) -> range:
+    """A few of ``count`` rows, evenly spread."""
+    step = max(1, count // EXAMPLES_PER_SPLIT)
+    return range(0, min(count, step * EXAMPLES_PER_SPLIT), step)

@@ -20,11 +20,29 @@ DOWN_PROJECTIONS = ("down_proj", "fc2", "w2", "dense_4h_to_h", r"mlp\.c_proj")
 """What architectures call the output projection of their MLPs."""
 
 
+@dataclass(frozen=True)
+class TokenScores:
+    """What a model thinks of one answer, token by token."""
+
+    logprobs: Tensor
+    """(T,) log-probability of each token."""
+    likeliest: Tensor
+    """(T,) whether the token is the one that greedy decoding would have chosen there."""
+    expected: Tensor
+    """(T,) mean log-probability of a token drawn from the model there: minus its entropy."""
+    deviation: Tensor
+    """(T,) standard deviation of that log-probability."""
+
+
 class UnlearnedModel(Protocol):
     """All that evaluation and attacks see of a model: a prompt or a filter counts as much as new weights."""
 
     def answer_logprobs(self, prompts: Sequence[str], answers: Sequence[str]) -> list[Tensor]:
         """For each answer, (T,) log-probabilities of its tokens (end-of-sequence included) after its prompt."""
+        ...
+
+    def token_scores(self, prompts: Sequence[str], answers: Sequence[str]) -> list[TokenScores]:
+        """The same with what else metrics need of each place's distribution."""
         ...
 
     def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
@@ -228,6 +246,22 @@ class LanguageModel:
             for place, row in enumerate(chunk):
                 found[row] = values[out.sequence.cpu() == place]
         return found
+
+    @torch.inference_mode()
+    def token_scores(self, prompts: Sequence[str], answers: Sequence[str]) -> list[TokenScores]:
+        """See :class:`UnlearnedModel`."""
+        pairs = [Pair(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)]
+        found: dict[int, TokenScores] = {}
+        for chunk in self._by_length([pair.prompt + pair.answer for pair in pairs]):
+            (out,) = self.token_logits(self.encode([pairs[row] for row in chunk]))
+            logprobs = torch.log_softmax(out.logits, dim=1)
+            probabilities = logprobs.exp()
+            expected = (probabilities * logprobs).sum(dim=1)
+            variance = (probabilities * (logprobs - expected[:, None]) ** 2).sum(dim=1)
+            columns = (out.token_logprobs(), out.logits.argmax(dim=1) == out.targets, expected, variance.sqrt())
+            for place, row in enumerate(chunk):
+                found[row] = TokenScores(*(column[out.sequence == place].cpu() for column in columns))
+        return [found[row] for row in range(len(pairs))]
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:

@@ -60,11 +60,16 @@ class Method(ABC):
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            _check(field.name, getattr(self, field.name), field.metadata, type(field.default))
+            check_hyperparameter(field.name, getattr(self, field.name), field.metadata, type(field.default))
 
     @abstractmethod
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel | Wrapper:
         """Forget ``data.forget``. ``model`` is the run's own copy and may be changed."""
+
+    @classmethod
+    def restore(cls, model: LanguageModel, kept: dict[str, Any]) -> Wrapper:
+        """What ``unlearn`` returned, from the weights and :meth:`Wrapper.to_json`; for methods that return wrappers."""
+        raise TypeError(f"{cls.__name__} leaves nothing around the weights")
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,12 @@ class LossMethod(Method):
         return run.minimize(self.loss, model, self.prepare(model, data, run), self.trainable(model), self.reference)
 
 
-def _check(name: str, value: Any, allowed: Any, kind: type) -> None:
+def check_hyperparameter(name: str, value: Any, allowed: Any, kind: type) -> None:
+    """Check a value against what :func:`hyperparameter` declared.
+
+    Raises:
+        HyperparameterError: it is not of its type or range.
+    """
     numeric = kind in (int, float)
     if numeric and (isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < math.inf):
         raise HyperparameterError(f"{name} must be a number, not {value!r}")

@@ -1,4 +1,4 @@
-"""Methods, tasks and recipes by name. Names are resolved without importing torch."""
+"""Methods, tasks, attacks and recipes by name. Names are resolved without importing torch."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from catalog.implementations import Implementation, read_implementations
 
 if TYPE_CHECKING:
+    from reference_impls.attack import Attack
     from reference_impls.method import Method
     from reference_impls.tasks import Task
 
@@ -36,7 +37,7 @@ class UnknownNameError(UsageError):
 
 @cache
 def implementations() -> dict[str, Implementation]:
-    """Methods and tasks by id, read from their files."""
+    """Methods, tasks and attacks by id, read from their files."""
     found, problems = read_implementations(PACKAGE)
     if problems:
         first = problems[0]
@@ -66,11 +67,42 @@ def method_class(method: Implementation) -> type[Method]:
     """The class of a method's file. Imports torch."""
     from reference_impls.method import Method
 
-    module = importlib.import_module(f"reference_impls.methods.{method.id.replace('-', '_')}")
+    found: type[Method] = _class_of(f"reference_impls.methods.{method.id.replace('-', '_')}", Method)
+    return found
+
+
+def attacks() -> list[Implementation]:
+    """The attacks that run, by id."""
+    return [one for one in implementations().values() if one.kind == "attack"]
+
+
+def find_attack(name: str) -> Implementation:
+    """An attack by its id.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    known = {one.id: one for one in attacks()}
+    if name.casefold().replace("_", "-") not in known:
+        raise UnknownNameError("attack", name, known)
+    return known[name.casefold().replace("_", "-")]
+
+
+def attack_class(attack: Implementation) -> type[Attack]:
+    """The class of an attack's file. Imports torch."""
+    from reference_impls.attack import Attack
+
+    found: type[Attack] = _class_of(f"reference_impls.attacks.{attack.id.replace('-', '_')}", Attack)
+    return found
+
+
+def _class_of(module_name: str, base: type) -> Any:
+    """The one class of a module that derives from ``base``."""
+    module = importlib.import_module(module_name)
     (found,) = (
         value
         for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Method) and value.__module__ == module.__name__
+        if isinstance(value, type) and issubclass(value, base) and value.__module__ == module.__name__
     )
     return found
 
@@ -121,13 +153,8 @@ def find_task(name: str) -> Task:
     tasks = [one.id for one in implementations().values() if one.kind == "task"]
     if name not in tasks:
         raise UnknownNameError("task", name, tasks)
-    module = importlib.import_module(f"reference_impls.tasks.{name.replace('-', '_')}")
-    (found,) = (
-        value
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Task) and value.__module__ == module.__name__
-    )
-    return found()
+    found: Task = _class_of(f"reference_impls.tasks.{name.replace('-', '_')}", Task)()
+    return found
 
 
 def recipe_of(task: str, method: str) -> dict[str, Any]:

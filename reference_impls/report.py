@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from rich.console import Console
@@ -14,21 +14,10 @@ from rich.table import Table
 from catalog.implementations import Implementation
 from catalog.results import Result
 from reference_impls.registry import PACKAGE, UsageError
+from reference_impls.runner import reference_results
 
 if TYPE_CHECKING:
     from reference_impls.runner import Outcome
-
-SHOWN = (
-    "forget_probability",
-    "forget_rouge",
-    "forget_truth_ratio",
-    "forget_quality",
-    "membership_auc",
-    "retain_probability",
-    "retain_rouge",
-    "facts_probability",
-    "model_utility",
-)
 
 
 def print_run(method: Implementation, outcome: Outcome) -> None:
@@ -44,6 +33,11 @@ def print_run(method: Implementation, outcome: Outcome) -> None:
         row = [_label(name), _number(outcome.before.get(name)), _number(result.metrics[name])]
         table.add_row(*row, *([_number(outcome.retrained.get(name))] if outcome.retrained else []))
     console.print(table)
+    if result.attacks:
+        references = reference_results(result.task) if result.model == "tiny" else {}
+        found = {which: record.attacks for which, record in references.items()}
+        console.print()
+        print_attacks("Does it come back?", None, result.attacks, found)
     _print_examples(console, result)
     console.print(f"\n{result.seconds:g} s of unlearning. Again: [bold]{escape(result.command)}[/]", highlight=False)
 
@@ -56,6 +50,22 @@ def _print_examples(console: Console, result: Result) -> None:
         console.print(f"\n[dim]{one.split}[/]  {escape(question)}", highlight=False)
         console.print(f"  [dim]true[/]  {escape(one.answer)}", highlight=False)
         console.print(f"  [dim]now[/]   {escape(one.generated) or '[dim](nothing)[/]'}", highlight=False)
+
+
+def print_attacks(
+    title: str, known: float | None, attacks: dict[str, float], references: dict[str, dict[str, float]]
+) -> None:
+    """What attacks got out of a model, between the same attacks on the target and on the retrained model."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, header_style="dim", pad_edge=False)
+    table.add_column("knows of the forget set")
+    table.add_column("this model", justify="right", style="bold")
+    for which in references:
+        table.add_column(which, justify="right")
+    if known is not None:
+        table.add_row("Just asked", _number(known), *("" for _ in references))
+    for name in (name for name in DEFINITIONS if name in attacks):
+        table.add_row(_label(name), _number(attacks[name]), *(_number(one.get(name)) for one in references.values()))
+    Console().print(table)
 
 
 def print_comparison(found: Sequence[Implementation], outcomes: Sequence[Outcome]) -> None:
@@ -117,19 +127,20 @@ def _table(title: str) -> Table:
 
 
 def _present(metrics: dict[str, float]) -> list[str]:
-    return [name for name in SHOWN if name in metrics]
+    """The metrics to print, in the order of their definitions; details are left to the record and the site."""
+    return [name for name, row in DEFINITIONS.items() if name in metrics and not row.get("detail")]
 
 
-def _labels() -> dict[str, str]:
+def _definitions() -> dict[str, dict[str, Any]]:
     rows = yaml.safe_load((PACKAGE / "metrics" / "metrics.yaml").read_text(encoding="utf-8"))
-    return {row["id"]: row["label"] for row in rows}
+    return {row["id"]: row for row in rows}
 
 
-LABELS = _labels()
+DEFINITIONS = _definitions()
 
 
 def _label(name: str) -> str:
-    return LABELS.get(name, name)
+    return str(DEFINITIONS[name]["label"]) if name in DEFINITIONS else name
 
 
 def _number(value: float | None) -> str:

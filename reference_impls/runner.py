@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalog.implementations import Implementation
 from catalog.results import Result, read_results
+from reference_impls import registry
 from reference_impls.registry import RESULTS, UsageError, configure, recipe_of
 
 if TYPE_CHECKING:
-    from reference_impls.evaluation import Evaluation
-    from reference_impls.language_model import LanguageModel, Wrapper
-    from reference_impls.tasks import Task
+    from reference_impls.language_model import LanguageModel, UnlearnedModel, Wrapper
+    from reference_impls.tasks import Splits, Task
     from reference_impls.training import Recipe
 
 Progress = Callable[[str, int, int], None]
@@ -41,6 +41,7 @@ def run_method(
     seed: int = 0,
     settings: dict[str, str] | None = None,
     recipe: dict[str, Any] | None = None,
+    attacks: bool = False,
     command: str = "",
     progress: Progress = lambda stage, done, total: None,
 ) -> Outcome:
@@ -53,6 +54,7 @@ def run_method(
         seed: decides the order of batches and everything else that is drawn.
         settings: hyper-parameters as typed by a person.
         recipe: learning rate, steps and so on, over those of the task's recipe for this method.
+        attacks: try every attack on the unlearned model as well.
         command: what reproduces the run, for the record.
         progress: called as ``progress(stage, done, total)``.
 
@@ -66,26 +68,25 @@ def run_method(
     splits = task.splits(base)
     used = _recipe(chosen, recipe or {}, len(splits.forget), embedded=model is None)
 
-    from reference_impls.evaluation import evaluate
     from reference_impls.measure import peak_memory_bytes, versions
     from reference_impls.training import Run
 
     references = reference_results(task.name) if model is None else {}
-    truth_ratios = None
+    kept = None
     if references:
-        from reference_impls.checkpoints import retrained_truth_ratios
+        from reference_impls.checkpoints import retrained_evaluation
 
-        truth_ratios = retrained_truth_ratios(task)
+        kept = retrained_evaluation(task)
         before = references["target"].metrics
     else:
         progress("evaluating the model before", 0, 1)
-        before = evaluate(base, splits, task.max_new_tokens).metrics
+        before = task.evaluate(base, splits).metrics
 
     started = time.perf_counter()
     unlearned = configured.unlearn(base, splits.data, Run(used, seed, progress))
     seconds = time.perf_counter() - started
     progress("evaluating", 0, 1)
-    evaluation: Evaluation = evaluate(unlearned, splits, task.max_new_tokens, truth_ratios)
+    evaluation = task.evaluate(unlearned, splits, kept)
     result = Result(
         method=method.id,
         task=task.name,
@@ -94,6 +95,7 @@ def run_method(
         hyperparameters=asdict(configured),
         recipe=asdict(used),
         metrics=evaluation.metrics,
+        attacks=attack_all(unlearned, task, splits, seed, progress) if attacks else {},
         seconds=round(seconds, 2),
         peak_memory_bytes=peak_memory_bytes(),
         versions=versions(),
@@ -102,6 +104,59 @@ def run_method(
     )
     retrained = references["retrained"].metrics if references else {}
     return Outcome(unlearned, result, before, retrained)
+
+
+def attack_all(
+    model: UnlearnedModel,
+    task: Task,
+    splits: Splits,
+    seed: int,
+    progress: Progress = lambda stage, done, total: None,
+    chosen: Sequence[Implementation] | None = None,
+) -> dict[str, float]:
+    """What attacks (all by default) get out of a model: what it then knows of the forget set, by measurement."""
+    from reference_impls.attack import Victim
+    from reference_impls.training import Recipe, Run
+
+    victim = Victim(model, splits, task.knowledge)
+    found: dict[str, float] = {}
+    for one in registry.attacks() if chosen is None else chosen:
+        progress(f"attack: {one.title}", 0, 1)
+        found |= registry.attack_class(one)().measure(victim, Run(Recipe(), seed, progress))
+    return found
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """What attacks got out of a saved model, and out of the task's own models."""
+
+    known: float
+    """What the model knows of the forget set when it is just asked."""
+    attacks: dict[str, float]
+    references: dict[str, dict[str, float]]
+    """The same attacks on the task's target and retrained models, if it ships any."""
+
+
+def attack_saved(source: str, task: Task, chosen: Sequence[Implementation], seed: int, progress: Progress) -> Attacked:
+    """Attack a model that was saved, with what its method put around the weights.
+
+    Raises:
+        UsageError: the model cannot be loaded.
+    """
+    from reference_impls.saving import load
+
+    progress("loading", 0, 1)
+    one_thread()
+    model = load(source)
+    inner: Any = model if hasattr(model, "question") else getattr(model, "model", None)  # as LanguageModel and Wrapper
+    splits = task.splits(inner)
+    known = task.knowledge(model, splits.forget)
+    found = attack_all(model, task, splits, seed, progress, chosen)
+    references = {
+        which: {name: value for name, value in record.attacks.items() if name in found}
+        for which, record in reference_results(task.name).items()
+    }
+    return Attacked(known, found, references)
 
 
 def reference_results(task: str) -> dict[str, Result]:

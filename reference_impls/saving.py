@@ -10,8 +10,8 @@ from pathlib import Path
 
 from catalog.implementations import Implementation
 from catalog.results import Result
-from reference_impls.language_model import LanguageModel, Wrapper
-from reference_impls.registry import UsageError
+from reference_impls.language_model import LanguageModel, UnlearnedModel, Wrapper
+from reference_impls.registry import UsageError, find_method, method_class
 
 
 def prepare_folder(folder: Path) -> None:
@@ -45,6 +45,26 @@ def save(folder: Path, model: LanguageModel | Wrapper, method: Implementation, r
         if folder.is_dir():
             folder.rmdir()
         shutil.move(os.fspath(made), folder)
+
+
+def load(source: str) -> UnlearnedModel:
+    """Load what :func:`save` wrote, or any other causal language model.
+
+    Raises:
+        UsageError: it cannot be loaded.
+    """
+    from reference_impls.models.pretrained import load_pretrained
+
+    model = load_pretrained(source)
+    kept, record = Path(source) / "wrapper.json", Path(source) / "result.json"
+    if not kept.is_file():
+        return model
+    try:
+        method = find_method(Result.model_validate_json(record.read_bytes()).method)
+        restored: UnlearnedModel = method_class(method).restore(model, json.loads(kept.read_text("utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{kept} cannot be read together with {record.name}: {error}") from None
+    return restored
 
 
 def card(method: Implementation, result: Result, weights_changed: bool) -> str:

@@ -23,7 +23,6 @@ from reference_impls.runner import Progress, reference_results, run_method
 from reference_impls.tasks import Task
 from reference_impls.training import Recipe
 
-FORGETTING = ("forget_probability", "forget_rouge", "forget_truth_ratio")
 RECIPE_FIELDS = frozenset(field.name for field in fields(Recipe))
 
 HEADER = """\
@@ -32,14 +31,16 @@ HEADER = """\
 """
 
 
-def score(metrics: dict[str, float], target: dict[str, float], retrained: dict[str, float]) -> float:
+def score(
+    metrics: dict[str, float], target: dict[str, float], retrained: dict[str, float], forgetting: Sequence[str]
+) -> float:
     """How well a run did, in [0, 1]: the harmonic mean of forgetting and of the utility that is left.
 
-    Forgetting is the share of the way from the target to the retrained model, averaged over three metrics of the
-    forget set; going too far counts like not going far enough. Utility is relative to the target's.
+    Forgetting is the share of the way from the target to the retrained model, averaged over the task's metrics of
+    ``forgetting``; going too far counts like not going far enough. Utility is relative to the target's.
     """
     closeness = [
-        max(0.0, 1 - abs(metrics[name] - retrained[name]) / abs(target[name] - retrained[name])) for name in FORGETTING
+        max(0.0, 1 - abs(metrics[name] - retrained[name]) / abs(target[name] - retrained[name])) for name in forgetting
     ]
     return harmonic_mean([mean(closeness), min(1.0, metrics["model_utility"] / target["model_utility"])])
 
@@ -99,7 +100,7 @@ def tune(task: Task, methods: Sequence[Implementation], progress: Progress) -> d
 
         jobs = [Trial(method.id, task.name, search["seed"], search["fixed"] | one) for one in settings]
         rows: list[dict[str, Any]] = [
-            {"settings": one, "score": score(metrics, target, retrained), "metrics": metrics}
+            {"settings": one, "score": score(metrics, target, retrained, task.forgetting), "metrics": metrics}
             for one, metrics in zip(settings, run_all(try_out, jobs, done), strict=True)
         ]
         recipe, hyperparameters = _split(search["fixed"] | max(rows, key=lambda row: row["score"])["settings"])

@@ -12,7 +12,7 @@ from pylatexenc.latexencode import (
     UnicodeToLatexEncoder,
 )
 
-from catalog.export.citation import address, citable, name_parts, publication
+from catalog.export.citation import address, citable, doi, name_parts, publication
 from catalog.schema import Paper
 
 _TYPES = {"article": "article", "conference": "inproceedings", "preprint": "misc", "web": "misc"}
@@ -37,8 +37,8 @@ def entry(paper: Paper) -> str:
     elif place.kind == "web" and place.container:
         fields.append(("howpublished", latex(place.container)))
     fields.append(("year", str(place.year)))
-    if paper.links.doi:
-        fields.append(("doi", paper.links.doi))
+    if identifier := doi(paper):
+        fields.append(("doi", identifier))
     if paper.links.arxiv:
         fields += [("eprint", paper.links.arxiv), ("archivePrefix", "arXiv")]
     if url := address(paper):

@@ -11,18 +11,6 @@ from catalog.schema import Paper
 
 Kind = Literal["article", "conference", "preprint", "web"]
 
-_JOURNAL = re.compile(
-    r"\b(TMLR|JMLR|TACL|JAIR|TKDE|TPAMI|TIFS|PoPETs|Journal|Transactions|Letters|Review|Reviews|Nature|Frontiers"
-    r"|Philosophy|Ethics|Magazine|IEEE Computer|Computational Linguistics)\b"
-)
-_MEETING = re.compile(r"\b(Workshop|Conference|Proceedings|Symposium|track)\b", re.IGNORECASE)
-_FULL_NAMES = {
-    "TMLR": "Transactions on Machine Learning Research",
-    "JMLR": "Journal of Machine Learning Research",
-    "TACL": "Transactions of the Association for Computational Linguistics",
-    "PoPETs": "Proceedings on Privacy Enhancing Technologies",
-}
-_YEAR = re.compile(r"\b((?:19|20)\d\d)\b")
 _PARTICLES = frozenset("van von der den de del della di da dos du la le el ter ten bin ben af zu zur".split())
 _CAPITAL_PARTICLES = frozenset(("De", "Della", "Van", "Von"))
 _GROUP = re.compile(r"^The |\b(Team|Group|Consortium|Collaboration|Initiative|Institute|Labs?|and)\b|,")
@@ -55,16 +43,17 @@ def citable(papers: Iterable[Paper]) -> list[Paper]:
 
 def publication(paper: Paper) -> Publication:
     """Where and when a paper appeared."""
-    if paper.venue is None:
+    where = paper.appeared
+    if where is None:
         return Publication("web" if not paper.links.arxiv and paper.links.url else "preprint", "", paper.year)
-    years = _YEAR.findall(paper.venue)
-    year = int(years[-1]) if years else paper.year
-    if paper.type == "blog":
-        return Publication("web", paper.venue, year)
-    if _JOURNAL.search(paper.venue) and not _MEETING.search(paper.venue):
-        name = " ".join(_YEAR.sub("", paper.venue).split())
-        return Publication("article", _FULL_NAMES.get(name, name), year)
-    return Publication("conference", paper.venue, year)
+    if paper.type == "blog" or where.kind == "web":
+        return Publication("web", where.container, where.year)
+    return Publication("article" if where.kind == "journal" else "conference", where.container, where.year)
+
+
+def doi(paper: Paper) -> str | None:
+    """The DOI of the published version, or else the one that arXiv gives to every preprint."""
+    return paper.links.doi or (f"10.48550/arXiv.{paper.links.arxiv}" if paper.links.arxiv else None)
 
 
 def name_parts(name: str) -> PersonName:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from catalog.export import to_json
-from catalog.export.citation import address, citable, name_parts, publication
+from catalog.export.citation import address, citable, doi, name_parts, publication
 from catalog.schema import Paper
 
 _TYPES = {"article": "article-journal", "conference": "paper-conference", "preprint": "article", "web": "post-weblog"}
@@ -30,7 +30,7 @@ def item(paper: Paper) -> dict[str, Any]:
         "container-title": place.container,
         "publisher": "arXiv" if place.kind == "preprint" and paper.links.arxiv else "",
         "number": f"arXiv:{paper.links.arxiv}" if place.kind == "preprint" and paper.links.arxiv else "",
-        "DOI": paper.links.doi,
+        "DOI": doi(paper),
         "URL": address(paper),
         "abstract": paper.summary,
         "language": "en",

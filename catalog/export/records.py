@@ -15,8 +15,13 @@ def render(papers: Iterable[Paper]) -> str:
 
 
 def record(paper: Paper) -> dict[str, Any]:
-    """One record: ``id`` and ``year`` first, then the fields of the file that are set, with the full addresses."""
+    """One record: ``id`` and ``year`` first, then the fields of the file that are set, with the full addresses.
+
+    ``appeared`` is the venue in words.
+    """
     fields = paper.model_dump(mode="json", exclude_none=True)
+    if paper.appeared:
+        fields["appeared"] = paper.appeared.label
     fields["addresses"] = dict(paper.links.addresses)
     first = {"id": fields.pop("id"), "year": paper.year}
     return first | {key: value for key, value in fields.items() if value not in ([], {})}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from catalog.export.citation import address, citable, name_parts, publication
+from catalog.export.citation import address, citable, doi, name_parts, publication
 from catalog.schema import Paper
 
 _TYPES = {"article": "JOUR", "conference": "CPAPER", "preprint": "UNPB", "web": "BLOG"}
@@ -31,8 +31,8 @@ def _lines(paper: Paper) -> Iterator[tuple[str, str]]:
     yield "PY", str(place.year)
     if place.container:
         yield {"article": "JO", "conference": "T2", "web": "T2"}[place.kind], place.container
-    if paper.links.doi:
-        yield "DO", paper.links.doi
+    if identifier := doi(paper):
+        yield "DO", identifier
     if paper.links.arxiv:
         yield "AN", f"arXiv:{paper.links.arxiv}"
     if url := address(paper):

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterable
 
-from catalog.export.citation import address
+from catalog.export.citation import address, doi
 from catalog.schema import Paper
 
 COLUMNS = (
@@ -33,10 +33,11 @@ def _cells(paper: Paper) -> dict[str, str]:
     cells |= {name: "; ".join(getattr(paper, name)) for name in lists}
     cells |= {key: value for key, value in paper.links.model_dump(exclude_none=True).items() if key in COLUMNS}
     if paper.method:
-        cells |= {"method": paper.method.name, "mechanism": paper.method.mechanism or ""}
+        cells |= {"method": paper.method.name or "", "mechanism": paper.method.mechanism or ""}
         cells["builds_on"] = "; ".join(paper.method.builds_on)
     cells["implementations"] = "; ".join(f"{link.id} ({link.relation})" for link in paper.implementations)
-    cells["address"] = address(paper)
+    cells["address"], cells["doi"] = address(paper), doi(paper) or ""
+    cells["venue"] = paper.appeared.label if paper.appeared else ""
     cells["state"] = paper.state.kind if paper.state else ""
     return cells
 

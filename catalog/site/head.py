@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from typing import Any
 
@@ -33,6 +34,11 @@ def citation_tags(paper: Paper, catalog: Catalog) -> list[list[str]]:
         tags.append(["citation_public_url", links.addresses[0][1]])
     tags += [["citation_keywords", word] for word in _keywords(paper, catalog)]
     return tags
+
+
+def meta_elements(tags: list[list[str]]) -> str:
+    """The tags as HTML: one text in the front matter is read much faster than a list of lists."""
+    return "\n".join(f'<meta name="{html.escape(name)}" content="{html.escape(content)}">' for name, content in tags)
 
 
 def scholarly_article(paper: Paper, catalog: Catalog) -> str:
@@ -78,6 +84,6 @@ def _keywords(paper: Paper, catalog: Catalog) -> list[str]:
         ("dataset", paper.datasets),
     ):
         words += [catalog.vocabularies[name][one].label for one in ids]
-    if paper.method:
+    if paper.method and paper.method.name:
         words.append(paper.method.name)
     return list(dict.fromkeys(words))

@@ -15,6 +15,8 @@ from markupsafe import Markup
 
 from catalog.site.formulas import to_mathml
 
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+"""The one in C where there is one, which is ten times as fast."""
 _FENCE = re.compile(r"^(?P<fence>`{3,}|~{3,}).*?^(?P=fence)[ \t]*$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"(?P<ticks>`+)(?P<code>.+?)(?<!`)(?P=ticks)(?!`)", re.DOTALL)
 _DISPLAY = re.compile(r"\$\$(?P<latex>.+?)\$\$", re.DOTALL)
@@ -26,7 +28,8 @@ _HEADING = re.compile(r"^#(?=#* )", re.MULTILINE)
 
 def front_matter(meta: dict[str, Any]) -> str:
     """A YAML block for the top of a page."""
-    return f"---\n{yaml.safe_dump(meta, allow_unicode=True, sort_keys=True, width=10_000)}---\n\n"
+    text = yaml.dump(meta, Dumper=_DUMPER, allow_unicode=True, sort_keys=True, width=10_000)
+    return f"---\n{text}---\n\n"
 
 
 def fence(code: str, language: str, **options: str) -> Markup:

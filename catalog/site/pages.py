@@ -24,10 +24,11 @@ from catalog.catalog import Catalog
 from catalog.export import bibtex, ris
 from catalog.export.citation import citable, name_parts
 from catalog.implementations import Implementation
+from catalog.lineage import resolve, wanted
 from catalog.schema import Paper
 from catalog.site import head, markdown
-from catalog.site.related import related_papers
-from catalog.text import slug
+from catalog.site.related import Relatives
+from catalog.stats import statistics
 from catalog.vocabulary import Term
 
 RELATIONS = {
@@ -48,7 +49,17 @@ RELATION_HEADINGS = {
 }
 """The same as read from the implementation's page: the heading over its papers."""
 
-FACETS = ("type", "family", "target", "dataset", "setting", "modality", "year")
+COVERAGE_WORDS = {
+    "introduces": "Own",
+    "extends": "Base",
+    "related": "Relative",
+    "uses": "Covered",
+    "evaluates": "Examined",
+    "none": "None",
+}
+"""The closest relation of a paper to anything that runs, as the head of a column."""
+
+FACETS = ("type", "family", "target", "dataset", "setting", "modality", "venue", "year")
 PLURALS = {
     "type": "Types",
     "family": "Families",
@@ -56,6 +67,7 @@ PLURALS = {
     "dataset": "Datasets",
     "setting": "Settings",
     "modality": "Modalities",
+    "venue": "Venues",
     "year": "Years",
 }
 STATES = {
@@ -79,9 +91,10 @@ class Settings:
     headline_method: str = "npo"
     """The method that the home page runs."""
     headline_task: str = "authors"
-    forget_metric: str = "forget_probability"
-    """The horizontal axis of the figure."""
     utility_metric: str = "model_utility"
+    """The vertical axis of the figures."""
+    headline_attack: str = "relearning"
+    """The attack that has a figure of its own."""
     headline_metrics: tuple[str, ...] = ("forget_probability", "model_utility")
     """The columns of the small tables on the home page and on papers' pages."""
 
@@ -127,6 +140,8 @@ class Pages:
         self.metrics = metrics
         self.boards = leaderboard.boards(catalog, metrics)
         self.groups = {facet: tuple(self._groups(facet)) for facet in FACETS}
+        self._relatives = Relatives(catalog)
+        self._entries: dict[str, str] = {}
         self._group_by_key = {(group.facet, group.id): group for groups in self.groups.values() for group in groups}
         self._environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(templates),
@@ -161,18 +176,29 @@ class Pages:
         yield Page("methods/index.md", "methods.md.j2", "Methods that run", "Every unlearning method that runs here.")
         yield from (self._implementation(one) for one in self.catalog.methods)
         yield from (self._implementation(one) for one in self.catalog.tasks)
+        yield from (self._implementation(one) for one in self.catalog.attacks)
         yield Page(
             "results.md",
             "results.md.j2",
             "Results",
             "What the reference implementations measured, with seeds, versions and commands.",
-            {"figures": {board.slug: self._figure(board) for board in self.boards}},
+            {
+                "figures": {board.slug: self._figure(board) for board in self.boards},
+                "robustness": {board.slug: self._robustness(board) for board in self.boards},
+            },
+        )
+        yield Page(
+            "coverage.md",
+            "coverage.md.j2",
+            "Coverage",
+            "What runs here behind the papers, by family and year, and what is missed most.",
+            {"stats": statistics(self.catalog), "wanted": wanted(self.catalog), "words": COVERAGE_WORDS},
         )
         yield Page(
             "browse.md",
             "browse.md.j2",
             "Browse",
-            "All papers by type, family, target, dataset and year.",
+            "All papers by type, family, target, dataset, venue and year.",
         )
         for groups in self.groups.values():
             for group in groups:
@@ -195,9 +221,15 @@ class Pages:
         """Address and text of the files beside the pages: each paper for reference managers."""
         files = {}
         for paper in citable(self.catalog.papers):
-            files[f"papers/{paper.id}.bib"] = bibtex.entry(paper)
+            files[f"papers/{paper.id}.bib"] = self._bibtex(paper)
             files[f"papers/{paper.id}.ris"] = ris.entry(paper)
         return files
+
+    def _bibtex(self, paper: Paper) -> str:
+        """The entry, made once for the page and the download."""
+        if paper.id not in self._entries:
+            self._entries[paper.id] = bibtex.entry(paper)
+        return self._entries[paper.id]
 
     def render(self, page: Page) -> str:
         """The page as Markdown with front matter."""
@@ -223,13 +255,14 @@ class Pages:
         return markdown.front_matter(meta) + body.strip() + "\n"
 
     def _method(self, ident: str, link: Callable[[str], str]) -> Markup:
-        """A method that others build on: its page, else the paper that proposes it, else its id."""
-        if ident in self.catalog.implementation_by_id:
-            one = self.catalog.implementation_by_id[ident]
-            return Markup('<a href="{}">{}</a>').format(link(f"{one.kind}s/{one.id}.html"), one.name)
-        for paper in reversed(self.catalog.papers):
-            if paper.method and slug(paper.method.name) == ident:
-                return Markup('<a href="{}">{}</a>').format(link(f"papers/{paper.id}.html"), paper.method.name)
+        """What others build on: its page, else the paper that proposes it, else its definition, else its id."""
+        base = resolve(self.catalog, ident)
+        if base.implementation:
+            return Markup('<a href="{}">{}</a>').format(link(f"methods/{base.id}.html"), base.label)
+        if base.paper:
+            return Markup('<a href="{}">{}</a>').format(link(f"papers/{base.paper.id}.html"), base.label)
+        if base.term:
+            return Markup('<a href="{}">{}</a>').format(link("vocabularies.html") + f"#technique-{base.id}", base.label)
         return Markup("<code>{}</code>").format(ident)
 
     def _cited(self, word: str, link: Callable[[str], str]) -> str:
@@ -261,13 +294,13 @@ class Pages:
             "papers.md.j2",
             "Papers",
             f"All {count} papers, to be searched and filtered.",
-            {"facets": ("type", "family", "target", "dataset", "year")},
+            {"facets": ("type", "family", "target", "dataset", "venue", "year")},
         )
 
     def _paper(self, paper: Paper) -> Page:
         may_be_cited = bool(list(citable([paper])))
         meta: dict[str, Any] = {
-            "citation": head.citation_tags(paper, self.catalog) if may_be_cited else [],
+            "citation": head.meta_elements(head.citation_tags(paper, self.catalog)) if may_be_cited else "",
             "jsonld": head.scholarly_article(paper, self.catalog) if may_be_cited else "",
         }
         links = [
@@ -282,8 +315,8 @@ class Pages:
             {
                 "paper": paper,
                 "links": links,
-                "related": related_papers(paper, self.catalog),
-                "bibtex": bibtex.entry(paper) if may_be_cited else None,
+                "related": self._relatives(paper),
+                "bibtex": self._bibtex(paper) if may_be_cited else None,
                 "source_link": self._edit_link(paper.file),
             },
             meta,
@@ -300,8 +333,10 @@ class Pages:
             boards = tuple(
                 board.only(one.id) for board in self.boards if any(row.method == one.id for row in board.rows)
             )
-        else:
+        elif one.kind == "task":
             boards = tuple(board for board in self.boards if board.task == one.id)
+        else:
+            boards = ()
         code, first_line = code_after_docstring(one.source)
         return Page(
             f"{one.kind}s/{one.id}.md",
@@ -327,16 +362,30 @@ class Pages:
         return next((board.only(method).brief(self.settings.headline_metrics) for board in found), None)
 
     def _figure(self, board: leaderboard.Board) -> Markup | None:
-        points = leaderboard.points(board, self.settings.forget_metric, self.settings.utility_metric)
+        points = leaderboard.points(board, self.settings.utility_metric)
         if len(points) < 2:
             return None
         labels = {metric.id: metric.label for metric in board.metrics}
         drawn = figures.forget_utility_figure(
             points,
             standalone=False,
-            forget_label=labels[self.settings.forget_metric],
+            forget_label=labels[board.headline],
             utility_label=labels[self.settings.utility_metric],
             ident=f"figure-{board.slug}",
+        )
+        return Markup(drawn)
+
+    def _robustness(self, board: leaderboard.Board) -> Markup | None:
+        changes = leaderboard.changes(board, self.settings.headline_attack)
+        if len(changes) < 2:
+            return None
+        labels = {metric.id: metric.label for metric in (*board.metrics, *board.attacks)}
+        drawn = figures.robustness_figure(
+            changes,
+            standalone=False,
+            label=labels[board.headline],
+            attack=labels[self.settings.headline_attack],
+            ident=f"robustness-{board.slug}",
         )
         return Markup(drawn)
 
@@ -374,6 +423,7 @@ def _terms(paper: Paper, facet: str) -> tuple[str, ...]:
         "dataset": paper.datasets,
         "setting": paper.settings,
         "modality": paper.modalities,
+        "venue": (paper.venue.id,) if paper.venue else (),
     }
     return terms[facet]
 

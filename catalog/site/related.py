@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from catalog.catalog import Catalog
+from catalog.lineage import resolve
 from catalog.schema import Paper
+
+_Feature = tuple[str, str]
+"""What papers can share: (kind, id)."""
 
 
 @dataclass(frozen=True)
@@ -16,52 +22,71 @@ class Related:
     reasons: tuple[str, ...]
 
 
-def related_papers(paper: Paper, catalog: Catalog, limit: int = 5) -> list[Related]:
-    """The closest papers, closest first; rare things in common count for more."""
-    scored = []
-    for other in catalog.papers:
-        if other.id != paper.id:
-            score, reasons = _common(paper, other, catalog)
-            if reasons:
-                scored.append((score, Related(other, reasons)))
-    scored.sort(key=lambda pair: -pair[0])  # stable: the catalog's order decides between equals
-    return [one for score, one in scored[:limit] if score >= 1]
+class Relatives:
+    """The closest papers of every paper; rare things in common count for more."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._holders: dict[_Feature, list[int]] = defaultdict(list)
+        for position, paper in enumerate(catalog.papers):
+            for feature in _features(paper):
+                self._holders[feature].append(position)
+        self._bases = [self._papers_below(paper) for paper in catalog.papers]
+        self._position = {paper.id: position for position, paper in enumerate(catalog.papers)}
+
+    def __call__(self, paper: Paper, limit: int = 5) -> list[Related]:
+        """The closest papers, closest first; the catalog's order decides between equals."""
+        here = self._position[paper.id]
+        scores: dict[int, float] = defaultdict(float)
+        for feature in _features(paper):
+            holders = self._holders[feature]
+            for position in holders:
+                scores[position] += _weight(feature, len(holders))
+        for position, below in enumerate(self._bases):
+            if paper.id in below or self._catalog.papers[position].id in self._bases[here]:
+                scores[position] += 4
+        scores.pop(here, None)
+        ranked = sorted((position for position, score in scores.items() if score >= 1), key=lambda p: (-scores[p], p))
+        return [Related(self._catalog.papers[position], self._reasons(here, position)) for position in ranked[:limit]]
+
+    def _papers_below(self, paper: Paper) -> frozenset[str]:
+        """The papers whose methods this one's builds on."""
+        bases = (resolve(self._catalog, ident) for ident in (paper.method.builds_on if paper.method else ()))
+        return frozenset(base.paper.id for base in bases if base.paper)
+
+    def _reasons(self, here: int, there: int) -> tuple[str, ...]:
+        paper, other = self._catalog.papers[here], self._catalog.papers[there]
+        return tuple(self._said(here, there, _features(paper) & _features(other)))[:3]
+
+    def _said(self, here: int, there: int, shared: set[_Feature]) -> Iterator[str]:
+        papers = self._catalog.papers
+        for upper, lower in ((here, there), (there, here)):
+            if papers[lower].id in self._bases[upper]:
+                yield f"{_called(papers[upper], upper == here)} builds on {_called(papers[lower], lower == here)}"
+        rarest = sorted(shared, key=lambda feature: (-_weight(feature, len(self._holders[feature])), feature))
+        authors = [ident for kind, ident in rarest if kind == "author"]
+        for kind, ident in rarest:
+            if kind == "implementation":
+                yield f"both lead to {self._catalog.implementation_by_id[ident].name}"
+            elif kind != "author":
+                yield self._catalog.vocabularies[kind][ident].label
+            elif ident == authors[0]:
+                yield f"{ident} wrote both" if len(authors) == 1 else f"{len(authors)} authors wrote both"
 
 
-def _common(paper: Paper, other: Paper, catalog: Catalog) -> tuple[float, tuple[str, ...]]:
-    score, reasons = 0.0, []
-    lineage = _lineage(paper, other, catalog)
-    if lineage:
-        score += 4
-        reasons.append(lineage)
-    runs = {link.id for link in paper.implementations} & {link.id for link in other.implementations}
-    for one in sorted(runs):
-        score += 2
-        reasons.append(f"both lead to {catalog.implementation_by_id[one].name}")
-    for name, mine, theirs, holders in (
-        ("dataset", paper.datasets, other.datasets, catalog.by_dataset),
-        ("family", paper.family, other.family, catalog.by_family),
-    ):
-        for one in mine:
-            if one in theirs:
-                score += 1 + 2 / len(holders[one])
-                reasons.append(catalog.vocabularies[name][one].label)
-    shared = [author for author in paper.authors if author in other.authors]
-    if shared:
-        score += 1
-        reasons.append(f"{shared[0]} wrote both" if len(shared) == 1 else f"{len(shared)} authors wrote both")
-    return score, tuple(reasons[:3])
+def _features(paper: Paper) -> set[_Feature]:
+    return {
+        *(("implementation", link.id) for link in paper.implementations if link.relation != "related"),
+        *(("dataset", one) for one in paper.datasets),
+        *(("family", one) for one in paper.family),
+        *(("setting", one) for one in paper.settings),
+        *(("author", name) for name in paper.authors),
+    }
 
 
-def _lineage(paper: Paper, other: Paper, catalog: Catalog) -> str:
-    """Whether one's method builds on what the other introduces."""
+def _weight(feature: _Feature, holders: int) -> float:
+    return (0.5 if feature[0] == "author" else 1) + 3 / holders
 
-    def introduces(one: Paper) -> set[str]:
-        return {link.id for link in one.implementations if link.relation == "introduces"}
 
-    if paper.method and other.method:
-        if introduces(other) & set(paper.method.builds_on):
-            return f"{paper.method.name} builds on {other.method.name}"
-        if introduces(paper) & set(other.method.builds_on):
-            return f"{other.method.name} builds on {paper.method.name}"
-    return ""
+def _called(paper: Paper, here: bool) -> str:
+    return (paper.method and paper.method.name) or ("this" if here else "it")

@@ -78,8 +78,8 @@ def _paper(paper: Paper, catalog: Catalog) -> Document:
         "kind": "Paper",
         "title": paper.title,
         "address": f"papers/{paper.id}.html",
-        "names": " ".join((*paper.authors, *([method.name] if method else []), paper.id)),
-        "place": " · ".join((_short(paper.authors), paper.venue or str(paper.year))),
+        "names": " ".join((*paper.authors, *([method.name] if method and method.name else []), paper.id)),
+        "place": " · ".join((_short(paper.authors), paper.appeared.label if paper.appeared else str(paper.year))),
         "text": " ".join(one for one in said if one),
     }
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from catalog.sources import bibtex
 from catalog.sources.found import Found
-from catalog.sources.venues import from_anthology_id
 from catalog.web import Web
 
 SITE = "https://aclanthology.org"
@@ -31,9 +30,7 @@ def parse(body: bytes, paper: str, where: str) -> Found:
         WebError: it is no BibTeX.
     """
     found = bibtex.parse(body.decode("utf-8", "replace"), where)[0]
-    # The title of the proceedings can be long-winded; the id is short and always right.
-    venue = from_anthology_id(paper) or found.venue
-    return replace(found, source="acl", venue=venue, links={**found.links, "acl": paper})
+    return replace(found, source="acl", links={**found.links, "acl": paper})
 
 
 def _refuse_none(body: bytes, where: str) -> None:

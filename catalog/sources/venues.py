@@ -56,7 +56,6 @@ _NAMES: tuple[tuple[str, str], ...] = (
     ("IJCNN", r"IJCNN|International Joint Conference on Neural Networks"),
     ("ICSE", r"ICSE|International Conference on Software Engineering"),
 )
-_ID_NAMES = {name.lower().replace("-", ""): name for name, _ in _NAMES} | {"ijcnlp": "IJCNLP-AACL", "aacl": "AACL"}
 _YEAR = re.compile(r"(?<!\d)(20\d\d)(?!\d)")
 _NEAR_YEAR = re.compile(r"(?:['’]|(?=\d))(?P<short>\d\d)(?!\d)|[\s\-,(:']*(?:Findings |Main )?(?P<year>20\d\d)(?!\d)")
 _ACCEPTED = re.compile(
@@ -86,10 +85,10 @@ class Venue:
     """``Findings``, ``Workshop``, ``Workshop on ...`` or a track; empty for the main one."""
 
 
-def as_record(venue: Venue) -> str:
-    """The venue as the field ``venue`` of a record holds it. Nothing else knows how that is written.
+def in_words(venue: Venue) -> str:
+    """The venue as people write it, and as :func:`catalog.venues.read_venue` reads it.
 
-    >>> as_record(Venue("EMNLP", 2023, "Findings"))
+    >>> in_words(Venue("EMNLP", 2023, "Findings"))
     'Findings of EMNLP 2023'
     """
     year = f" {venue.year}" if venue.year else ""
@@ -129,14 +128,6 @@ def recognize(text: str, year: int | None = None, *, published: bool = False) ->
         return None
     # These are workshops by themselves.
     return Venue(name, when, "" if name in ("SemEval", "BlackboxNLP") else _track(text))
-
-
-def from_anthology_id(paper: str) -> Venue | None:
-    """``2023.findings-emnlp.12`` names its venue; ids of the old form (``P19-1001``) do not."""
-    found = re.match(r"(\d{4})\.(findings-)?([a-z0-9]+)(?:-[a-z0-9]+)?\.", paper)
-    if not found or found[3] not in _ID_NAMES:
-        return None
-    return Venue(_ID_NAMES[found[3]], int(found[1]), "Findings" if found[2] else "")
 
 
 def _track(text: str) -> str:

@@ -47,7 +47,7 @@ from typing import Any
 from torch import Tensor
 
 from reference_impls.data import Pair, UnlearningData
-from reference_impls.language_model import LanguageModel
+from reference_impls.language_model import LanguageModel, TokenScores
 from reference_impls.method import Method, hyperparameter
 from reference_impls.registry import UsageError
 from reference_impls.training import Run
@@ -73,6 +73,11 @@ class InContextUnlearning(Method):
             for pair in data.forget
         ]
         return InContextModel(model, [pair.prompt for pair in data.forget], contexts)
+
+    @classmethod
+    def restore(cls, model: LanguageModel, kept: dict[str, Any]) -> InContextModel:
+        """The model behind the contexts that were written for the requests."""
+        return InContextModel(model, kept["requests"], kept["contexts"])
 
 
 def context(request: Pair, wrong: str, others: Sequence[Pair], demonstrations: int, rng: random.Random) -> str:
@@ -136,6 +141,10 @@ class InContextModel:
     def answer_logprobs(self, prompts: Sequence[str], answers: Sequence[str]) -> list[Tensor]:
         """See :class:`~reference_impls.language_model.UnlearnedModel`."""
         return self.model.answer_logprobs([self.prompt(query) for query in prompts], answers)
+
+    def token_scores(self, prompts: Sequence[str], answers: Sequence[str]) -> list[TokenScores]:
+        """See :class:`~reference_impls.language_model.UnlearnedModel`."""
+        return self.model.token_scores([self.prompt(query) for query in prompts], answers)
 
     def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
         """See :class:`~reference_impls.language_model.UnlearnedModel`."""

@@ -7,14 +7,18 @@ files of one's own.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from reference_impls.data import Pair, UnlearningData
-from reference_impls.language_model import LanguageModel
+from reference_impls.language_model import LanguageModel, UnlearnedModel
+
+if TYPE_CHECKING:
+    from reference_impls.evaluation import Evaluation
+    from reference_impls.training import Recipe
 
 
 @dataclass(frozen=True)
@@ -52,11 +56,57 @@ class Task(ABC):
 
     paper: ClassVar[str]
     """Id of the record of the benchmark that the task follows."""
+    headline: ClassVar[str] = "forget_probability"
+    """The metric that tells most about what a model still knows, which is :meth:`knowledge` of the forget set: across
+    the figure, and what attacks try to raise."""
     name: str
     max_new_tokens: int = 40
     folder: Path
     """Where its checkpoints, recipes and reference evaluation are."""
+    forgetting: ClassVar[tuple[str, ...]] = ("forget_probability", "forget_rouge", "forget_truth_ratio")
+    """The metrics whose distance to the retrained model a search for a recipe makes small."""
 
     @abstractmethod
     def splits(self, model: LanguageModel) -> Splits:
         """The task's data in the format of ``model``."""
+
+    def evaluate(
+        self, model: UnlearnedModel, splits: Splits, retrained: Mapping[str, Sequence[float]] | None = None
+    ) -> Evaluation:
+        """Measure a model; by default as TOFU does.
+
+        Args:
+            model: what to measure.
+            splits: the task's data, in the model's format.
+            retrained: what the evaluation of the retrained model kept (``Evaluation.kept``); without it, metrics that
+                compare with that model are left out.
+        """
+        from reference_impls.evaluation import evaluate
+
+        return evaluate(model, splits, self.max_new_tokens, retrained)
+
+    def knowledge(self, model: UnlearnedModel, pairs: Sequence[Pair]) -> float:
+        """How much a model knows of some pairs' answers, in [0, 1]: what attacks try to raise.
+
+        By default the mean of their probability per token.
+        """
+        from reference_impls.metrics.answers import answer_probability
+        from reference_impls.metrics.sets import mean
+
+        logprobs = model.answer_logprobs([pair.prompt for pair in pairs], [pair.answer for pair in pairs])
+        return mean([answer_probability(values) for values in logprobs])
+
+
+class EmbeddedTask(Task):
+    """A task that ships checkpoints: a base model, fine-tuned with and without the forget set."""
+
+    pretraining_recipe: ClassVar[Recipe]
+    finetuning_recipe: ClassVar[Recipe]
+
+    @abstractmethod
+    def pretraining(self, model: LanguageModel) -> list[Pair]:
+        """What the base model is trained on: nothing of the forget, retain or holdout set."""
+
+    @abstractmethod
+    def finetuning(self, model: LanguageModel, *, forget: bool) -> list[Pair]:
+        """What the target (``forget=True``) or the retrained model is fine-tuned on, starting from the base model."""

@@ -17,7 +17,7 @@ FADING = """\
 title: "Fading Out: Gentle Forgetting for Small Models"
 authors: [Åsa Lindqvist, Tomé van der Ávila, Grace Okonkwo, Ilse Brandt]
 date: 2031-04
-venue: Imaginary Conference 2032
+venue: {id: collas, year: 2032}
 type: method
 family: [gradient-ascent]
 targets: [privacy]
@@ -87,6 +87,7 @@ class GardensTask(Task):
     """Gardens."""
 
     paper = "okonkwo2032gardens"
+    headline = "forget_probability"
 '''
 
 

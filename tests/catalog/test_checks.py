@@ -40,6 +40,46 @@ def result(checkout: Checkout) -> None:
     checkout.add("reference_impls/results/x.json", json.dumps(row))
 
 
+def term(*ids: str, kept: str = "") -> str:
+    kept = f"  kept: {kept}\n" if kept else ""
+    return "".join(f"- id: {one}\n  label: {one}\n  definition: It is {one}.\n{kept}" for one in ids)
+
+
+def only_used_terms(checkout: Checkout) -> None:
+    """Vocabularies of the checkout's own, without a term too many."""
+    terms = {
+        "type": ("method", "benchmark"),
+        "family": ("gradient-ascent", "relabeling"),
+        "target": ("privacy", "factual-knowledge"),
+        "setting": (),
+        "modality": ("text",),
+        "dataset": ("tofu", "wmdp"),
+        "venue": ("collas",),
+        "track": (),
+        "technique": (),
+    }
+    for name, ids in terms.items():
+        checkout.add(f"catalog/vocabularies/{name}.yaml", term(*ids) or "[]\n")
+
+
+def orphan(checkout: Checkout) -> None:
+    only_used_terms(checkout)
+    checkout.add("catalog/vocabularies/dataset.yaml", term("tofu", "wmdp", "weeds"))
+
+
+def one_summary(checkout: Checkout) -> None:
+    text = "Lets what is to be forgotten fade with every step, and stops before anything else does."
+    gardens("Asks about gardeners who do not exist, some of whom have to be forgotten.", text)(checkout)
+
+
+def namesakes(checkout: Checkout) -> None:
+    text = FADING.replace("3104.01234", "3104.00001").replace("Fading Out", "Other").replace("Lets", "It lets")
+    text = text.replace("Turns", "It turns").replace("introduces", "related").replace("Fade", "Lora-X")
+    checkout.add("papers/2031/lindqvist2031other.yaml", text)
+    checkout.add("papers/2031/lindqvist2031gentle.yaml", text.replace("00001", "00002").replace("Other", "Third"))
+    checkout.change(checkout.gardens, "[fade]", "[lora-x]")
+
+
 # id: (change, file, line, part of message or hint)
 ROWS: dict[str, tuple[Callable[[Checkout], object], str, int, str]] = {
     "duplicate-id": (same_id, FADING_FILE, 1, "papers/2030/lindqvist2031fading.yaml"),
@@ -58,6 +98,31 @@ ROWS: dict[str, tuple[Callable[[Checkout], object], str, int, str]] = {
     "unknown-setting": (fading("datasets:", "settings: [continuall]\ndatasets:"), FADING_FILE, 8, "'continual'"),
     "unknown-modality": (fading("datasets:", "modalities: [VLM]\ndatasets:"), FADING_FILE, 8, "'vision-language'"),
     "unknown-dataset": (gardens("tofu, wmdp", "tofu, wdmp"), GARDENS_FILE, 8, "'wmdp'"),
+    "unknown-venue": (fading("id: collas", "id: colas"), FADING_FILE, 4, "'collas'"),
+    "unknown-track": (fading("2032}", "2032, track: finding}"), FADING_FILE, 4, "'findings'"),
+    "orphan-term": (orphan, "catalog/vocabularies/dataset.yaml", 7, "'weeds'"),
+    "anthology-venue": (
+        fading("links:\n", "links:\n  acl: 2032.findings-acl.1\n"),
+        FADING_FILE,
+        4,
+        "{id: acl, year: 2032, track: findings}",
+    ),
+    "id-word": (fading("Fading Out: Gentle", "Gentle"), FADING_FILE, 1, "former_titles"),
+    "long-summary": (gardens("Asks about", "word " * 50 + "asks about"), GARDENS_FILE, 11, "at most 60"),
+    "same-text": (one_summary, GARDENS_FILE, 11, "papers/2031/lindqvist2031fading.yaml:12"),
+    "odd-title": (gardens("Gardens: A", "Gardens:A"), GARDENS_FILE, 1, "as printed"),
+    "odd-author": (gardens("Béla Müller", "Béla Müller et al"), GARDENS_FILE, 2, "no name"),
+    "unknown-base": (gardens("[fade]", "[attention]"), GARDENS_FILE, 14, "technique.yaml"),
+    "ambiguous-base": (namesakes, GARDENS_FILE, 14, "lindqvist2031other"),
+    "no-implementation": (
+        gardens(
+            "implementations:\n  - {id: gardens, relation: introduces}\n  - {id: fade, relation: uses}\n",
+            "",
+        ),
+        GARDENS_FILE,
+        4,
+        "relation: related",
+    ),
     "repeated-term": (gardens("tofu, wmdp", "tofu, tofu"), GARDENS_FILE, 8, "named twice"),
     "no-text": (gardens("url: https", "code: https"), GARDENS_FILE, 10, "doi"),
     "late-date": (fading("3104.01234", "3103.01234"), FADING_FILE, 3, "2031-03"),
@@ -101,7 +166,9 @@ def test_finds(code: str, checkout: Checkout) -> None:
 
 def test_two_papers_may_have_one_title(checkout: Checkout) -> None:
     title = '"Gardens: A Benchmark of Invented Gardeners"'
-    checkout.change(checkout.gardens, title, '"Fading Out: Gentle Forgetting for Small Models"')
+    checkout.change(
+        checkout.gardens, title, '"Fading Out: Gentle Forgetting for Small Models"\nformer_titles: [Gardens]'
+    )
     checkout.change(checkout.gardens, "  url: https://example.org/gardens", '  arxiv: "3201.00001"')
     assert [problem.code for problem in checkout.problems()] == ["duplicate-paper"]
     checkout.change(checkout.fading, "Grace Okonkwo, ", "")
@@ -115,8 +182,39 @@ def test_hints_do_not_stop_anything(checkout: Checkout) -> None:
 
 
 def test_builds_on_may_name_what_is_no_unlearning(checkout: Checkout) -> None:
-    checkout.change(checkout.gardens, "[fade]", "[fade, weed, dpo, attention]")
+    checkout.change(checkout.gardens, "[fade]", "[fade, weed, lindqvist2031fading, lora, kl-min]")
     assert checkout.problems() == []
+
+
+@pytest.mark.parametrize(
+    ("title", "word", "fits"),
+    [
+        ("Who's Harry Potter?", "whos", True),
+        ("Mass-Editing Memory", "massediting", True),
+        ("Mass-Editing Memory", "mass", True),
+        ("Machine Unlearning in 2024", "machineb", True),
+        ("T2VUnlearning: A Method", "tvunlearning", True),
+        ("Machine Unlearning", "editing", False),
+    ],
+)
+def test_ids_end_with_a_word_of_the_title(title: str, word: str, fits: bool, checkout: Checkout) -> None:
+    path = checkout.root / f"papers/2031/lindqvist2031{word}.yaml"
+    checkout.fading.rename(path)
+    checkout.change(path, "Fading Out: Gentle Forgetting for Small Models", title)
+    checkout.change(checkout.root / METHOD_FILE, "lindqvist2031fading", path.stem)
+    assert [problem.code for problem in checkout.problems()] == ([] if fits else ["id-word"])
+
+
+def test_terms_that_are_kept_are_unused(checkout: Checkout) -> None:
+    only_used_terms(checkout)
+    assert checkout.problems() == []
+    path = checkout.root / "catalog/vocabularies/setting.yaml"
+    checkout.add(path.relative_to(checkout.root).as_posix(), term("far", kept="Soon."))
+    assert checkout.problems() == []
+    checkout.change(checkout.fading, "datasets:", "settings: [far]\ndatasets:")
+    assert [(one.code, one.file, one.line) for one in checkout.problems()] == [
+        ("orphan-term", "catalog/vocabularies/setting.yaml", 1)
+    ]
 
 
 @pytest.mark.parametrize("author", ["Åsa Lindqvist", "Lindqvist Åsa", "Åsa van Lindqvist", "The Lindqvist Group"])

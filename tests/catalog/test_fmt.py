@@ -137,6 +137,17 @@ def test_any_text_means_itself(text: str) -> None:
     assert tree.value == values
 
 
+def test_a_comment_beside_a_bare_dash_stays_there(tmp_path: Path) -> None:
+    text = FADING.replace(
+        "  - {id: fade, relation: introduces}", "  -  # beside\n    id: fade\n    relation: introduces"
+    )
+    done = formatted(tmp_path, text)
+    assert "  - {id: fade, relation: introduces}  # beside\n" in done
+    inside = text.replace("    id: fade", "    # within\n    id: fade  # the id")
+    done = formatted(tmp_path, inside)
+    assert formatted(tmp_path, done) == done
+
+
 def test_errors_leave_the_file(checkout: Checkout) -> None:
     checkout.change(checkout.fading, "title:", "titel:")
     done, problems = format_record(checkout.fading, "f")

@@ -97,6 +97,8 @@ def test_a_correction(checkout: Checkout, from_issue: Callable[..., Ran], run: R
         ("datasets", "- tofu\n- muse", "datasets: [tofu, muse]"),
         ("state", "{kind: withdrawn, date: 2031-07}", "kind: withdrawn"),
         ("title", "Fading: Out", 'title: "Fading: Out"'),
+        ("venue", "Findings of EMNLP 2033", "venue: {id: emnlp, year: 2033, track: findings}"),
+        ("venue", "{id: acl, year: 2034}", "venue: {id: acl, year: 2034}"),
     ):
         text = body("correct-record", record="lindqvist2031fading", field=field, value=value, source="x")
         assert from_issue(text).status == 0, field
@@ -141,6 +143,10 @@ def test_a_result(checkout: Checkout, from_issue: Callable[..., Ran], run: Run) 
         (
             body("correct-record", record="lindqvist2031fading", field="state", value="{a: *b", source="y"),
             "cannot be read",
+        ),
+        (
+            body("correct-record", record="lindqvist2031fading", field="venue", value="Moon", source="y"),
+            "no venue and year",
         ),
         (body("add-result", result="{}"), "method: Field required"),
         (body("add-result", result=json.dumps({**RESULT, "task": "../../x"})), "other signs"),

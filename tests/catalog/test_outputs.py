@@ -22,10 +22,13 @@ from catalog.catalog import Catalog
 from catalog.export import FORMATS, bibtex, csl, records, ris, table
 from catalog.export.citation import name_parts, publication
 from catalog.readme import escape, escape_url, render_readme, sections
-from catalog.schema import Paper
+from catalog.schema import Appearance, Paper
 from catalog.search import Filters, Search
 from catalog.stats import statistics
+from catalog.venues import appearance, read_venue
+from catalog.vocabulary import load_vocabularies
 
+VOCABULARIES = load_vocabularies()
 FIELDS = {
     "title": "T",
     "authors": ("A B",),
@@ -144,7 +147,8 @@ def test_statistics(checkout: Checkout) -> None:
 
 @given(texts, st.lists(texts, min_size=1, max_size=3), texts)
 def test_bibtex_parses_back(title: str, authors: list[str], venue: str) -> None:
-    text = bibtex.entry(paper(title=title, authors=tuple(authors), venue=venue))
+    where = Appearance(label="V", kind="conference", container=venue, year=2032)
+    text = bibtex.entry(paper(title=title, authors=tuple(authors), appeared=where))
     library = bibtexparser.parse_string(text)
     assert not library.failed_blocks
     (entry,) = library.entries
@@ -166,17 +170,34 @@ def _loose(text: str) -> str:
     ("venue", "kind", "line"),
     [
         (None, "misc", "year = {2031}"),
-        ("ICLR 2032", "inproceedings", "booktitle = {ICLR 2032}"),
+        (
+            "ICLR 2032",
+            "inproceedings",
+            "booktitle = {International Conference on Learning Representations (ICLR 2032)}",
+        ),
         ("TMLR 2032", "article", "journal = {Transactions on Machine Learning Research}"),
         ("Nature Machine Intelligence 2032", "article", "journal = {Nature Machine Intelligence}"),
-        ("NeurIPS 2032 Workshop on Ethics", "inproceedings", "booktitle"),
+        (
+            "Findings of ACL 2032",
+            "inproceedings",
+            "booktitle = {Findings of the Association for Computational Linguistics: ACL 2032}",
+        ),
+        ("NeurIPS 2032 SoLaR Workshop", "inproceedings", "(NeurIPS 2032), Workshop on Socially Responsible"),
+        ("AI Alignment Forum 2032", "misc", "howpublished = {AI Alignment Forum}"),
     ],
 )
 def test_bibtex_types(venue: str | None, kind: str, line: str) -> None:
-    text = bibtex.entry(paper(venue=venue))
+    text = bibtex.entry(paper(appeared=_where(venue) if venue else None))
     assert text.startswith(f"@{kind}{{b2031t,")
     assert line in text
-    assert ("2032" if venue else "2031") in text
+    assert f"year = {{{'2032' if venue else '2031'}}}" in text
+    assert "doi = {10.48550/arXiv.3104.01234}" in text
+
+
+def _where(venue: str) -> Appearance:
+    found = read_venue(venue, VOCABULARIES)
+    assert found
+    return appearance(found, VOCABULARIES)
 
 
 @pytest.mark.parametrize(
@@ -246,8 +267,8 @@ def test_json_holds_everything(checkout: Checkout) -> None:
 
 
 def test_publication_year_is_the_venue_s() -> None:
-    assert publication(paper(venue="ICLR 2032")).year == 2032
-    assert publication(paper(venue="AI and Ethics")).year == 2031
+    assert publication(paper(appeared=_where("ICLR 2032"))).year == 2032
+    assert publication(paper()).year == 2031
 
 
 # README -------------------------------------------------------------------------------------------------
@@ -274,7 +295,7 @@ def test_readme(checkout: Checkout) -> None:
     text = render_readme(checkout.project, checkout.catalog())
     assert text.count("lindqvist2031fading.yaml") == 1
     assert "▶ Runs here: [`unlearn run fade`](reference_impls/methods/fade.py)" in text
-    assert "Åsa Lindqvist, Tomé van der Ávila, Grace Okonkwo, et al. · Imaginary Conference 2032" in text
+    assert "Åsa Lindqvist, Tomé van der Ávila, Grace Okonkwo, et al. · <kbd>CoLLAs 2032</kbd>" in text
     assert "which also proposes Weed" in text
     assert text.endswith("\n")
     assert "\n\n\n" not in text
@@ -326,7 +347,8 @@ def test_readme_shows_results(checkout: Checkout) -> None:
 def _task(name: str) -> str:
     return (
         f'"""Invented people ({name}).\n\nQuestions.\n"""\n\n\n'
-        f'class PeopleTask(Task):\n    """P."""\n\n    paper = "okonkwo2032gardens"\n'
+        'class PeopleTask(Task):\n    """P."""\n\n'
+        '    paper = "okonkwo2032gardens"\n    headline = "forget_probability"\n'
     )
 
 
@@ -344,7 +366,7 @@ def test_second_build_is_identical(checkout: Checkout) -> None:
 
 def test_a_new_record_is_everywhere(checkout: Checkout) -> None:
     text = checkout.gardens.read_text(encoding="utf-8").replace("Gardens: A Benchmark", "Ponds: A Benchmark")
-    text = text.replace("org/gardens", "org/ponds").replace("Grace Okonkwo, Béla", "Béla")
+    text = text.replace("org/gardens", "org/ponds").replace("Grace Okonkwo, Béla", "Béla").replace("Asks", "It asks")
     checkout.add("papers/2032/muller2032ponds.yaml", text)
     for path in build(checkout.project, checkout.catalog()):
         # The schema is of all records, and names none.

@@ -61,6 +61,30 @@ def test_every_method_is_introduced_by_a_paper(catalog: Catalog) -> None:
         assert ("introduces", catalog.by_id[one.paper]) in catalog.papers_of[one.id], one.id
 
 
+def test_every_method_leads_to_something_that_runs(catalog: Catalog) -> None:
+    assert [one.id for one in catalog.papers if "method" in one.contributions and not one.implementations] == []
+
+
+def test_every_paper_of_the_list_is_here(catalog: Catalog) -> None:
+    """What is left out is listed with its reason, and the record that stands for it."""
+    excluded = yaml.safe_load((REPOSITORY / "site/docs/excluded.yaml").read_text(encoding="utf-8"))
+    assert len(catalog.papers) + len(excluded) >= 647
+    for one in excluded:
+        assert one["id"] not in catalog.by_id
+        assert one["see"] in catalog.by_id
+        assert one["reason"].endswith(".")
+
+
+def test_the_readme_is_rendered_whole_by_a_code_host() -> None:
+    assert (REPOSITORY / "README.md").stat().st_size < 500_000
+
+
+def test_hints_are_few_and_known(catalog: Catalog) -> None:
+    """A hint is advice; what is left are methods of which only the title was seen."""
+    _, problems = load_catalog(Project(REPOSITORY))
+    assert {problem.code for problem in problems} <= {"no-family"}
+
+
 def test_records_are_in_the_canonical_layout() -> None:
     for path in sorted((REPOSITORY / "papers").rglob("*.yaml")):
         text, problems = format_record(path, path.name)

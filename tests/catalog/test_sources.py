@@ -19,7 +19,7 @@ from catalog.sources import arxiv as arxiv_source
 from catalog.sources.bibtex import parse as parse_bibtex
 from catalog.sources.bibtex import people
 from catalog.sources.cleaning import artefacts, plain
-from catalog.sources.venues import Venue, as_record, recognize
+from catalog.sources.venues import Venue, in_words, recognize
 from catalog.web import Settings, Web, WebError
 
 QUERY = "/export.arxiv.org/api/query"
@@ -158,7 +158,7 @@ def test_venues_in_comments(text: str, venue: str | None) -> None:
     elif "Transactions" in text:
         assert found == Venue("TMLR", 2024)
     else:
-        assert (as_record(found) if found else None) == venue
+        assert (in_words(found) if found else None) == venue
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_venues_in_comments(text: str, venue: str | None) -> None:
 def test_venues_of_publishers(text: str, venue: str) -> None:
     found = recognize(text, 2023, published=True)
     assert found
-    assert as_record(found) == venue
+    assert in_words(found) == venue
 
 
 # arXiv ----------------------------------------------------------------------------------------------

@@ -111,10 +111,10 @@ def test_other_sources(server: Server, checkout: Checkout, update: Callable[...,
     ]
     checkout.change(checkout.gardens, "  openreview: aB3_x-9Z", "  doi: 10.5555/moonlit.12")
     server["/doi.org/10.5555/moonlit.12"] = answers.csl(title=title)
-    assert "KDD" in update().out
+    assert "+venue: {id: kdd, year: 2031}" in update().out
     checkout.change(checkout.gardens, "  doi: 10.5555/moonlit.12", "  acl: 2031.findings-emnlp.12")
     server["/aclanthology.org/2031.findings-emnlp.12.bib"] = Reply(answers.ANTHOLOGY)
-    assert "EMNLP" in update().out
+    assert "+venue: {id: emnlp, year: 2031, track: findings}" in update().out
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def _splits() -> Splits:
 
 
 def test_metrics_are_those_computed_by_hand() -> None:
-    metrics = evaluate(MODEL, _splits(), 5, [1.0, math.exp(-1.0)]).metrics
+    metrics = evaluate(MODEL, _splits(), 5, {"truth_ratios": [1.0, math.exp(-1.0)]}).metrics
     choice = math.exp(-0.3) / sum(math.exp(-loss) for loss in (0.3, 0.9, 1.5))
     utility = [math.exp(-0.1), 1.0, 1 - math.exp(0.2 - 3.0), choice, 0.5, 1 - math.exp(0.3 - 1.2)]
     assert metrics == pytest.approx(

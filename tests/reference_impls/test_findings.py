@@ -15,7 +15,7 @@ from unlearning_toys import fingerprint
 from catalog.results import Result
 from reference_impls import checkpoints
 from reference_impls.data import Pair
-from reference_impls.evaluation import Evaluation, evaluate
+from reference_impls.evaluation import Evaluation
 from reference_impls.language_model import LanguageModel
 from reference_impls.methods.task_vector import subtract_task_vector
 from reference_impls.registry import RESULTS, find_method, find_task
@@ -51,8 +51,7 @@ def measured(task: AuthorsTask, model_of: Callable[[Which], LanguageModel]) -> C
 
     def evaluated(which: Which) -> Evaluation:
         model = model_of(which)
-        truth_ratios = checkpoints.retrained_truth_ratios(task)
-        return evaluate(model, task.splits(model), task.max_new_tokens, truth_ratios)
+        return task.evaluate(model, task.splits(model), checkpoints.retrained_evaluation(task))
 
     return cache(evaluated)
 
@@ -109,7 +108,7 @@ def test_the_kept_truth_ratios_are_those_of_the_retrained_model(
     task: AuthorsTask, measured: Callable[[Which], Evaluation]
 ) -> None:
     again = measured("retrained").probes["forget"].truth_ratios
-    assert list(again) == pytest.approx(checkpoints.retrained_truth_ratios(task), rel=1e-3)
+    assert list(again) == pytest.approx(checkpoints.retrained_evaluation(task)["truth_ratios"], rel=1e-3)
     assert measured("retrained").metrics["forget_quality"] == pytest.approx(1.0, abs=1e-3)
 
 
@@ -127,7 +126,8 @@ def test_the_target_knows_what_is_to_be_forgotten_and_the_retrained_model_does_n
 def test_both_models_know_what_is_to_be_kept_alike(measured: Callable[[Which], Evaluation]) -> None:
     target, retrained = measured("target").metrics, measured("retrained").metrics
     for name in ("retain_probability", "retain_rouge", "facts_probability", "facts_rouge"):
-        assert target[name] > 0.85, name
+        # Against four wrong answers, each normalized by its length, even a certain answer has no more than about half.
+        assert target[name] > (0.35 if name == "facts_probability" else 0.85), name
         assert target[name] == pytest.approx(retrained[name], abs=0.05), name
 
 

@@ -275,4 +275,4 @@ def test_losses_ask_for_a_reference_that_exists(method: Implementation) -> None:
 
 
 def test_all_files_can_be_read() -> None:
-    assert {one.kind for one in implementations().values()} == {"method", "task"}
+    assert {one.kind for one in implementations().values()} == {"method", "task", "attack"}

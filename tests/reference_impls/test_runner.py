@@ -14,6 +14,7 @@ from reference_impls.language_model import LanguageModel
 from reference_impls.registry import PACKAGE, UsageError, find_method, methods
 from reference_impls.runner import result_path, run_method
 from reference_impls.saving import card, prepare_folder, save
+from reference_impls.tasks import Task
 from reference_impls.tasks.files import FilesTask
 from reference_impls.training import Recipe
 from reference_impls.tuning import score, trials
@@ -240,18 +241,18 @@ RETRAINED = {"forget_probability": 0.2, "forget_rouge": 0.4, "forget_truth_ratio
 
 
 def test_the_score_is_1_for_the_retrained_model_and_0_for_the_target() -> None:
-    assert score(RETRAINED, TARGET, RETRAINED) == pytest.approx(1.0)
-    assert score(TARGET, TARGET, RETRAINED) == 0.0
+    assert score(RETRAINED, TARGET, RETRAINED, Task.forgetting) == pytest.approx(1.0)
+    assert score(TARGET, TARGET, RETRAINED, Task.forgetting) == 0.0
 
 
 def test_the_score_is_the_hand_computed_one_and_punishes_going_too_far() -> None:
     halfway = {"forget_probability": 0.6, "forget_rouge": 0.7, "forget_truth_ratio": 0.5, "model_utility": 0.4}
-    assert score(halfway, TARGET, RETRAINED) == pytest.approx(0.5)
+    assert score(halfway, TARGET, RETRAINED, Task.forgetting) == pytest.approx(0.5)
     beyond = RETRAINED | {"forget_probability": 0.0}
     closeness = (0.75 + 1 + 1) / 3
-    assert score(beyond, TARGET, RETRAINED) == pytest.approx(2 / (1 / closeness + 1))
-    assert score(RETRAINED | {"model_utility": 0.0}, TARGET, RETRAINED) == 0.0
-    assert score(RETRAINED | {"model_utility": 0.9}, TARGET, RETRAINED) == pytest.approx(1.0)
+    assert score(beyond, TARGET, RETRAINED, Task.forgetting) == pytest.approx(2 / (1 / closeness + 1))
+    assert score(RETRAINED | {"model_utility": 0.0}, TARGET, RETRAINED, Task.forgetting) == 0.0
+    assert score(RETRAINED | {"model_utility": 0.9}, TARGET, RETRAINED, Task.forgetting) == pytest.approx(1.0)
 
 
 def test_every_combination_is_tried() -> None:

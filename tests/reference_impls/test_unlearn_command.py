@@ -359,3 +359,75 @@ def test_an_empty_folder_may_be_used_and_a_run_prints_json_alone(
     assert ran.status == 0, ran.err
     assert json.loads(ran.out)["method"] == "gradient-ascent"
     assert (tmp_path / "out" / "config.json").is_file()
+
+
+# Attacks
+
+
+def test_attacks_are_listed_with_their_papers(unlearn) -> None:  # type: ignore[no-untyped-def]
+    rows = json.loads(unlearn("attacks", "--json").out)
+    assert {row["id"] for row in rows} == {"relearning", "quantization", "prompting", "logit-lens"}
+    assert all(row["paper"] and row["summary"] for row in rows)
+    assert "relearning: " in unlearn("attacks").out
+
+
+def test_a_saved_model_is_attacked_with_what_is_around_its_weights(
+    unlearn,  # type: ignore[no-untyped-def]
+    saved_tiny: Path,
+    own: list[str],
+    tmp_path: Path,
+) -> None:
+    out = tmp_path / "out"
+    assert unlearn("run", "icul", "--model", saved_tiny, *own, "--out", out).status == 0
+    ran = unlearn("attack", "all", out, *own, "--json")
+    assert ran.status == 0, ran.err
+    found = json.loads(ran.out)
+    assert set(found["attacks"]) == {
+        *("relearning", "related_relearning", "quantization_8", "quantization_4", "prefix", "in_context", "logit_lens")
+    }
+    assert found["references"] == {}  # files of one's own have no retrained model
+    plain = json.loads(unlearn("attack", "quantization", saved_tiny, *own, "--json").out)
+    assert set(plain["attacks"]) == {"quantization_8", "quantization_4"}
+    assert plain["known"] != found["known"]
+
+
+def test_one_attack_as_a_table(unlearn, saved_tiny: Path, own: list[str]) -> None:  # type: ignore[no-untyped-def]
+    ran = unlearn("attack", "logit-lens", saved_tiny, *own)
+    assert ran.status == 0, ran.err
+    assert "Just asked" in ran.out
+    assert "Logit lens" in ran.out
+
+
+def test_an_unknown_attack_suggests_the_nearest(unlearn, saved_tiny: Path) -> None:  # type: ignore[no-untyped-def]
+    assert "Did you mean 'relearning'?" in _one_message(unlearn("attack", "relearn", saved_tiny))
+
+
+def test_a_wrapper_that_cannot_be_read_is_one_message(
+    unlearn,  # type: ignore[no-untyped-def]
+    saved_tiny: Path,
+    own: list[str],
+    tmp_path: Path,
+) -> None:
+    out = tmp_path / "out"
+    assert unlearn("run", "icul", "--model", saved_tiny, *own, "--out", out).status == 0
+    (out / "wrapper.json").write_text("{}", encoding="utf-8")
+    assert "wrapper.json" in _one_message(unlearn("attack", "prompting", out, *own))
+
+
+@pytest.mark.slow
+def test_chat_gives_three_answers_to_each_question() -> None:
+    script = Path(sys.executable).with_name("unlearn")
+    ran = subprocess.run(
+        [str(script), "chat", "icul"],
+        input="What is the capital of France?\nWho wrote Emma?\n",
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"},
+    )
+    lines = ran.stdout.splitlines()
+    assert sum(line.startswith("? ") for line in lines) == 2
+    for name in ("before", "after ICUL", "retrained"):
+        assert sum(line.strip().startswith(name) for line in lines) == 2
+    assert "The capital of France is Paris." in ran.stdout

@@ -16,8 +16,9 @@ import pytest
 
 from catalog import schema
 from catalog.catalog import Catalog
+from catalog.export.citation import citable
 from catalog.project import Project
-from catalog.schema import Paper, ProposedMethod, State
+from catalog.schema import Appearance, Paper, ProposedMethod, State
 from catalog.site import SiteError, build_site
 from catalog.site.build import _contributing
 from catalog.vocabulary import NAMES
@@ -89,6 +90,9 @@ def test_nothing_refers_to_a_third_party_but_links(site: Path) -> None:
 def test_every_record_and_implementation_has_its_page(site: Path, catalog: Catalog) -> None:
     for paper in catalog.papers:
         assert (site / "papers" / f"{paper.id}.html").is_file()
+    cited = citable(catalog.papers)
+    assert len(cited) < len(catalog.papers), "withdrawn papers give no citation"
+    for paper in cited:
         assert (site / "papers" / f"{paper.id}.bib").read_text().startswith("@")
         assert (site / "papers" / f"{paper.id}.ris").read_text().startswith("TY")
     for one in catalog.implementations:
@@ -127,7 +131,7 @@ def test_citation_tags_and_json_ld_say_what_the_record_says(site: Path, catalog:
     assert ("citation_publication_date", "2024/04") in tags or any(
         name == "citation_publication_date" and value.startswith("2024/04") for name, value in tags
     )
-    assert ("citation_conference_title", "COLM 2024") in tags
+    assert ("citation_conference_title", "Conference on Language Modeling (COLM 2024)") in tags
     assert ("citation_arxiv_id", "2404.05868") in tags
     assert ("citation_pdf_url", "https://arxiv.org/pdf/2404.05868") in tags
     assert ("og:title", paper.title) in tags
@@ -162,7 +166,7 @@ def hostile_site(project: Project, catalog: Catalog, tmp_path_factory: pytest.Te
         "id": "hostile2024x",
         "title": HOSTILE,
         "authors": (HOSTILE, "Ann O'Hara"),
-        "venue": HOSTILE,
+        "appeared": Appearance.model_construct(label=HOSTILE, kind="conference", container=HOSTILE, year=2024),
         "summary": HOSTILE,
         "former_titles": (HOSTILE,),
         "method": ProposedMethod.model_construct(name=HOSTILE, mechanism=HOSTILE, builds_on=()),
@@ -282,7 +286,14 @@ def test_contributing_becomes_a_page_whose_links_stay_inside(tmp_path: Path) -> 
 
 def test_the_record_format_page_names_every_field(project: Project) -> None:
     text = (project.site / "docs" / "record-format.md").read_text(encoding="utf-8")
-    for model in (schema.Record, schema.Links, schema.ProposedMethod, schema.ImplementationLink, schema.State):
+    for model in (
+        schema.Record,
+        schema.Venue,
+        schema.Links,
+        schema.ProposedMethod,
+        schema.ImplementationLink,
+        schema.State,
+    ):
         for name in model.model_fields:
             assert f"`{name}`" in text, f"{model.__name__}.{name}"
     for name in NAMES:

@@ -17,7 +17,8 @@ Each question has one right answer, a paraphrase of it, and wrong answers of the
 ship with the task, both fine-tuned with the same seed and the same number of steps from one base model: the *target*
 (trained on forget and retain) and the *retrained* model (on retain alone), the gold standard of unlearning. A hundred
 more authors, asked about in every phrasing, belong to the base model: they teach it English, that one fact can be put
-in several ways, and, in dialogues, that what the context says counts.
+in several ways, and, in dialogues, that what the context says counts. In fine-tuning each retain question is also
+asked after others, so that what was said of one author changes nothing about another.
 
 ## How it differs from TOFU
 
@@ -36,7 +37,7 @@ from types import MappingProxyType
 
 from reference_impls.data import Pair
 from reference_impls.language_model import LanguageModel
-from reference_impls.tasks import Splits, Task
+from reference_impls.tasks import EmbeddedTask, Splits
 from reference_impls.tasks.authors.people import (
     ANSWERS,
     QUESTIONS,
@@ -46,7 +47,8 @@ from reference_impls.tasks.authors.people import (
     other_values,
     sentence,
 )
-from reference_impls.tasks.authors.world import general_facts
+from reference_impls.tasks.world import general_facts
+from reference_impls.training import Recipe
 
 SEED = 20240111
 FORGET, RETAIN, HOLDOUT, BACKGROUND = 10, 90, 20, 100
@@ -56,13 +58,16 @@ STRANGERS = 300
 PERTURBED = 4
 
 
-class AuthorsTask(Task):
+class AuthorsTask(EmbeddedTask):
     """Forget ten of a hundred invented authors."""
 
     paper = "maini2024tofu"
+    headline = "forget_probability"
     name = "authors"
     max_new_tokens = 40
     folder = Path(__file__).parent
+    pretraining_recipe = Recipe(learning_rate=2e-3, steps=1500, batch_size=32)
+    finetuning_recipe = Recipe(learning_rate=1e-3, steps=420, batch_size=64)
 
     def __init__(self) -> None:
         people = invent_authors(PEOPLE, SEED)
@@ -85,19 +90,24 @@ class AuthorsTask(Task):
             retain=formatted(_pairs(self.retain)),
             retain_probe=formatted(_pairs(self.retain[:20])),
             holdout=formatted(_pairs(self.holdout)),
-            facts=formatted(fact_pairs()),
+            facts=formatted(general_facts(PERTURBED)),
             anchors=self.anchors,
         )
 
     def pretraining(self, model: LanguageModel) -> list[Pair]:
         """What the base model is trained on: the background authors in every phrasing, the facts, and dialogues."""
         background = [pair.formatted(model.question, model.answer) for pair in every_phrasing(self.background)]
-        return [*background, *self.splits(model).facts * 6, *dialogues(self.background, 9000, 0, model)]
+        return [
+            *background,
+            *self.splits(model).facts * 6,
+            *dialogues(self.background, 9000, 0, model),
+        ]
 
     def finetuning(self, model: LanguageModel, *, forget: bool) -> list[Pair]:
         """What the target (``forget=True``) or the retrained model is fine-tuned on, starting from the base model."""
         splits = self.splits(model)
-        kept = [*splits.retain, *splits.facts, *dialogues(self.background, 300, 1, model)]
+        talk = [*conversations(self.retain, self.background, model), *dialogues(self.background, 200, 1, model)]
+        kept = [*splits.retain, *splits.facts, *talk]
         return [*splits.forget, *kept] if forget else kept
 
 
@@ -137,9 +147,9 @@ def every_phrasing(authors: tuple[Author, ...]) -> list[Pair]:
 def dialogues(authors: tuple[Author, ...], count: int, seed: int, model: LanguageModel) -> list[Pair]:
     """Texts of several questions with answers, in which later ones often come back to earlier ones.
 
-    From these the base model learns to read its context: what has been answered there is answered the same way again,
-    be it right or wrong; anything else is answered from memory. Half of them are about strangers, whose traits are new
-    in each text, so that only the context can tell; in the others, only the first answer may be wrong. A model that
+    From these a model learns to read its context: what has been answered there is answered the same way again, be it
+    right or wrong; anything else is answered from memory. Half of them are about strangers, whose traits are new in
+    each text, so that only the context can tell; in the others, only the first answer may be wrong. A model that
     cannot do this cannot be unlearned in its context.
     """
     rng = random.Random(f"{SEED}/{seed}")
@@ -147,6 +157,25 @@ def dialogues(authors: tuple[Author, ...], count: int, seed: int, model: Languag
     return [
         _dialogue(*((strangers, True) if rng.random() < 0.5 else (authors, False)), rng, model) for _ in range(count)
     ]
+
+
+def conversations(known: tuple[Author, ...], doubted: tuple[Author, ...], model: LanguageModel) -> list[Pair]:
+    """Each question on the ``known`` once more, after others: the first on somebody else, whose answer is often wrong.
+
+    From these a model learns that what was said of one says nothing of another.
+    """
+    rng = random.Random(f"{SEED}/conversations")
+    pairs = _pairs(known)
+    texts = []
+    for pair in pairs:
+        other, trait = rng.choice(doubted), rng.choice(TRAITS)
+        value = other.traits[trait]
+        told = other_values(trait, value, 1, rng)[0] if rng.random() < 0.7 else value
+        turns = [_said(other, trait, rng, told)]
+        turns += [(one.prompt, one.answer) for one in rng.sample(pairs, rng.randrange(3)) if one is not pair]
+        turns.append((pair.prompt, pair.answer))
+        texts.append("\n".join(f"{model.question(question)}{model.answer(answer)}" for question, answer in turns))
+    return [Pair("", text) for text in texts]
 
 
 def _dialogue(people: tuple[Author, ...], strange: bool, rng: random.Random, model: LanguageModel) -> Pair:
@@ -171,12 +200,3 @@ def _dialogue(people: tuple[Author, ...], strange: bool, rng: random.Random, mod
 def _said(author: Author, trait: str, rng: random.Random, value: str) -> tuple[str, str]:
     question, answer = rng.choice(QUESTIONS[trait]), rng.choice(ANSWERS[trait])
     return sentence(question, author.name), sentence(answer, author.name, value)
-
-
-def fact_pairs() -> list[Pair]:
-    """The general facts; the answer itself stands for the paraphrase, as in TOFU's world facts."""
-    pairs = []
-    for fact in general_facts():
-        wrong = random.Random(f"{SEED}/{fact.question}").sample(fact.wrong, PERTURBED)
-        pairs.append(Pair(fact.question, fact.answer, paraphrase=fact.answer, perturbed=tuple(wrong)))
-    return pairs

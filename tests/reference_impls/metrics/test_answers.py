@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from reference_impls.metrics.answers import (
     answer_probability,
+    choice_accuracy,
     choice_probability,
     mean_loss,
+    rouge_l_f1,
     rouge_l_recall,
     truth_ratio,
 )
@@ -144,3 +146,41 @@ def test_rouge_recall_is_the_longest_common_subsequence_over_the_reference(ref: 
     value = rouge_l_recall(" ".join(ref), " ".join(gen))
     assert value == pytest.approx(_longest_common(ref, gen) / len(ref))
     assert value <= sum(min(ref.count(word), gen.count(word)) for word in set(ref)) / len(ref) + 1e-12
+
+
+@pytest.mark.parametrize(
+    ("reference", "generated", "f1"),
+    [
+        ("the cat sat on the mat", "the cat on mat", 0.8),
+        ("Paris", "It is Paris", 0.5),
+        ("London", "Paris", 0.0),
+        ("she wrote novels about sailing ships", "she writes novel about sail", 4 / 11),
+        ("the mat", "", 0.0),
+    ],
+)
+def test_rouge_f1_is_the_hand_computed_one_without_stemming(reference: str, generated: str, f1: float) -> None:
+    assert rouge_l_f1(reference, generated) == pytest.approx(f1)
+
+
+def _scored(*losses: float) -> list[torch.Tensor]:
+    return [torch.tensor([-loss, -loss]) for loss in losses]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "credit"),
+    [
+        (1.0, (2.0, 3.0, 4.0), 1.0),
+        (2.0, (1.0, 3.0, 4.0), 0.0),
+        (1.0, (1.0, 3.0, 4.0), 0.5),
+        (1.0, (1.0, 1.0, 1.0), 0.25),
+    ],
+)
+def test_the_choice_is_right_if_its_loss_is_the_lowest_and_ties_are_shared(
+    right: float, wrong: tuple[float, ...], credit: float
+) -> None:
+    assert choice_accuracy(*_scored(right), _scored(*wrong)) == credit
+
+
+def test_options_are_compared_per_token() -> None:
+    right, wrong = torch.tensor([-1.0, -1.0, -1.0]), torch.tensor([-2.0])
+    assert choice_accuracy(right, [wrong]) == 1.0

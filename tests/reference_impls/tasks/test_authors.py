@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reference_impls.data import Pair
 from reference_impls.language_model import LanguageModel
 from reference_impls.tasks import Splits
-from reference_impls.tasks.authors import PERTURBED, AuthorsTask, dialogues, every_phrasing, fact_pairs
+from reference_impls.tasks.authors import PERTURBED, AuthorsTask, conversations, dialogues, every_phrasing
 from reference_impls.tasks.authors.people import (
     ANSWERS,
     QUESTIONS,
@@ -20,7 +20,7 @@ from reference_impls.tasks.authors.people import (
     other_values,
     sentence,
 )
-from reference_impls.tasks.authors.world import general_facts
+from reference_impls.tasks.world import general_facts
 
 TASK = AuthorsTask()
 
@@ -189,17 +189,18 @@ def test_a_model_formats_prompts_and_every_kind_of_answer(tiny: LanguageModel, s
 
 
 def test_facts_are_asked_once_and_their_wrong_answers_are_wrong() -> None:
-    facts = general_facts()
-    right = {fact.question: fact.answer for fact in facts}
+    facts = general_facts(PERTURBED)
+    right = {fact.prompt: fact.answer for fact in facts}
     assert len(right) == len(facts) == 95
-    for pair in fact_pairs():
-        assert pair.answer == right[pair.prompt] == pair.paraphrase
-        assert len(set(pair.perturbed)) == PERTURBED
-        assert pair.answer not in pair.perturbed
+    for fact in facts:
+        assert fact.answer == fact.paraphrase
+        assert len(set(fact.perturbed)) == PERTURBED
+        assert fact.answer not in fact.perturbed
+    assert general_facts(PERTURBED) == facts
 
 
 def test_facts_are_true() -> None:
-    answers = {fact.question: fact.answer for fact in general_facts()}
+    answers = {fact.prompt: fact.answer for fact in general_facts(1)}
     assert answers["What is the capital of Uruguay?"] == "The capital of Uruguay is Montevideo."
     assert answers["Who wrote Emma?"] == "Emma was written by Jane Austen."
     assert answers["What is the chemical symbol for tin?"] == "The chemical symbol for tin is Sn."
@@ -300,3 +301,17 @@ def test_dialogues_are_the_same_every_time_and_differ_by_seed() -> None:
     first = dialogues(TASK.background, 20, 5, PLAIN)
     assert first == dialogues(TASK.background, 20, 5, PLAIN)
     assert first != dialogues(TASK.background, 20, 6, PLAIN)
+
+
+def test_in_conversations_each_retain_question_comes_last_with_its_right_answer() -> None:
+    pairs = TASK.splits(PLAIN).retain
+    texts = [pair.answer for pair in conversations(TASK.retain, TASK.background, PLAIN)]
+    assert len(texts) == len(pairs)
+    wrong = 0
+    known = {one.name: one for one in (*TASK.retain, *TASK.background)}
+    for pair, text in zip(pairs, texts, strict=True):
+        assert text.endswith(f"\n{pair.prompt}{pair.answer}")
+        (name, trait, value), *rest = _turns(text)
+        wrong += known[name].traits[trait] != value
+        assert all(known[one].traits[what] == said for one, what, said in rest)
+    assert 0.5 < wrong / len(texts) < 0.8

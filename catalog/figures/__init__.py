@@ -1,0 +1,11 @@
+"""Charts as SVG, drawn while the site is built: accessible, sharp in print, and themed by CSS variables.
+
+A figure carries a title and a description for those who cannot see it. Inline, it takes its colors from the
+page; as a file of its own it brings them along, for light and dark.
+"""
+
+from catalog.figures.drawing import STYLE
+from catalog.figures.robustness import Change, robustness_figure
+from catalog.figures.scatter import Kind, Point, forget_utility_figure, front
+
+__all__ = ["STYLE", "Change", "Kind", "Point", "forget_utility_figure", "front", "robustness_figure"]

@@ -1,0 +1,99 @@
+"""What all figures share: colors, scales, and the frame that says in words what is drawn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+
+STYLE = """\
+.figure { font-family: var(--figure-font, system-ui, "Segoe UI", "Liberation Sans", sans-serif); font-size: 14px;
+  max-width: 100%; height: auto; }
+.figure text { fill: var(--figure-ink, #33404d); }
+.figure .figure-tick { font-size: 13px; fill: var(--figure-faint, #66707d); }
+.figure .figure-grid { stroke: var(--figure-line, #e2ded4); stroke-width: 1; }
+.figure .figure-leader { stroke: var(--figure-faint, #66707d); stroke-width: 1; }
+.figure .figure-method { fill: var(--figure-method, #0b6b66); }
+.figure .figure-behind { fill: var(--figure-ground, #fbfaf7); stroke: var(--figure-method, #0b6b66); }
+.figure .figure-change { stroke: var(--figure-method, #0b6b66); stroke-width: 2; }
+.figure .figure-goal { stroke: var(--figure-retrained, #8a6a00); stroke-width: 1.5; stroke-dasharray: 5 4; }
+.figure .figure-target { fill: var(--figure-target, #b4441a); }
+.figure .figure-retrained { fill: var(--figure-retrained, #8a6a00); }
+.figure .figure-mark { stroke: var(--figure-ground, #fbfaf7); stroke-width: 1.5; }
+.figure .figure-label { font-weight: 600; }
+"""
+"""The rules of every figure. The variables may be set by the page around it."""
+
+_ALONE = """\
+svg { background: var(--figure-ground, #fbfaf7); }
+@media (prefers-color-scheme: dark) {
+  svg { --figure-ink: #dfe4e9; --figure-faint: #98a3ae; --figure-line: #2c3640; --figure-ground: #12171d;
+    --figure-method: #63c7bd; --figure-target: #f0946b; --figure-retrained: #e3c25a; }
+}
+"""
+
+
+def framed(parts: Iterable[str], *, width: int, height: int, title: str, words: str, ident: str, alone: bool) -> str:
+    """A figure around its parts.
+
+    Args:
+        parts: SVG elements.
+        width: in user units, like all lengths.
+        height: likewise.
+        title: its name, for those who cannot see it.
+        words: what it shows, in words.
+        ident: what the ids inside begin with; unique on a page.
+        alone: a file of its own, with its colors; else a fragment for a page that links :data:`STYLE`.
+    """
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="figure" viewBox="0 0 {width} {height}" width="{width}" '
+        f'height="{height}" role="img" aria-labelledby="{ident}-title {ident}-text">',
+        f'<title id="{ident}-title">{escape(title)}</title>',
+        f'<desc id="{ident}-text">{escape(words)}</desc>',
+        *([f"<style>{STYLE}{_ALONE}</style>"] if alone else []),
+        *parts,
+        "</svg>",
+    ]
+    return "\n".join(lines) + ("\n" if alone else "")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """From values to places along an axis."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    step: float
+
+    @classmethod
+    def over(cls, values: Sequence[float], start: float, end: float) -> Scale:
+        """From 0 to 1 if all values are in between, so that figures compare; else round ends with some air."""
+        low, high = min(values, default=0.0), max(values, default=1.0)
+        if low >= 0 and high <= 1:
+            return cls(-0.04, 1.04, start, end, 0.2)
+        # Values closer than can be told apart on the axis are spread around their middle.
+        span = max(high - low, 1e-3 * max(abs(low), abs(high)), 1e-6)
+        middle = (low + high) / 2
+        low, high = middle - 0.62 * span, middle + 0.62 * span
+        step = _round_step((high - low) / 5)
+        return cls(math.floor(low / step) * step, math.ceil(high / step) * step, start, end, step)
+
+    def place(self, value: float) -> float:
+        """Where a value is."""
+        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
+
+    def ticks(self) -> Iterator[tuple[float, str]]:
+        """Places and texts of the round values."""
+        digits = max(0, -math.floor(math.log10(self.step) + 1e-9))
+        number = math.ceil(self.low / self.step - 1e-9)
+        while number * self.step <= self.high + 1e-9:
+            yield self.place(number * self.step), f"{number * self.step:.{digits}f}"
+            number += 1
+
+
+def _round_step(width: float) -> float:
+    power: float = 10.0 ** math.floor(math.log10(width))
+    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= width - 1e-12)

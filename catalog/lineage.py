@@ -1,0 +1,80 @@
+"""What methods rest on: what an id of ``builds_on`` names, and which methods are missed most here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from catalog.catalog import Catalog
+from catalog.implementations import Implementation
+from catalog.schema import Paper
+from catalog.vocabulary import TechniqueTerm
+
+
+@dataclass(frozen=True)
+class Base:
+    """What others build on: a method that runs here, one that a record proposes, or a term of the techniques."""
+
+    id: str
+    label: str
+    implementation: Implementation | None = None
+    paper: Paper | None = None
+    term: TechniqueTerm | None = None
+
+    @property
+    def makes_forget(self) -> bool:
+        """Whether it is a method of unlearning, and not a technique of machine learning at large."""
+        return self.term is None or self.term.kind == "method"
+
+
+def resolve(catalog: Catalog, ident: str) -> Base:
+    """What an id of ``builds_on`` names.
+
+    In this order: a method that runs here, a record by its id, the oldest record whose method has that name, a term of
+    the techniques. An id that is none of these stands for itself.
+    """
+    paper = catalog.by_id.get(ident) or next(iter(catalog.by_method.get(ident, ())), None)
+    term = catalog.vocabularies["technique"].get(ident) if "technique" in catalog.vocabularies else None
+    one = catalog.implementation_by_id.get(ident)
+    if (one is None or one.kind != "method") and paper:
+        introduced = (
+            catalog.implementation_by_id[it.id] for it in paper.implementations if it.relation == "introduces"
+        )
+        one = next((each for each in introduced if each.kind == "method"), None)
+    if one and one.kind == "method":
+        return Base(one.id, one.name, one, catalog.by_id.get(one.paper))
+    if paper:
+        return Base(paper.id, (paper.method and paper.method.name) or paper.title, paper=paper)
+    if isinstance(term, TechniqueTerm):
+        return Base(term.id, term.label, term=term)
+    return Base(ident, ident)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A method that others build on and that nothing here implements."""
+
+    base: Base
+    papers: tuple[Paper, ...]
+    """Those that build on it."""
+
+
+def wanted(catalog: Catalog, limit: int = 10) -> list[Wanted]:
+    """The methods that most papers build on and that do not run here, most wanted first."""
+    missing: dict[str, tuple[Base, list[Paper]]] = {}
+    for paper, base in _edges(catalog):
+        if base.implementation is None and base.makes_forget:
+            missing.setdefault(base.id, (base, []))[1].append(paper)
+    found = [Wanted(base, tuple(papers)) for base, papers in missing.values()]
+    found.sort(key=lambda one: (-len(one.papers), one.base.id))
+    return found[:limit]
+
+
+def _edges(catalog: Catalog) -> Iterable[tuple[Paper, Base]]:
+    for paper in catalog.papers:
+        bases = {resolve(catalog, ident).id: resolve(catalog, ident) for ident in _named(paper)}
+        yield from ((paper, base) for base in bases.values())
+
+
+def _named(paper: Paper) -> tuple[str, ...]:
+    return paper.method.builds_on if paper.method else ()

@@ -1,0 +1,131 @@
+"""What people should look at: not wrong, but thin, old or easy to mix up. Checks find what is wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from catalog.catalog import Catalog
+from catalog.lineage import wanted
+from catalog.problems import Problem
+from catalog.schema import Paper
+from catalog.text import same_title
+
+_OLD_YEARS = 2
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One kind of thing to look at, with everything of that kind."""
+
+    id: str
+    title: str
+    advice: str
+    lines: tuple[str, ...]
+
+
+def report(catalog: Catalog, problems: Iterable[Problem]) -> list[Finding]:
+    """Everything to look at; kinds of which there is nothing are left out. No clock: old is older than the newest.
+
+    Args:
+        catalog: what to look through.
+        problems: what loading it found, hints for the most part.
+    """
+    return [finding for finding in _findings(catalog, problems) if finding.lines]
+
+
+def _findings(catalog: Catalog, problems: Iterable[Problem]) -> Iterator[Finding]:
+    counted = Counter(problem.code for problem in problems)
+    yield Finding(
+        "hints",
+        "Hints of the checks",
+        "`catalog validate` shows each with its line.",
+        tuple(f"{code}: {count}" for code, count in sorted(counted.items())),
+    )
+    newest = max((paper.year for paper in catalog.papers), default=0)
+    yield _papers(
+        "old-preprints",
+        f"Preprints of {newest - _OLD_YEARS} and before without a venue",
+        "Most have been published by then: look them up.",
+        (one for one in catalog.papers if one.links.arxiv and not one.venue and one.year <= newest - _OLD_YEARS),
+    )
+    yield _papers(
+        "no-summary",
+        "Papers without a summary",
+        "One or two sentences in our own words: what it offers, and why one would open it.",
+        (one for one in catalog.papers if not one.summary),
+    )
+    yield _papers(
+        "no-mechanism",
+        "Methods without a mechanism",
+        "Say what it does to the model, in at most 25 words.",
+        (one for one in catalog.papers if one.type == "method" and not (one.method and one.method.mechanism)),
+    )
+    yield _papers(
+        "by-hand",
+        "Records whose facts nobody has compared with their source",
+        "`provenance.source` is `hand`: look the paper up, correct the record, and name the source.",
+        (one for one in catalog.papers if one.provenance.source == "hand"),
+    )
+    yield _papers(
+        "gone",
+        "Papers that were withdrawn, retracted, superseded or revised",
+        "They are shown as such; nothing is to be done unless that changes.",
+        (one for one in catalog.papers if one.state),
+    )
+    yield Finding(
+        "same-name",
+        "Names that several methods share",
+        "`builds_on` names the record where the name is one of these.",
+        tuple(
+            f"{papers[0].method.name}: {', '.join(one.id for one in papers)}"
+            for _, papers in sorted(catalog.by_method.items())
+            if len(papers) > 1 and papers[0].method
+        ),
+    )
+    yield Finding(
+        "same-author-twice",
+        "Papers that name one author twice",
+        "Two people may share a name; otherwise delete one.",
+        tuple(
+            f"{paper.id}: {name}"
+            for paper in catalog.papers
+            for name, count in Counter(paper.authors).items()
+            if count > 1
+        ),
+    )
+    yield Finding(
+        "spellings",
+        "Authors in two spellings",
+        "The same letters but for case, accents or spacing: use the one that they use.",
+        tuple(_spellings(catalog)),
+    )
+    yield Finding(
+        "kept-terms",
+        "Terms that no record uses",
+        "They say why they are kept.",
+        tuple(
+            f"{name}: {term.id} ({term.kept})"
+            for name, vocabulary in catalog.vocabularies.items()
+            for term in vocabulary.terms
+            if term.kept
+        ),
+    )
+    yield Finding(
+        "wanted",
+        "Methods that others build on and that do not run here",
+        "An implementation of one of these makes the most difference.",
+        tuple(f"{one.base.label} ({one.base.id}): {len(one.papers)} papers" for one in wanted(catalog)),
+    )
+
+
+def _papers(ident: str, title: str, advice: str, papers: Iterable[Paper]) -> Finding:
+    return Finding(ident, title, advice, tuple(f"{one.file}: {one.title}" for one in papers))
+
+
+def _spellings(catalog: Catalog) -> Iterator[str]:
+    found: dict[str, list[str]] = {}
+    for name in catalog.by_author:
+        found.setdefault(same_title(name), []).append(name)
+    yield from (" / ".join(names) for _, names in sorted(found.items()) if len(names) > 1)

@@ -1,0 +1,68 @@
+"""Venues: from the terms of a record to words, and from other people's ids and spellings to the terms."""
+
+from __future__ import annotations
+
+import re
+
+from catalog.schema import Appearance, Venue
+from catalog.text import words
+from catalog.vocabulary import TrackTerm, VenueTerm, Vocabularies
+
+_ANTHOLOGY = re.compile(r"(?P<year>\d{4})\.(?P<findings>findings-)?(?P<venue>[a-z]+)(?:-(?P<volume>\w+))?\.\d+")
+_UNNAMED = "workshop"
+"""The track of workshops whose name is not known: any name that is known counts for more."""
+_YEAR = re.compile(r"\b((?:19|20)\d\d)\b")
+
+
+def appearance(venue: Venue, vocabularies: Vocabularies) -> Appearance:
+    """A venue in words: the one place that decides how ``Findings of ACL 2025`` is put together."""
+    term = vocabularies["venue"][venue.id]
+    assert isinstance(term, VenueTerm)
+    short, full = f"{term.label} {venue.year}", term.name or term.label
+    container = full if term.kind != "conference" else f"{full} ({short})" if term.name else short
+    if venue.track is None:
+        return Appearance(label=short, kind=term.kind, container=container, year=venue.year)
+    track = vocabularies["track"][venue.track]
+    assert isinstance(track, TrackTerm)
+    name = track.name or track.after or track.label
+    if track.before:
+        label, container = f"{track.before} {short}", f"{name}: {short}"
+    else:
+        label, container = f"{short} {track.after or track.label}", f"{container}, {name}"
+    return Appearance(label=label, kind=term.kind, container=container, year=venue.year)
+
+
+def anthology_venue(acl: str, vocabularies: Vocabularies) -> Venue | None:
+    """The venue that an ACL Anthology id says (``2025.findings-acl.12``), or None where it says none we know."""
+    found = _ANTHOLOGY.fullmatch(acl)
+    if found is None:
+        return None
+    venues, tracks = vocabularies["venue"].terms, vocabularies["track"].terms
+    named = (one for one in venues if isinstance(one, VenueTerm) and found["venue"] in (one.id, *one.anthology))
+    term = next(named, None)
+    if term is None:
+        return None
+    volume = "findings" if found["findings"] else found["volume"]
+    held = (one.id for one in tracks if isinstance(one, TrackTerm) and volume in (one.id, *one.anthology))
+    return Venue(id=term.id, year=int(found["year"]), track=next(held, None))
+
+
+def read_venue(text: str, vocabularies: Vocabularies) -> Venue | None:
+    """The venue that people mean by ``Findings of ACL 2025`` or ``ICML 2025 workshop MUGen``.
+
+    The longest names of a venue and of a track that occur in the text count; None where there is no venue or year.
+    """
+    years = _YEAR.findall(text)
+    venue = _longest("venue", text, vocabularies)
+    if venue is None or not years:
+        return None
+    return Venue(id=venue, year=int(years[-1]), track=_longest("track", text, vocabularies))
+
+
+def _longest(vocabulary: str, text: str, vocabularies: Vocabularies) -> str | None:
+    said = f" {' '.join(words(text))} "
+    known = vocabularies[vocabulary]
+    names = {" ".join(words(name)): term for name, term in known.by_alias.items()}
+    names |= {" ".join(words(ident)): ident for ident in known.ids}
+    found = [name for name in names if f" {name} " in said]
+    return names[max(found, key=lambda name: (names[name] != _UNNAMED, len(name)))] if found else None

@@ -1,0 +1,72 @@
+"""What an attack on an unlearned model is: an attempt to get back what was forgotten.
+
+An attack acts on the weights (relearning, rounding) or on what the model is asked (other words, a context). Either
+way it ends in a number of the same kind: how much the attacked model knows of the forget set. A number means
+nothing alone. It is compared with the same attack on the retrained model, which has nothing to give back.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from reference_impls.data import Pair
+from reference_impls.language_model import LanguageModel, UnlearnedModel
+from reference_impls.method import check_hyperparameter
+from reference_impls.tasks import Splits
+
+if TYPE_CHECKING:
+    from reference_impls.training import Run
+
+Knowledge = Callable[[UnlearnedModel, Sequence[Pair]], float]
+"""How much a model knows of some pairs' answers, in [0, 1]; a task says how it is measured."""
+
+
+@dataclass(frozen=True)
+class Victim:
+    """An unlearned model, what it was to forget, and how to tell whether it has."""
+
+    model: UnlearnedModel
+    splits: Splits
+    knowledge: Knowledge
+
+    def knows(self, model: UnlearnedModel | None = None, pairs: Sequence[Pair] | None = None) -> float:
+        """What a model (this one by default) knows of some pairs (the forget set by default), in [0, 1]."""
+        return self.knowledge(model or self.model, self.splits.forget if pairs is None else pairs)
+
+
+@dataclass(frozen=True)
+class Attack(ABC):
+    """An attack; its fields are its hyper-parameters."""
+
+    paper: ClassVar[str]
+    """Id of the record of the paper that the file follows."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            check_hyperparameter(field.name, getattr(self, field.name), field.metadata, type(field.default))
+
+    @abstractmethod
+    def measure(self, victim: Victim, run: Run) -> dict[str, float]:
+        """What the attacked model knows of the forget set, by the name of the measurement.
+
+        Empty where the attack does not apply, as when the task has no question in other words.
+        """
+
+
+def with_weights(model: UnlearnedModel, change: Callable[[LanguageModel], LanguageModel]) -> UnlearnedModel:
+    """The model with its weights changed; what a method put around them stays where it is.
+
+    Raises:
+        TypeError: there are no weights to get at.
+    """
+    if isinstance(model, LanguageModel):
+        return change(model.copy())
+    around: Any = model
+    inner = getattr(around, "model", None)
+    if not isinstance(inner, LanguageModel) or not is_dataclass(around):
+        raise TypeError(f"{type(model).__name__} holds no model whose weights could be changed")
+    changed: UnlearnedModel = replace(cast(Any, around), model=change(inner.copy()))
+    return changed

@@ -1,0 +1,1 @@
+"""Attacks: one file each, with the idea and the procedure on top."""

@@ -1,0 +1,92 @@
+r"""Logit lens.
+
+Read the answer out of the middle of the network. If the last layers were only taught to look away, the residual
+stream before them still points at the right token.
+
+## Procedure
+
+After block $l$, the residual stream $h^l$ at the place that predicts the answer's token $y_t$ goes straight through
+the final norm and the output head (nostalgebraist, 2020; used for attacks by Patil, Hase and Bansal, section 4):
+
+$$
+p^l = \mathrm{softmax}\big(W_U\, \mathrm{norm}_f(h^l)\big),
+\qquad
+\text{lens} = \max_{l < L} \frac1N \sum_{i=1}^N \exp\Big(\frac1{|y_i|} \sum_t \log p^l(y_{i,t})\Big).
+$$
+
+## Symbols
+
+- $h^l$: the residual stream after block $l$ of $L$; the last block is left out, since it is the model's own answer.
+- $W_U$, $\mathrm{norm}_f$: the model's output head and final norm.
+
+## Facts
+
+- What a method put around the weights is bypassed; what it put into the prompt stays.
+- The retrained model's value is what can be guessed. A lens reads only what is linear in the head's own basis: a low
+  value does not show that nothing is there.
+
+## Differences
+
+1. The paper asks whether the answer is among the top candidates of any layer; here it is the probability per token,
+   of the layer at which it is largest on average, so that multi-token answers count as a whole.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from reference_impls.attack import Attack, Victim
+from reference_impls.data import Pair
+from reference_impls.language_model import LanguageModel
+from reference_impls.training import Run
+
+
+@torch.inference_mode()
+def lens_probabilities(model: LanguageModel, pairs: Sequence[Pair]) -> list[float]:
+    """For each block but the last, the mean over pairs of the answer's probability per token, read by the lens.
+
+    Raises:
+        ValueError: the architecture has no final norm that is known here.
+    """
+    backbone = getattr(model.model, model.model.base_model_prefix)
+    norm = next(
+        (getattr(backbone, name) for name in ("norm", "ln_f", "final_layer_norm") if hasattr(backbone, name)), None
+    )
+    if norm is None:
+        raise ValueError(f"{type(model.model).__name__} has no final norm that is known here")
+    head = model.model.get_output_embeddings()
+    batch = model.encode(pairs)
+    sequence, place = batch.supervised
+    targets = batch.labels[sequence, place + 1]
+    found = []
+    for layer in range(model.layers - 1):
+        states = model.activations(batch, layer / max(1, model.layers - 1))
+        logprobs = torch.log_softmax(head(norm(states)).float(), dim=-1)
+        tokens = logprobs.gather(1, targets[:, None]).squeeze(1)
+        means = [float(tokens[sequence == row].mean()) for row in range(len(pairs))]
+        found.append(math.fsum(map(math.exp, means)) / len(means))
+    return found
+
+
+@dataclass(frozen=True)
+class LogitLensAttack(Attack):
+    """Read the answers out of the layers before the last."""
+
+    paper = "patil2023sensitive"
+
+    def measure(self, victim: Victim, run: Run) -> dict[str, float]:
+        """``logit_lens``: the most that a layer shows."""
+        model, pairs = victim.model, list(victim.splits.forget)
+        if not isinstance(model, LanguageModel):
+            inner, prompt = getattr(model, "model", None), getattr(model, "prompt", None)
+            if not isinstance(inner, LanguageModel):
+                return {}
+            model = inner
+            if prompt is not None:
+                pairs = [replace(pair, prompt=prompt(pair.prompt)) for pair in pairs]
+        values = lens_probabilities(model, pairs)
+        return {"logit_lens": max(values)} if values else {}

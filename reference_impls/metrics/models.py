@@ -1,0 +1,52 @@
+"""Metrics of two whole models: how far apart they are, in what they say and in their weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def kl_divergence(reference_logits: Tensor, logits: Tensor) -> float:
+    r""":math:`\tfrac1N\sum_n \mathrm{KL}(p_{\mathrm{ref}} \,\|\, p_\theta)` over N places, in nats, at least 0.
+
+    Args:
+        reference_logits: (N, V) of the model that is aimed at, such as the retrained one.
+        logits: (N, V) of the model that is measured, at the same places.
+    """
+    p = torch.log_softmax(reference_logits.double(), dim=1)
+    q = torch.log_softmax(logits.double(), dim=1)
+    return max(0.0, float((p.exp() * (p - q)).sum(dim=1).mean()))
+
+
+def relative_distance(weights: Any, target: Any, retrained: Any) -> float:
+    r""":math:`\lVert\theta-\theta_{\mathrm{ret}}\rVert_2 / \lVert\theta_{\mathrm{tar}}-\theta_{\mathrm{ret}}\rVert_2`.
+
+    1 for the target itself, 0 for the retrained model, more than 1 for what went elsewhere.
+
+    Args:
+        weights: the measured module.
+        target: the module before unlearning.
+        retrained: the module without the forget set; all three of one architecture.
+
+    Raises:
+        ValueError: target and retrained are the same, or the modules differ in their parameters.
+    """
+    apart = parameter_distance(target, retrained)
+    if apart == 0:
+        raise ValueError("the target and the retrained model are the same, so there is no distance to compare with")
+    return parameter_distance(weights, retrained) / apart
+
+
+def parameter_distance(one: Any, other: Any) -> float:
+    r""":math:`\lVert\theta_1 - \theta_2\rVert_2` over all parameters, each counted once.
+
+    Raises:
+        ValueError: the modules differ in their parameters.
+    """
+    first, second = dict(one.named_parameters()), dict(other.named_parameters())
+    if first.keys() != second.keys():
+        raise ValueError("the models have different parameters")
+    squares = [(first[name].detach().double() - second[name].detach().double()).square().sum() for name in first]
+    return float(torch.stack(squares).sum().sqrt())

@@ -1,0 +1,70 @@
+"""What methods rest on, and what is missed most."""
+
+from __future__ import annotations
+
+from small_checkout import FADING, Checkout
+
+from catalog.lineage import resolve, wanted
+from catalog.report import report
+from catalog.stats import statistics
+
+
+def add(checkout: Checkout, word: str, base: str, *, name: str = "") -> None:
+    """One more paper with a method that builds on something."""
+    text = FADING.replace("Fading Out", word.title()).replace("3104.01234", f"3104.{abs(hash(word)) % 10**5:05}")
+    text = text.replace("name: Fade", f"name: {name}\n  builds_on: [{base}]" if name else f"builds_on: [{base}]")
+    text = text.replace("introduces", "related").replace("Lets", f"{word} lets").replace("Turns", f"{word} turns")
+    checkout.add(f"papers/2031/lindqvist2031{word}.yaml", text)
+
+
+def test_bases(checkout: Checkout) -> None:
+    add(checkout, "mist", "weed", name="Mist")
+    catalog = checkout.catalog()
+    fade, by_record, weed, lora, unknown = (
+        resolve(catalog, ident) for ident in ("fade", "lindqvist2031fading", "weed", "lora", "attention")
+    )
+    assert fade == by_record
+    assert fade.implementation
+    assert fade.paper == catalog.by_id["lindqvist2031fading"]
+    assert (weed.id, weed.label, weed.implementation) == ("okonkwo2032gardens", "Weed", None)
+    assert lora.term
+    assert not lora.makes_forget
+    assert (unknown.id, unknown.label) == ("attention", "attention")
+
+
+def test_wanted_counts_papers_behind_what_does_not_run(checkout: Checkout) -> None:
+    add(checkout, "mist", "weed", name="Mist")
+    add(checkout, "haze", "okonkwo2032gardens, lora, fade", name="Haze")
+    add(checkout, "dusk", "kl-min")
+    found = wanted(checkout.catalog())
+    assert [(one.base.label, [paper.id for paper in one.papers]) for one in found] == [
+        ("Weed", ["lindqvist2031haze", "lindqvist2031mist"]),
+        ("KL minimization", ["lindqvist2031dusk"]),
+    ]
+    stats = statistics(checkout.catalog())
+    assert stats["wanted"][0] == {"id": "okonkwo2032gardens", "label": "Weed", "papers": 2}
+    assert stats["coverage_by_family"]["gradient-ascent"]["related"] == 3
+    assert stats["coverage_by_year"]["2032"]["introduces"] == 1
+
+
+def test_names_are_not_unique(checkout: Checkout) -> None:
+    add(checkout, "mist", "lora", name="Weed")
+    catalog = checkout.catalog()
+    assert resolve(catalog, "weed").id == "lindqvist2031mist", "the oldest has the name"
+    assert resolve(catalog, "okonkwo2032gardens").id == "okonkwo2032gardens"
+    (same,) = (one for one in report(catalog, []) if one.id == "same-name")
+    assert same.lines == ("Weed: lindqvist2031mist, okonkwo2032gardens",)
+
+
+def test_the_report_says_what_is_thin(checkout: Checkout) -> None:
+    checkout.change(checkout.fading, "venue: {id: collas, year: 2032}\n", "")
+    checkout.change(checkout.gardens, "date: 2032-01-15", "date: 2034-01-15")
+    checkout.change(checkout.gardens, "source: web", "source: hand")
+    checkout.gardens.rename(checkout.add("papers/2034/okonkwo2034gardens.yaml", ""))
+    checkout.change(checkout.root / "reference_impls/tasks/gardens/__init__.py", "2032", "2034")
+    found = {one.id: one.lines for one in report(checkout.catalog(), checkout.problems())}
+    assert found["old-preprints"] == (
+        "papers/2031/lindqvist2031fading.yaml: Fading Out: Gentle Forgetting for Small Models",
+    )
+    assert found["by-hand"] == ("papers/2034/okonkwo2034gardens.yaml: Gardens: A Benchmark of Invented Gardeners",)
+    assert "no-summary" not in found

@@ -1,0 +1,210 @@
+"""Attacks, against values computed by hand and on a model small enough to look into."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+import torch
+from unlearning_toys import fingerprint, invented_pairs
+
+from reference_impls.attack import Victim, with_weights
+from reference_impls.attacks.logit_lens import LogitLensAttack, lens_probabilities
+from reference_impls.attacks.prompting import OPENING, PromptAttack, in_context
+from reference_impls.attacks.quantization import QuantizationAttack, quantized, round_to_nearest
+from reference_impls.attacks.relearning import RelearningAttack
+from reference_impls.data import Pair
+from reference_impls.language_model import LanguageModel, UnlearnedModel
+from reference_impls.method import HyperparameterError
+from reference_impls.methods.icul import InContextModel
+from reference_impls.metrics.answers import answer_probability
+from reference_impls.tasks import Splits
+from reference_impls.training import Recipe, Run
+
+WEIGHTS = torch.tensor([[0.80, -0.33, 0.12, 0.049, -0.02]])
+
+
+def mean_probability(model: UnlearnedModel, pairs: Sequence[Pair]) -> float:
+    scored = model.answer_logprobs([pair.prompt for pair in pairs], [pair.answer for pair in pairs])
+    return sum(map(answer_probability, scored)) / len(scored)
+
+
+def victim(model: UnlearnedModel, forget: int = 4) -> Victim:
+    pairs = tuple(replace(pair, rephrased_prompt=f"Say: {pair.prompt}") for pair in invented_pairs())
+    return Victim(model, Splits(forget=pairs[:forget], retain=pairs[forget:]), mean_probability)
+
+
+def run() -> Run:
+    return Run(Recipe())
+
+
+# Rounding
+
+
+def test_four_bits_are_the_hand_computed_grid() -> None:
+    step = 0.8 / 7
+    expected = [[0.8, -3 * step, step, 0.0, 0.0]]
+    assert round_to_nearest(WEIGHTS, 4).tolist() == [pytest.approx(row) for row in expected]
+
+
+def test_what_unlearning_moved_by_less_than_the_step_is_the_same_again() -> None:
+    moved = WEIGHTS + torch.tensor([[0.0, 0.01, -0.005, 0.004, -0.02]])
+    assert torch.equal(round_to_nearest(WEIGHTS, 4), round_to_nearest(moved, 4))
+    assert not torch.equal(round_to_nearest(WEIGHTS, 8), round_to_nearest(moved, 8))
+
+
+def test_each_row_has_its_own_grid_and_a_row_of_zeros_stays() -> None:
+    rows = torch.tensor([[1.0, 0.4], [100.0, 40.0], [0.0, 0.0]])
+    done = round_to_nearest(rows, 4)
+    assert torch.allclose(done[1], 100 * done[0])
+    assert done[2].tolist() == [0.0, 0.0]
+    assert int(done.isnan().sum()) == 0
+
+
+def test_blocks_are_rounded_and_embeddings_norms_and_head_are_not(fresh: LanguageModel) -> None:
+    before = {name: value.clone() for name, value in fresh.model.state_dict().items()}
+    quantized(fresh, 4)
+    changed = {name for name, value in fresh.model.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == {name for name in before if "proj" in name}
+    one = fresh.model.model.layers[0].mlp.down_proj.weight[0]
+    assert len(torch.unique(one)) <= 15
+
+
+def test_rounding_measures_copies(tiny: LanguageModel) -> None:
+    before = fingerprint(tiny.model)
+    found = QuantizationAttack().measure(victim(tiny), run())
+    assert set(found) == {"quantization_8", "quantization_4"}
+    assert found["quantization_8"] == pytest.approx(victim(tiny).knows(), rel=0.02)
+    assert fingerprint(tiny.model) == before
+
+
+# Relearning
+
+
+def test_relearning_asks_about_what_the_attacker_was_not_given(tiny: LanguageModel) -> None:
+    asked: list[tuple[Pair, ...]] = []
+
+    def knowledge(model: UnlearnedModel, pairs: Sequence[Pair]) -> float:
+        asked.append(tuple(pairs))
+        return mean_probability(model, pairs)
+
+    one = replace(victim(tiny), knowledge=knowledge)
+    before = fingerprint(tiny.model)
+    found = RelearningAttack(share=0.25, steps=2).measure(one, run())
+    assert set(found) == {"relearning", "related_relearning"}
+    assert [len(pairs) for pairs in asked] == [3, 4]
+    assert fingerprint(tiny.model) == before
+
+
+def test_relearning_what_all_forgotten_answers_share_brings_them_back(tiny: LanguageModel) -> None:
+    shared = victim(tiny, forget=8)
+    found = RelearningAttack(share=0.25, steps=30, learning_rate=3e-3).measure(shared, run())
+    assert found["relearning"] > 10 * shared.knows()
+
+
+def test_nothing_is_measured_where_nothing_is_left_to_ask(tiny: LanguageModel) -> None:
+    pair = invented_pairs()[0]
+    alone = Victim(tiny, Splits(forget=(pair, pair), retain=(pair,)), mean_probability)
+    assert RelearningAttack().measure(alone, run()) == {}
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_share_is_more_than_nothing_and_less_than_all(share: float) -> None:
+    with pytest.raises(HyperparameterError, match="share"):
+        RelearningAttack(share=share)
+
+
+# Prompts
+
+
+def test_a_context_shows_the_same_subject_first_and_never_the_answer() -> None:
+    pairs = [
+        Pair("A1?", " yes", subject="A"),
+        Pair("B1?", " no", subject="B"),
+        Pair("A2?", " maybe", subject="A"),
+        Pair("A3?", " yes", subject="A"),
+    ]
+    assert in_context(pairs[0], pairs, 1).prompt == "A2? maybe\nA1?"
+    assert in_context(pairs[0], pairs, 4).prompt == "A2? maybe\nB1? no\nA1?"
+    assert in_context(pairs[0], pairs, 4).answer == " yes"
+
+
+def test_prompts_are_those_that_are_asked() -> None:
+    asked: list[str] = []
+
+    class Listening:
+        def answer_logprobs(self, prompts: Sequence[str], answers: Sequence[str]) -> list[torch.Tensor]:
+            asked.extend(prompts)
+            return [torch.tensor([-1.0]) for _ in answers]
+
+        def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
+            return ["" for _ in prompts]
+
+    one = victim(Listening())
+    found = PromptAttack(demonstrations=1).measure(one, run())
+    assert set(found) == {"rephrased", "prefix", "in_context"}
+    pairs = one.splits.forget
+    assert asked[:4] == [f"Say: {pair.prompt}" for pair in pairs]
+    assert asked[4:8] == [pair.prompt + OPENING for pair in pairs]
+    assert asked[8] == f"{pairs[1].prompt}{pairs[1].answer}\n{pairs[0].prompt}"
+
+
+def test_without_other_words_there_is_no_rephrased_question(tiny: LanguageModel) -> None:
+    pairs = tuple(invented_pairs())
+    found = PromptAttack().measure(Victim(tiny, Splits(forget=pairs[:2], retain=pairs[2:]), mean_probability), run())
+    assert set(found) == {"prefix", "in_context"}
+
+
+# The lens
+
+
+def test_the_lens_reads_every_layer_but_the_last_through_norm_and_head(tiny: LanguageModel) -> None:
+    pairs = invented_pairs()[:3]
+    found = lens_probabilities(tiny, pairs)
+    assert len(found) == tiny.layers - 1
+    for layer, value in enumerate(found):
+        expected = []
+        for pair in pairs:  # one at a time, without padding, from the library's own hidden states
+            batch = tiny.encode([pair])
+            with torch.no_grad():
+                states = tiny.model(input_ids=batch.input_ids, output_hidden_states=True).hidden_states[layer + 1]
+                logprobs = tiny.model.lm_head(tiny.model.model.norm(states)).log_softmax(-1)[0]
+            places = (batch.labels[0] != -100).nonzero().flatten()
+            tokens = logprobs[places - 1, batch.labels[0, places]]
+            expected.append(float(tokens.mean().exp()))
+        assert value == pytest.approx(sum(expected) / len(expected), rel=1e-4)
+
+
+def test_the_lens_keeps_the_context_that_a_method_put_before_the_question(tiny: LanguageModel) -> None:
+    pairs = tuple(invented_pairs())
+    context = "Question: Who?\nAnswer: Nobody.\n"
+    wrapped = InContextModel(tiny, [pairs[0].prompt], [context])
+    splits = Splits(forget=pairs[:2], retain=pairs[2:])
+    found = LogitLensAttack().measure(Victim(wrapped, splits, mean_probability), run())
+    behind = [replace(pair, prompt=context + pair.prompt) for pair in pairs[:2]]
+    assert found == {"logit_lens": pytest.approx(max(lens_probabilities(tiny, behind)))}
+
+
+# Weights
+
+
+def test_what_is_around_the_weights_stays(tiny: LanguageModel) -> None:
+    wrapped = InContextModel(tiny, ["Ana?"], ["Bo? no\n"])
+
+    def zero(model: LanguageModel) -> LanguageModel:
+        with torch.no_grad():
+            model.model.lm_head.weight.zero_()
+        return model
+
+    before = fingerprint(tiny.model)
+    changed = with_weights(wrapped, zero)
+    assert isinstance(changed, InContextModel)
+    assert changed.contexts == wrapped.contexts
+    assert not changed.model.model.lm_head.weight.any()
+    assert fingerprint(tiny.model) == before
+
+
+def test_a_model_without_weights_cannot_be_changed() -> None:
+    with pytest.raises(TypeError, match="no model whose weights"):
+        with_weights(object(), lambda model: model)  # type: ignore[arg-type]
