@@ -22,6 +22,9 @@ from catalog.tree import read_tree
 from catalog.vocabulary import Vocabulary
 from catalog.web import Web
 
+MOST = 100
+"""Candidates in a list for the code host, whose issues hold only so much."""
+
 OVERLAP = 21
 """Days before the newest record that are looked at again: arXiv announces late, and people add out of order."""
 
@@ -167,7 +170,7 @@ def as_markdown(candidates: Iterable[Candidate]) -> str:
     """The candidates as a list for an issue."""
     some = list(candidates)
     lines = ["# Candidates", "", f"{len(some)} papers that the catalog may lack, best first.", ""]
-    for one in some:
+    for one in some[:MOST]:
         title = _plain(one.title)
         authors = ", ".join(one.authors[:3]) + (" et al." if len(one.authors) > 3 else "")
         lines.append(
@@ -176,6 +179,8 @@ def as_markdown(candidates: Iterable[Candidate]) -> str:
         lines.append(f"  <br>{_plain('; '.join(one.reasons[:6]))}")
         if one.similar:
             lines.append(f"  <br>Similar: {_plain(one.similar)}")
+    if len(some) > MOST:
+        lines += ["", f"... and {len(some) - MOST} more: `catalog discover`"]
     return "\n".join(lines) + "\n"
 
 

@@ -19,7 +19,7 @@ from catalog.schema import PAPER_ID, Links, Paper, Record
 from catalog.sources.found import Found
 from catalog.sources.venues import in_words
 from catalog.suggest import Cues, Suggestion, suggest
-from catalog.text import fold, words
+from catalog.text import fold, shorten, words
 from catalog.tree import NotText, parse_tree
 from catalog.validation import validate
 from catalog.venues import anthology_venue, read_venue
@@ -29,7 +29,6 @@ _SMALL = frozenset(
     "a an the of on in for to and or with from by at as via is are be do does can how what why when where which not "
     "towards toward into using under over its your you we our".split()
 )
-_STATES = {"withdrawn": "withdrawn", "retract": "retracted"}
 
 
 @dataclass(frozen=True)
@@ -72,8 +71,7 @@ def make_draft(
     values |= _tags(suggestions)
     values["links"] = _links(found.links)
     if found.withdrawn:
-        kind = next(kind for sign, kind in _STATES.items() if sign in f"{found.withdrawn.lower()} withdrawn")
-        values["state"] = {"kind": kind, "note": found.withdrawn[:1].upper() + found.withdrawn[1:]}
+        values["state"] = state_value(found.withdrawn)
     if name := _method_name(found.title, values["type"]):
         values["method"] = {"name": name}
     values["provenance"] = {"source": found.source, "checked": today}
@@ -105,6 +103,12 @@ def venue_value(venue: schema.Venue) -> dict[str, Any]:
     """A venue as a file holds it: the year without quotes."""
     value: dict[str, Any] = {"id": venue.id, "year": NotText(str(venue.year), "a number")}
     return value | ({"track": venue.track} if venue.track else {})
+
+
+def state_value(said: str) -> dict[str, str]:
+    """The field ``state`` of a paper about whose end a source says something."""
+    kind = "retracted" if "retract" in said.lower() else "withdrawn"
+    return {"kind": kind, "note": shorten(said[:1].upper() + said[1:], 300)}
 
 
 def make_id(title: str, authors: Iterable[str], date: str, taken: Collection[str]) -> str:

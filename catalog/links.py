@@ -32,6 +32,8 @@ ORDER: tuple[Status, ...] = ("dead", "unreachable", "moved", "insecure", "walled
 """Worst first."""
 
 WORKERS = 24
+MOST = 100
+"""Rows of one kind in a report for the code host, whose issues hold only so much."""
 _WALLED = frozenset((401, 402, 403, 407, 429, 451, 999))
 _NOT_FOUND = re.compile(
     rb"<title[^>]*>[^<]{0,120}(?:\b404\b|not found|no longer available|doesn.t exist|does not exist|page missing)",
@@ -336,10 +338,12 @@ def as_markdown(found: Mapping[str, Any]) -> str:
         some = [one for one in found["findings"] if one["status"] == status]
         if some:
             lines += [f"## {title}", "", "| Where | Link | What |", "|---|---|---|"]
-            for one in some:
+            for one in some[:MOST]:
                 to = f" Now: {_cell(one['to'])}" if one["to"] else ""
                 places = "<br>".join(f"`{place}`" for place in one["places"])
                 lines.append(f"| {places} | {_cell(one['address'])} | {_cell(one['detail'])}.{to} |")
+            if len(some) > MOST:
+                lines += ["", f"... and {len(some) - MOST} more: `catalog links`"]
             lines.append("")
     return "\n".join(lines)
 

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from catalog.checks import Entry
-from catalog.draft import venue_field
+from catalog.draft import state_value, venue_field
 from catalog.fmt import is_by_hand, rewrite
 from catalog.problems import Problem
 from catalog.project import Project
 from catalog.sources import Found, Reference, Sources
 from catalog.sources.arxiv import look_up as look_up_arxiv
-from catalog.text import same_title, shorten
+from catalog.text import same_title
 from catalog.tree import NotText, Place
 from catalog.vocabulary import Vocabularies
 from catalog.web import Web, WebError
@@ -141,10 +141,8 @@ def propose(entry: Entry, found: Found, vocabularies: Vocabularies) -> list[Chan
         changes.append(Change(paper.id, place, old, new, f"{found.source}: {reason}"))
 
     if found.withdrawn and not (paper.state and paper.state.kind in ("withdrawn", "retracted")):
-        kind = "retracted" if "retract" in found.withdrawn.lower() else "withdrawn"
-        old = paper.state.model_dump(exclude_none=True) if paper.state else None
-        note = shorten(found.withdrawn[:1].upper() + found.withdrawn[1:], 300)
-        change(("state",), old, {"kind": kind, "note": note}, f"the paper was {kind}")
+        old, new = paper.state.model_dump(exclude_none=True) if paper.state else None, state_value(found.withdrawn)
+        change(("state",), old, new, f"the paper was {new['kind']}")
     # Titles and authors are compared with the source that the record follows; others have their own spelling.
     if found.source == paper.provenance.source:
         known = {same_title(title) for title in (paper.title, *paper.former_titles)}

@@ -242,6 +242,11 @@ def test_withdrawn_papers_say_so(server: Server, checkout: Checkout, add: Callab
     assert run("validate").status == 0
 
 
+def test_retracted_papers_say_so(server: Server, checkout: Checkout, add: Callable[..., Ran], run: Run) -> None:
+    server["/doi.org/10.5555/moonlit.12"] = answers.csl(**{"updated-by": [{"type": "retraction"}]})
+    assert "kind: retracted" in add("10.5555/moonlit.12", "--dry-run").out
+
+
 @pytest.mark.parametrize(
     ("title", "authors", "date", "taken", "expected"),
     [
