@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from catalog.problems import Problem
@@ -108,17 +109,22 @@ def _ranked(field: str, title: str, abstract: str, vocabularies: Vocabularies, c
 
 
 def _phrases(term: Term, vocabulary: str, texts: tuple[str, str], cues: Cues) -> Iterator[tuple[str, str]]:
-    named = [one for one in (term.label, *term.aliases) if " ".join(words(one)) not in cues.ignore]
+    named = [one for one in (term.label, *term.aliases) if _key(one) not in cues.ignore]
     said: set[str] = set()
     for phrase in (*named, *cues.phrases.get(vocabulary, {}).get(term.id, ())):
         meant = phrase.removeprefix("title: ")
-        key = " ".join(words(meant))
+        key = _key(meant)
         if not key or key in said:
             continue
         said.add(key)
         for text, where in zip(texts, ("title", "abstract"), strict=True):
             if (where == "title" or meant == phrase) and (f" {key} " in text or f" {key}s " in text):
                 yield meant, where
+
+
+@cache
+def _key(phrase: str) -> str:
+    return " ".join(words(phrase))
 
 
 def _spaced(text: str) -> str:
@@ -134,7 +140,7 @@ def _names(terms: Sequence[Term], title: str, abstract: str) -> dict[str, list[t
         rest = text
         for name, term in names:
             pattern = rf"(?<![\w-]){re.escape(name)}(?!\w)"
-            if re.search(pattern, rest):
+            if name in rest and re.search(pattern, rest):
                 rest = re.sub(pattern, " ", rest)
                 found.setdefault(term, []).append((name, where))
     return found
