@@ -1,10 +1,11 @@
-"""Everything that is made from the records, but the site: the README, the database and the exports."""
+"""Everything that is made from the records, but the site: the README, the database, the exports, the JSON Schema."""
 
 from __future__ import annotations
 
 import difflib
 from pathlib import Path
 
+from catalog import json_schema
 from catalog.catalog import Catalog
 from catalog.database import serialize
 from catalog.export import FORMATS
@@ -24,7 +25,7 @@ def build(project: Project, catalog: Catalog) -> list[Path]:
         jinja2.TemplateError: the README's template is wrong.
     """
     made: dict[Path, str | bytes] = {
-        project.readme: render_readme(project, catalog),
+        **committed(project, catalog),
         project.build / "catalog.sqlite": serialize(catalog),
     }
     for form in FORMATS.values():
@@ -36,14 +37,22 @@ def build(project: Project, catalog: Catalog) -> list[Path]:
     return list(made)
 
 
-def drift(project: Project, catalog: Catalog) -> str | None:
-    """How the committed README differs from what the records give, as a short diff; None if it does not."""
-    wanted = render_readme(project, catalog)
-    found = project.readme.read_text(encoding="utf-8", errors="replace") if project.readme.is_file() else ""
-    if found == wanted:
-        return None
-    lines = list(
-        difflib.unified_diff(found.splitlines(), wanted.splitlines(), "committed", "from the records", lineterm="", n=1)
-    )
-    more = f"\n... and {len(lines) - 30} more lines" if len(lines) > 30 else ""
-    return "\n".join(lines[:30]) + more
+def committed(project: Project, catalog: Catalog) -> dict[Path, str]:
+    """What is made and committed, so that it is there without building: checked for drift."""
+    return {
+        project.readme: render_readme(project, catalog),
+        project.root / json_schema.FILE: json_schema.render(catalog.vocabularies),
+    }
+
+
+def drift(project: Project, catalog: Catalog) -> dict[str, str]:
+    """How committed files differ from what the records give: for each that does, its name and a short diff."""
+    found: dict[str, str] = {}
+    for path, wanted in committed(project, catalog).items():
+        there = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        if there != wanted:
+            old, new = there.splitlines(), wanted.splitlines()
+            lines = list(difflib.unified_diff(old, new, "committed", "from the records", lineterm="", n=1))
+            more = f"\n... and {len(lines) - 30} more lines" if len(lines) > 30 else ""
+            found[path.relative_to(project.root).as_posix()] = "\n".join(lines[:30]) + more
+    return found

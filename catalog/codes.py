@@ -59,6 +59,7 @@ _READING = {
     "spacing": "A text has spaces at its ends, several in a row, or line breaks.",
     "duplicate-term": "A vocabulary defines a term twice.",
     "unformattable": "``catalog fmt`` cannot lay a file out without losing a comment.",
+    "bad-redirect": "An old id leads to no record, or is one.",
     "bad-python": "A file of ``reference_impls/`` cannot be parsed as Python.",
     "no-docstring": "A method or task file has no docstring, which is its page.",
     "no-class": "A method or task file declares no method or task.",
@@ -67,7 +68,10 @@ _READING = {
     "bad-hyperparameter": "A hyper-parameter is not declared in literals.",
     "bad-result": "A committed result is not one that ``unlearn`` wrote.",
 }
-_HINTS = {"redundant-id": "A record repeats the id that its file's name gives."}
+_HINTS = {
+    "redundant-id": "A record repeats the id that its file's name gives.",
+    "unchecked-suggestion": "A record holds what ``catalog add`` suggested, and nobody has confirmed it.",
+}
 
 ALL_CODES: tuple[Code, ...] = (
     *(Code(code, "error", doc) for code, doc in _READING.items()),

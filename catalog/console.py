@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from catalog.catalog import Catalog
-from catalog.readme import byline, published, running
+from catalog.export import bibtex
+from catalog.readme import byline, escape, published, running
 from catalog.schema import Paper
 
 
@@ -43,6 +44,20 @@ def paper(catalog: Catalog, one: Paper) -> None:
     for label, value in _facts(catalog, one):
         table.add_row(label, Text(value))
     console.print(table)
+
+
+def as_markdown(catalog: Catalog, one: Paper) -> str:
+    """One paper as the code host shows it in a pull request: what the site's page will say."""
+    lines = [f"### {escape(one.title)}", "", escape(", ".join(one.authors)), ""]
+    if one.state:
+        lines += [
+            f"**{one.state.kind}** {escape(' '.join(part for part in (one.state.date, one.state.note) if part))}",
+            "",
+        ]
+    lines += [f"> {escape(one.summary)}" if one.summary else "> (no summary yet)", "", "| | |", "|---|---|"]
+    lines += [f"| {label} | {escape(value)} |" for label, value in _facts(catalog, one)]
+    entry = bibtex.render([one])
+    return "\n".join([*lines, "", f"```bibtex\n{entry}```" if entry else "It gives no citation.", ""])
 
 
 def statistics(catalog: Catalog, found: dict[str, Any]) -> None:

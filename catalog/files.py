@@ -35,3 +35,23 @@ def write_whole(path: Path, content: str | bytes) -> bool:
     finally:
         part.unlink(missing_ok=True)
     return True
+
+
+def write_new(path: Path, content: str) -> None:
+    """Write a file that is not there yet, whole, also where somebody else is about to write it.
+
+    Raises:
+        FileExistsError: it is there.
+        OSError: it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(part, "xb") as file:
+            file.write(content.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        # A link is made only where there is nothing; a move would replace what is there.
+        os.link(part, path)
+    finally:
+        part.unlink(missing_ok=True)

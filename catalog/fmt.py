@@ -16,11 +16,12 @@ from typing import Any
 
 import yaml
 
+from catalog.checks import Entry
 from catalog.load import read_record
 from catalog.problems import Problem
 from catalog.schema import Record
 from catalog.tree import NotText, Place, Tree, parse_tree
-from catalog.validation import known_keys
+from catalog.validation import known_keys, validate
 
 WIDTH = 120
 
@@ -52,6 +53,56 @@ def format_record(path: Path, file: str) -> tuple[str | None, list[Problem]]:
     message = "cannot be brought into the canonical layout without loss"
     hint = "Move comments to lines of their own, above a key, and run it again."
     return None, [Problem(file, 1, 1, "unformattable", "error", message, hint)]
+
+
+def rewrite(
+    path: Path, file: str, changes: Mapping[Place, Any], remarks: Mapping[Place, str] | None = None
+) -> tuple[str | None, list[Problem]]:
+    """The text of a record with some values set anew, and every comment kept.
+
+    Args:
+        path: the record; it is read, never written.
+        file: how problems name it.
+        changes: new values by their place, at most two keys deep: ``{("links", "code"): "https://..."}``.
+        remarks: comments, with their ``#``, to be put above some of them.
+
+    Returns:
+        The text in the canonical layout, or None together with the errors because of which there is none.
+    """
+    entry, problems = read_record(path, file)
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if entry is None or errors:
+        return None, errors
+    text = path.read_bytes().decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    values = {key: dict(value) if isinstance(value, dict) else value for key, value in entry.tree.value.items()}
+    for place, value in changes.items():
+        inner = values if len(place) == 1 else values.setdefault(place[0], {})
+        inner[place[-1]] = value
+    notes = _notes(text, entry.tree)
+    for place, remark in (remarks or {}).items():
+        notes.above.setdefault(place, []).append(remark)
+    done = layout(values, notes)
+    tree, wrong = parse_tree(done.encode(), file)
+    if tree is not None and not wrong:
+        wrong = validate(Record, tree)[1]
+    if tree is None or wrong:
+        return None, wrong
+    if _said("\n".join((text, *(remarks or {}).values()))) != _said(done):
+        message = "a comment would be lost by the change"
+        hint = "Move comments to lines of their own, above a key, and run it again."
+        return None, [Problem(file, 1, 1, "unformattable", "error", message, hint)]
+    return done, []
+
+
+def is_by_hand(path: Path, entry: Entry, place: Place) -> bool:
+    """Whether a comment at a value or around it says ``by hand``: then no program changes it."""
+    notes = _notes(path.read_text(encoding="utf-8", errors="replace"), entry.tree)
+    places = [place[:length] for length in range(1, len(place) + 1)]
+    said = [
+        *(note for one in places for note in notes.above.get(one, ())),
+        *(notes.beside.get(one, "") for one in places),
+    ]
+    return any("by hand" in note.lower() for note in said)
 
 
 @dataclass
@@ -215,5 +266,9 @@ def _same(before: str, after: str) -> bool:
     new, wrong = parse_tree(after.encode(), "")
     if old is None or new is None or wrong:
         return False
-    said = [sorted(" ".join(one.text for one in _comments(text)).split()) for text in (before, after)]
-    return bool(old.value == new.value) and said[0] == said[1]
+    return bool(old.value == new.value) and _said(before) == _said(after)
+
+
+def _said(text: str) -> list[str]:
+    """The words of all comments."""
+    return sorted(" ".join(one.text for one in _comments(text)).split())

@@ -13,6 +13,7 @@ from catalog.checks import Corpus, Entry, run_checks
 from catalog.implementations import read_implementations
 from catalog.problems import Problem
 from catalog.project import Project
+from catalog.redirects import read_redirects
 from catalog.results import read_result_files
 from catalog.schema import PAPER_ID, Paper, Record
 from catalog.text import printable, shorten
@@ -54,6 +55,8 @@ def load_catalog(project: Project, focus: Collection[Path] = ()) -> tuple[Catalo
     problems += found
     wanted = {path.resolve() for path in focus}
     entries.sort(key=lambda entry: ((project.root / entry.paper.file).resolve() in wanted, entry.paper.file))
+    _, found = read_redirects(project, {entry.paper.id for entry in entries})
+    problems += found
     problems += run_checks(Corpus(tuple(entries), tuple(implementations), results, vocabularies), problems)
     if any(problem.severity == "error" for problem in problems):
         return None, sorted(problems)
@@ -86,11 +89,17 @@ def read_record(path: Path, file: str) -> tuple[Entry | None, list[Problem]]:
         message = "a record consists of keys with values, as in 'title: ...'"
         return None, [*problems, Problem(file, 1, 1, "wrong-type", "error", message, "See CONTRIBUTING.md for one.")]
     problems += _check_id(path.stem, tree)
+    problems += _unchecked(path, file)
     _, wrong = validate(Record, tree)
     problems += wrong
     name = path.stem if re.fullmatch(PAPER_ID, path.stem) else "xx0001"
     paper = salvage(Paper, {**tree.value, "id": name, "file": file}, _BLANK)
     return (Entry(paper, tree) if paper else None), problems
+
+
+def read_entries(project: Project) -> list[Entry]:
+    """Every record as far as it can be read, whatever is wrong with it or with others."""
+    return _read_records(project)[0]
 
 
 def _check_id(stem: str, tree: Tree) -> list[Problem]:
@@ -111,6 +120,15 @@ def _check_id(stem: str, tree: Tree) -> list[Problem]:
             message = "the id is the file's name already"
             problems.append(Problem(tree.file, mark.line, mark.column, "redundant-id", "hint", message, hint))
     return problems
+
+
+def _unchecked(path: Path, file: str) -> Iterator[Problem]:
+    """What ``catalog add`` suggested, and nobody has confirmed."""
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
+        if found := re.match(r" *# suggested: ", line):
+            message = f"the next line is suggested, for: {shorten(line[found.end() :], 120)}"
+            hint = "Correct it if need be, and delete this comment."
+            yield Problem(file, number, 1, "unchecked-suggestion", "hint", message, hint)
 
 
 def _read_records(project: Project) -> tuple[list[Entry], list[Problem]]:

@@ -16,6 +16,8 @@ from catalog.catalog import Catalog
 from catalog.figures import STYLE
 from catalog.leaderboard import read_metrics
 from catalog.project import Project
+from catalog.redirects import read_redirects
+from catalog.site.changes import changes_page, write_redirects
 from catalog.site.formulas import FormulaError
 from catalog.site.pages import Pages, Settings
 from catalog.site.search_index import write_search_documents
@@ -61,6 +63,7 @@ def build_site(project: Project, catalog: Catalog, out: Path, *, changed_only: b
         _write(wanted, source)
         _run_mkdocs(project, source, fresh, _epoch(catalog))
         write_search_documents(fresh, catalog, _guide(project))
+        write_redirects(fresh, read_redirects(project)[0])
         _drop_unused(fresh)
         if out.exists():
             shutil.rmtree(out)
@@ -77,6 +80,7 @@ def _source(project: Project, catalog: Catalog) -> dict[str, bytes]:
     written = {page.path: pages.render(page) for page in pages.all()}
     written |= pages.downloads()
     written["contributing.md"] = _contributing(project)
+    written["corrections.md"] = changes_page(catalog, read_redirects(project)[0])
     written["assets/css/figures.css"] = STYLE
     copied = {path: (project.site / "docs" / path).read_bytes() for path in _paths(project.site / "docs")}
     copied |= {

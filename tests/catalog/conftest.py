@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from local_server import Server
 from small_checkout import FADING, GARDENS, METHOD, REPOSITORY, TASK, Checkout, Ran, Run
 
 from catalog.cli import main
@@ -44,3 +46,10 @@ def run(checkout: Checkout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         return Ran(int(end.value.code or 0), captured.out, captured.err)
 
     return call
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    made = Server()
+    yield made
+    made.close()

@@ -151,7 +151,28 @@ def test_site_problems_stop_it(checkout: Checkout, run: Run) -> None:
     assert run("site", "build").status == 1
 
 
-@pytest.mark.parametrize("command", ["validate", "fmt", "build", "search", "show", "export", "stats", "site"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "validate",
+        "fmt",
+        "build",
+        "search",
+        "show",
+        "export",
+        "stats",
+        "site",
+        "add",
+        "new",
+        "links",
+        "update",
+        "discover",
+        "from-issue",
+        "preview",
+        "move",
+        "remove",
+    ],
+)
 def test_help_has_examples(command: str, run: Run) -> None:
     ran = run(command, "--help")
     assert ran.status == 0

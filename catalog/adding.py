@@ -1,0 +1,151 @@
+"""``catalog add``: from what people paste to records, one after the other, never over what is there."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from catalog.draft import Draft, make_draft
+from catalog.files import write_new
+from catalog.load import read_entries
+from catalog.problems import render
+from catalog.project import Project
+from catalog.schema import Paper
+from catalog.sources import Found, Reference, Sources, bibtex, parse_reference
+from catalog.suggest import read_cues
+from catalog.tree import parse_tree
+from catalog.validation import salvage
+from catalog.vocabulary import read_vocabularies
+from catalog.web import WebError
+
+Status = Literal["written", "drafted", "known", "similar", "failed"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one reference."""
+
+    reference: str
+    status: Status
+    """``drafted`` is ``written`` without writing; ``known`` is in the catalog; ``similar`` may be."""
+    message: str
+    """What people are told, with what to do."""
+    file: str = ""
+    text: str = ""
+    suggestions: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Adder:
+    """Makes records in one checkout. It sees the records that it has written."""
+
+    def __init__(self, project: Project, today: str | None = None, *, write: bool = True, anyway: bool = False) -> None:
+        """Prepare to add.
+
+        Args:
+            project: the checkout.
+            today: for ``provenance``; by default the real one.
+            write: write files, or only say what they would hold.
+            anyway: write papers, too, that look like one that is there.
+        """
+        self._project, self._write, self._anyway = project, write, anyway
+        self._today = today or datetime.date.today().isoformat()
+        self._papers = [entry.paper for entry in read_entries(project)]
+        self._vocabularies, _ = read_vocabularies(project.vocabularies, project.root)
+        self._cues, _ = read_cues(project.vocabularies, project.root)
+
+    def known(self, reference: Reference) -> Outcome | None:
+        """The outcome where a record has that very id, so that no source need be asked."""
+        for paper in self._papers:
+            if reference.kind != "bibtex" and (paper.links.model_dump().get(reference.kind) or "").casefold() == (
+                reference.id.casefold()
+            ):
+                return Outcome(str(reference), "known", f"{reference} is there already: {paper.file}", paper.file)
+        return None
+
+    def each(self, references: Iterable[Reference], sources: Sources) -> Iterator[Outcome]:
+        """Add papers; those that are there are not asked for again, so that a list can be run until it is done."""
+        wanted = list(references)
+        there = {one: outcome for one in wanted if (outcome := self.known(one))}
+        yield from there.values()
+        for reference, found in sources.each(one for one in wanted if one not in there):
+            if isinstance(found, WebError):
+                yield Outcome(str(reference), "failed", str(found))
+            else:
+                yield self.add(str(reference), found)
+
+    def add(self, reference: str, found: Found, given: Mapping[str, Any] | None = None) -> Outcome:
+        """Add one paper, from what a source says and, before that, from what a person says."""
+        draft = make_draft(found, self._papers, self._vocabularies, self._cues, self._today, given)
+        certain = [one for one in draft.duplicates if one.certain]
+        if certain:
+            one = certain[0]
+            return Outcome(
+                reference, "known", f"{reference} is there already: {one.paper.file} {one.reason}", one.paper.file
+            )
+        if draft.duplicates and not self._anyway:
+            one = draft.duplicates[0]
+            message = f"{reference} may be there already: {one.paper.file} {one.reason} ({one.paper.title!r}). "
+            return Outcome(
+                reference, "similar", message + "If it is another paper, run this again with --anyway", one.paper.file
+            )
+        if draft.problems:
+            message = f"no record can be made of {reference}:\n{render(draft.problems)}"
+            return Outcome(reference, "failed", message, text=draft.text)
+        return self._put(reference, draft)
+
+    def _put(self, reference: str, draft: Draft) -> Outcome:
+        if self._write:
+            try:
+                write_new(self._project.root / draft.file, draft.text)
+            except FileExistsError:
+                return Outcome(
+                    reference, "failed", f"{draft.file} is there already, and is not overwritten", draft.file
+                )
+        tree, _ = parse_tree(draft.text.encode(), draft.file)
+        paper = salvage(Paper, {**tree.value, "id": draft.id, "file": draft.file}, {}) if tree else None
+        if paper:
+            self._papers.append(paper)
+        status: Status = "written" if self._write else "drafted"
+        said = [asdict(one) for one in draft.suggestions]
+        return Outcome(reference, status, f"{draft.file}", draft.file, draft.text, said)
+
+
+def references_in(text: str) -> tuple[list[Reference], list[str]]:
+    """The papers that a text names, and the lines that name none.
+
+    The text is a file in BibTeX, or holds one reference a line, with anything after a ``#`` left out.
+
+    Raises:
+        WebError: it is broken BibTeX.
+    """
+    if text.lstrip().startswith("@"):
+        bibtex.parse(text)
+        return [Reference("bibtex", one) for one in bibtex.entries(text)], []
+    found: list[Reference] = []
+    strange: list[str] = []
+    for line in text.splitlines():
+        # An address may hold a fragment; a comment stands after a space.
+        said = line.partition(" #")[0].strip()
+        if said and not said.startswith("#"):
+            reference = parse_reference(said)
+            if reference is None:
+                strange.append(said)
+            elif reference not in found:
+                found.append(reference)
+    return found, strange
+
+
+def read_bounded(path: Path, limit: int = 8 * 1024 * 1024) -> bytes:
+    """The content of a file that is not absurdly large.
+
+    Raises:
+        OSError: it cannot be read, or is too large.
+    """
+    with open(path, "rb") as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(27, "larger than 8 MB", str(path))
+    return content

@@ -1,0 +1,352 @@
+"""``catalog links``: do all links still lead where they should? Politely, in parallel, and resumable.
+
+Ids are asked for where the registry answers programs (arXiv by the hundred, DOIs at the resolver, OpenReview at its
+interface); pages are asked with HEAD, and with GET where HEAD is not enough. A page that says "not found" with status
+200 is dead; one that wants a login, or turns programs away, is walled, which says nothing about it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, replace
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote, urlsplit
+
+from catalog.checks import Entry
+from catalog.files import write_whole
+from catalog.sources import arxiv, openreview
+from catalog.text import shorten
+from catalog.web import Answer, Web, WebError
+
+Status = Literal["fine", "moved", "insecure", "walled", "unreachable", "dead"]
+ORDER: tuple[Status, ...] = ("dead", "unreachable", "moved", "insecure", "walled", "fine")
+"""Worst first."""
+
+WORKERS = 24
+MOST = 100
+"""Rows of one kind in a report for the code host, whose issues hold only so much."""
+_WALLED = frozenset((401, 402, 403, 407, 429, 451, 999))
+_NOT_FOUND = re.compile(
+    rb"<title[^>]*>[^<]{0,120}(?:\b404\b|not found|no longer available|doesn.t exist|does not exist|page missing)",
+    re.IGNORECASE,
+)
+_LOGIN = re.compile(
+    r"/(?:login|signin|sign-in|sso|idp|auth|cas)\b|[?&](?:login|return_?url|redirect_uri)=", re.IGNORECASE
+)
+_HONEST = ("github.com", "arxiv.org", "aclanthology.org", "huggingface.co", "gitlab.com")
+"""Hosts that say 404 when they mean it, so that HEAD is enough."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """One address, and every place where it stands."""
+
+    kind: str
+    """``arxiv``, ``doi``, ``openreview`` or ``page``: how it is asked for."""
+    id: str
+    """The id, or the address of a page."""
+    address: str
+    places: tuple[str, ...]
+    """``papers/2024/zhang2024negative.yaml:12``, each with the line of the link."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of an address."""
+
+    address: str
+    status: Status
+    detail: str = ""
+    to: str = ""
+    """Where it leads instead, if it moved."""
+    checked: str = ""
+    """The moment of the check, in UTC."""
+    since: str = ""
+    """When it was first found so, while it is not fine."""
+
+
+def links_of(entries: Iterable[Entry]) -> list[Link]:
+    """Every link of some records, once, in the order of the records."""
+    places: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for entry in entries:
+        links = entry.paper.links
+        ids = {
+            "arXiv": ("arxiv", links.arxiv),
+            "DOI": ("doi", links.doi),
+            "OpenReview": ("openreview", links.openreview),
+        }
+        fields = {"ACL Anthology": "acl", "Web page": "url"} | {label: kind for label, (kind, _) in ids.items()}
+        for label, address in links.addresses:
+            kind, found = ids.get(label, ("page", address))
+            line = entry.line(("links", fields.get(label, label.lower())))
+            places[(kind, found or address, address)].append(line)
+    return [Link(*key, tuple(lines)) for key, lines in places.items()]
+
+
+class Checker:
+    """Checks links, and remembers what it found in a file, so that it can be stopped and started."""
+
+    def __init__(self, web: Web, memory: Path, age: float, now: Callable[[], float] = time.time) -> None:
+        """Prepare to check.
+
+        Args:
+            web: the client.
+            memory: the file that keeps verdicts; it is made.
+            age: verdicts younger than so many seconds are believed, unless they were bad.
+            now: the clock.
+        """
+        self._web, self._memory, self._age, self._now = web, memory, age, now
+        self._known = _read_memory(memory)
+        self._lock = threading.Lock()
+
+    def check(self, links: Iterable[Link], told: Callable[[int, int], None] = lambda done, all_: None) -> list[Verdict]:
+        """The verdict on each link, in their order.
+
+        Args:
+            links: what to check.
+            told: is told how many are done, of how many.
+        """
+        wanted = list(links)
+        open_ = [one for one in wanted if not self._believed(one.address)]
+        done = len(wanted) - len(open_)
+        told(done, len(wanted))
+        saved = self._now()
+        try:
+            with ThreadPoolExecutor(WORKERS) as pool:
+                waiting = {pool.submit(job) for job in self._jobs(open_)}
+                try:
+                    while waiting:
+                        ready, waiting = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)
+                        for one in ready:
+                            for verdict in one.result():
+                                self._learn(verdict)
+                                done += 1
+                        told(done, len(wanted))
+                        if self._now() - saved > 5:
+                            self._save()
+                            saved = self._now()
+                except BaseException:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise
+        finally:
+            self._save()
+        return [self._known[one.address] for one in wanted]
+
+    def _jobs(self, links: Iterable[Link]) -> Iterator[Callable[[], list[Verdict]]]:
+        """Jobs in turns between hosts, so that one slow host does not hold up the others."""
+        by_host: dict[str, list[Link]] = defaultdict(list)
+        papers: list[Link] = []
+        for one in links:
+            if one.kind == "arxiv":
+                papers.append(one)
+            else:
+                by_host[urlsplit(one.address).hostname or ""].append(one)
+        for start in range(0, len(papers), arxiv.BATCH):
+            yield lambda some=tuple(papers[start : start + arxiv.BATCH]): self._arxiv(some)  # type: ignore[misc]
+        for turn in zip_longest(*by_host.values()):
+            for link in turn:
+                if link is not None:
+                    yield lambda link=link: [self._one(link)]  # type: ignore[misc]
+
+    def _arxiv(self, links: tuple[Link, ...]) -> list[Verdict]:
+        try:
+            found = arxiv.look_up(self._web, [one.id for one in links])
+        except WebError as error:
+            return [Verdict(one.address, "unreachable", error.message) for one in links]
+        return [
+            Verdict(
+                one.address, "fine" if one.id in found else "dead", "" if one.id in found else "arXiv knows no such id"
+            )
+            for one in links
+        ]
+
+    def _one(self, link: Link) -> Verdict:
+        try:
+            if link.kind == "doi":
+                return self._doi(link)
+            if link.kind == "openreview":
+                openreview.look_up(self._web, link.id)
+                return Verdict(link.address, "fine")
+            return check_page(self._web, link.address)
+        except WebError as error:
+            return _failure(link.address, error)
+
+    def _doi(self, link: Link) -> Verdict:
+        """The resolver knows a DOI or not; the publisher behind it may turn programs away."""
+        answer = self._web.ask("GET", f"https://doi.org/api/handles/{quote(link.id, safe='/.:;()-_')}")
+        if answer.status == 404:
+            return Verdict(link.address, "dead", "no such DOI")
+        return _by_status(link.address, answer)
+
+    def _believed(self, address: str) -> bool:
+        known = self._known.get(address)
+        if known is None or known.status in ("dead", "unreachable"):
+            return False
+        return self._now() - _seconds(known.checked) < self._age
+
+    def _learn(self, verdict: Verdict) -> None:
+        moment = datetime.datetime.fromtimestamp(self._now(), datetime.UTC).isoformat(timespec="seconds")
+        with self._lock:
+            before = self._known.get(verdict.address)
+            same = before is not None and before.status == verdict.status
+            since = "" if verdict.status == "fine" else (before.since if before and same and before.since else moment)
+            self._known[verdict.address] = replace(verdict, checked=moment, since=since)
+
+    def _save(self) -> None:
+        with self._lock:
+            known = {address: asdict(verdict) for address, verdict in sorted(self._known.items())}
+        write_whole(self._memory, json.dumps(known, indent=1, ensure_ascii=False) + "\n")
+
+
+def check_page(web: Web, address: str) -> Verdict:
+    """Where a page is now.
+
+    Raises:
+        WebError: it cannot be asked.
+    """
+    secure = "https://" + address.removeprefix("http://") if address.startswith("http://") else ""
+    answer = web.ask("HEAD", address)
+    host = (urlsplit(answer.url).hostname or "").removeprefix("www.")
+    is_page = answer.content_type in ("text/html", "application/xhtml+xml", "")
+    if answer.status != 200 or (is_page and host not in _HONEST):
+        # Some servers know no HEAD, or answer it as they like; some say "not found" only in words.
+        try:
+            answer = web.ask("GET", address, {"Accept": "text/html,*/*;q=0.8"})
+        except WebError as error:
+            if error.kind != "size":
+                raise
+    verdict = _by_status(address, answer)
+    if verdict.status != "fine":
+        return verdict
+    if _NOT_FOUND.search(answer.body[:100_000]):
+        return Verdict(address, "dead", "the page says that it is not there, although with status 200")
+    if answer.url != address and _LOGIN.search(answer.url):
+        return Verdict(address, "walled", "wants a login")
+    if answer.redirects and len(urlsplit(address).path.strip("/")) > 1 and not urlsplit(answer.url).path.strip("/"):
+        return Verdict(address, "dead", f"leads to the front page of {urlsplit(answer.url).hostname}", answer.url)
+    if secure:
+        return _insecure(web, address, secure, answer)
+    if answer.redirects and all(code in (301, 308) for code, _ in answer.redirects) and not _same(answer.url, address):
+        return Verdict(address, "moved", "moved for good", answer.url)
+    return verdict
+
+
+def _insecure(web: Web, address: str, secure: str, answer: Answer) -> Verdict:
+    if answer.url.startswith("https://"):
+        return Verdict(address, "insecure", "the site is there with https, too", answer.url)
+    try:
+        if web.ask("HEAD", secure).status == 200:
+            return Verdict(address, "insecure", "the site is there with https, too", secure)
+    except WebError:
+        pass
+    return Verdict(address, "insecure", "the site has no https")
+
+
+def _by_status(address: str, answer: Answer) -> Verdict:
+    match answer.status:
+        case 200 | 203 | 206:
+            return Verdict(address, "fine")
+        case 404 | 410:
+            return Verdict(address, "dead", f"status {answer.status}")
+        case status if status in _WALLED:
+            return Verdict(address, "walled", f"status {status}: turns programs away, or wants a login")
+        case status:
+            return Verdict(address, "unreachable", f"status {status}")
+
+
+def _failure(address: str, error: WebError) -> Verdict:
+    if error.status in (404, 410) or error.kind == "content":
+        return Verdict(address, "dead", error.message)
+    if error.status in _WALLED:
+        return Verdict(address, "walled", error.message)
+    return Verdict(address, "unreachable", error.message)
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two addresses differ in nothing that a reader would call a move."""
+
+    def plain(address: str) -> str:
+        return re.sub(r"^https?://(www\.)?|/$|#.*$", "", address).casefold()
+
+    return plain(one) == plain(other)
+
+
+def _read_memory(path: Path) -> dict[str, Verdict]:
+    """What was found before; a memory that cannot be read is none."""
+    try:
+        return {address: Verdict(**given) for address, given in json.loads(path.read_bytes()).items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _seconds(moment: str) -> float:
+    try:
+        return datetime.datetime.fromisoformat(moment).timestamp()
+    except ValueError:
+        return 0.0
+
+
+# Reports ----------------------------------------------------------------------------------------------
+
+
+def report(links: Iterable[Link], verdicts: Iterable[Verdict]) -> dict[str, Any]:
+    """All that was found, for scripts: counts, and every link that is not fine, worst first, with its places."""
+    pairs = list(zip(links, verdicts, strict=True))
+    counts = {status: sum(verdict.status == status for _, verdict in pairs) for status in ORDER}
+    bad = sorted((pair for pair in pairs if pair[1].status != "fine"), key=lambda pair: ORDER.index(pair[1].status))
+    return {
+        "links": len(pairs),
+        "counts": counts,
+        "findings": [{**asdict(verdict), "places": list(link.places)} for link, verdict in bad],
+    }
+
+
+_TITLES: Mapping[str, str] = {
+    "dead": "Dead",
+    "unreachable": "Not reached this time",
+    "moved": "Moved",
+    "insecure": "Insecure",
+    "walled": "Behind a wall: look in a browser",
+}
+
+
+def as_text(found: Mapping[str, Any]) -> str:
+    """The report for people at a terminal."""
+    lines = []
+    for one in found["findings"]:
+        to = f" -> {one['to']}" if one["to"] else ""
+        since = f", since {one['since'][:10]}" if one["since"][:10] < one["checked"][:10] else ""
+        for place in one["places"]:
+            lines.append(f"{place}: {one['status']}: {one['address']}{to} ({one['detail']}{since})")
+    return "\n".join(lines)
+
+
+def as_markdown(found: Mapping[str, Any]) -> str:
+    """The report for an issue or a summary on the code host."""
+    counts = ", ".join(f"{count} {status}" for status, count in found["counts"].items() if count)
+    lines = ["# Links", "", f"{found['links']} checked: {counts or 'none'}.", ""]
+    for status, title in _TITLES.items():
+        some = [one for one in found["findings"] if one["status"] == status]
+        if some:
+            lines += [f"## {title}", "", "| Where | Link | What |", "|---|---|---|"]
+            for one in some[:MOST]:
+                to = f" Now: {_cell(one['to'])}" if one["to"] else ""
+                places = "<br>".join(f"`{place}`" for place in one["places"])
+                lines.append(f"| {places} | {_cell(one['address'])} | {_cell(one['detail'])}.{to} |")
+            if len(some) > MOST:
+                lines += ["", f"... and {len(some) - MOST} more: `catalog links`"]
+            lines.append("")
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    return shorten(text, 300).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")

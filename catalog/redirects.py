@@ -1,0 +1,175 @@
+"""Ids that are no more: where a renamed record went, and why a removed one is gone. Old addresses keep working.
+
+``catalog/redirects.yaml`` holds them; ``catalog move`` and ``catalog remove`` write it together with the record.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from catalog.files import write_new, write_whole
+from catalog.problems import Problem
+from catalog.project import Project
+from catalog.schema import PAPER_ID, plain_text
+from catalog.text import did_you_mean, shorten
+from catalog.tree import Mark, Tree, read_tree
+
+FILE = "catalog/redirects.yaml"
+_HEADER = """\
+# Ids of records that are no more, so that old addresses lead on. Written by `catalog move` and `catalog remove`.
+"""
+
+
+class MoveError(Exception):
+    """A record cannot be moved or removed; the message says why."""
+
+
+@dataclass(frozen=True)
+class Redirects:
+    """Old ids."""
+
+    moved: Mapping[str, str] = field(default_factory=dict)
+    """Old id -> the id of a record."""
+    removed: Mapping[str, str] = field(default_factory=dict)
+    """Old id -> why there is no such record any more."""
+
+
+def read_redirects(project: Project, ids: Collection[str] | None = None) -> tuple[Redirects, list[Problem]]:
+    """The redirects of a checkout; none where it has no such file.
+
+    Args:
+        project: the checkout.
+        ids: the records that exist; with them, redirects are checked against these.
+    """
+    path = project.root / FILE
+    if not path.is_file():
+        return Redirects(), []
+    tree, problems = read_tree(path, FILE)
+    if tree is None:
+        return Redirects(), problems
+    given = tree.value if isinstance(tree.value, dict) else {"": None}
+    found: dict[str, dict[str, str]] = {"moved": {}, "removed": {}}
+    for kind, entries in given.items():
+        if kind not in found or not isinstance(entries, dict):
+            problems.append(_problem(tree, (kind,), f"{shorten(kind)!r} is neither moved nor removed ids"))
+            continue
+        for old, value in entries.items():
+            wrong = _wrong(kind, old, value, ids)
+            if wrong:
+                problems.append(_problem(tree, (kind, old), wrong))
+            else:
+                found[kind][old] = value
+    return Redirects(found["moved"], found["removed"]), problems
+
+
+def _wrong(kind: str, old: str, value: object, ids: Collection[str] | None) -> str:
+    if not re.fullmatch(PAPER_ID, old) or not isinstance(value, str):
+        needed = "an id" if kind == "moved" else "a reason"
+        return f"{shorten(old)!r} needs {needed} after the colon, and to be an id itself"
+    if ids is not None and old in ids:
+        return f"{old!r} is a record, so it cannot lead elsewhere"
+    if kind == "moved" and ids is not None and value not in ids:
+        return f"{old!r} leads to {shorten(value)!r}, which is no record. {did_you_mean(value, ids)}".rstrip()
+    if kind == "removed":
+        try:
+            plain_text(value)
+        except ValueError as error:
+            return f"the reason for {old!r}: {error}"
+    return ""
+
+
+def _problem(tree: Tree, place: tuple[str, ...], message: str) -> Problem:
+    mark: Mark = tree.key_mark(place)
+    return Problem(tree.file, mark.line, mark.column, "bad-redirect", "error", message, "See the comment at its top.")
+
+
+def move(project: Project, old: str, new: str, ids: Mapping[str, str]) -> list[str]:
+    """Rename a record, and leave a redirect.
+
+    Args:
+        project: the checkout.
+        old: the id that a record has.
+        new: the id that it is to have.
+        ids: the file of every record, by its id.
+
+    Returns:
+        The files that changed, the new one first.
+
+    Raises:
+        MoveError: there is no such record, or the new id is none, or is taken.
+        OSError: a file cannot be written.
+    """
+    year = re.search(r"\d{4}", new)
+    if not re.fullmatch(PAPER_ID, new) or not year:
+        raise MoveError(f"{new!r} is no id. It is the first author's family name, the year and a word: liu2024machine")
+    redirects = _checked(project, old, ids)
+    if new in ids:
+        raise MoveError(f"{new!r} is taken by {ids[new]}")
+    source, file = project.root / ids[old], f"papers/{year[0]}/{new}.yaml"
+    text = source.read_text(encoding="utf-8")
+    # A chain of moves leads straight to its end; an id that comes back into use leads nowhere.
+    moved = {key: new if value == old else value for key, value in redirects.moved.items() if key != new}
+    removed = {key: reason for key, reason in redirects.removed.items() if key != new}
+    write_new(project.root / file, text)
+    _write(project, Redirects({**moved, old: new}, removed))
+    source.unlink()
+    return [file, FILE, *_mentions(project, old, new)]
+
+
+def remove(project: Project, old: str, reason: str, ids: Mapping[str, str]) -> list[str]:
+    """Take a record out, and leave the reason.
+
+    Raises:
+        MoveError: there is no such record, or the reason is no plain text.
+        OSError: a file cannot be written.
+    """
+    redirects = _checked(project, old, ids)
+    try:
+        plain_text(reason)
+    except ValueError as error:
+        raise MoveError(f"the reason {error}") from None
+    moved = {key: value for key, value in redirects.moved.items() if value != old}
+    followed = {key: reason for key, value in redirects.moved.items() if value == old}
+    _write(project, Redirects(moved, {**redirects.removed, **followed, old: reason}))
+    (project.root / ids[old]).unlink()
+    return [FILE]
+
+
+def _checked(project: Project, old: str, ids: Mapping[str, str]) -> Redirects:
+    if old not in ids:
+        raise MoveError(f"there is no record {old!r}. {did_you_mean(old, ids)}".rstrip())
+    redirects, problems = read_redirects(project)
+    if problems:
+        raise MoveError(f"{FILE}:{problems[0].line}: {problems[0].message}")
+    return redirects
+
+
+def _mentions(project: Project, old: str, new: str) -> list[str]:
+    """Give the new id to what names the old one: a superseded record, and the file of a method or task."""
+    changed = []
+    paths = [*project.papers.glob("*/*.yaml"), *project.reference_impls.glob("*/*.py")]
+    for path in sorted([*paths, *project.reference_impls.glob("*/*/__init__.py")]):
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        pattern = rf"(?m)((?:^|[{{,])\s*by: ){old}\b" if path.suffix == ".yaml" else rf"(?m)(^\s+paper = \"){old}(?=\")"
+        after = re.sub(pattern, rf"\g<1>{new}", text)
+        if after != text:
+            write_whole(path, after.encode("utf-8", "surrogateescape"))
+            changed.append(path.relative_to(project.root).as_posix())
+    return changed
+
+
+def _write(project: Project, redirects: Redirects) -> None:
+    lines = [_HEADER.rstrip()]
+    for kind, entries in (("moved", redirects.moved), ("removed", redirects.removed)):
+        if entries:
+            lines.append(f"{kind}:")
+            values = {
+                key: value if kind == "moved" else json.dumps(value, ensure_ascii=False)
+                for key, value in entries.items()
+            }
+            lines += [f"  {key}: {values[key]}" for key in sorted(values)]
+    write_whole(Path(project.root / FILE), "\n".join(lines) + "\n")

@@ -1,0 +1,37 @@
+"""The ACL Anthology, through the BibTeX of its papers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from catalog.sources import bibtex
+from catalog.sources.found import Found
+from catalog.web import Web
+
+SITE = "https://aclanthology.org"
+TYPES = ("text/plain", "text/x-bibtex", "application/x-bibtex", "application/octet-stream")
+
+
+def look_up(web: Web, paper: str) -> Found:
+    """What the Anthology says about a paper.
+
+    Raises:
+        WebError: there is no such paper, or its BibTeX cannot be used.
+    """
+    url = f"{SITE}/{paper}.bib"
+    answer = web.get(url, types=TYPES, check=lambda body: _refuse_none(body, url))
+    return parse(answer.body, paper, url)
+
+
+def parse(body: bytes, paper: str, where: str) -> Found:
+    """The paper of a saved answer.
+
+    Raises:
+        WebError: it is no BibTeX.
+    """
+    found = bibtex.parse(body.decode("utf-8", "replace"), where)[0]
+    return replace(found, source="acl", links={**found.links, "acl": paper})
+
+
+def _refuse_none(body: bytes, where: str) -> None:
+    bibtex.parse(body.decode("utf-8", "replace"), where)

@@ -1,0 +1,143 @@
+"""BibTeX: from the ACL Anthology, from DOI registries, and from people."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+
+from catalog.sources.cleaning import artefacts, plain
+from catalog.sources.found import Found
+from catalog.sources.reference import parse_reference
+from catalog.sources.venues import Venue, recognize
+from catalog.web import WebError
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+MAX_BYTES = 2 * 1024 * 1024
+
+
+def parse(text: str, where: str = "BibTeX") -> list[Found]:
+    """The papers of a text in BibTeX.
+
+    Args:
+        text: one entry or many.
+        where: how errors name the text.
+
+    Raises:
+        WebError: it holds no entry, or one that cannot be read or has no title, author or year.
+    """
+    from bibtexparser.entrypoint import parse_string
+
+    if len(text) > MAX_BYTES:
+        raise WebError("size", where, f"gives more than {MAX_BYTES // 1024:,} KB")
+    # The library logs what it also returns.
+    logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)
+    library = parse_string(text)
+    if library.failed_blocks:
+        line = (library.failed_blocks[0].start_line or 0) + 1
+        raise WebError("content", where, f"is broken BibTeX, near line {line}", "Check braces, quotes and commas.")
+    if not library.entries:
+        raise WebError("content", where, "holds no BibTeX entry", "An entry starts like @article{key, ...")
+    return [_found({field.key.lower(): field.value for field in entry.fields}, where) for entry in library.entries]
+
+
+def entries(text: str) -> list[str]:
+    """Each entry of a text by itself, as it stands there; abbreviations (``@string``) go with all of them."""
+    from bibtexparser.entrypoint import parse_string
+
+    library = parse_string(text, parse_stack=[])
+    shared = "".join(f"{one.raw}\n" for one in library.strings)
+    return [f"{one.raw}\n{shared}" if shared else str(one.raw) for one in library.entries]
+
+
+def _found(fields: Mapping[str, object], where: str) -> Found:
+    given = {key: str(value) for key, value in fields.items()}
+    title = plain(given.get("title", ""))
+    authors, incomplete = people(given.get("author", ""))
+    date = _date(given)
+    missing = [name for name, value in (("title", title), ("author", authors), ("year", date)) if not value]
+    if missing:
+        raise WebError("content", where, f"an entry has no {' and no '.join(missing)}")
+    links = _links(given)
+    text = f"{given.get('note', '')} {given.get('abstract', '')}"
+    return Found(
+        source="acl" if "acl" in links else "arxiv" if "arxiv" in links else "doi" if "doi" in links else "hand",
+        title=title,
+        authors=authors,
+        date=date,
+        links={**links, **{key: value for key, value in artefacts(text).items() if key not in links}},
+        venue=_venue(given, int(date[:4])),
+        abstract=plain(given.get("abstract", "")),
+        incomplete=incomplete,
+    )
+
+
+def people(text: str) -> tuple[tuple[str, ...], bool]:
+    """Names in reading order from BibTeX's list of authors, and whether it ends with "and others"."""
+    from bibtexparser.middlewares.names import (
+        InvalidNameError,
+        parse_single_name_into_parts,
+        split_multiple_persons_names,
+    )
+
+    names: list[str] = []
+    incomplete = False
+    for one in split_multiple_persons_names(" ".join(text.split())):
+        if one.strip().lower() in ("others", "et al.", "et al"):
+            incomplete = True
+            continue
+        try:
+            parts = parse_single_name_into_parts(one)
+            ordered = [*parts.first, *parts.von, *parts.last, *parts.jr]
+        except InvalidNameError:
+            ordered = [one]
+        # A group in braces is one word to BibTeX, and its braces are no part of it.
+        name = plain(" ".join(ordered))
+        if 2 <= len(name) <= 120:
+            names.append(name)
+    return tuple(names), incomplete
+
+
+def _date(given: Mapping[str, str]) -> str:
+    year = re.search(r"(?:19|20)\d\d", given.get("date", "") or given.get("year", ""))
+    if not year:
+        return ""
+    if found := re.match(r"\d{4}-(0[1-9]|1[0-2])", given.get("date", "")):
+        return found[0]
+    month = given.get("month", "").strip('{}" ').lower()
+    number = next((index for index, name in enumerate(_MONTHS, 1) if month.startswith(name)), None)
+    if number is None and month.isdigit() and 1 <= int(month) <= 12:
+        number = int(month)
+    return f"{year[0]}-{number:02}" if number else year[0]
+
+
+def _links(given: Mapping[str, str]) -> dict[str, str]:
+    """The ids that an entry names in any of the places where people and programs put them."""
+    links: dict[str, str] = {}
+    eprint = given.get("eprint", "")
+    is_arxiv = given.get("archiveprefix", given.get("eprinttype", "")).lower() in ("arxiv", "")
+    texts = [f"arxiv:{eprint}" if is_arxiv and eprint else "", given.get("doi", ""), given.get("url", "")]
+    texts += [
+        found[0] for found in re.finditer(r"arXiv:\s*\d{4}\.\d{4,5}", f"{given.get('journal')} {given.get('note')}")
+    ]
+    for text in texts:
+        reference = parse_reference(text.replace("\\_", "_").replace("\\", ""))
+        if reference and reference.kind != "bibtex":
+            links.setdefault(reference.kind, reference.id)
+    doi = re.search(r"10\.\d{4,9}/[^\s\"<>{}\\^`|]+", given.get("doi", "").replace("\\_", "_"))
+    if doi and not doi[0].startswith("10.48550/"):
+        links["doi"] = doi[0]
+    url = given.get("url", "").replace("\\_", "_").replace("\\", "").strip()
+    if not links and re.match(r"https?://[^\s/]+\.[^\s]+$", url):
+        links["url"] = url
+    return links
+
+
+def _venue(given: Mapping[str, str], year: int) -> Venue | None:
+    for key in ("booktitle", "journal", "journaltitle"):
+        name = plain(given.get(key, ""))
+        if not name or re.search(r"arxiv|corr\b|preprint|ssrn", name, re.IGNORECASE):
+            continue
+        # What BibTeX calls a venue it was published at; one that is not known by a short name keeps its own.
+        return recognize(name, year, published=True) or Venue(re.sub(r"\s*\b20\d\d\b", "", name), year)
+    return None

@@ -1,0 +1,147 @@
+"""DOIs, through content negotiation: Crossref and DataCite describe them in CSL-JSON, or else in BibTeX."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+from catalog.sources import bibtex
+from catalog.sources.cleaning import plain
+from catalog.sources.found import Found
+from catalog.sources.reference import parse_reference
+from catalog.sources.venues import Venue, recognize
+from catalog.web import Web, WebError
+
+RESOLVER = "https://doi.org"
+CSL = "application/vnd.citationstyles.csl+json"
+BIBTEX = "application/x-bibtex"
+_JSON_TYPES = (CSL, "application/json", "application/vnd.crossref.unixref+json", "application/citeproc+json")
+_BIBTEX_TYPES = (BIBTEX, "text/x-bibtex", "text/bibliography", "text/plain")
+
+
+def look_up(web: Web, doi: str) -> Found:
+    """What the registry of a DOI says about the paper.
+
+    Raises:
+        WebError: there is no such DOI, or its description cannot be used.
+    """
+    url = f"{RESOLVER}/{quote(doi, safe='/.:;()-_')}"
+    try:
+        body = web.get(url, accept=CSL, types=_JSON_TYPES, check=lambda body: _refuse_none(body, url)).body
+        found = parse(body, url)[0]
+        return replace(found, links={"doi": doi, **found.links}) if "arxiv" not in found.links else found
+    except WebError as error:
+        # Small registries know only BibTeX: they answer 406, or with a page.
+        if error.status != 406 and error.kind != "type":
+            raise
+    body = web.get(url, accept=BIBTEX, types=_BIBTEX_TYPES).body
+    found = bibtex.parse(body.decode("utf-8", "replace"), url)[0]
+    return replace(found, source="doi", links={**found.links, "doi": doi})
+
+
+def parse(body: bytes, where: str = "the DOI") -> list[Found]:
+    """The paper of a saved answer in CSL-JSON, or in the form of Crossref's own interface (``{"message": ...}``).
+
+    Raises:
+        WebError: it is neither, or lacks the title, the authors or the year.
+    """
+    try:
+        given = json.loads(body)
+    except (ValueError, RecursionError):
+        raise WebError("content", where, "gives broken JSON", "Try again later.") from None
+    if isinstance(given, dict) and isinstance(given.get("message"), dict):
+        given = given["message"]
+    if not isinstance(given, dict):
+        raise WebError("content", where, "gives something else than a paper")
+    title, authors, date = _title(given), _authors(given), _date(given)
+    missing = [name for name, value in (("title", title), ("author", authors), ("year", date)) if not value]
+    if missing:
+        raise WebError("content", where, f"gives a paper with no {' and no '.join(missing)}")
+    return [
+        Found(
+            source="doi",
+            title=title,
+            authors=authors,
+            date=date,
+            links=_links(given),
+            venue=_venue(given, int(date[:4])),
+            abstract=plain(_text(given.get("abstract"))).removeprefix("Abstract").strip(),
+            withdrawn=_retraction(given, title),
+        )
+    ]
+
+
+def _refuse_none(body: bytes, where: str) -> None:
+    parse(body, where)
+
+
+def _text(value: Any) -> str:
+    """CSL-JSON holds text where Crossref's own form holds a list of texts."""
+    if isinstance(value, list):
+        value = value[0] if value else ""
+    return value if isinstance(value, str) else ""
+
+
+def _title(given: dict[str, Any]) -> str:
+    title, subtitle = plain(_text(given.get("title"))), plain(_text(given.get("subtitle")))
+    return f"{title}: {subtitle}" if title and subtitle and subtitle.lower() not in title.lower() else title
+
+
+def _authors(given: dict[str, Any]) -> tuple[str, ...]:
+    people = given.get("author")
+    names = []
+    for one in people if isinstance(people, list) else ():
+        if isinstance(one, dict):
+            parts = [_text(one.get(key)) for key in ("given", "non-dropping-particle", "family", "suffix")]
+            name = plain(
+                " ".join(part for part in parts if part) or _text(one.get("literal")) or _text(one.get("name"))
+            )
+            if 2 <= len(name) <= 120:
+                names.append(name)
+    return tuple(names)
+
+
+def _date(given: dict[str, Any]) -> str:
+    """The earliest date of publication, with its month where one is known."""
+    found = []
+    for key in ("published-online", "published-print", "published", "issued"):
+        parts = given.get(key)
+        parts = parts.get("date-parts") if isinstance(parts, dict) else None
+        first = parts[0] if isinstance(parts, list) and parts and isinstance(parts[0], list) else []
+        numbers = [int(part) for part in first if str(part).isdigit()]
+        if numbers and 1900 <= numbers[0] <= 2100:
+            month = numbers[1] if len(numbers) > 1 and 1 <= numbers[1] <= 12 else None
+            found.append(f"{numbers[0]}-{month:02}" if month else str(numbers[0]))
+    # "2025" says less than "2025-03", and sorts before it.
+    return min(found, key=lambda date: (date[:4], len(date) == 4, date)) if found else ""
+
+
+def _links(given: dict[str, Any]) -> dict[str, str]:
+    doi = _text(given.get("DOI"))
+    links = {"doi": doi} if parse_reference(doi) else {}
+    reference = parse_reference(doi) if doi else None
+    if reference and reference.kind in ("arxiv", "acl"):
+        links[reference.kind] = reference.id
+        if reference.kind == "arxiv":
+            del links["doi"]
+    return links
+
+
+def _venue(given: dict[str, Any], year: int) -> Venue | None:
+    name = plain(_text(given.get("container-title")))
+    event = given.get("event")
+    said = plain(_text(event.get("name") if isinstance(event, dict) else event))
+    if not name or given.get("type") == "posted-content":
+        return None
+    return recognize(name, year, published=True) or recognize(said, year, published=True) or Venue(name[:200], year)
+
+
+def _retraction(given: dict[str, Any], title: str) -> str:
+    # "update-to" stands in the notice, "updated-by" in the paper that is taken back.
+    updates = given.get("updated-by")
+    kinds = [_text(one.get("type")) for one in updates if isinstance(one, dict)] if isinstance(updates, list) else []
+    if "retraction" in kinds or title.upper().startswith("RETRACTED"):
+        return "Retracted by the publisher"
+    return ""

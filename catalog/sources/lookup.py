@@ -1,0 +1,92 @@
+"""The right source for a reference, from the network or from a saved answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from catalog.sources import acl, arxiv, bibtex, crossref, openreview
+from catalog.sources.found import Found
+from catalog.sources.reference import Reference
+from catalog.web import Web, WebError
+
+
+class Sources:
+    """All sources behind one client."""
+
+    def __init__(self, web: Web) -> None:
+        self._web = web
+
+    def look_up(self, reference: Reference) -> Found:
+        """What the source says.
+
+        Raises:
+            WebError: it says nothing that can be used.
+        """
+        match reference.kind:
+            case "arxiv":
+                found = arxiv.look_up(self._web, [reference.id])
+                if reference.id not in found:
+                    raise WebError("content", f"https://arxiv.org/abs/{reference.id}", "arXiv knows no such paper")
+                return found[reference.id]
+            case "acl":
+                return acl.look_up(self._web, reference.id)
+            case "openreview":
+                return openreview.look_up(self._web, reference.id)
+            case "doi":
+                return crossref.look_up(self._web, reference.id)
+            case "bibtex":
+                return bibtex.parse(reference.id)[0]
+
+    def each(self, references: Iterable[Reference]) -> Iterator[tuple[Reference, Found | WebError]]:
+        """What the sources say about many papers, in order, with a problem in place of what one does not say.
+
+        arXiv is asked for a hundred papers at a time.
+        """
+        wanted = list(references)
+        ids = [one.id for one in wanted if one.kind == "arxiv"]
+        known: dict[str, Found] = {}
+        problem: WebError | None = None
+        try:
+            known = arxiv.look_up(self._web, ids) if len(ids) > 1 else {}
+        except WebError as error:
+            problem = error
+        for one in wanted:
+            try:
+                if one.kind == "arxiv" and len(ids) > 1:
+                    missing = problem or WebError(
+                        "content", f"https://arxiv.org/abs/{one.id}", "arXiv knows no such paper"
+                    )
+                    yield one, known.get(one.id, missing)
+                else:
+                    yield one, self.look_up(one)
+            except WebError as error:
+                yield one, error
+
+
+def read_saved(body: bytes, where: str, reference: Reference | None = None) -> list[Found]:
+    """The papers of an answer that was saved to a file, whatever source it is from.
+
+    Args:
+        body: the content of the file.
+        where: how errors name it.
+        reference: the paper that is wanted; all of them if None.
+
+    Raises:
+        WebError: the file holds no answer of a source, or not that paper.
+    """
+    start = body.lstrip()[:1]
+    if start == b"<":
+        found = arxiv.parse(body, where)
+    elif start == b"{" and b'"notes"' in body:
+        found = openreview.parse(body, where)
+    elif start == b"{":
+        found = crossref.parse(body, where)
+    elif reference and reference.kind == "acl":
+        found = [acl.parse(body, reference.id, where)]
+    else:
+        found = bibtex.parse(body.decode("utf-8", "replace"), where)
+    if reference and reference.kind != "bibtex":
+        found = [one for one in found if one.links.get(reference.kind, "").lower() == reference.id.lower()]
+    if not found:
+        raise WebError("content", where, f"does not hold {reference or 'a paper'}")
+    return found

@@ -1,0 +1,192 @@
+"""``catalog update``: what the sources say by now, against what the records say.
+
+A change is proposed where a source is certain: a venue was found, a title changed, a paper was withdrawn, a code link
+or a DOI appeared, there is a newer version. What people know better stays: records whose source is ``hand`` are left
+alone, and so is every value with a comment ``# by hand`` beside or above it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from catalog.checks import Entry
+from catalog.draft import state_value, venue_field
+from catalog.fmt import is_by_hand, rewrite
+from catalog.problems import Problem
+from catalog.project import Project
+from catalog.sources import Found, Reference, Sources
+from catalog.sources.arxiv import look_up as look_up_arxiv
+from catalog.text import same_title
+from catalog.tree import NotText, Place
+from catalog.vocabulary import Vocabularies
+from catalog.web import Web, WebError
+
+
+@dataclass(frozen=True)
+class Change:
+    """One value that a source knows otherwise."""
+
+    paper: str
+    place: Place
+    old: Any
+    new: Any
+    reason: str
+
+    def as_json(self) -> dict[str, Any]:
+        """For scripts."""
+        new = self.new
+        if isinstance(new, dict):
+            new = {key: int(value.text) if isinstance(value, NotText) else value for key, value in new.items()}
+        place = ".".join(str(step) for step in self.place)
+        return {"paper": self.paper, "place": place, "old": self.old, "new": new, "reason": self.reason}
+
+
+@dataclass(frozen=True)
+class Update:
+    """All changes to one record."""
+
+    file: str
+    changes: tuple[Change, ...]
+    text: str
+    """The record with the changes."""
+    diff: str
+
+
+@dataclass(frozen=True)
+class Outdated:
+    """What a comparison of all records came to."""
+
+    updates: tuple[Update, ...]
+    failures: tuple[str, ...]
+    """Papers about which a source said nothing, with why."""
+    problems: tuple[Problem, ...]
+    """Records that cannot be changed by a program."""
+
+
+def compare(
+    project: Project,
+    entries: Iterable[Entry],
+    web: Web,
+    vocabularies: Vocabularies,
+    today: str,
+    told: Callable[[int, int], None] = lambda done, all_: None,
+) -> Outdated:
+    """Ask the sources about records, and say what differs.
+
+    Args:
+        project: the checkout.
+        entries: the records.
+        web: the client.
+        vocabularies: the terms that venues are written with.
+        today: the day, YYYY-MM-DD, to which a changed record's ``checked`` is set.
+        told: is told how many are done, of how many.
+    """
+    wanted = [entry for entry in entries if entry.paper.provenance.source != "hand"]
+    failures: list[str] = []
+    preprints: Mapping[str, Found] = {}
+    ids = [entry.paper.links.arxiv for entry in wanted if entry.paper.links.arxiv]
+    try:
+        preprints = look_up_arxiv(web, ids)
+    except WebError as error:
+        failures.append(str(error))
+    failed = bool(failures)
+    updates, problems = [], []
+    for number, entry in enumerate(wanted):
+        told(number, len(wanted))
+        found: list[Found] = []
+        paper = entry.paper.links.arxiv
+        if paper and paper in preprints:
+            found.append(preprints[paper])
+        elif paper and not failed:
+            failures.append(f"https://arxiv.org/abs/{paper}: arXiv knows no such paper ({entry.paper.file})")
+        for reference in _further(entry, has_preprint=bool(paper)):
+            try:
+                found.append(Sources(web).look_up(reference))
+            except WebError as error:
+                failures.append(f"{error} ({entry.paper.file})")
+        changes = [change for one in found for change in propose(entry, one, vocabularies)]
+        path = project.root / entry.paper.file
+        changes = _wanted(path, entry, changes, today)
+        if changes:
+            update, wrong = _apply(path, entry.paper.file, changes)
+            updates += [update] if update else []
+            problems += wrong
+    return Outdated(tuple(updates), tuple(failures), tuple(problems))
+
+
+def _further(entry: Entry, has_preprint: bool) -> list[Reference]:
+    """The sources beside arXiv: those of published papers say little new, so few are asked."""
+    links = entry.paper.links
+    found = []
+    if links.openreview and (entry.paper.venue is None or not has_preprint):
+        found.append(Reference("openreview", links.openreview))
+    if not has_preprint and not found:
+        if links.acl:
+            found.append(Reference("acl", links.acl))
+        elif links.doi:
+            found.append(Reference("doi", links.doi))
+    return found
+
+
+def propose(entry: Entry, found: Found, vocabularies: Vocabularies) -> list[Change]:
+    """What one source knows otherwise about one record."""
+    paper = entry.paper
+    changes: list[Change] = []
+
+    def change(place: Place, old: Any, new: Any, reason: str) -> None:
+        changes.append(Change(paper.id, place, old, new, f"{found.source}: {reason}"))
+
+    if found.withdrawn and not (paper.state and paper.state.kind in ("withdrawn", "retracted")):
+        old, new = paper.state.model_dump(exclude_none=True) if paper.state else None, state_value(found.withdrawn)
+        change(("state",), old, new, f"the paper was {new['kind']}")
+    # Titles and authors are compared with the source that the record follows; others have their own spelling.
+    if found.source == paper.provenance.source:
+        known = {same_title(title) for title in (paper.title, *paper.former_titles)}
+        if same_title(found.title) not in known:
+            change(("title",), paper.title, found.title, "the title changed")
+            former = (*paper.former_titles, paper.title)
+            change(("former_titles",), list(paper.former_titles), former, "the title changed")
+        old_names, new_names = ([same_title(name) for name in names] for names in (paper.authors, found.authors))
+        if not found.incomplete and sorted(old_names) != sorted(new_names):
+            change(("authors",), list(paper.authors), found.authors, "the authors changed")
+        if found.updated > paper.provenance.checked:
+            version = f"version {found.version}" if found.version else "a newer version"
+            reason = f"there is {version} of {found.updated}, after the last check"
+            change(("provenance", "checked"), paper.provenance.checked, "", reason)
+    if paper.venue is None:
+        for key, value in venue_field(found, vocabularies).items():
+            change((key,), None, value, "the paper was published")
+    for key, what in (("code", "a code link appeared"), ("doi", "a DOI appeared")):
+        if key in found.links and getattr(paper.links, key) is None:
+            change(("links", key), None, found.links[key], what)
+    return changes
+
+
+def _wanted(path: Path, entry: Entry, changes: Iterable[Change], today: str) -> list[Change]:
+    """The changes without those to what was written by hand, one for each place, with the day of the check."""
+    kept: dict[Place, Change] = {}
+    for one in changes:
+        if not is_by_hand(path, entry, one.place):
+            kept.setdefault(one.place, one)
+    if ("title",) not in kept:
+        kept.pop(("former_titles",), None)
+    if not kept:
+        return []
+    checked = ("provenance", "checked")
+    old = entry.paper.provenance.checked
+    newer = kept.pop(checked, Change(entry.paper.id, checked, old, "", "the record was compared with its source"))
+    # A check never goes back in time, whatever the clock of this machine says.
+    return [*kept.values(), Change(newer.paper, checked, old, max(old, today), newer.reason)]
+
+
+def _apply(path: Path, file: str, changes: list[Change]) -> tuple[Update | None, list[Problem]]:
+    text, problems = rewrite(path, file, {one.place: one.new for one in changes})
+    if text is None:
+        return None, problems
+    before = path.read_text(encoding="utf-8").splitlines()
+    lines = difflib.unified_diff(before, text.splitlines(), f"a/{file}", f"b/{file}", lineterm="", n=2)
+    return Update(file, tuple(changes), text, "\n".join(lines)), []

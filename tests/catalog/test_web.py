@@ -1,0 +1,321 @@
+"""The client, against servers of every temper on this machine."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from local_server import Reply, Server
+
+from catalog.web import AGENT, Settings, Web, WebError, retry_after
+
+
+class Made:
+    """Clients for a server that stands in for example.org, closed at the end."""
+
+    def __init__(self, server: Server) -> None:
+        self.server, self.slept, self.webs = server, [], []  # type: ignore[var-annotated]
+
+    def __call__(self, **given: Any) -> Web:
+        quick = {"connect_timeout": 1, "read_timeout": 0.3, "deadline": 1.0, "attempts": 2, "backoff": 0.0}
+        web = Web(
+            Settings(**{**quick, "mirrors": {"https://example.org": self.server.url}, **given}), self.slept.append
+        )
+        self.webs.append(web)
+        return web
+
+
+@pytest.fixture
+def web(server: Server) -> Iterator[Made]:
+    made = Made(server)
+    yield made
+    for one in made.webs:
+        one.close()
+
+
+def failure(web: Web, path: str = "/", **given: Any) -> WebError:
+    with pytest.raises(WebError) as caught:
+        web.get(path if "://" in path else f"https://example.org{path}", **given)
+    return caught.value
+
+
+def test_an_answer(server: Server, web: Made) -> None:
+    server["/paper?id=1"] = Reply("hello", type="text/x-bibtex; charset=utf-8")
+    answer = web().get("https://example.org/paper?id=1", accept="text/x-bibtex", types=("text/x-bibtex",))
+    assert (answer.body, answer.content_type, answer.url) == (
+        b"hello",
+        "text/x-bibtex",
+        "https://example.org/paper?id=1",
+    )
+    assert server.asked[0].headers["User-Agent"] == AGENT
+    assert server.asked[0].headers["Accept"] == "text/x-bibtex"
+
+
+def test_no_password_and_no_cookie_is_sent(
+    server: Server, web: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login a password b\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    server["/"] = Reply("x", headers={"Set-Cookie": "a=b"})
+    one = web()
+    one.get("https://example.org/")
+    one.get("https://example.org/")
+    assert not {"Authorization", "Cookie"} & set(server.asked[1].headers)
+
+
+@pytest.mark.parametrize("status", [404, 410, 403, 418])
+def test_a_bad_status_is_not_tried_again(status: int, server: Server, web: Made) -> None:
+    server["/"] = Reply("no", status)
+    error = failure(web())
+    assert (error.kind, error.status) == ("status", status)
+    assert str(status) in str(error)
+    assert len(server.asked) == 1
+
+
+def test_a_busy_server_is_tried_again(server: Server, web: Made) -> None:
+    server["/"] = [Reply("", 503, headers={"Retry-After": "7"}), Reply("", 429), Reply("at last")]
+    assert web(attempts=3).get("https://example.org/").body == b"at last"
+    assert web.slept[0] == 7
+    server["/"] = Reply("", 503, headers={"Retry-After": "0"})
+    assert failure(web()).status == 503
+    assert len(server.asked) == 5
+
+
+def test_nobody_is_waited_for_for_hours(server: Server, web: Made) -> None:
+    server["/"] = Reply("", 429, headers={"Retry-After": "86400"})
+    assert "asks to wait 86400 seconds" in str(failure(web()))
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (None, None),
+        ("", None),
+        ("soon", None),
+        ("120", 120),
+        ("-5", None),
+        ("9" * 400, float("inf")),
+        ("Wed, 01 Jan 2031 00:01:30 GMT", 90),
+        ("Wed, 01 Jan 2020 00:00:00 GMT", 0),
+        ("Wed, 99 Jan 2031 00:01:30 GMT", None),
+    ],
+)
+def test_retry_after(value: str | None, seconds: float | None) -> None:
+    assert retry_after(value, datetime(2031, 1, 1, tzinfo=UTC)) == seconds
+
+
+def test_silence(server: Server, web: Made) -> None:
+    server["/"] = Reply("late", delay=0.8)
+    begin = time.monotonic()
+    assert failure(web()).kind == "timeout"
+    assert time.monotonic() - begin < 2
+
+
+def test_dripping(server: Server, web: Made) -> None:
+    server["/"] = Reply(b"x" * 1000, drip=0.05)
+    begin = time.monotonic()
+    error = failure(web(attempts=1))
+    assert error.kind == "timeout"
+    assert time.monotonic() - begin < 2.5
+
+
+def test_dripping_headers(web: Made) -> None:
+    listening = socket.create_server(("127.0.0.1", 0))
+    stop = threading.Event()
+
+    def drip() -> None:
+        connection, _ = listening.accept()
+        with connection:
+            try:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+                while not stop.wait(0.05):
+                    connection.sendall(b"x")
+            except OSError:
+                pass
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    begin = time.monotonic()
+    assert failure(web(attempts=1, mirrors={"https://example.org": url})).kind == "timeout"
+    assert time.monotonic() - begin < 2.5
+    stop.set()
+    thread.join()
+    listening.close()
+
+
+def test_breaking_off(server: Server, web: Made) -> None:
+    server["/"] = Reply("half", cut=True)
+    assert failure(web()).kind in ("unreachable", "timeout")
+    assert len(server.asked) == 2
+
+
+def test_nobody_there(web: Made) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+    error = failure(web(mirrors={"https://example.org": f"http://127.0.0.1:{port}"}))
+    assert error.kind == "unreachable"
+
+
+def test_no_http(web: Made) -> None:
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def speak() -> None:
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(4096)
+            connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n" + os.urandom(200))
+
+    thread = threading.Thread(target=speak)
+    thread.start()
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    assert failure(web(attempts=1, mirrors={"https://example.org": url})).kind == "unreachable"
+    thread.join()
+    listening.close()
+
+
+def test_size(server: Server, web: Made) -> None:
+    server["/announced"] = Reply(b"x" * 5000)
+    server["/bomb"] = Reply(gzip.compress(b"\0" * 50_000_000), headers={"Content-Encoding": "gzip"})
+    server["/fits"] = Reply(gzip.compress(b"y" * 900), headers={"Content-Encoding": "gzip"})
+    one = web(max_bytes=1000)
+    assert failure(one, "/announced").kind == "size"
+    assert failure(web(max_bytes=100_000), "/bomb").kind == "size"
+    assert one.get("https://example.org/fits").body == b"y" * 900
+
+
+def test_wrong_compression(server: Server, web: Made) -> None:
+    server["/"] = Reply(b"not gzip at all", headers={"Content-Encoding": "gzip"})
+    assert failure(web(attempts=1)).kind == "unreachable"
+
+
+def test_type(server: Server, web: Made) -> None:
+    server["/"] = Reply("<html>log in</html>", type="text/html")
+    error = failure(web(), types=("application/json",))
+    assert error.kind == "type"
+    assert "text/html instead of application/json" in str(error)
+
+
+def test_redirects(server: Server, web: Made) -> None:
+    server["/a"] = Reply("", 301, headers={"Location": "/b?x=1"})
+    server["/b"] = Reply("", 302, headers={"Location": "https://example.org/c"})
+    server["/c"] = Reply("there")
+    answer = web().get("https://example.org/a")
+    assert answer.url == "https://example.org/c"
+    assert answer.redirects == ((301, "https://example.org/b?x=1"), (302, "https://example.org/c"))
+    server["/c"] = Reply("", 302, headers={"Location": "/a"})
+    assert "more than 6 times" in str(failure(web(), "/a"))
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "file:///etc/passwd",
+        "ftp://example.org/x",
+        "gopher://127.0.0.1/",
+        "http://127.0.0.1:1/",
+        "http://localhost:1/",
+        "http://[::1]:1/",
+        "http://[::ffff:127.0.0.1]:1/",
+        "http://10.0.0.8/",
+        "http://192.168.1.1/",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://0.0.0.0/",
+        "http://metadata.google.internal/",
+        "https://user:secret@example.org/",
+        "http://[oops/",
+        "https://example.org:99999999/",
+    ],
+)
+def test_hostile_redirects(where: str, server: Server, web: Made) -> None:
+    server["/"] = Reply("", 302, headers={"Location": where})
+    error = failure(web())
+    assert error.kind == "redirect"
+    assert "not followed" in str(error) or "not an address" in str(error)
+    assert failure(web(), where).kind in ("address", "private")
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("host", ["2130706433", "0x7f.1", "127.1"])
+def test_names_that_resolve_to_this_machine(host: str, server: Server, web: Made) -> None:
+    port = server.url.rpartition(":")[2]
+    assert failure(web(mirrors={}), f"http://{host}:{port}/").kind in ("private", "unreachable")
+    assert server.asked == []
+
+
+def test_a_name_that_turns_private_when_it_is_used(server: Server, web: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = int(server.url.rpartition(":")[2])
+    real = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *more, **named: real("127.0.0.1", port, *more[1:], **named))
+    assert failure(web(mirrors={}), f"http://rebound.example.org:{port}/").kind == "private"
+    assert server.asked == []
+
+
+def test_no_such_host(web: Made) -> None:
+    error = failure(web(mirrors={}, attempts=4), "https://nowhere.invalid/" + "x" * 150 + "?a=b")
+    assert (error.kind, len(web.slept)) == ("unknown", 1), "one more try, at the host's pace"
+    assert str(error).count("?…") == 1
+
+
+def test_the_pace(server: Server) -> None:
+    now, slept = [100.0], []
+
+    def sleep(seconds: float) -> None:
+        slept.append(round(seconds, 3))
+        now[0] += seconds
+
+    settings = Settings(mirrors={"https://example.org": server.url}, intervals={"127.0.0.1": 3.0})
+    server["/"] = Reply("x")
+    with Web(settings, sleep, lambda: now[0]) as web:
+        for _ in range(3):
+            web.get("https://example.org/")
+        now[0] += 2
+        web.get("https://example.org/")
+    assert slept == [3.0, 3.0, 1.0]
+
+
+def test_the_cache(server: Server, web: Made, tmp_path: Path) -> None:
+    server["/"] = [Reply("first"), Reply("second")]
+    one = web(cache=tmp_path / "cache")
+    assert [one.get("https://example.org/").cached for _ in range(2)] == [False, True]
+    assert one.get("https://example.org/").body == b"first"
+    assert one.get("https://example.org/", accept="text/html").body == b"second"
+    (kept, _) = sorted((tmp_path / "cache").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    kept.write_bytes(kept.read_bytes()[:-2])
+    assert one.get("https://example.org/").body == b"second"
+    for path in (tmp_path / "cache").iterdir():
+        os.utime(path, (0, 0))
+    assert not one.get("https://example.org/").cached
+    assert not list((tmp_path / "cache").glob(".*"))
+
+
+def test_what_is_wrong_is_not_kept(server: Server, web: Made, tmp_path: Path) -> None:
+    def check(body: bytes) -> None:
+        if body == b"bad":
+            raise WebError("content", "https://example.org/", "is bad")
+
+    server["/"] = [Reply("bad"), Reply("no", 404), Reply("good")]
+    one = web(cache=tmp_path)
+    assert failure(one, check=check).kind == "content"
+    assert failure(one, check=check).status == 404
+    assert one.get("https://example.org/", check=check).body == b"good"
+
+
+def test_settings_from_the_environment() -> None:
+    made = Settings.from_environment({"CATALOG_MIRRORS": "https://a.org=http://127.0.0.1:1/a", "CATALOG_TIMEOUT": "5"})
+    assert made.mirrors == {"https://a.org": "http://127.0.0.1:1/a"}
+    assert (made.deadline, made.read_timeout) == (5, 5)
+    for wrong in ({"CATALOG_MIRRORS": "a.org"}, {"CATALOG_TIMEOUT": "soon"}, {"CATALOG_TIMEOUT": "-1"}):
+        with pytest.raises(ValueError, match="CATALOG_"):
+            Settings.from_environment(wrong)
