@@ -69,7 +69,7 @@ class Method(ABC):
     @classmethod
     def restore(cls, model: LanguageModel, kept: dict[str, Any]) -> Wrapper:
         """What ``unlearn`` returned, from the weights and :meth:`Wrapper.to_json`; for methods that return wrappers."""
-        raise TypeError(f"{cls.__name__} leaves nothing around the weights")
+        raise TypeError(f"{cls.__name__} cannot be put together again from what was saved")
 
 
 @dataclass(frozen=True)

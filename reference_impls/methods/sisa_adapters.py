@@ -178,8 +178,8 @@ class AdapterEnsemble:
             batch = self.model.encode([Pair(prompt, answer)])
             votes = []
             for shard in range(len(self.data)):
-                self._adapted.set_adapter(f"shard{shard}")
-                (out,) = self.model.token_logits(batch)
+                self._adapters.set_adapter(f"shard{shard}")
+                (out,) = self.adapted.token_logits(batch)
                 votes.append(torch.log_softmax(out.logits, dim=1))
             found.append(TokenScores.of(mean_of_probabilities(torch.stack(votes)), out.targets))
         return found
