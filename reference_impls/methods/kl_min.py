@@ -9,7 +9,7 @@ Maini et al. (TOFU, "KL Minimization" of the baseline methods), with $M_{w_0}$ t
 
 $$
 \mathcal L_{\mathrm{KL}}(w) = -L(S_F, w) + \frac{\alpha}{|S_R|} \sum_{s \in S_R} \frac{1}{|s|} \sum_{i=2}^{|s|}
-\mathrm{KL}\!\left( M_{w_0}(s_{<i}) \,\big\|\, M_w(s_{<i}) \right).
+\mathrm{KL}\!\left( M_{w_0}(s_{<i}) \,\|\, M_w(s_{<i}) \right).
 $$
 
 ## Symbols
