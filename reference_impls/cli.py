@@ -125,6 +125,18 @@ def show(
     console.print(f"\nPaper: [bold]{found.paper}[/]   Run it: [bold]unlearn run {found.id}[/]")
 
 
+@app.command(epilog="Example: `unlearn new my-method --paper zhang2024negative`")
+def new(
+    method: Annotated[str, typer.Argument(help="The id that it gets, in small letters with dashes.")],
+    paper: Annotated[str, typer.Option(help="Id of the record of the paper that it follows.")] = "unknown",
+) -> None:
+    """A new method's file and its test, ready to fill in."""
+    from reference_impls.scaffold import new_method
+
+    file, test = (path.relative_to(PACKAGE.parent).as_posix() for path in new_method(method, paper))
+    print(f"{file}\n{test}\n\nRun it:  unlearn run {method}\nTest it: pytest {test}")
+
+
 @app.command(
     epilog="Examples: `unlearn run npo`   `unlearn run npo --set beta=0.5 --seed 1`   "
     "`unlearn run npo --model DIR --forget forget.jsonl --retain retain.jsonl --out unlearned`"
