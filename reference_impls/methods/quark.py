@@ -61,7 +61,7 @@ from torch import Tensor
 
 from reference_impls.batch import Batch
 from reference_impls.data import Pair, UnlearningData
-from reference_impls.language_model import LanguageModel
+from reference_impls.language_model import LanguageModel, TokenScores
 from reference_impls.logprobs import TokenLogits, mean_kl, mean_nll
 from reference_impls.method import Method, hyperparameter
 from reference_impls.metrics.answers import rouge_l_recall
@@ -181,6 +181,10 @@ class BestRankModel:
     def answer_logprobs(self, prompts: Sequence[str], answers: Sequence[str]) -> list[Tensor]:
         """See :class:`~reference_impls.language_model.UnlearnedModel`."""
         return self.model.answer_logprobs([self.prefix + prompt for prompt in prompts], answers)
+
+    def token_scores(self, prompts: Sequence[str], answers: Sequence[str]) -> list[TokenScores]:
+        """See :class:`~reference_impls.language_model.UnlearnedModel`."""
+        return self.model.token_scores([self.prefix + prompt for prompt in prompts], answers)
 
     def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
         """See :class:`~reference_impls.language_model.UnlearnedModel`."""
