@@ -80,9 +80,11 @@ STATES = {
 
 FACETS_SCRIPT = Markup(
     'matchMedia("(min-width: 60em)").matches&&document.querySelectorAll("[data-facet]")'
-    ".forEach(function(box,i){box.open=i<2})"
+    ".forEach(function(box,i){box.open=i<2});"
+    'document.getElementById("filters").classList.add("finder__facets--ready")'
 )
-"""Shows the first filters where there is room. In the page itself: nothing is drawn before it and moves after it."""
+"""Shows the first filters where there is room. In the page itself, and what it opens is not seen before: a page this
+long may be drawn while it is still being read, and nothing should move then."""
 
 _RECORD_ID = re.compile(r"\b[a-z]+\d{4}[a-z]+\b")
 
