@@ -21,6 +21,7 @@ from markupsafe import Markup
 
 from catalog import figures, leaderboard
 from catalog.catalog import Catalog
+from catalog.claims import Claim, Finding
 from catalog.export import bibtex, ris
 from catalog.export.citation import citable, name_parts
 from catalog.implementations import Implementation
@@ -174,6 +175,7 @@ class Pages:
             relation_headings=RELATION_HEADINGS,
             plurals=PLURALS,
             states=STATES,
+            found_in_words=self._found_in_words,
             fence=markdown.fence,
             typeset=markdown.typeset,
         )
@@ -362,6 +364,7 @@ class Pages:
             one.summary,
             {
                 "one": one,
+                "claims": [claim for claim in self.catalog.claims if claim.claim.method == one.id],
                 "by_relation": by_relation,
                 "measured": boards,
                 "figures": {board.slug: self._figure(board) for board in boards},
@@ -371,6 +374,31 @@ class Pages:
                 "source_link": self._edit_link(one.file),
             },
             {"hide": ["navigation"]},
+        )
+
+    def _found_in_words(self, found: Finding, claim: Claim) -> str:
+        """A comparison as a sentence with its numbers."""
+        labels = {metric.id: metric.label for metric in self.metrics}
+        names = {one.id: one.name for one in self.catalog.implementations} | {
+            "target": "the target",
+            "retrained": "the retrained model",
+        }
+        one = found.evidence
+        settings = ", ".join(
+            f"{name.replace('_', ' ')} {value:g}" if isinstance(value, float) else f"{name} {value}"
+            for name, value in one.at.items()
+        )
+        where = f"on {one.task}" + (f", both with {settings}" if settings else "")
+        if found.value is None or found.bound is None:
+            return f"{labels.get(one.measure, one.measure)} {where}: not measured."
+        of = labels[one.of].lower() if one.of in labels else names.get(one.of, one.of)
+        factor = f"{one.times:g} times " if one.times != 1 else ""
+        shift = f" {'plus' if one.plus > 0 else 'minus'} {abs(one.plus):g}" if one.plus else ""
+        margin = f" (within {one.within:g})" if one.is_ == "near" else ""
+        outcome = "yes" if found.holds else "no"
+        return (
+            f"{labels.get(one.measure, one.measure)} {where}: {number(found.value)}, to be {one.is_} {factor}"
+            f"{of}’s {number(found.other or 0.0)}{shift}{margin}: {outcome}."
         )
 
     def _board_of(self, method: str) -> leaderboard.Board | None:
