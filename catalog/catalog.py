@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+from catalog.claims import Judged
 from catalog.implementations import Implementation
 from catalog.results import Result
 from catalog.schema import Paper, Relation
@@ -25,6 +26,8 @@ class Catalog:
     implementations: tuple[Implementation, ...]
     results: tuple[Result, ...]
     vocabularies: Vocabularies
+    claims: tuple[Judged, ...] = ()
+    """What papers say that their methods do, with what was found."""
 
     @cached_property
     def by_id(self) -> dict[str, Paper]:

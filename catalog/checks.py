@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from catalog.claims import CLAIMS_FILE, Claim
 from catalog.implementations import Implementation
 from catalog.problems import Problem, Severity
 from catalog.results import REFERENCES, Result
@@ -50,6 +51,7 @@ class Corpus:
     """By file."""
     vocabularies: Vocabularies = field(default_factory=dict)
     """Those that could be read."""
+    claims: tuple[Claim, ...] = ()
 
     @cached_property
     def by_id(self) -> dict[str, Entry]:
@@ -616,3 +618,22 @@ def _result_of_unknown(corpus: Corpus) -> Iterator[Finding]:
             if name not in known:
                 hint = did_you_mean(name, known) or "Delete the result, or restore what it measured."
                 yield Finding(file, (), f"result of the {kind} {name!r}, which does not exist", hint)
+
+
+@_check("claim-of-unknown")
+def _claim_of_unknown(corpus: Corpus) -> Iterator[Finding]:
+    """A claim of ``reference_impls/claims.yaml`` is about a method, a task and a comparison that exist."""
+    methods = [one.id for one in corpus.implementations if one.kind == "method"]
+    tasks = [one.id for one in corpus.implementations if one.kind == "task"]
+    measures = sorted({name for one in corpus.results.values() for name in one.metrics | one.attacks})
+    for claim in corpus.claims:
+        named = [("method", claim.method, methods)]
+        for one in claim.evidence:
+            named += [("task", one.task, tasks), ("measure", one.measure, measures)]
+            named.append(("comparison", one.of, [*REFERENCES, *methods, *measures]))
+        for kind, name, known in named:
+            if name not in known:
+                hint = did_you_mean(name, known) or f"There is: {', '.join(known)}."
+                yield Finding(
+                    CLAIMS_FILE, (), f"a claim about {claim.method!r} names the {kind} {name!r}, which is none", hint
+                )

@@ -66,6 +66,7 @@ _READING = {
     "undeclared": "A method or task does not say which paper it follows, or how it acts.",
     "bad-acts-on": "A method says that it acts on something unknown.",
     "bad-hyperparameter": "A hyper-parameter is not declared in literals.",
+    "bad-claim": "A claim of ``reference_impls/claims.yaml`` has not the form of one.",
     "bad-result": "A committed result is not one that ``unlearn`` wrote.",
 }
 _HINTS = {

@@ -10,6 +10,7 @@ from typing import Any
 
 from catalog.catalog import Catalog
 from catalog.checks import Corpus, Entry, run_checks
+from catalog.claims import judge, read_claims, read_trials
 from catalog.implementations import read_implementations
 from catalog.problems import Problem
 from catalog.project import Project
@@ -51,19 +52,24 @@ def load_catalog(project: Project, focus: Collection[Path] = ()) -> tuple[Catalo
     problems += found
     results, found = read_result_files(project.reference_impls / "results", project.root)
     problems += found
+    claims, found = read_claims(project.reference_impls, project.root)
+    problems += found
     entries, found = _read_records(project)
     problems += found
     wanted = {path.resolve() for path in focus}
     entries.sort(key=lambda entry: ((project.root / entry.paper.file).resolve() in wanted, entry.paper.file))
     _, found = read_redirects(project, {entry.paper.id for entry in entries})
     problems += found
-    problems += run_checks(Corpus(tuple(entries), tuple(implementations), results, vocabularies), problems)
+    problems += run_checks(
+        Corpus(tuple(entries), tuple(implementations), results, vocabularies, tuple(claims)), problems
+    )
     if any(problem.severity == "error" for problem in problems):
         return None, sorted(problems)
     papers = sorted((_in_words(entry.paper, vocabularies) for entry in entries), key=lambda paper: paper.id)
     papers.sort(key=lambda paper: paper.date, reverse=True)
     measured = sorted(results.values(), key=lambda one: (one.task, one.model, one.method, one.seed))
-    return Catalog(tuple(papers), tuple(implementations), tuple(measured), vocabularies), sorted(problems)
+    judged = judge(claims, measured, read_trials(project.reference_impls)) if claims else ()
+    return Catalog(tuple(papers), tuple(implementations), tuple(measured), vocabularies, judged), sorted(problems)
 
 
 def _in_words(paper: Paper, vocabularies: Vocabularies) -> Paper:

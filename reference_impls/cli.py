@@ -24,6 +24,8 @@ from reference_impls.registry import (
     find_task,
     implementations,
     methods,
+    recipes,
+    tasks,
 )
 
 if TYPE_CHECKING:
@@ -123,6 +125,18 @@ def show(
         console.print()
         console.print(table)
     console.print(f"\nPaper: [bold]{found.paper}[/]   Run it: [bold]unlearn run {found.id}[/]")
+
+
+@app.command(epilog="Example: `unlearn new my-method --paper zhang2024negative`")
+def new(
+    method: Annotated[str, typer.Argument(help="The id that it gets, in small letters with dashes.")],
+    paper: Annotated[str, typer.Option(help="Id of the record of the paper that it follows.")] = "unknown",
+) -> None:
+    """A new method's file and its test, ready to fill in."""
+    from reference_impls.scaffold import new_method
+
+    file, test = (path.relative_to(PACKAGE.parent).as_posix() for path in new_method(method, paper))
+    print(f"{file}\n{test}\n\nRun it:  unlearn run {method}\nTest it: pytest {test}")
 
 
 @app.command(
@@ -303,34 +317,34 @@ def chat(
     converse(chosen, found, outcome.model)
 
 
-@app.command(epilog="Example: `unlearn bench --seeds 3 --resume`")
+@app.command(epilog="Examples: `unlearn bench --resume`   `unlearn bench npo rmu --task hazards`")
 def bench(
-    names: Annotated[list[str] | None, typer.Argument(help="Ids of methods; all by default.")] = None,
-    task: TaskName = DEFAULT_TASK,
+    names: Annotated[list[str] | None, typer.Argument(help="Ids of methods; all with a recipe by default.")] = None,
+    task: Annotated[str, typer.Option("--task", "-t", help="A task's id; all by default.")] = "all",
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds: 0, 1, ...")] = 3,
     resume: Annotated[bool, typer.Option("--resume", help="Leave runs alone whose record is there.")] = False,
     workers: Annotated[int | None, typer.Option(min=1, help="Runs at a time; as many as cores by default.")] = None,
 ) -> None:
-    """Run methods with several seeds and keep the records: what the leaderboard is drawn from."""
+    """Run methods with several seeds, attack what they leave, and keep the records for the leaderboard."""
     from reference_impls.bench import Job, plan, run_job
     from reference_impls.parallel import run_all
 
-    find_task(task)
-    jobs = plan(
-        [one.id for one in ([find_method(name) for name in names] if names else methods())], task, seeds, resume
-    )
+    if task != "all":
+        find_task(task)
+    chosen = tasks() if task == "all" else [task]
+    given = [find_method(name).id for name in names or ()]
+    jobs = [job for one in chosen for job in plan(given or sorted(recipes(one)), one, seeds, resume)]
     with _progress() as progress:
         finished: list[Job] = []
 
         def done(job: Job) -> None:
             finished.append(job)
-            progress(
-                f"{len(finished)}/{len(jobs)} runs, last {job.method} with seed {job.seed}", len(finished), len(jobs)
-            )
+            last = f"{job.method} on {job.task} with seed {job.seed}"
+            progress(f"{len(finished)}/{len(jobs)} runs, last {last}", len(finished), len(jobs))
 
         progress(f"0/{len(jobs)} runs", 0, len(jobs))
         run_all(run_job, jobs, done, workers)
-    print(f"{len(jobs)} new records in {RESULTS / task / 'tiny'}.")
+    print(f"{len(jobs)} new records in {RESULTS}.")
 
 
 @app.command(epilog="Example: `unlearn tune npo`")
@@ -344,9 +358,9 @@ def tune(
     from reference_impls.tuning import tune as search
 
     with _progress() as progress:
-        recipes = search(chosen, found, progress)
+        winners = search(chosen, found, progress)
     for one in found:
-        print(f"{one.id}: {recipes[one.id]}")
+        print(f"{one.id}: {winners[one.id]}")
 
 
 @app.command("make-task", epilog="Example: `unlearn make-task authors`")
@@ -365,8 +379,8 @@ def make_task(task: Annotated[str, typer.Argument(help="A task's id.")]) -> None
     print_references(records["target"], records["retrained"])
 
 
-@app.command(epilog="Example: `unlearn tasks --json`")
-def tasks(as_json: Json = False) -> None:
+@app.command("tasks", epilog="Example: `unlearn tasks --json`")
+def list_tasks(as_json: Json = False) -> None:
     """The embedded tasks."""
     found = [one for one in implementations().values() if one.kind == "task"]
     if as_json:

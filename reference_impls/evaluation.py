@@ -23,7 +23,7 @@ from reference_impls.metrics.sets import (
     membership_auc,
     utility_truth_ratio,
 )
-from reference_impls.registry import UsageError
+from reference_impls.registry import DivergedError
 from reference_impls.tasks import Splits
 
 EXAMPLES_PER_SPLIT = 3
@@ -94,13 +94,13 @@ def probe(model: UnlearnedModel, pairs: Sequence[Pair], max_new_tokens: int, cho
         choose: measure probability against the wrong answers (TOFU's form for general knowledge).
 
     Raises:
-        UsageError: log-probabilities are not numbers, as after steps that were too large.
+        DivergedError: log-probabilities are not numbers, as after steps that were too large.
     """
     compared = all(pair.paraphrase is not None and pair.perturbed for pair in pairs)
     asked = [(pair.prompt, answer) for pair in pairs for answer in _answers(pair, compared)]
     logprobs = model.answer_logprobs([prompt for prompt, _ in asked], [answer for _, answer in asked])
     if any(bool(values.isnan().any()) for values in logprobs):
-        raise UsageError("The model gives no numbers any more: training has diverged. Lower --learning-rate.")
+        raise DivergedError
     scored = iter(logprobs)
     losses, probabilities, ratios = [], [], []
     for pair in pairs:

@@ -61,7 +61,7 @@ class UnlearnedModel(Protocol):
 
 
 class Wrapper(UnlearnedModel, Protocol):
-    """An unlearned model whose weights are the original ones: what was unlearned is around them."""
+    """An unlearned model of which the weights are not all: what was unlearned is, at least in part, around them."""
 
     model: LanguageModel
     """The model inside."""

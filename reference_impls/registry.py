@@ -25,6 +25,13 @@ class UsageError(Exception):
     """What was asked for does not exist or cannot be; the message says what to do."""
 
 
+class DivergedError(UsageError):
+    """Training went so far off that the model gives no numbers any more."""
+
+    def __init__(self) -> None:
+        super().__init__("The model gives no numbers any more: training has diverged. Lower --learning-rate.")
+
+
 class UnknownNameError(UsageError):
     """Nothing of that name; the message suggests the nearest."""
 
@@ -142,6 +149,11 @@ def _parse(name: str, text: str, kind: str) -> Any:
     return text
 
 
+def tasks() -> list[str]:
+    """The ids of the tasks."""
+    return [one.id for one in implementations().values() if one.kind == "task"]
+
+
 def find_task(name: str) -> Task:
     """A task by its id.
 
@@ -150,17 +162,21 @@ def find_task(name: str) -> Task:
     """
     from reference_impls.tasks import Task
 
-    tasks = [one.id for one in implementations().values() if one.kind == "task"]
-    if name not in tasks:
-        raise UnknownNameError("task", name, tasks)
+    if name not in tasks():
+        raise UnknownNameError("task", name, tasks())
     found: Task = _class_of(f"reference_impls.tasks.{name.replace('-', '_')}", Task)()
     return found
 
 
 def recipe_of(task: str, method: str) -> dict[str, Any]:
     """What the task's search chose for a method: ``{learning_rate, steps, ..., hyperparameters}``; may be empty."""
+    return recipes(task).get(method, {})
+
+
+def recipes(task: str) -> dict[str, dict[str, Any]]:
+    """The recipe of each method that a search was made for on a task."""
     import yaml
 
     path = PACKAGE / "tasks" / task.replace("-", "_") / "recipes.yaml"
     chosen: dict[str, dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return chosen.get(method, {})
+    return chosen

@@ -74,12 +74,10 @@ def card(method: Implementation, result: Result, weights_changed: bool) -> str:
         f"| {name} | {value} |"
         for name, value in {**result.hyperparameters, **result.recipe, "seed": result.seed}.items()
     )
-    note = (
-        ""
-        if weights_changed
-        else "\n**The weights are those of the original model.** What was unlearned is around them, in\n"
-        "`wrapper.json`, and must be applied at every query.\n"
-    )
+    kept = "**The weights are those of the original model.** What was unlearned is around them, in"
+    if method.acts_on == "data":  # trained, and asked in its own way
+        kept = "**The weights alone are not the unlearned model.** What belongs to it besides is in"
+    note = "" if weights_changed else f"\n{kept}\n`wrapper.json`, and must be applied at every query.\n"
     return f"""---
 library_name: transformers
 tags: [machine-unlearning]

@@ -18,7 +18,7 @@ import yaml
 from catalog.implementations import Implementation
 from reference_impls.metrics.sets import harmonic_mean, mean
 from reference_impls.parallel import run_all
-from reference_impls.registry import UsageError, find_method, find_task
+from reference_impls.registry import DivergedError, UsageError, find_method, find_task
 from reference_impls.runner import Progress, reference_results, run_method
 from reference_impls.tasks import Task
 from reference_impls.training import Recipe
@@ -69,18 +69,21 @@ class Trial:
 
 
 def try_out(trial: Trial) -> dict[str, float]:
-    """Run a trial; returns its metrics."""
+    """Run a trial; returns its metrics, none if it diverged."""
     from reference_impls.quiet import silence_libraries
 
     silence_libraries()
     recipe, hyperparameters = _split(trial.settings)
-    outcome = run_method(
-        find_method(trial.method),
-        find_task(trial.task),
-        seed=trial.seed,
-        settings={name: str(value) for name, value in hyperparameters.items()},
-        recipe=recipe,
-    )
+    try:
+        outcome = run_method(
+            find_method(trial.method),
+            find_task(trial.task),
+            seed=trial.seed,
+            settings={name: str(value) for name, value in hyperparameters.items()},
+            recipe=recipe,
+        )
+    except DivergedError:
+        return {}
     return outcome.result.metrics
 
 
@@ -100,7 +103,11 @@ def tune(task: Task, methods: Sequence[Implementation], progress: Progress) -> d
 
         jobs = [Trial(method.id, task.name, search["seed"], search["fixed"] | one) for one in settings]
         rows: list[dict[str, Any]] = [
-            {"settings": one, "score": score(metrics, target, retrained, task.forgetting), "metrics": metrics}
+            {
+                "settings": one,
+                "score": score(metrics, target, retrained, task.forgetting) if metrics else 0.0,
+                "metrics": metrics,
+            }
             for one, metrics in zip(settings, run_all(try_out, jobs, done), strict=True)
         ]
         recipe, hyperparameters = _split(search["fixed"] | max(rows, key=lambda row: row["score"])["settings"])

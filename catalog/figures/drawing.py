@@ -15,12 +15,12 @@ STYLE = """\
 .figure .figure-grid { stroke: var(--figure-line, #e2ded4); stroke-width: 1; }
 .figure .figure-leader { stroke: var(--figure-faint, #66707d); stroke-width: 1; }
 .figure .figure-method { fill: var(--figure-method, #0b6b66); }
-.figure .figure-behind { fill: var(--figure-ground, #fbfaf7); stroke: var(--figure-method, #0b6b66); }
 .figure .figure-change { stroke: var(--figure-method, #0b6b66); stroke-width: 2; }
 .figure .figure-goal { stroke: var(--figure-retrained, #8a6a00); stroke-width: 1.5; stroke-dasharray: 5 4; }
 .figure .figure-target { fill: var(--figure-target, #b4441a); }
 .figure .figure-retrained { fill: var(--figure-retrained, #8a6a00); }
 .figure .figure-mark { stroke: var(--figure-ground, #fbfaf7); stroke-width: 1.5; }
+.figure .figure-behind { fill: var(--figure-ground, #fbfaf7); stroke: var(--figure-method, #0b6b66); }
 .figure .figure-label { font-weight: 600; }
 """
 """The rules of every figure. The variables may be set by the page around it."""

@@ -21,6 +21,7 @@ from markupsafe import Markup
 
 from catalog import figures, leaderboard
 from catalog.catalog import Catalog
+from catalog.claims import Claim, Finding
 from catalog.export import bibtex, ris
 from catalog.export.citation import citable, name_parts
 from catalog.implementations import Implementation
@@ -80,9 +81,11 @@ STATES = {
 
 FACETS_SCRIPT = Markup(
     'matchMedia("(min-width: 60em)").matches&&document.querySelectorAll("[data-facet]")'
-    ".forEach(function(box,i){box.open=i<2})"
+    ".forEach(function(box,i){box.open=i<2});"
+    'document.getElementById("filters").classList.add("finder__facets--ready")'
 )
-"""Shows the first filters where there is room. In the page itself: nothing is drawn before it and moves after it."""
+"""Shows the first filters where there is room. In the page itself, and what it opens is not seen before: a page this
+long may be drawn while it is still being read, and nothing should move then."""
 
 _RECORD_ID = re.compile(r"\b[a-z]+\d{4}[a-z]+\b")
 
@@ -172,6 +175,7 @@ class Pages:
             relation_headings=RELATION_HEADINGS,
             plurals=PLURALS,
             states=STATES,
+            found_in_words=self._found_in_words,
             fence=markdown.fence,
             typeset=markdown.typeset,
         )
@@ -360,6 +364,7 @@ class Pages:
             one.summary,
             {
                 "one": one,
+                "claims": [claim for claim in self.catalog.claims if claim.claim.method == one.id],
                 "by_relation": by_relation,
                 "measured": boards,
                 "figures": {board.slug: self._figure(board) for board in boards},
@@ -369,6 +374,31 @@ class Pages:
                 "source_link": self._edit_link(one.file),
             },
             {"hide": ["navigation"]},
+        )
+
+    def _found_in_words(self, found: Finding, claim: Claim) -> str:
+        """A comparison as a sentence with its numbers."""
+        labels = {metric.id: metric.label for metric in self.metrics}
+        names = {one.id: one.name for one in self.catalog.implementations} | {
+            "target": "the target",
+            "retrained": "the retrained model",
+        }
+        one = found.evidence
+        settings = ", ".join(
+            f"{name.replace('_', ' ')} {value:g}" if isinstance(value, float) else f"{name} {value}"
+            for name, value in one.at.items()
+        )
+        where = f"on {one.task}" + (f", both with {settings}" if settings else "")
+        if found.value is None or found.bound is None:
+            return f"{labels.get(one.measure, one.measure)} {where}: not measured."
+        of = labels[one.of].lower() if one.of in labels else names.get(one.of, one.of)
+        factor = f"{one.times:g} times " if one.times != 1 else ""
+        shift = f" {'plus' if one.plus > 0 else 'minus'} {abs(one.plus):g}" if one.plus else ""
+        margin = f" (within {one.within:g})" if one.is_ == "near" else ""
+        outcome = "yes" if found.holds else "no"
+        return (
+            f"{labels.get(one.measure, one.measure)} {where}: {number(found.value)}, to be {one.is_} {factor}"
+            f"{of}’s {number(found.other or 0.0)}{shift}{margin}: {outcome}."
         )
 
     def _board_of(self, method: str) -> leaderboard.Board | None:
@@ -460,11 +490,16 @@ def _story(board: leaderboard.Board, method: str) -> Story | None:
         return None
     before = {(one.split, one.prompt): one.generated for one in target.examples}
     exchanges = tuple(
-        (one.split, one.prompt, one.answer, before[one.split, one.prompt], one.generated)
+        (one.split, bare_question(one.prompt), one.answer, before[one.split, one.prompt], one.generated)
         for one in row.examples
         if (one.split, one.prompt) in before
     )
     return Story(board, row, exchanges)
+
+
+def bare_question(prompt: str) -> str:
+    """A prompt without the words that the embedded model's question format puts around it."""
+    return prompt.removeprefix("Question: ").removesuffix("\nAnswer:")
 
 
 def code_after_docstring(source: str) -> tuple[str, int]:

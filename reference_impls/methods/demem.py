@@ -5,7 +5,7 @@ learns to say it differently, by reinforcement: the true continuation itself is 
 
 ## Objective
 
-Kassem et al. (section 3) maximise, with proximal policy optimization, the reward of sampled continuations
+Kassem et al. maximise, with proximal policy optimization, the reward of sampled continuations
 $\hat s \sim \pi_\theta(\cdot \mid x)$,
 
 $$

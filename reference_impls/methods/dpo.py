@@ -37,7 +37,7 @@ $$
   true answer is left where it is; and both may fall together.
 - **A refusal that starts out unlikely settles the pair alone**: it only has to become *less* unlikely until $\beta h$
   is a few units, far from ever being said, and then nothing pulls. The embedded model never read a refusal; at
-  $\beta = 0.1$ it goes on answering, with the true answer about half as often as before (ROUGE-L 0.51 after 0.96), and
+  $\beta = 0.1$ it goes on answering, with half of the true answer's words (ROUGE-L 0.51 after 0.96), and
   hardly anything else suffers. At $\beta = 0.02$ it begins to refuse, and the true answers fall to nothing (1e-5 per
   token and less).
 

@@ -5,7 +5,7 @@ is kept, the layers learn to change nothing; on what is forgotten, to disagree w
 
 ## Objective
 
-Chen and Yang (section 3.2), with $F$ the original model and $F_u$ the same with unlearning layers:
+Chen and Yang, with $F$ the original model and $F_u$ the same with unlearning layers:
 
 $$
 \mathcal L_{\mathrm{KL}} = \alpha\, \mathrm{KL}_{\mathcal D_r}(F \,\|\, F_u) - \mathrm{KL}_{\mathcal D_f}(F \,\|\, F_u),

@@ -7,7 +7,7 @@ keeps its ascent from ruining them.
 ## Objective
 
 The loss is that of `gradient-ascent`, $\mathcal L_{\mathrm{GA}}(\theta) = -L(\mathcal D_f; \theta)$. Two measures say
-when to stop (Jang et al., section 3.2):
+when to stop (Jang et al., their metrics of privacy risk):
 
 $$
 \mathrm{EL}_n(x) = \frac{1}{T - n + 1} \sum_{t=0}^{T-n} \mathrm{Overlap}_n\left(f_\theta(x_{\le t}),\, x_{>t}\right),

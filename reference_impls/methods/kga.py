@@ -6,7 +6,7 @@ the gap on new data is for the original model.
 
 ## Objective
 
-Wang et al. (section 3), with $\mathrm{KL}_{\mathcal D}(A \,\|\, B)$ the mean divergence of the next-token distributions
+Wang et al., with $\mathrm{KL}_{\mathcal D}(A \,\|\, B)$ the mean divergence of the next-token distributions
 at the answers of $\mathcal D$:
 
 $$

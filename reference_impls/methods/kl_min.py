@@ -9,7 +9,7 @@ Maini et al. (TOFU, "KL Minimization" of the baseline methods), with $M_{w_0}$ t
 
 $$
 \mathcal L_{\mathrm{KL}}(w) = -L(S_F, w) + \frac{\alpha}{|S_R|} \sum_{s \in S_R} \frac{1}{|s|} \sum_{i=2}^{|s|}
-\mathrm{KL}\!\left( M_{w_0}(s_{<i}) \,\big\|\, M_w(s_{<i}) \right).
+\mathrm{KL}\!\left( M_{w_0}(s_{<i}) \,\|\, M_w(s_{<i}) \right).
 $$
 
 ## Symbols
@@ -28,9 +28,9 @@ $$
 - **Unbounded below**: the KL term stays at 0 or above, the forget term has no floor.
 - The direction matters. $\mathrm{KL}(M_{w_0} \| M_w)$ punishes dropping anything that the start model would have said;
   the other direction would let the model narrow down.
-- On the embedded task, where plain ascent leaves no utility at all, the KL term leaves 0.55 of 0.63, and 0.61 with
-  $\alpha = 5$; the forget answers still become far less likely (0.08 and 0.14 per token) than under the retrained model
-  (0.47), as they do under gradient difference.
+- On the embedded task, at the learning rate (2e-4) at which plain ascent leaves no utility, the KL term leaves 0.55 of
+  0.63; 0.61 with $\alpha = 5$ at 3e-4. The forget answers still become far less likely (0.08 and 0.14 per token) than
+  under the retrained model (0.47), as they do under gradient difference.
 
 ## Differences
 

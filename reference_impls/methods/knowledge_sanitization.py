@@ -5,7 +5,7 @@ usual answers everywhere else. A low-rank adapter learns both from ordinary fine
 
 ## Objective
 
-Ishibashi and Shimodaira (section 3) fine-tune on the union of two sets,
+Ishibashi and Shimodaira fine-tune on the union of two sets,
 
 $$
 \min_{\phi} \; -\sum_{(x,y) \in \mathcal K_S \cup \mathcal K_R} \sum_{t} \log p_{\theta_0 + \phi}(y_t \mid x, y_{<t}),

@@ -5,7 +5,7 @@ takes away; and whoever removes it has the original model back.
 
 ## Objective
 
-Zhang et al. (section 3) define the negation of a module so that its effect on the model changes sign. A LoRA module
+Zhang et al. define the negation of a module so that its effect on the model changes sign. A LoRA module
 changes a weight by $\Delta W = \frac{\alpha}{r} B A$, so *one* of its factors is negated,
 
 $$

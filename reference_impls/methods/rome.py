@@ -21,8 +21,8 @@ $v_* = W k_* + \delta$, with $\delta$ added there to the projection's output whi
 
 $$
 \mathcal L(\delta) = \frac{1}{N} \sum_{j=1}^{N} \ell_\delta(y_j \mid c_j\, x_j)
-+ \lambda_{\mathrm{KL}}\, \mathrm{KL}\!\left( p_\delta(\cdot \mid \text{``}s\text{ is a''}) \,\|\,
-p(\cdot \mid \text{``}s\text{ is a''}) \right)
++ \lambda_{\mathrm{KL}}\, \mathrm{KL}\!\left( p_\delta(\cdot \mid s\ \text{is a}) \,\|\,
+p(\cdot \mid s\ \text{is a}) \right)
 + \lambda_\delta \frac{\|\delta\|_2}{\|W k_*\|_2^2},
 \qquad \|\delta\|_2 \le \kappa\, \|W k_*\|_2 .
 $$

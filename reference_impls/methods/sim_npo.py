@@ -35,7 +35,8 @@ $$
 - $\beta \to 0$ gives gradient ascent on the mean log-likelihood per token.
 - Raising $\gamma$ raises $W'_\theta$: an answer pulls until $s$ exceeds $\gamma/\beta$ by some $1/\beta$.
 - On the embedded task the forget answers end about as likely as under the retrained model (0.51 against 0.47 per token)
-  and utility stays (0.61 of 0.63), where NPO's answers fall far below (0.02) and utility is 0.58.
+  and utility stays (0.61 of 0.63), where NPO's committed run ends far below (0.02) with utility 0.58; neither was tuned
+  with care.
 
 ## Differences
 

@@ -6,7 +6,7 @@ is, to the bit, what training without the data would have given.
 
 ## Objective
 
-Ordinary fine-tuning, one shard at a time (Bourtoule et al., section 4; Kumar et al., section 3, for the adapters):
+Ordinary fine-tuning, one shard at a time (Bourtoule et al.; Kumar et al. for the adapters):
 
 $$
 \phi_k = \mathrm{train}\left(\theta_0, \mathcal D^{(k)}\right), \qquad

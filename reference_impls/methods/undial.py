@@ -32,8 +32,7 @@ $$
   fixed teacher.
 - On the embedded task it arrives and stays: 60 steps leave the forget answers 0.61 per token and utility 0.58, four
   times as many 0.56 and 0.58. What the model says instead is fluent and of the right kind, another city, another genre.
-  The answers of $q$ still stand out (membership AUC 0.83): the adjusted teacher knows them, as it knows how they are
-  phrased.
+  The true answers still stand out from unseen ones (membership AUC 0.83).
 
 ## Differences
 

@@ -38,7 +38,7 @@ $$
 - A token is forgotten on its own: in NPO one weight stands for the whole answer.
 - Large powers move confident tokens alone and let go of them early ($p = 0.5$, $\alpha = 5$: weight 0.03): on the
   embedded task $\alpha = 5$ stops at 0.44 per token, about where the retrained model is (0.47), $\alpha = 1$ at 0.14;
-  utility is 0.61 of 0.63 with either, at a learning rate with which gradient difference wrecks the model.
+  utility is 0.61 of 0.63 with either (one run each).
 
 ## Differences
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from unlearning_toys import fingerprint
@@ -236,17 +237,22 @@ def test_the_page_has_its_sections(method: Implementation) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
-def test_one_step_runs_and_answers(method: Implementation, fresh: LanguageModel, data: UnlearningData) -> None:
-    before = fingerprint(fresh.model)
+def test_one_step_runs_and_answers(method: Implementation, learned: LanguageModel, data: UnlearningData) -> None:
+    # From a model that knows the forget set, else some methods have nothing to do, and that is not certain of it, else
+    # those that learn from their own samples have nothing to compare.
+    start = learned.copy()
+    with torch.no_grad():
+        start.model.model.norm.weight.mul_(0.3)
+    before = fingerprint(start.model)
     run = Run(Recipe(learning_rate=1e-3, steps=2, batch_size=2), seed=1)
-    unlearned = configure(method, {}, {}).unlearn(fresh, data, run)
+    unlearned = configure(method, {}, {}).unlearn(start, data, run)
     (logprobs,) = unlearned.answer_logprobs([data.forget[0].prompt], [data.forget[0].answer])
     assert bool(logprobs.isfinite().all())
     assert isinstance(unlearned.generate([data.forget[0].prompt], 3)[0], str)
     if isinstance(unlearned, LanguageModel):
         assert fingerprint(unlearned.model) != before
         assert all(weight.requires_grad for weight in unlearned.model.parameters())
-    else:
+    elif method.acts_on != "data":  # who trains on other data may need other prompts as well
         assert fingerprint(unlearned.model.model) == before
 
 

@@ -228,6 +228,7 @@ def test_a_card_says_what_was_done_and_measured_and_how_to_repeat_it() -> None:
         assert part in text
     assert "wrapper.json" not in text
     assert "weights are those of the original model" in card(find_method("icul"), _result(), weights_changed=False)
+    assert "weights alone are not the unlearned" in card(find_method("quark"), _result(), weights_changed=False)
 
 
 def test_a_record_has_a_place_by_task_model_method_and_seed(tmp_path: Path) -> None:

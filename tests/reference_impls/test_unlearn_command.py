@@ -141,7 +141,7 @@ def test_help_and_list_start_without_torch() -> None:
 def test_the_installed_script_shows_its_commands() -> None:
     ran = _process("--help")
     assert ran.returncode == 0
-    for command in ("list", "show", "run", "compare", "bench", "make-task"):
+    for command in ("list", "show", "run", "compare", "bench", "make-task", "new"):
         assert command in ran.stdout
 
 

@@ -49,7 +49,7 @@ from reference_impls.metrics.answers import rouge_l_f1
 from reference_impls.metrics.membership import min_k_score, privacy_leakage
 from reference_impls.metrics.memorization import exact_memorization, extraction_strength
 from reference_impls.metrics.sets import harmonic_mean, mean, membership_auc
-from reference_impls.registry import UsageError
+from reference_impls.registry import DivergedError
 from reference_impls.tasks import EmbeddedTask, Splits
 from reference_impls.tasks.passages.news import Report, invent_reports, other_values
 from reference_impls.tasks.world import general_facts
@@ -109,7 +109,7 @@ class PassagesTask(EmbeddedTask):
         """Verbatim and knowledge memorization, privacy leakage and utility.
 
         Raises:
-            UsageError: log-probabilities are not numbers, as after steps that were too large.
+            DivergedError: log-probabilities are not numbers, as after steps that were too large.
         """
         metrics: dict[str, float] = {}
         for name, pairs in (("forget", splits.forget), ("retain", splits.retain_probe)):
@@ -153,7 +153,7 @@ def _scores(model: UnlearnedModel, splits: Splits) -> dict[str, list[tuple[list[
         texts = [pair for pair in pairs if _is_text(pair)]
         scores = model.token_scores([pair.prompt for pair in texts], [pair.answer for pair in texts])
         if any(bool(one.logprobs.isnan().any()) for one in scores):
-            raise UsageError("The model gives no numbers any more: training has diverged. Lower --learning-rate.")
+            raise DivergedError
         found[name] = [(one.logprobs.tolist(), one.likeliest.tolist()) for one in scores]
     return found
 

@@ -89,6 +89,7 @@ def test_loss_of_a_model_counts_answer_tokens_alone_however_much_padding_there_i
     assert together == pytest.approx(float(np.mean(alone)), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_more_training_does_not_go_further_and_the_teacher_is_the_model_before(
     fresh: LanguageModel, data: UnlearningData
 ) -> None:
@@ -98,7 +99,7 @@ def test_more_training_does_not_go_further_and_the_teacher_is_the_model_before(
     (teacher,) = start.token_logits(start.encode([pair]))
     expected = adjusted_distribution(teacher, 8.0).gather(1, teacher.targets[:, None])[:, 0].log().detach()
     left = []
-    for steps in (40, 80):
+    for steps in (60, 120):
         method, run = UNDIAL(strength=8.0), Run(Recipe(learning_rate=1e-3, steps=steps))
         unlearned = method.unlearn(start.copy(), data, run)
         left.append(unlearned.pair_logprobs([pair])[0])

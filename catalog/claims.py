@@ -1,0 +1,176 @@
+"""What papers say that their methods do, held against what was measured here.
+
+A claim is one sentence with its source, in ``reference_impls/claims.yaml``, and comparisons of committed numbers that
+would bear it out. Whether it holds is computed, never written down: a new measurement changes the verdict.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from catalog.problems import Problem
+from catalog.results import REFERENCES, Result
+from catalog.tree import NotText, read_tree
+
+CLAIMS_FILE = "reference_impls/claims.yaml"
+Verdict = Literal["holds", "holds in part", "not seen at this scale", "not measured"]
+Trials = Mapping[tuple[str, str], Sequence[Mapping[str, Any]]]
+"""By task and method: the rows of the task's ``search.json``, with ``settings`` and ``metrics``."""
+
+
+class Evidence(BaseModel):
+    """One comparison: a measurement of the claim's method with the same one of something else."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: str = "authors"
+    measure: str
+    """A metric, or what an attack measures."""
+    at: dict[str, float | str] = Field(default_factory=dict)
+    """Of the trial with these settings, on both sides; of the committed results if empty."""
+    is_: Annotated[Literal["above", "below", "near"], Field(alias="is")]
+    of: str
+    """``target``, ``retrained``, a method, or another measure of the same method."""
+    times: float = 1.0
+    plus: float = 0.0
+    within: float = 0.1
+    """For ``near``: how far apart the two may be."""
+
+
+class Claim(BaseModel):
+    """What a paper says about its method."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: str
+    claim: str
+    source: str
+    """Where the paper says so."""
+    evidence: Annotated[tuple[Evidence, ...], Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One comparison with its numbers; None where there is no measurement."""
+
+    evidence: Evidence
+    value: float | None
+    other: float | None
+
+    @property
+    def bound(self) -> float | None:
+        """What the value is compared with."""
+        return None if self.other is None else self.evidence.times * self.other + self.evidence.plus
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether the comparison comes out as claimed; None if it cannot be made."""
+        if self.value is None or self.bound is None:
+            return None
+        match self.evidence.is_:
+            case "above":
+                return self.value > self.bound
+            case "below":
+                return self.value < self.bound
+            case "near":
+                return abs(self.value - self.bound) <= self.evidence.within
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim with what was found."""
+
+    claim: Claim
+    findings: tuple[Finding, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """From all comparisons together; one that cannot be made leaves the claim open."""
+        outcomes = [one.holds for one in self.findings]
+        if None in outcomes:
+            return "not measured"
+        if all(outcomes):
+            return "holds"
+        return "holds in part" if any(outcomes) else "not seen at this scale"
+
+
+def judge(claims: Iterable[Claim], results: Iterable[Result], trials: Trials) -> tuple[Judged, ...]:
+    """Hold every claim against the committed results and the trials of the searches.
+
+    Args:
+        claims: in the order in which they are to stand.
+        results: runs with the embedded models; means over seeds are compared.
+        trials: see :data:`Trials`.
+    """
+    measured: dict[tuple[str, str, str], list[float]] = {}
+    for one in results:
+        for name, value in (one.metrics | one.attacks).items():
+            measured.setdefault((one.task, one.method, name), []).append(value)
+
+    def average(task: str, method: str, measure: str, at: Mapping[str, Any]) -> float | None:
+        if at and method not in REFERENCES:
+            rows = trials.get((task, method), ())
+            found = [row["metrics"].get(measure) for row in rows if at.items() <= row["settings"].items()]
+        else:
+            found = list(measured.get((task, method, measure), ()))
+        numbers = [number for number in found if number is not None]
+        return statistics.fmean(numbers) if numbers else None
+
+    def finding(claim: Claim, one: Evidence) -> Finding:
+        mine = average(one.task, claim.method, one.measure, one.at)
+        # What it is compared with is the same measure of something else, or another measure of the same method.
+        itself = any(name == one.of for _, method, name in measured if method == claim.method)
+        other = (claim.method, one.of) if itself else (one.of, one.measure)
+        return Finding(one, mine, average(one.task, *other, one.at))
+
+    return tuple(Judged(claim, tuple(finding(claim, one) for one in claim.evidence)) for claim in claims)
+
+
+def read_claims(reference_impls: Path, root: Path) -> tuple[list[Claim], list[Problem]]:
+    """The claims of ``claims.yaml``, with problems; none if there is no such file."""
+    path = reference_impls / "claims.yaml"
+    if not path.is_file():
+        return [], []
+    file = path.relative_to(root).as_posix()
+    tree, problems = read_tree(path, file)
+    claims: list[Claim] = []
+    for place, row in enumerate(tree.value if tree and isinstance(tree.value, tuple) else ()):
+        try:
+            claims.append(Claim.model_validate(_plain(row)))
+        except ValidationError as error:
+            first = error.errors()[0]
+            mark = tree.mark((place,)) if tree else None
+            where = ".".join(str(part) for part in first["loc"])
+            message = f"{where}: {first['msg']}"
+            hint = "See `catalog.claims` for what a claim holds."
+            line, column = (mark.line, mark.column) if mark else (1, 1)
+            problems.append(Problem(file, line, column, "bad-claim", "error", message, hint))
+    return claims, problems
+
+
+def _plain(value: Any) -> Any:
+    """A tree's values with numbers as numbers."""
+    match value:
+        case NotText(text=text, kind="a number"):
+            return float(text)
+        case dict():
+            return {key: _plain(part) for key, part in value.items()}
+        case tuple():
+            return tuple(_plain(part) for part in value)
+    return value
+
+
+def read_trials(reference_impls: Path) -> Trials:
+    """What every task's search has tried."""
+    found: dict[tuple[str, str], Sequence[Mapping[str, Any]]] = {}
+    for path in sorted(reference_impls.glob("tasks/*/search.json")):
+        for method, rows in json.loads(path.read_text(encoding="utf-8")).items():
+            found[path.parent.name.replace("_", "-"), method] = rows
+    return found

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from catalog.implementations import read_implementations
+from reference_impls.registry import PACKAGE, UsageError
+from reference_impls.scaffold import new_method
+
+ROOT = PACKAGE.parent
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """The folders of a checkout, with what a test of a method imports."""
+    tests = tmp_path / "tests" / "reference_impls"
+    (tests / "methods").mkdir(parents=True)
+    for name in ("conftest.py", "unlearning_toys.py"):
+        shutil.copy(ROOT / "tests" / "reference_impls" / name, tests)
+    shutil.copytree(
+        PACKAGE, tmp_path / "reference_impls", ignore=shutil.ignore_patterns("tasks", "results", "__pycache__")
+    )
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def test_the_files_are_where_they_belong_and_the_catalog_reads_the_method(checkout: Path) -> None:
+    method, test = new_method("my-method", "zhang2024negative", checkout)
+    assert method == checkout / "reference_impls" / "methods" / "my_method.py"
+    assert test == checkout / "tests" / "reference_impls" / "methods" / "test_my_method.py"
+    found, problems = read_implementations(checkout / "reference_impls")
+    (mine,) = (one for one in found if one.id == "my-method")
+    assert not problems
+    assert (mine.paper, mine.name) == ("zhang2024negative", "my-method")
+    assert [line for line in mine.body.splitlines() if line.startswith("## ")] == [
+        "## Objective", "## Symbols", "## Facts", "## Differences",
+    ]  # fmt: skip
+    assert "class MyMethod(LossMethod):" in mine.source
+
+
+@pytest.mark.slow
+def test_the_new_methods_test_passes_and_both_files_are_in_shape(checkout: Path) -> None:
+    files = [str(path) for path in new_method("my-method", "zhang2024negative", checkout)]
+    run = [sys.executable, "-m"]
+    for command in (
+        [*run, "ruff", "check", "--no-cache", *files],
+        [*run, "ruff", "format", "--no-cache", "--check", *files],
+        [*run, "pytest", "-q", "-p", "no:cacheprovider", files[1]],
+    ):
+        done = subprocess.run(
+            command, cwd=checkout, env={"PYTHONPATH": f"{checkout}:{ROOT}"}, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["", "My-Method", "my_method", "my--method", "-a", "1st", "../up", "a b", "class", "é"]
+)
+def test_a_name_that_cannot_be_one_is_refused(name: str, checkout: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be a method's id"):
+        new_method(name, "zhang2024negative", checkout)
+
+
+def test_nothing_is_written_over(checkout: Path) -> None:
+    before = (checkout / "reference_impls" / "methods" / "npo.py").read_text(encoding="utf-8")
+    with pytest.raises(UsageError, match=r"npo\.py is there already"):
+        new_method("npo", "zhang2024negative", checkout)
+    assert (checkout / "reference_impls" / "methods" / "npo.py").read_text(encoding="utf-8") == before
+
+
+def test_an_installed_package_is_no_checkout(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="methods are added to a checkout"):
+        new_method("my-method", "zhang2024negative", tmp_path)
