@@ -1,0 +1,115 @@
+"""Claims: verdicts follow from numbers, and a claim about nothing is found."""
+
+from __future__ import annotations
+
+import pytest
+from small_checkout import Checkout, Run
+
+from catalog.claims import Claim, Judged, judge
+from catalog.results import Result
+
+TRIALS = {
+    ("authors", "fade"): [
+        {"settings": {"learning_rate": 0.1, "scale": "low"}, "metrics": {"utility": 0.2}},
+        {"settings": {"learning_rate": 0.5, "scale": "low"}, "metrics": {}},
+    ],
+    ("authors", "melt"): [{"settings": {"learning_rate": 0.1}, "metrics": {"utility": 0.6}}],
+}
+
+
+def _result(method: str, seed: int = 0, attacks: dict[str, float] | None = None, **metrics: float) -> Result:
+    return Result(
+        method=method,
+        task="authors",
+        model="tiny",
+        seed=seed,
+        hyperparameters={},
+        metrics=metrics,
+        attacks=attacks or {},
+        seconds=1.0,
+        peak_memory_bytes=1,
+        versions={},
+        command="unlearn run",
+    )
+
+
+RESULTS = [
+    _result("target", utility=0.8, forget=1.0),
+    _result("retrained", utility=0.8, forget=0.3),
+    _result("fade", 0, utility=0.7, forget=0.4, attacks={"relearning": 0.9}),
+    _result("fade", 1, utility=0.5, forget=0.2, attacks={"relearning": 0.7}),
+]
+
+
+def _judged(*evidence: dict[str, object]) -> Judged:
+    claim = Claim.model_validate({"method": "fade", "claim": "Fades.", "source": "page 1", "evidence": evidence})
+    (judged,) = judge([claim], RESULTS, TRIALS)
+    return judged
+
+
+@pytest.mark.parametrize(
+    ("evidence", "value", "bound", "holds"),
+    [
+        ({"measure": "utility", "is": "above", "of": "target", "times": 0.7}, 0.6, 0.56, True),
+        ({"measure": "utility", "is": "above", "of": "target"}, 0.6, 0.8, False),
+        ({"measure": "utility", "is": "below", "of": "target", "plus": -0.1}, 0.6, 0.7, True),
+        ({"measure": "forget", "is": "near", "of": "retrained", "within": 0.05}, 0.3, 0.3, True),
+        ({"measure": "forget", "is": "near", "of": "target"}, 0.3, 1.0, False),
+        ({"measure": "relearning", "is": "above", "of": "forget", "plus": 0.2}, 0.8, 0.5, True),
+        ({"measure": "utility", "at": {"learning_rate": 0.1}, "is": "below", "of": "melt"}, 0.2, 0.6, True),
+        ({"measure": "utility", "at": {"learning_rate": 0.1}, "is": "below", "of": "target"}, 0.2, 0.8, True),
+    ],
+)
+def test_comparisons_are_of_means_over_seeds_or_of_trials(
+    evidence: dict[str, object], value: float, bound: float, holds: bool
+) -> None:
+    (found,) = _judged(evidence).findings
+    assert found.value == pytest.approx(value)
+    assert found.bound == pytest.approx(bound)
+    assert found.holds is holds
+
+
+TRUE = {"measure": "utility", "is": "above", "of": "target", "times": 0.5}
+FALSE = {"measure": "utility", "is": "above", "of": "target", "times": 2}
+OPEN = {"measure": "utility", "at": {"learning_rate": 0.5}, "is": "above", "of": "target"}
+
+
+@pytest.mark.parametrize(
+    ("evidence", "verdict"),
+    [
+        ((TRUE, TRUE), "holds"),
+        ((TRUE, FALSE), "holds in part"),
+        ((FALSE,), "not seen at this scale"),
+        ((TRUE, OPEN), "not measured"),
+    ],
+)
+def test_the_verdict_is_that_of_all_comparisons(evidence: tuple[dict[str, object], ...], verdict: str) -> None:
+    assert _judged(*evidence).verdict == verdict
+
+
+CLAIMS = """\
+- method: fade
+  claim: Fades.
+  source: page 1
+  evidence:
+    - {task: gardens, measure: utility, is: above, of: target, times: 0.5}
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (("method: fade", "method: fad"), "names the method 'fad'"),
+        (("task: gardens", "task: garden"), "names the task 'garden'"),
+        (("of: target", "of: targt"), "names the comparison 'targt'"),
+        (("is: above", "is: over"), "evidence.0.is"),
+        (("times: 0.5", "times: half"), "evidence.0.times"),
+        (("  source: page 1\n", ""), "source: Field required"),
+    ],
+)
+def test_a_claim_about_nothing_is_found(checkout: Checkout, run: Run, change: tuple[str, str], found: str) -> None:
+    checkout.add("reference_impls/claims.yaml", CLAIMS.replace(*change))
+    ran = run("validate")
+    assert ran.status == 1
+    assert found in ran.out + ran.err
+    assert "reference_impls/claims.yaml:" in ran.out + ran.err
