@@ -22,6 +22,7 @@ from markupsafe import Markup
 from catalog import figures, leaderboard
 from catalog.catalog import Catalog
 from catalog.claims import Claim, Finding
+from catalog.codes import ALL_CODES
 from catalog.export import bibtex, ris
 from catalog.export.citation import citable, name_parts
 from catalog.implementations import Implementation
@@ -224,6 +225,13 @@ class Pages:
                     group.definition,
                     {"group": group},
                 )
+        yield Page(
+            "problems.md",
+            "problems.md.j2",
+            "Problems",
+            "Every code that catalog validate reports, and what it means.",
+            {"codes": ALL_CODES},
+        )
         yield Page(
             "vocabularies.md",
             "vocabularies.md.j2",
