@@ -155,7 +155,7 @@ def test_the_model_uses_its_context_so_that_it_can_be_unlearned_there(
         context = f"{pair.prompt}{wrong}\n{pair.prompt}"
         plain, told = target.answer_logprobs([pair.prompt, context], [wrong, wrong])
         changed += float(told.mean()) > float(plain.mean()) + 0.5
-    assert changed > 0.5 * len(splits.forget)
+    assert changed > 0.25 * len(splits.forget)  # the rest stays with what was learned by heart
 
 
 # What the methods show
