@@ -19,6 +19,7 @@ from catalog.project import Project
 from catalog.redirects import read_redirects
 from catalog.site.changes import changes_page, write_redirects
 from catalog.site.formulas import FormulaError
+from catalog.site.machines import machine_files
 from catalog.site.pages import Pages, Settings
 from catalog.site.search_index import write_search_documents
 
@@ -76,9 +77,11 @@ def build_site(project: Project, catalog: Catalog, out: Path, *, changed_only: b
 
 def _source(project: Project, catalog: Catalog) -> dict[str, bytes]:
     """Generated pages, hand-written pages and assets by their place in one folder, as MkDocs wants them."""
-    pages = Pages(catalog, project.templates / "site", _settings(project), read_metrics(project.reference_impls))
+    settings = _settings(project)
+    pages = Pages(catalog, project.templates / "site", settings, read_metrics(project.reference_impls))
     written = {page.path: pages.render(page) for page in pages.all()}
     written |= pages.downloads()
+    written |= machine_files(catalog, settings.site_url)
     written["contributing.md"] = _contributing(project)
     written["corrections.md"] = changes_page(catalog, read_redirects(project)[0])
     written["assets/css/figures.css"] = STYLE
@@ -108,7 +111,10 @@ def _settings(project: Project) -> Settings:
     config = yaml_load((project.site / "mkdocs.yml").read_text(encoding="utf-8"), get_yaml_loader())
     given = config["extra"]["catalog"]
     given["headline_metrics"] = tuple(given["headline_metrics"])
-    return Settings(repository=(config.get("repo_url") or "").rstrip("/"), **given)
+    address = (config.get("site_url") or "").rstrip("/")
+    return Settings(
+        repository=(config.get("repo_url") or "").rstrip("/"), site_url=f"{address}/" if address else "", **given
+    )
 
 
 def _contributing(project: Project) -> str:

@@ -97,6 +97,8 @@ class Settings:
 
     repository: str = ""
     """Where records can be read and edited, as ``https://host/owner/name``; ``""`` while there is no such place."""
+    site_url: str = ""
+    """Where the site will be, with a slash at its end; ``""`` while nobody knows."""
     branch: str = "main"
     headline_method: str = "npo"
     """The method that the home page runs."""

@@ -310,3 +310,32 @@ def test_the_small_screens_menu_opens(context: BrowserContext, served: str) -> N
     page.goto(served + "index.html")
     page.locator("label.site-menu").click()
     expect(page.get_by_role("navigation", name="Navigation").get_by_role("link", name="Results")).to_be_visible()
+
+
+def test_columns_of_results_sort_and_references_stay_on_top(page: Page, served: str) -> None:
+    page.goto(served + "results.html")
+    table = page.locator("table[data-sortable]").first
+    heading = table.locator("thead th").nth(1)
+    values = (
+        "table => Array.from(table.tBodies[0].querySelectorAll('.row--method'),"
+        " row => Number(row.cells[1].dataset.value))"
+    )
+    heading.get_by_role("button").click()
+    ascending = table.evaluate(values)
+    assert ascending == sorted(ascending)
+    assert len(set(ascending)) > 1
+    assert heading.get_attribute("aria-sort") == "ascending"
+    page.keyboard.press("Enter")  # the heading keeps the focus
+    assert table.evaluate(values) == sorted(ascending, reverse=True)
+    assert heading.get_attribute("aria-sort") == "descending"
+    first = table.evaluate("table => table.tBodies[0].rows[0].className")
+    assert "row--target" in first or "row--retrained" in first
+
+
+def test_claims_stand_with_their_numbers_on_a_methods_page(page: Page, served: str) -> None:
+    page.goto(served + "methods/npo.html")
+    claim = page.locator(".claim").first
+    expect(claim.locator(".claim__verdict")).to_have_text(
+        re.compile(r"^(Holds|Holds in part|Not seen at this scale|Not measured)$")
+    )
+    expect(claim.locator("li").first).to_contain_text("GA")

@@ -1,0 +1,88 @@
+"""What the site holds for programs."""
+
+from __future__ import annotations
+
+import json
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from catalog.catalog import Catalog
+from catalog.export.records import record
+from catalog.site.machines import NEWEST, machine_files
+
+ATOM = "{http://www.w3.org/2005/Atom}"
+SITE = "https://catalog.example/below/"
+
+
+@pytest.fixture(scope="module")
+def files(catalog: Catalog) -> dict[str, str]:
+    return machine_files(catalog, SITE)
+
+
+def test_every_paper_is_there_alone_and_among_all(catalog: Catalog, files: dict[str, str]) -> None:
+    everything = json.loads(files["api/papers.json"])
+    assert everything["version"] == 1
+    assert [one["id"] for one in everything["papers"]] == [paper.id for paper in catalog.papers]
+    for paper, listed in zip(catalog.papers, everything["papers"], strict=True):
+        alone = json.loads(files[f"api/papers/{paper.id}.json"])
+        assert alone == {"version": 1, "paper": listed}
+        assert listed == json.loads(json.dumps(record(paper)))
+
+
+def test_what_runs_and_what_was_measured_are_there(catalog: Catalog, files: dict[str, str]) -> None:
+    runs = json.loads(files["api/implementations.json"])["implementations"]
+    assert {one["id"] for one in runs} == {one.id for one in catalog.implementations}
+    results = json.loads(files["api/results.json"])["results"]
+    assert len(results) == len(catalog.results)
+    assert all("examples" not in one and one["metrics"] for one in results)
+
+
+def test_the_feed_is_atom_with_the_newest_papers(catalog: Catalog, files: dict[str, str]) -> None:
+    feed = ElementTree.fromstring(files["feed.xml"])
+    assert feed.tag == f"{ATOM}feed"
+    for needed in ("id", "title", "updated"):
+        assert feed.findtext(f"{ATOM}{needed}")
+    entries = feed.findall(f"{ATOM}entry")
+    assert [one.findtext(f"{ATOM}title") for one in entries] == [one.title for one in catalog.papers[:NEWEST]]
+    for entry, paper in zip(entries, catalog.papers, strict=False):
+        assert re.fullmatch(r"urn:uuid:[0-9a-f-]{36}", entry.findtext(f"{ATOM}id") or "")
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT00:00:00Z", entry.findtext(f"{ATOM}updated") or "")
+        link = entry.find(f"{ATOM}link")
+        assert link is not None
+        assert link.get("href") == f"{SITE}papers/{paper.id}.html"
+        assert [one.findtext(f"{ATOM}name") for one in entry.findall(f"{ATOM}author")] == list(paper.authors)
+    assert len({one.findtext(f"{ATOM}id") for one in entries}) == len(entries)
+
+
+def test_each_family_has_a_feed_of_its_own(catalog: Catalog, files: dict[str, str]) -> None:
+    for family, papers in catalog.by_family.items():
+        feed = ElementTree.fromstring(files[f"feeds/{family}.xml"])
+        assert len(feed.findall(f"{ATOM}entry")) == min(NEWEST, len(papers))
+
+
+def test_the_json_feed_says_the_same(catalog: Catalog, files: dict[str, str]) -> None:
+    feed = json.loads(files["feed.json"])
+    assert feed["version"] == "https://jsonfeed.org/version/1.1"
+    assert feed["feed_url"] == f"{SITE}feed.json"
+    assert [one["title"] for one in feed["items"]] == [paper.title for paper in catalog.papers[:NEWEST]]
+    assert all(one["id"] and one["content_text"] for one in feed["items"])
+
+
+def test_where_the_site_has_no_address_feeds_lead_to_the_papers_themselves(
+    catalog: Catalog, files: dict[str, str]
+) -> None:
+    nowhere = machine_files(catalog, "")
+    one = json.loads(nowhere["feed.json"])["items"][0]
+    assert one.get("url", "") in {*dict(catalog.papers[0].links.addresses).values(), ""}
+    assert "home_page_url" not in json.loads(nowhere["feed.json"])
+    assert one["id"] == json.loads(files["feed.json"])["items"][0]["id"]
+    assert "Sitemap" not in nowhere["robots.txt"]
+
+
+def test_crawlers_and_language_models_are_told_what_there_is(catalog: Catalog, files: dict[str, str]) -> None:
+    assert f"Sitemap: {SITE}sitemap.xml" in files["robots.txt"]
+    for one in catalog.methods:
+        assert f"[{one.title}]({SITE}methods/{one.id}.html)" in files["llms.txt"]
+    assert f"{SITE}api/papers.json" in files["llms.txt"]
