@@ -40,6 +40,15 @@ def result(checkout: Checkout) -> None:
     checkout.add("reference_impls/results/x.json", json.dumps(row))
 
 
+def claim(checkout: Checkout) -> None:
+    result(checkout)
+    checkout.change(checkout.root / "reference_impls/results/x.json", '"method": "fad"', '"method": "fade"')
+    checkout.change(checkout.root / "reference_impls/results/x.json", '"metrics": {}', '"metrics": {"utility": 0.5}')
+    comparison = "{task: gardens, measure: utility, is: above, of: target}"
+    text = f"- method: fad\n  claim: Fades.\n  source: page 1\n  evidence:\n    - {comparison}\n"
+    checkout.add("reference_impls/claims.yaml", text)
+
+
 def term(*ids: str, kept: str = "") -> str:
     kept = f"  kept: {kept}\n" if kept else ""
     return "".join(f"- id: {one}\n  label: {one}\n  definition: It is {one}.\n{kept}" for one in ids)
@@ -154,6 +163,7 @@ ROWS: dict[str, tuple[Callable[[Checkout], object], str, int, str]] = {
     ),
     "implementation-family": (method("gradient-ascent", "gradient-descent"), METHOD_FILE, 16, "'gradient-ascent'"),
     "result-of-unknown": (result, "reference_impls/results/x.json", 1, "'fade'"),
+    "claim-of-unknown": (claim, "reference_impls/claims.yaml", 1, "'fade'"),
 }
 
 
