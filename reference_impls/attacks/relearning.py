@@ -54,7 +54,7 @@ class RelearningAttack(Attack):
     )
     steps: int = hyperparameter(20, "Steps of fine-tuning", source="paper: 15 to 60 on TOFU", minimum=1)
     learning_rate: float = hyperparameter(
-        5e-4, "Learning rate", source="this project: recovers most among 1e-4, 5e-4 and 1e-3", above=0
+        5e-4, "Learning rate", source="this project", above=0
     )
 
     def measure(self, victim: Victim, run: Run) -> dict[str, float]:
