@@ -24,8 +24,8 @@ applied to all linear layers of the blocks. Embeddings, norms and the output hea
 - Two weights that differ by less than $\Delta$ end on the same or on neighbouring grid points: for a change of
   $\delta \ll \Delta$ the chance of crossing a border is $|\delta| / \Delta$.
 - Rounding alone moves any model, so the comparison is with the rounded retrained model.
-- Next to nothing comes back here. Steps that unlearn a model of a million parameters move its weights by more than
-  even a 4-bit grid can hide; billions of parameters, unlearned with small learning rates, are another matter.
+- Next to nothing comes back here, as the results show: a model of a million parameters is unlearned with learning rates
+  a hundred times those that the paper used on billions, where it does come back.
 
 ## Differences
 
