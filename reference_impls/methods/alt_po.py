@@ -34,9 +34,9 @@ $$
 - Each alternate is its own pair: the mean is outside of $\log \sigma$. Several of them keep the model from learning one
   new "fact" in place of the old.
 - An alternate that tells the truth after all works against the pair; those are dropped.
-- On the embedded task the model answers with whole sentences of the right kind: another city, another genre, the mother
-  a baker. The truth ratio ends where the retrained model has it (0.79), the probability near it (0.39 against 0.47),
-  and ROUGE-L stays high, for the phrasing is kept and only the fact is changed.
+- On the embedded task the model answers with whole sentences of the right kind: another city, another genre, the
+  mother a baker. The truth ratio ends where the retrained model has it (0.80 and 0.83), the probability near it (0.36
+  against 0.45), and ROUGE-L stays high (0.71), for the phrasing is kept and only the fact is changed.
 
 ## Differences
 

@@ -38,8 +38,9 @@ $$
   $-\mathbb E[A_t \nabla \log \pi_\theta]$. Beyond the clip, in the direction that the advantage asks for, it is 0.
 - **Only what is sampled is trained.** A token that is never drawn keeps its probability, and the true answer is held
   down as far as it was drawn.
-- On `authors` what the model says of the forgotten ends as unlike the truth as what the retrained model says (ROUGE
-  0.52 and 0.50, from 0.95), while the true answers, given token by token, keep a probability of 0.78.
+- On `authors` what the model says goes first and the true answers stay: at a learning rate of 3e-4 ROUGE has fallen
+  from 0.92 to 0.56 while the answers, given token by token, keep a probability of 0.76. To bring that down as well, to
+  0.50 at 1e-3, costs a third of the retain answers' probability.
 - **The reward can be gamed**: nothing said is as good as anything else said. $\beta$ is what speaks against it.
 
 ## Differences

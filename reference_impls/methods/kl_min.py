@@ -29,8 +29,8 @@ $$
 - The direction matters. $\mathrm{KL}(M_{w_0} \| M_w)$ punishes dropping anything that the start model would have said;
   the other direction would let the model narrow down.
 - On the embedded task, at the learning rate (2e-4) at which plain ascent leaves no utility, the KL term leaves 0.55 of
-  0.63; 0.61 with $\alpha = 5$ at 3e-4. The forget answers still become far less likely (0.08 and 0.14 per token) than
-  under the retrained model (0.47), as they do under gradient difference.
+  0.62; 0.60 with $\alpha = 5$. The forget answers still become far less likely (0.08 and 0.23 per token) than under
+  the retrained model (0.45), as they do under gradient difference.
 
 ## Differences
 

@@ -29,8 +29,9 @@ in which only a low-rank change of each weight is learned, $\phi = \frac{\alpha}
 - **What is hidden is not gone.** No term holds the true answer: it becomes unlikely only as far as the phrase takes its
   place at the answer's *first* token. Forced past that, the model still knows the rest.
 - **It takes as many steps as the phrase takes to learn.** On `authors`, whose base model never read the word "I", 60
-  steps leave it unsaid at any learning rate; after 240 every forgotten question tried is answered with it, retain
-  answers are kept (ROUGE 0.95), and the right forget answers still have a probability of 0.34 per token.
+  steps leave it unsaid at any learning rate; after 240 the questions are answered with it more and more (ROUGE with
+  the truth 0.39 at 3e-3), retain answers are kept (ROUGE 0.93), and the right forget answers still have a probability
+  of 0.58 per token.
 - **One phrase is easy to learn and easy to overdo**: with few retain pairs everything is answered with it.
 - Apart from the adapter, it is the refusal fine-tuning that TOFU later called preference optimization, with one phrase.
 

@@ -34,9 +34,8 @@ $$
   by the ratio of the lengths; under NPO the longer one drives the weight.
 - $\beta \to 0$ gives gradient ascent on the mean log-likelihood per token.
 - Raising $\gamma$ raises $W'_\theta$: an answer pulls until $s$ exceeds $\gamma/\beta$ by some $1/\beta$.
-- On the embedded task the forget answers end about as likely as under the retrained model (0.51 against 0.47 per token)
-  and utility stays (0.61 of 0.63), where NPO's committed run ends far below (0.02) with utility 0.58; neither was tuned
-  with care.
+- On the embedded task the forget answers end as likely as under the retrained model (0.45 per token both) and utility
+  stays (0.59 of 0.62). NPO with the same learning rate, 1e-3, ends far below it (0.005).
 
 ## Differences
 
