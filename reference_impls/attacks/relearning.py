@@ -53,9 +53,7 @@ class RelearningAttack(Attack):
         0.1, "How much of the forget set the attacker has", source="this project", above=0, below=1
     )
     steps: int = hyperparameter(20, "Steps of fine-tuning", source="paper: 15 to 60 on TOFU", minimum=1)
-    learning_rate: float = hyperparameter(
-        5e-4, "Learning rate", source="this project", above=0
-    )
+    learning_rate: float = hyperparameter(5e-4, "Learning rate", source="this project", above=0)
 
     def measure(self, victim: Victim, run: Run) -> dict[str, float]:
         """``relearning`` from a share of the forget set, ``related_relearning`` from as many retain pairs."""
