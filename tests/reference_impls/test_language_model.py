@@ -12,8 +12,9 @@ import torch
 from numpy.testing import assert_allclose
 from unlearning_toys import fingerprint, losses
 
+from reference_impls import language_model
 from reference_impls.data import Pair
-from reference_impls.language_model import LanguageModel
+from reference_impls.language_model import LanguageModel, alike_lengths
 from reference_impls.logprobs import IGNORE
 
 CHAT = (
@@ -414,3 +415,37 @@ def test_the_same_texts_and_seed_give_the_same_model_and_another_seed_another(pa
 @pytest.mark.parametrize("text", ["Ana Lund.", "Zürich, “Лима” and 東京\n\t!", "<|not special|>"])
 def test_the_tiny_tokenizer_can_write_any_text(text: str, tiny: LanguageModel) -> None:
     assert tiny.tokenizer.decode(tiny.tokenizer(text)["input_ids"]) == text
+
+
+# Padding
+
+
+def test_batches_are_cut_where_padding_would_be_a_large_part_of_the_work() -> None:
+    # Whole: 6 x 60 = 360 tokens. Cut after the four short ones: 4 x 12 + 2 x 60 = 168.
+    groups = alike_lengths(torch.tensor([10, 60, 12, 11, 55, 10]))
+    assert [group.tolist() for group in groups] == [[0, 2, 3, 5], [1, 4]]
+
+
+@pytest.mark.parametrize("lengths", [[7], [20, 20, 20], [30, 28, 33, 21, 24]])
+def test_batches_of_similar_lengths_stay_whole(lengths: list[int]) -> None:
+    assert [group.tolist() for group in alike_lengths(torch.tensor(lengths))] == [list(range(len(lengths)))]
+
+
+def test_a_cut_batch_gives_the_logits_and_gradients_of_the_whole_one(
+    tiny: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = " ".join(["word"] * 60)
+    pairs = [Pair("a", " b c"), Pair("a", f" {long}"), Pair("d e", " f"), Pair("", " g h"), Pair("a", " i")]
+
+    def computed(spared: float) -> tuple[torch.Tensor, torch.Tensor]:
+        monkeypatch.setattr(language_model, "SPARED", spared)
+        weight = next(tiny.model.parameters())
+        weight.grad = None
+        (out,) = tiny.token_logits(tiny.encode(pairs))
+        out.token_logprobs().sum().backward()
+        assert weight.grad is not None
+        return out.logits.detach(), weight.grad.clone()
+
+    (whole, whole_gradient), (cut, cut_gradient) = computed(0.0), computed(0.99)
+    torch.testing.assert_close(cut, whole, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(cut_gradient, whole_gradient, atol=1e-5, rtol=1e-5)
