@@ -40,14 +40,14 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
 from reference_impls.data import Pair, UnlearningData
-from reference_impls.language_model import LanguageModel, TokenScores
+from reference_impls.language_model import AnswerDistribution, LanguageModel
 from reference_impls.method import Method, hyperparameter
 from reference_impls.registry import UsageError
 from reference_impls.training import Run
@@ -142,9 +142,9 @@ class InContextModel:
         """See :class:`~reference_impls.language_model.UnlearnedModel`."""
         return self.model.answer_logprobs([self.prompt(query) for query in prompts], answers)
 
-    def token_scores(self, prompts: Sequence[str], answers: Sequence[str]) -> list[TokenScores]:
+    def distributions(self, prompts: Sequence[str], answers: Sequence[str]) -> Iterator[AnswerDistribution]:
         """See :class:`~reference_impls.language_model.UnlearnedModel`."""
-        return self.model.token_scores([self.prompt(query) for query in prompts], answers)
+        return self.model.distributions([self.prompt(query) for query in prompts], answers)
 
     def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
         """See :class:`~reference_impls.language_model.UnlearnedModel`."""

@@ -37,6 +37,7 @@ the task, as for `authors`: the *target*, and the *retrained* model that never s
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -85,6 +86,7 @@ class PassagesTask(EmbeddedTask):
         """The task's data in the format of ``model``: reports first, then the questions about them."""
         return Splits(
             forget=(*_texts(self.forget), *_questions(self.forget, model)),
+            members=_texts(self.forget),
             retain=(*_texts(self.retain), *_questions(self.retain, model)),
             retain_probe=(*_texts(self.retain[:ASKED]), *_questions(self.retain[:ASKED], model)),
             holdout=_texts(self.holdout),
@@ -149,12 +151,11 @@ class PassagesTask(EmbeddedTask):
 def _scores(model: UnlearnedModel, splits: Splits) -> dict[str, list[tuple[list[float], list[bool]]]]:
     """Log-probabilities of the tokens of each report, and whether greedy decoding would have chosen them."""
     found = {}
-    for name, pairs in (("forget", splits.forget), ("holdout", splits.holdout)):
-        texts = [pair for pair in pairs if _is_text(pair)]
-        scores = model.token_scores([pair.prompt for pair in texts], [pair.answer for pair in texts])
-        if any(bool(one.logprobs.isnan().any()) for one in scores):
+    for name, pairs in (("forget", splits.members), ("holdout", splits.holdout)):
+        scores = model.distributions([pair.prompt for pair in pairs], [pair.answer for pair in pairs])
+        found[name] = [(one.chosen.tolist(), one.likeliest.tolist()) for one in scores]
+        if any(math.isnan(value) for values, _ in found[name] for value in values):
             raise DivergedError
-        found[name] = [(one.logprobs.tolist(), one.likeliest.tolist()) for one in scores]
     return found
 
 
