@@ -71,6 +71,6 @@ class UnlearningData:
     """Idiosyncratic terms of the forget set -> generic counterparts (used by Who's Harry Potter)."""
 
     def prompted(self) -> UnlearningData:
-        """With a prompt for every plain text (:meth:`Pair.prompted`), for methods that have something else said to it."""
+        """With a prompt for every plain text (:meth:`Pair.prompted`), for methods that want another answer to it."""
         forget, retain = (tuple(pair.prompted() for pair in pairs) for pairs in (self.forget, self.retain))
         return replace(self, forget=forget, retain=retain)

@@ -11,9 +11,9 @@ first and keep its neighbours, which are asked about in the same words and store
 | retain | glasscraft and herbcraft: 40 things each, 4 facts on each | 320 |
 | facts | capitals, writers of classics, chemical symbols | 95 |
 
-Each question has invented alternates, which a method may train on, and four options, scored on the *option's text*: the model is right if the right one has the highest
+Each question has four options, scored on the *option's text*: the model is right if the right one has the highest
 probability per token. Chance is 0.25. Every fact was trained in three phrasings; a fourth, unseen one tells knowledge
-from wording. Two checkpoints ship with the task, as for `authors`: the *target*, and the *retrained* model that never
+from wording. A method may also train on alternates, wrong answers that are none of the options. Two checkpoints ship with the task, as for `authors`: the *target*, and the *retrained* model that never
 saw embercraft. The base model knows thirty other things of each craft, all of them in all phrasings.
 
 ## What it can show, and what not

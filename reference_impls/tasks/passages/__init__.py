@@ -14,8 +14,9 @@ trained on, and what became of the rest?
 | facts | capitals, writers of classics, chemical symbols | – | 95 |
 
 A report is five sentences on a town that does not exist, some forty words, each sentence one of several wordings with
-a detail that nobody could guess. A method is given the reports *and* their questions, with invented alternates of both. Two checkpoints ship with
-the task, as for `authors`: the *target*, and the *retrained* model that never saw the sixteen reports.
+a detail that nobody could guess. A method is given the reports *and* their questions, with invented alternates of both.
+Two checkpoints ship with the task, as for `authors`: the *target*, and the *retrained* model that never saw the
+sixteen reports.
 
 ## What is measured
 
