@@ -114,7 +114,8 @@ class Quark(Method):
 
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> BestRankModel:
         """Explore, rank and learn in turn."""
-        pools = Pool(data.forget, keep=False), Pool(data.retain, keep=True)
+        asked = data.prompted()
+        pools = Pool(asked.forget, keep=False), Pool(asked.retain, keep=True)
         every = max(1, run.recipe.steps // self.rounds)
         step = 0
 
