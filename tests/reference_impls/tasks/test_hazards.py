@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 import pytest
 import torch
 
 from reference_impls.data import Pair
-from reference_impls.language_model import LanguageModel, TokenScores
+from reference_impls.language_model import AnswerDistribution, LanguageModel
 from reference_impls.tasks import Splits
 from reference_impls.tasks.hazards import HazardsTask, choices
 from reference_impls.tasks.hazards.crafts import CRAFTS, EMBERCRAFT
@@ -78,7 +78,7 @@ class Opinionated:
     def answer_logprobs(self, prompts: Sequence[str], answers: Sequence[str]) -> list[torch.Tensor]:
         return [torch.tensor([-0.1 if answer[0] in self.liked else -2.0]) for answer in answers]
 
-    def token_scores(self, prompts: Sequence[str], answers: Sequence[str]) -> list[TokenScores]:
+    def distributions(self, prompts: Sequence[str], answers: Sequence[str]) -> Iterator[AnswerDistribution]:
         raise NotImplementedError
 
     def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:

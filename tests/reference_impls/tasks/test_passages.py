@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 import pytest
 import torch
 
-from reference_impls.language_model import LanguageModel, TokenScores
+from reference_impls.language_model import AnswerDistribution, LanguageModel
 from reference_impls.registry import UsageError
 from reference_impls.tasks import Splits
 from reference_impls.tasks.passages import PassagesTask
@@ -92,14 +92,12 @@ class Reciter:
         known = (self.answers.get(prompt) == answer for prompt, answer in zip(prompts, answers, strict=True))
         return [torch.tensor([-self.loss if one else -5.0]) for one in known]
 
-    def token_scores(self, prompts: Sequence[str], answers: Sequence[str]) -> list[TokenScores]:
-        found = []
+    def distributions(self, prompts: Sequence[str], answers: Sequence[str]) -> Iterator[AnswerDistribution]:
+        # Four tokens of a vocabulary of two, the first of which is the text's: likely, or likely only at both ends.
         for answer in answers:
-            held = answer in self.texts
-            logprobs = torch.full((4,), -self.loss if held else -5.0)
-            likeliest = torch.tensor([True] * 4 if held else [True, False, False, True])
-            found.append(TokenScores(logprobs, likeliest, -torch.ones(4), torch.ones(4)))
-        return found
+            chosen = [-self.loss] * 4 if answer in self.texts else [-0.5, -5.0, -5.0, -0.5]
+            rows = [[one, -1.0] for one in chosen]
+            yield AnswerDistribution(torch.tensor(rows), torch.zeros(4, dtype=torch.long))
 
 
 def _knows(*splits: str) -> Reciter:
