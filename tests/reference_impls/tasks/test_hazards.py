@@ -55,6 +55,22 @@ def test_four_different_options_of_which_one_is_right(pair: Pair) -> None:
     assert len({pair.answer, *pair.perturbed}) == 4
 
 
+@pytest.mark.parametrize("pair", [*SPLITS.forget[:20], *SPLITS.retain[:20]])
+def test_no_alternate_is_an_option_and_all_could_be_right(pair: Pair) -> None:
+    assert len({pair.answer, *pair.perturbed, *pair.alternates}) == 4 + 5
+    (values,) = (
+        one.values for craft in CRAFTS for one in craft.relations if pair.answer.removesuffix(".") in one.values
+    )
+    assert {other.removesuffix(".") for other in pair.alternates} <= set(values)
+
+
+def test_every_substance_has_a_stand_in_that_nobody_has_read_of() -> None:
+    assert SPLITS.anchors.keys() == {pair.subject for pair in SPLITS.forget}
+    assert len(set(SPLITS.anchors.values())) == 40
+    read = [*TASK.pretraining(PLAIN), *TASK.finetuning(PLAIN, forget=True)]
+    assert set(SPLITS.anchors.values()).isdisjoint(pair.subject for pair in read)
+
+
 def test_the_rephrased_question_is_never_trained() -> None:
     trained = {pair.prompt for pair in TASK.finetuning(PLAIN, forget=True)}
     asked = [*SPLITS.forget, *SPLITS.retain]

@@ -60,6 +60,30 @@ def test_the_answer_is_in_the_report_and_wrong_answers_are_wrong() -> None:
             assert pair.prompt != pair.rephrased_prompt
 
 
+def test_alternates_of_a_question_are_neither_right_nor_what_evaluation_compares_with() -> None:
+    for pair in (*SPLITS.forget, *SPLITS.retain):
+        if pair.prompt:
+            assert len({pair.answer, *pair.perturbed, *pair.alternates}) == 1 + 3 + 4
+
+
+def test_alternates_of_a_report_are_the_report_with_those_of_its_questions() -> None:
+    for report in TASK.forget:
+        text, *asked = (pair for pair in SPLITS.forget if pair.subject == report.town)
+        for other, values in zip(text.alternates, zip(*(pair.alternates for pair in asked), strict=True), strict=True):
+            sentences = [
+                sentence.replace(right, wrong.rstrip("."))
+                for sentence, (_, right), wrong in zip(report.sentences, report.details, values, strict=True)
+            ]
+            assert other == " ".join(sentences)
+
+
+def test_every_town_has_a_stand_in_that_nobody_has_read_of() -> None:
+    assert SPLITS.anchors.keys() == {report.town for report in TASK.forget}
+    assert len(set(SPLITS.anchors.values())) == 16
+    read = " ".join(pair.prompt + pair.answer for pair in [*TASK.pretraining(PLAIN), *SPLITS.forget, *SPLITS.retain])
+    assert not any(town in read for town in SPLITS.anchors.values())
+
+
 def test_every_kind_of_story_names_the_town_first_and_asks_for_it() -> None:
     for story in STORIES:
         assert all("{town}" in said for said in story[0].said)
