@@ -161,7 +161,7 @@ def read_metrics(reference_impls: Path) -> tuple[Metric, ...]:
 
 def boards(catalog: Catalog, known: tuple[Metric, ...]) -> tuple[Board, ...]:
     """Every task and model with results, in their order; columns in the order of ``known``, others after."""
-    places = dict.fromkeys((result.task, result.model) for result in catalog.results)
+    places = dict.fromkeys((result.task, result.model) for result in catalog.results if result.plain)
     return tuple(_board(catalog, known, task, model) for task, model in places)
 
 
@@ -187,7 +187,7 @@ def changes(board: Board, attack: str) -> list[Change]:
 
 
 def _board(catalog: Catalog, known: tuple[Metric, ...], task: str, model: str) -> Board:
-    results = [one for one in catalog.results if (one.task, one.model) == (task, model)]
+    results = [one for one in catalog.results if (one.task, one.model) == (task, model) and one.plain]
     metrics = _columns(known, (one.metrics for one in results))
     attacks = _columns(known, (one.attacks for one in results))
     groups: dict[tuple[str, str], list[Result]] = {}

@@ -4,8 +4,19 @@ A figure carries a title and a description for those who cannot see it. Inline, 
 page; as a file of its own it brings them along, for light and dark.
 """
 
+from catalog.figures.course import Path, course_figure
 from catalog.figures.drawing import STYLE
 from catalog.figures.robustness import Change, robustness_figure
 from catalog.figures.scatter import Kind, Point, forget_utility_figure, front
 
-__all__ = ["STYLE", "Change", "Kind", "Point", "forget_utility_figure", "front", "robustness_figure"]
+__all__ = [
+    "STYLE",
+    "Change",
+    "Kind",
+    "Path",
+    "Point",
+    "course_figure",
+    "forget_utility_figure",
+    "front",
+    "robustness_figure",
+]
