@@ -27,6 +27,7 @@ from catalog.export import bibtex, ris
 from catalog.export.citation import citable, name_parts
 from catalog.implementations import Implementation
 from catalog.lineage import resolve, wanted
+from catalog.results import REFERENCES
 from catalog.schema import Paper
 from catalog.site import head, markdown
 from catalog.site.related import Relatives
@@ -396,7 +397,8 @@ class Pages:
         one = found.evidence
         measure = labels.get(one.measure) or names.get(one.measure.replace("_", "-"), one.measure)
         mine, theirs = _settings_in_words(one.at), _settings_in_words(one.of_at)
-        where = f"on {one.task}" + (f"{'' if theirs else ', both'} with {mine}" if mine else "")
+        alike = mine and not theirs and one.of not in REFERENCES
+        where = f"on {one.task}" + (f"{', both' if alike else ''} with {mine}" if mine else "")
         if found.value is None or found.bound is None:
             return f"{measure} {where}: not measured."
         of = labels[one.of].lower() if one.of in labels else names.get(one.of, one.of)
