@@ -30,6 +30,7 @@ from reference_impls.registry import (
 
 if TYPE_CHECKING:
     from catalog.implementations import Implementation
+    from reference_impls.bench import Job
     from reference_impls.runner import Outcome
     from reference_impls.tasks import Task
 
@@ -334,19 +335,25 @@ def chat(
 
 @app.command(
     epilog="Examples: `unlearn bench --resume`   `unlearn bench npo rmu --task hazards`   "
-    "`unlearn bench npo --task passages --requests 4`"
+    "`unlearn bench npo --task passages --requests 4`   `unlearn bench npo --check`"
 )
 def bench(
     names: Annotated[list[str] | None, typer.Argument(help="Ids of methods; all with a recipe by default.")] = None,
     task: Annotated[str, typer.Option("--task", "-t", help="A task's id; all by default.")] = "all",
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds: 0, 1, ...")] = 3,
     resume: Annotated[bool, typer.Option("--resume", help="Leave runs alone whose record is there.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Run recorded ones again and compare; writes nothing, ends with 1 if off.")
+    ] = False,
+    tolerance: Annotated[
+        float | None, typer.Option(min=0, help="With --check: how far a number may be off. Default: 0.001.")
+    ] = None,
     forget_share: ForgetShare = 1.0,
     requests: Requests = 1,
     workers: Annotated[int | None, typer.Option(min=1, help="Runs at a time; as many as cores by default.")] = None,
 ) -> None:
     """Run methods with several seeds, attack what they leave, and keep the records for the leaderboard."""
-    from reference_impls.bench import Job, plan, run_job
+    from reference_impls.bench import plan, run_job
     from reference_impls.parallel import run_all
 
     if task != "all":
@@ -358,6 +365,9 @@ def bench(
         for one in chosen
         for job in plan(given or sorted(recipes(one)), one, seeds, resume, forget_share or 1.0, requests)
     ]
+    if check:
+        _check_records([job for job in jobs if job.path.exists()], tolerance, workers)
+        return
     with _progress() as progress:
         finished: list[Job] = []
 
@@ -369,6 +379,32 @@ def bench(
         progress(f"0/{len(jobs)} runs", 0, len(jobs))
         run_all(run_job, jobs, done, workers)
     print(f"{len(jobs)} new records in {RESULTS}.")
+
+
+def _check_records(jobs: list[Job], tolerance: float | None, workers: int | None) -> None:
+    from reference_impls.bench import TOLERANCE, run_again
+    from reference_impls.parallel import run_all
+
+    allowed = TOLERANCE if tolerance is None else tolerance
+    if not jobs:
+        raise UsageError("There is no record of such a run. Without --check, it is made.")
+    with _progress() as progress:
+        finished: list[Job] = []
+
+        def done(job: Job, _: dict[str, float]) -> None:
+            finished.append(job)
+            progress(f"{len(finished)}/{len(jobs)} runs, last {job.method} on {job.task}", len(finished), len(jobs))
+
+        apart = run_all(run_again, jobs, done, workers)
+    off = 0
+    for job, numbers in zip(jobs, apart, strict=True):
+        name, largest = max(numbers.items(), key=lambda one: one[1])
+        off += largest > allowed
+        verdict = f"off by {largest:.2g} in {name}" if largest > allowed else f"within {largest:.2g}"
+        print(f"{job.method} on {job.task}, seed {job.seed}: {verdict}")
+    print(f"{len(jobs) - off} of {len(jobs)} records come out again within {allowed:g}.")
+    if off:
+        sys.exit(1)
 
 
 @app.command(epilog="Example: `unlearn tune npo`")
