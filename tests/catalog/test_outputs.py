@@ -350,16 +350,13 @@ def test_readme_shows_results(checkout: Checkout) -> None:
 def test_the_short_table_has_the_nearest_method_of_each_family_that_keeps_utility(checkout: Checkout) -> None:
     checkout.add("reference_impls/tasks/authors/__init__.py", _task("authors"))
     checkout.change(checkout.gardens, "  - {id: fade", "  - {id: authors, relation: introduces}\n  - {id: fade")
-    first = "  - {id: fade, relation: introduces}\n"
-    links = first
+    first = links = "  - {id: fade, relation: introduces}\n"
     fade = (checkout.root / "reference_impls/methods/fade.py").read_text(encoding="utf-8")
     for name, family in (("near", "gradient-ascent"), ("broken", "gradient-ascent"), ("other", "relabeling")):
         text = fade.replace("(Fade)", f"({name.title()})").replace('"gradient-ascent"', f'"{family}"')
         checkout.add(f"reference_impls/methods/{name}.py", text)
         links += f"  - {{id: {name}, relation: introduces}}\n"
-    checkout.change(
-        checkout.fading, "  - {id: fade, relation: introduces}\n", f"  - {{id: fade, relation: introduces}}\n{links}"
-    )
+    checkout.change(checkout.fading, first, links)
     # known of the forget set, and utility: broken is nearest to the retrained model, but little else is left of it.
     measured = {
         "target": (0.9, 0.6),
