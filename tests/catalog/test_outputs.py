@@ -12,7 +12,7 @@ from pathlib import Path
 import bibtexparser
 import pytest
 from bibtexparser.middlewares import LatexDecodingMiddleware
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from small_checkout import Checkout
@@ -147,6 +147,7 @@ def test_statistics(checkout: Checkout) -> None:
 
 
 @given(texts, st.lists(texts, min_size=1, max_size=3), texts)
+@example("Why?` and how!`", ["A B"], "V")
 def test_bibtex_parses_back(title: str, authors: list[str], venue: str) -> None:
     where = Appearance(label="V", kind="conference", container=venue, year=2032)
     text = bibtex.entry(paper(title=title, authors=tuple(authors), appeared=where))
