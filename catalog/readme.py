@@ -31,6 +31,15 @@ _AUTHORS = 3
 _LONG = 12
 _OVERVIEWS = ("survey", "position", "blog")
 _MEASURES = ("benchmark", "evaluation")
+FIRST_READS = {
+    "liu2024machineb": "what unlearning is and why it is wanted, told from the start",
+    "liu2024rethinking": "what it means for language models, and what is open",
+    "maini2024tofu": "the benchmark used most",
+    "zhang2024negative": "a method, and why plain gradient ascent collapses",
+    "shi2024muse": "six ways to look whether it worked",
+    "thaker2024position": "why good numbers may still mean little",
+}
+"""Records to begin with, in this order, and what each is good for."""
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|~$&#@])")
 _WORDS: dict[Relation, str] = {
     "introduces": "Runs here",
@@ -98,6 +107,7 @@ def render_readme(project: Project, catalog: Catalog) -> str:
         sections=list(sections(catalog)),
         results=measured(project, catalog),
         task=catalog.implementation_by_id.get(TASK),
+        first_reads=[(catalog.by_id[one], why) for one, why in FIRST_READS.items() if one in catalog.by_id],
         runs_in=lambda section: _runs_in(catalog, section),
         by=byline,
         when=published,

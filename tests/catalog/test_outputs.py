@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from small_checkout import Checkout
 
+from catalog import readme
 from catalog.build import build
 from catalog.catalog import Catalog
 from catalog.export import FORMATS, bibtex, csl, records, ris, table
@@ -331,6 +332,16 @@ def test_retracted_papers_are_struck(checkout: Checkout) -> None:
     checkout.change(checkout.gardens, "provenance:", "state: {kind: retracted}\nprovenance:")
     text = render_readme(checkout.project, checkout.catalog())
     assert "~~**[Gardens: A Benchmark of Invented Gardeners](https://example.org/gardens)**~~ (retracted)" in text
+
+
+def test_readme_says_what_to_read_first(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readme, "FIRST_READS", {"gone2030away": "no longer here", checkout.gardens.stem: "a benchmark"})
+    text = render_readme(checkout.project, checkout.catalog())
+    first = "1. **[Gardens: A Benchmark of Invented Gardeners](https://example.org/gardens)**"
+    assert f"{first} (2032): a benchmark\n" in text
+    assert "no longer here" not in text
+    monkeypatch.setattr(readme, "FIRST_READS", {})
+    assert "New to the field?" not in render_readme(checkout.project, checkout.catalog())
 
 
 def test_readme_shows_results(checkout: Checkout) -> None:
