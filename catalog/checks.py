@@ -361,6 +361,21 @@ def _orphan_term(corpus: Corpus) -> Iterator[Finding]:
                 yield Finding(place, (), message, "Delete its line 'kept:'.")
 
 
+@_check("shared-name")
+def _shared_name(corpus: Corpus) -> Iterator[Finding]:
+    """No two terms of a vocabulary share an id, a label or an alias: they are one term, or one of them says more."""
+    for vocabulary in corpus.vocabularies.values():
+        owners: dict[str, str] = {}
+        for term in vocabulary.terms if vocabulary.file else ():
+            for name in (term.id, term.label, *term.aliases):
+                owner = owners.setdefault(" ".join(words(name)), term.id)
+                if owner != term.id:
+                    place = TermPlace(vocabulary.file, vocabulary.marks[term.id])
+                    message = f"the {vocabulary.name} {term.id!r} is called {name!r}, as {owner!r} is"
+                    yield Finding(place, (), message, "Merge the two, or take the name from one of them.")
+                    break
+
+
 @_check("anthology-venue")
 def _anthology_venue(corpus: Corpus) -> Iterator[Finding]:
     """The venue is the one that the ACL Anthology id says: ``2025.findings-acl.12`` is Findings of ACL 2025."""
@@ -397,6 +412,60 @@ def _late_date(corpus: Corpus) -> Iterator[Finding]:
         if found and entry.paper.date[:7] > f"20{found[1]}-{found[2]}":
             message = f"the date {entry.paper.date} is after the arXiv id's month, 20{found[1]}-{found[2]}"
             yield Finding(entry, ("date",), message, "The date is that of the first public version.")
+
+
+@_check("venue-year", "hint")
+def _venue_year(corpus: Corpus) -> Iterator[Finding]:
+    """A venue's year is near that of the first public version: at most one before it, and three after it."""
+    for entry in corpus.entries:
+        venue = entry.paper.venue
+        if venue and not -1 <= venue.year - entry.paper.year <= 3:
+            message = f"published in {venue.year}, but first public in {entry.paper.year}"
+            yield Finding(entry, ("venue", "year"), message, "Look both up; one of them is probably wrong.")
+
+
+@_check("derived-doi")
+def _derived_doi(corpus: Corpus) -> Iterator[Finding]:
+    """``doi`` is the publisher's. arXiv's is derived from the arXiv id, and one of the Anthology agrees with its id."""
+    for entry in corpus.entries:
+        links = entry.paper.links
+        doi = (links.doi or "").casefold()
+        if found := re.fullmatch(r"10\.48550/arxiv\.(\d{4}\.\d{4,5})(v\d+)?", doi):
+            hint = f'Delete the line; links.arxiv is "{found[1]}".'
+            yield Finding(entry, ("links", "doi"), "the DOI is that of the preprint, which its id gives", hint)
+        found = re.fullmatch(r"10\.18653/v1/(.+)", doi)
+        if found and links.acl and found[1] != links.acl.casefold():
+            message = f"the DOI is that of {found[1]}, but the Anthology id is {links.acl}"
+            yield Finding(entry, ("links", "doi"), message, "Look it up, and correct one of the two.")
+
+
+_IDS = {
+    r"arxiv\.org/(?:abs|pdf|html)/": "arxiv",
+    r"aclanthology\.org/[\w.-]": "acl",
+    r"openreview\.net/(?:forum|pdf)\?": "openreview",
+    r"(?:dx\.)?doi\.org/10\.": "doi",
+}
+"""Addresses that say no more than an id, and the field of that id."""
+
+
+@_check("link-form", "hint")
+def _link_form(corpus: Corpus) -> Iterator[Finding]:
+    """A link is canonical: an id where there is one, https, no tracking, no ``.git`` or main branch at the end."""
+    for entry in corpus.entries:
+        links = entry.paper.links
+        for key in ("url", "code", "project", "data"):
+            address = getattr(links, key) or ""
+            bare = re.sub(r"^https?://(?:www\.)?", "", address)
+            field_ = next((name for pattern, name in _IDS.items() if re.match(pattern, bare)), None)
+            if field_:
+                yield Finding(
+                    entry, ("links", key), f"the address holds an id of links.{field_}", f"Move it to {field_}:"
+                )
+            elif re.search(r"[?&#]utm_|\.git/?$|/tree/(?:main|master)/?$", address):
+                short = re.sub(r"[?&#]utm_.*|\.git/?$|/tree/(?:main|master)/?$", "", address)
+                yield Finding(entry, ("links", key), "the address is longer than it need be", f"Write {short}")
+            elif re.match(r"http://(?:www\.)?(?:github\.com|huggingface\.co|[\w-]+\.github\.io)\b", address):
+                yield Finding(entry, ("links", key), "the address is insecure", f"Write https{address[4:]}")
 
 
 @_check("no-family", "hint")
@@ -446,7 +515,10 @@ def _same_text(corpus: Corpus) -> Iterator[Finding]:
 
 @_check("odd-title", "hint")
 def _odd_title(corpus: Corpus) -> Iterator[Finding]:
-    """A title has its capitals and spaces: not all capitals, no full stop at the end, a space after a colon."""
+    """A title has its capitals, spaces and signs: not all capitals, no full stop at the end, a space after a colon.
+
+    Quotes and dashes are those of print, not LaTeX's.
+    """
     for entry in corpus.entries:
         for place, title in [(("title",), entry.paper.title), *_places("former_titles", entry.paper.former_titles)]:
             letters = [letter for letter in title if letter.isalpha()]
@@ -455,15 +527,21 @@ def _odd_title(corpus: Corpus) -> Iterator[Finding]:
             elif re.search(r"[a-z][:;,][A-Za-z]|\w\s[:;,]|[a-z]\.$", title):
                 message = "the title has a space too many or too few, or a full stop at its end"
                 yield Finding(entry, place, message, "Write it as printed, in one line.")
+            elif found := re.search(r"``|''|--|\w\^\w", title):
+                message = f"the title holds {found[0]!r}, which is LaTeX"
+                yield Finding(entry, place, message, "Write it as printed: “ ”, – or a raised letter.")
 
 
 @_check("odd-author", "hint")
 def _odd_author(corpus: Corpus) -> Iterator[Finding]:
-    """An author is a person or a group: no ``et al.``, no digits, quotes or brackets, not in capitals."""
+    """An author is a person or a group: no ``et al.``, no digits, quotes or brackets, not in capitals, not one word."""
     for entry in corpus.entries:
         for index, name in enumerate(entry.paper.authors):
             if re.search(r"\d|[\"“”*@(){}\[\]]|^'|\bet al\b", name) or (name.isupper() and len(name) > 5):
                 yield Finding(entry, ("authors", index), f"{name!r} is no name", "Write it as the paper prints it.")
+            elif len(name.split()) == 1:
+                message = f"{name!r} is one word, perhaps half a name"
+                yield Finding(entry, ("authors", index), message, "Write the full name, as the paper prints it.")
 
 
 @_check("base-typo", "hint")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -60,13 +62,22 @@ class Wanted:
 
 
 def wanted(catalog: Catalog, limit: int = 10) -> list[Wanted]:
-    """The methods that most papers build on and that do not run here, most wanted first."""
+    """The methods that most papers build on and that do not run here, most wanted first.
+
+    Where as many papers build on two, the one of the family in which less runs goes first.
+    """
     missing: dict[str, tuple[Base, list[Paper]]] = {}
     for paper, base in _edges(catalog):
         if base.implementation is None and base.makes_forget:
             missing.setdefault(base.id, (base, []))[1].append(paper)
     found = [Wanted(base, tuple(papers)) for base, papers in missing.values()]
-    found.sort(key=lambda one: (-len(one.papers), one.base.id))
+    running = Counter(one.family for one in catalog.methods)
+
+    def rank(one: Wanted) -> tuple[int, float, str]:
+        family = one.base.paper.family[0] if one.base.paper and one.base.paper.family else None
+        return -len(one.papers), running[family] if family else math.inf, one.base.id
+
+    found.sort(key=rank)
     return found[:limit]
 
 

@@ -20,7 +20,7 @@ Relation = Literal["introduces", "extends", "related", "uses", "evaluates"]
 
 ``introduces`` the file implements this paper's own method (or runs its own task);
 ``extends`` it implements what the paper builds on;
-``related`` the nearest running relative of its family, where neither is implemented yet;
+``related`` the nearest running relative, where neither is implemented yet: a method, or a task or attack like it;
 ``uses``/``evaluates`` for benchmarks, attacks, surveys and analyses.
 """
 

@@ -50,7 +50,8 @@ def entry(paper: Paper) -> str:
 @cache
 def latex(text: str) -> str:
     """Plain text as LaTeX, braces balanced in the eyes of BibTeX, which knows no backslash."""
-    return str(_encoder().unicode_to_latex(text))
+    # A question or exclamation mark and a backquote would be set as one sign, ¿ or ¡.
+    return re.sub(r"([?!])`", r"\1{}`", str(_encoder().unicode_to_latex(text)))
 
 
 def _title(title: str) -> str:

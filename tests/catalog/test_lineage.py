@@ -9,12 +9,12 @@ from catalog.report import report
 from catalog.stats import statistics
 
 
-def add(checkout: Checkout, word: str, base: str, *, name: str = "") -> None:
+def add(checkout: Checkout, word: str, base: str, *, name: str = "", family: str = "gradient-ascent") -> None:
     """One more paper with a method that builds on something."""
     text = FADING.replace("Fading Out", word.title()).replace("3104.01234", f"3104.{abs(hash(word)) % 10**5:05}")
     text = text.replace("name: Fade", f"name: {name}\n  builds_on: [{base}]" if name else f"builds_on: [{base}]")
     text = text.replace("introduces", "related").replace("Lets", f"{word} lets").replace("Turns", f"{word} turns")
-    checkout.add(f"papers/2031/lindqvist2031{word}.yaml", text)
+    checkout.add(f"papers/2031/lindqvist2031{word}.yaml", text.replace("[gradient-ascent]", f"[{family}]"))
 
 
 def test_bases(checkout: Checkout) -> None:
@@ -54,6 +54,20 @@ def test_names_are_not_unique(checkout: Checkout) -> None:
     assert resolve(catalog, "okonkwo2032gardens").id == "okonkwo2032gardens"
     (same,) = (one for one in report(catalog, []) if one.id == "same-name")
     assert same.lines == ("Weed: lindqvist2031mist, okonkwo2032gardens",)
+
+
+def test_of_two_as_much_missed_the_one_whose_family_lacks_more_goes_first(checkout: Checkout) -> None:
+    add(checkout, "first", "lora", name="Ascent", family="gradient-ascent")
+    add(checkout, "second", "lora", name="Relabel", family="relabeling")
+    add(checkout, "third", "ascent, relabel", name="Third")
+    found = [one.base.label for one in wanted(checkout.catalog())]
+    assert found == ["Relabel", "Ascent"], "one method of gradient ascent runs, none of relabeling"
+
+
+def test_the_report_names_authors_with_and_without_a_middle_name(checkout: Checkout) -> None:
+    checkout.change(checkout.gardens, "Grace Okonkwo", "Grace A. Okonkwo")
+    (forms,) = (one for one in report(checkout.catalog(), []) if one.id == "forms")
+    assert forms.lines == ("Grace Okonkwo / Grace A. Okonkwo",)
 
 
 def test_the_report_says_what_is_thin(checkout: Checkout) -> None:

@@ -12,16 +12,18 @@ from pathlib import Path
 import bibtexparser
 import pytest
 from bibtexparser.middlewares import LatexDecodingMiddleware
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from small_checkout import Checkout
 
+from catalog import readme
 from catalog.build import build
 from catalog.catalog import Catalog
 from catalog.export import FORMATS, bibtex, csl, records, ris, table
 from catalog.export.citation import name_parts, publication
 from catalog.readme import escape, escape_url, render_readme, sections
+from catalog.readme import measured as measured_results
 from catalog.schema import Appearance, Paper
 from catalog.search import Filters, Search
 from catalog.stats import statistics
@@ -146,6 +148,7 @@ def test_statistics(checkout: Checkout) -> None:
 
 
 @given(texts, st.lists(texts, min_size=1, max_size=3), texts)
+@example("Why?` and how!`", ["A B"], "V")
 def test_bibtex_parses_back(title: str, authors: list[str], venue: str) -> None:
     where = Appearance(label="V", kind="conference", container=venue, year=2032)
     text = bibtex.entry(paper(title=title, authors=tuple(authors), appeared=where))
@@ -331,6 +334,16 @@ def test_retracted_papers_are_struck(checkout: Checkout) -> None:
     assert "~~**[Gardens: A Benchmark of Invented Gardeners](https://example.org/gardens)**~~ (retracted)" in text
 
 
+def test_readme_says_what_to_read_first(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readme, "FIRST_READS", {"gone2030away": "no longer here", checkout.gardens.stem: "a benchmark"})
+    text = render_readme(checkout.project, checkout.catalog())
+    first = "1. **[Gardens: A Benchmark of Invented Gardeners](https://example.org/gardens)**"
+    assert f"{first} (2032): a benchmark\n" in text
+    assert "no longer here" not in text
+    monkeypatch.setattr(readme, "FIRST_READS", {})
+    assert "New to the field?" not in render_readme(checkout.project, checkout.catalog())
+
+
 def test_readme_shows_results(checkout: Checkout) -> None:
     checkout.add("reference_impls/tasks/authors/__init__.py", _task("authors"))
     checkout.change(checkout.gardens, "  - {id: fade", "  - {id: authors, relation: introduces}\n  - {id: fade")
@@ -339,9 +352,41 @@ def test_readme_shows_results(checkout: Checkout) -> None:
         row |= {"metrics": {"forget_probability": value}, "seconds": 3.2, "peak_memory_bytes": 1, "versions": {}}
         checkout.add(f"reference_impls/results/{method}{seed}.json", json.dumps({**row, "command": "unlearn run"}))
     text = render_readme(checkout.project, checkout.catalog())
-    assert "| Fade | 0.30 | 3 |" in text
-    assert "| Target | 0.90 | – |" in text
-    assert "means over 2 seeds" in text
+    assert text.count("| [Fade](reference_impls/methods/fade.py) | 0.30 | 3 |") == 2, (
+        "in the short table and in the whole"
+    )
+    assert "| *Target* | 0.90 | – |" in text
+    assert "Means over 2 seeds" in text
+
+
+def test_the_short_table_has_the_nearest_method_of_each_family_that_keeps_utility(checkout: Checkout) -> None:
+    checkout.add("reference_impls/tasks/authors/__init__.py", _task("authors"))
+    checkout.change(checkout.gardens, "  - {id: fade", "  - {id: authors, relation: introduces}\n  - {id: fade")
+    first = links = "  - {id: fade, relation: introduces}\n"
+    fade = (checkout.root / "reference_impls/methods/fade.py").read_text(encoding="utf-8")
+    for name, family in (("near", "gradient-ascent"), ("broken", "gradient-ascent"), ("other", "relabeling")):
+        text = fade.replace("(Fade)", f"({name.title()})").replace('"gradient-ascent"', f'"{family}"')
+        checkout.add(f"reference_impls/methods/{name}.py", text)
+        links += f"  - {{id: {name}, relation: introduces}}\n"
+    checkout.change(checkout.fading, first, links)
+    # known of the forget set, and utility: broken is nearest to the retrained model, but little else is left of it.
+    measured = {
+        "target": (0.9, 0.6),
+        "retrained": (0.1, 0.6),
+        "fade": (0.4, 0.6),
+        "near": (0.2, 0.55),
+        "broken": (0.1, 0.5),
+        "other": (0.7, 0.6),
+    }
+    for method, (known, utility) in measured.items():
+        row = {"method": method, "task": "authors", "model": "tiny", "seed": 0, "hyperparameters": {}}
+        row |= {"metrics": {"forget_probability": known, "model_utility": utility}, "seconds": 3, "versions": {}}
+        row |= {"peak_memory_bytes": 1, "command": "unlearn run"}
+        checkout.add(f"reference_impls/results/{method}.json", json.dumps(row))
+    found = measured_results(checkout.project, checkout.catalog())
+    assert found
+    assert [row[0] for row in found.short.rows] == ["Target", "Retrained", "Near", "Other"]
+    assert [row[0] for row in found.whole.rows] == ["Target", "Retrained", "Broken", "Fade", "Near", "Other"]
 
 
 def _task(name: str) -> str:
