@@ -22,6 +22,9 @@ from catalog.tree import read_tree
 from catalog.vocabulary import Vocabulary
 from catalog.web import Web
 
+RULES = Path(__file__).parent / "discovery.yaml"
+"""The rules that come with the package, for a checkout that has none."""
+
 MOST = 100
 """Candidates in a list for the code host, whose issues hold only so much."""
 
