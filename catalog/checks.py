@@ -257,8 +257,10 @@ def _identities(paper: Paper) -> Iterator[tuple[Place, str, str]]:
 def _differ(one: Paper, other: Paper) -> bool:
     """Whether two papers of one title are certainly two papers."""
     ids = zip(*((paper.links.arxiv, paper.links.doi, paper.links.acl) for paper in (one, other)), strict=True)
+    if not any(a and b and a != b for a, b in ids):
+        return False
     authors = [{same_title(name) for name in paper.authors} for paper in (one, other)]
-    return any(a and b and a != b for a, b in ids) and authors[0].isdisjoint(authors[1])
+    return authors[0].isdisjoint(authors[1])
 
 
 @_check("duplicate-paper")
@@ -272,8 +274,9 @@ def _duplicate_paper(corpus: Corpus) -> Iterator[Finding]:
         clash: tuple[Place, str, Entry, Place] | None = None
         for place, label, key in _identities(entry.paper):
             other, other_place = owners.setdefault(key, (entry, place))
-            namesakes = label == "title" and _differ(entry.paper, other.paper)
-            if other is not entry and clash is None and not namesakes:
+            if other is entry or clash is not None:
+                continue
+            if not (label == "title" and _differ(entry.paper, other.paper)):
                 clash = (place, label, other, other_place)
         if clash:
             place, label, other, other_place = clash

@@ -6,17 +6,22 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 _APART = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
+_NO_WORD = re.compile(r"[\W_]+")
 _APOSTROPHES = re.compile("['’‘ʼ`´]")
 
 
+@lru_cache(maxsize=1 << 16)
 def fold(text: str) -> str:
     """Lower case without accents; apostrophes dropped, so that ``Who’s``, ``who's`` and ``whos`` are one word.
 
     >>> fold("Müller’s Naïve Approach")
     'mullers naive approach'
     """
+    if text.isascii():
+        return _APOSTROPHES.sub("", text).lower()
     plain = unicodedata.normalize("NFKD", _APOSTROPHES.sub("", text)).casefold().translate(_APART)
     # Folding case may compose anew (the Turkish dotted I), so marks are dropped after it.
     return "".join(letter for letter in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(letter))
@@ -29,7 +34,7 @@ def words(text: str) -> list[str]:
 
 def same_title(title: str) -> str:
     """A key that two spellings of one title share: accents, case, punctuation and spacing do not count."""
-    return "".join(words(title))
+    return _NO_WORD.sub("", fold(title))
 
 
 def slug(text: str) -> str:
