@@ -71,6 +71,11 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in safe)
 
 
+def sentence(text: str) -> str:
+    """The text with a full stop, unless it ends with a sign already."""
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
 def shorten(text: str, limit: int = 60) -> str:
     """The text in one printable line of at most ``limit`` characters."""
     line = printable(" ".join(text.split()))

@@ -22,7 +22,7 @@ from catalog.commands.shared import (
 )
 
 if TYPE_CHECKING:
-    from catalog.adding import Outcome
+    from catalog.adding import Outcome, Status
     from catalog.sources import Found, Reference
 
 app = typer.Typer()
@@ -60,6 +60,7 @@ def add(
     from title and abstract, each with its reason, for you to check. Nothing is ever overwritten. Status 1 if a paper
     could not be added.
     """
+    from collections import Counter
     from dataclasses import asdict
 
     from catalog.adding import Adder
@@ -90,9 +91,9 @@ def add(
         raise UsageError(str(error)) from None
     if as_json:
         print_json([asdict(outcome) for outcome in outcomes])
-    counts = {status: sum(one.status == status for one in outcomes) for status in ("written", "known", "failed")}
     if len(outcomes) > 1 and not as_json:
-        say(f"{counts['written']} written, {counts['known']} there already, {counts['failed']} failed.")
+        counts = Counter(one.status for one in outcomes)
+        say(f"{', '.join(f'{counts[status]} {words}' for status, words in _STATUSES.items() if counts[status])}.")
     written = [one for one in outcomes if one.status == "written"]
     if written and not as_json:
         say("Look at what is marked as suggested, write a summary, then run: catalog validate")
@@ -211,30 +212,45 @@ def from_issue(
             write_whole(title_file, outcome.title + "\n" if outcome.files else "")
 
 
+_STATUSES: dict[Status, str] = {
+    "written": "written",
+    "drafted": "drafted",
+    "known": "there already",
+    "similar": "perhaps there already",
+    "failed": "failed",
+}
+
+
 def _tell(outcome: Outcome, dry_run: bool) -> None:
+    from catalog.text import sentence
+
     if outcome.status in ("written", "drafted"):
         print(outcome.text if dry_run else outcome.file, end="" if dry_run else "\n")
     else:
-        say(f"{outcome.message.rstrip('.')}.")
+        say(sentence(outcome.message))
 
 
 def _references(papers: list[str], batch: Path | None) -> list[Reference]:
     """The papers that the arguments and the batch name."""
     from catalog.adding import read_bounded, references_in
     from catalog.sources import parse_reference
+    from catalog.text import sentence, shorten
     from catalog.web import WebError
 
     found: list[Reference] = []
 
     def read(path: Path) -> None:
         try:
-            some, strange = references_in(read_bounded(path).decode("utf-8", "replace"))
+            some, strange = references_in(read_bounded(path).decode("utf-8", "replace"), str(path))
         except OSError as error:
             raise UsageError(f"cannot read {path}: {error.strerror}.") from None
         except WebError as error:
-            raise UsageError(f"{path}: {str(error).rstrip('.')}.") from None
+            raise UsageError(sentence(str(error))) from None
         if strange:
-            raise UsageError(f"{path} names no paper in: {', '.join(strange[:5])}. {_KINDS_OF_REFERENCE}")
+            lines = "\n".join(f"{path}:{number}: {shorten(said)!r} names no paper" for number, said in strange)
+            raise UsageError(f"nothing was added.\n{lines}\n{_KINDS_OF_REFERENCE}")
+        if not some:
+            raise UsageError(f"{path} names no paper. {_KINDS_OF_REFERENCE}")
         found.extend(some)
 
     for text in papers:

@@ -95,7 +95,7 @@ def show(
     root: Root = None,
 ) -> None:
     """Show one paper with all that is known about it."""
-    from catalog.text import did_you_mean
+    from catalog.text import did_you_mean, sentence
 
     catalog = load_or_stop(find_project(root))
     found = catalog.by_id.get(paper)
@@ -104,7 +104,7 @@ def show(
 
         old, _ = read_redirects(find_project(root))
         if paper in old.removed:
-            raise UsageError(f"the record {paper!r} was removed: {old.removed[paper].rstrip('.')}.")
+            raise UsageError(sentence(f"the record {paper!r} was removed: {old.removed[paper]}"))
         if paper not in old.moved:
             hint = did_you_mean(paper, catalog.by_id) or "Find its id with `catalog search`."
             raise UsageError(f"there is no record {paper!r}. {hint}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -85,14 +85,15 @@ def choice(what: str, given: str, known: tuple[str, ...]) -> str:
     return given
 
 
-def web_client(project: Project, **settings: Any) -> Web:
-    """The client for the network, with the checkout's cache."""
+def web_client(project: Project, told: Callable[[str], None] | None = None, **settings: Any) -> Web:
+    """The client for the network, with the checkout's cache; people hear of long waits, unless others are told."""
     from catalog.web import Settings, Web
 
     try:
-        return Web(Settings.from_environment(**{"cache": project.root / ".cache" / "web", **settings}))
+        made = Settings.from_environment(**{"cache": project.root / ".cache" / "web", **settings})
     except ValueError as error:
         raise UsageError(str(error)) from None
+    return Web(made, told=told or say)
 
 
 def print_json(value: Any) -> None:

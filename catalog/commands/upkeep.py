@@ -45,7 +45,9 @@ def links(
     entries = _chosen(read_entries(project), papers or [])
     found = checking.links_of(entries)
     # What was there yesterday says nothing about a link: no cache but the memory of verdicts.
-    with web_client(project, cache=None, attempts=2, max_bytes=2**20) as web, _progress("Checking links") as told:
+    quick = {"cache": None, "attempts": 2, "max_bytes": 2**20}
+    # So many hosts are asked side by side that nobody wants to hear of each.
+    with web_client(project, lambda _: None, **quick) as web, _progress("Checking links") as told:
         verdicts = checking.Checker(web, project.root / ".cache" / "links.json", age * 86400).check(found, told)
     result = checking.report(found, verdicts)
     if as_json:
@@ -80,6 +82,7 @@ def update(
     from catalog.files import write_whole
     from catalog.load import read_entries
     from catalog.problems import render
+    from catalog.text import sentence
     from catalog.update import compare
     from catalog.vocabulary import read_vocabularies
 
@@ -100,7 +103,7 @@ def update(
             reasons = dict.fromkeys(f"# {change.paper}: {change.reason}" for change in one.changes)
             print("\n".join([*reasons, one.diff, ""]))
     for failure in found.failures:
-        say(f"{failure.rstrip('.')}.")
+        say(sentence(failure))
     if found.problems:
         say(render(found.problems))
     what = "changed" if apply else "would change; write it with --apply" if found.updates else "would change"
@@ -180,6 +183,7 @@ def move(
     from catalog.load import read_entries
     from catalog.redirects import MoveError
     from catalog.redirects import move as move_record
+    from catalog.text import sentence
 
     project = find_project(root)
     ids = {entry.paper.id: entry.paper.file for entry in read_entries(project)}
@@ -187,7 +191,7 @@ def move(
         with writing(project.papers):
             print("\n".join(move_record(project, old, new, ids)))
     except MoveError as error:
-        raise UsageError(f"{str(error).rstrip('.')}.") from None
+        raise UsageError(sentence(str(error))) from None
 
 
 @app.command(
@@ -203,6 +207,7 @@ def remove(
     from catalog.load import read_entries
     from catalog.redirects import MoveError
     from catalog.redirects import remove as remove_record
+    from catalog.text import sentence
 
     project = find_project(root)
     ids = {entry.paper.id: entry.paper.file for entry in read_entries(project)}
@@ -210,7 +215,7 @@ def remove(
         with writing(project.papers):
             print("\n".join(remove_record(project, paper, reason, ids)))
     except MoveError as error:
-        raise UsageError(f"{str(error).rstrip('.')}.") from None
+        raise UsageError(sentence(str(error))) from None
 
 
 def _chosen(entries: list[Entry], ids: list[str]) -> list[Entry]:
