@@ -45,10 +45,17 @@ def test_they_are_safe(path: Path) -> None:
     if "jobs" in given:
         assert given["permissions"] == {"contents": "read"}, "more is asked for by the job that needs it"
         assert "pull_request_target" not in given["on"]
+        for job in given["jobs"].values():
+            may_push = job.get("permissions", given["permissions"]).get("contents") == "write"
+            for step in job["steps"]:
+                if step.get("uses", "").startswith("actions/checkout@"):
+                    kept = step.get("with", {}).get("persist-credentials", True)
+                    assert kept == may_push, "only who pushes keeps the token"
         assert all("timeout-minutes" in job or name == "deploy" for name, job in given["jobs"].items())
     for step in steps(path):
         if "uses" in step:
-            assert re.fullmatch(r"actions/[a-z-]+@v\d+|\./\.github/actions/setup", step["uses"]), step["uses"]
+            # A tag can be moved to other code, a commit cannot.
+            assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}|\./\.github/actions/setup", step["uses"]), step["uses"]
         # What others wrote reaches a script as a variable or a file, never as a part of it.
         assert "${{" not in step.get("run", ""), step
 
@@ -157,6 +164,7 @@ def test_a_pull_request(checkout: Checkout, host: Callable[[], Host]) -> None:
     summary = made.summary.read_text(encoding="utf-8")
     assert "### Fading Out: Mild Forgetting for Small Models" in summary
     assert "Gardens" not in summary
+    assert "| Code | [https\\://example.org/lindqvist/fading](https://example.org/lindqvist/fading) |" in summary
     made.run("catalog build; git commit -qam built")
     assert [one.returncode for one in made.job("pull-request", "records", BASE=base)] == [0] * 5
     checkout.change(checkout.fading, "type: method", "type: methd")
