@@ -5,11 +5,22 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from catalog.commands.shared import Json, Root, UsageError, find_project, print_json, say, web_client, writing
+from catalog.commands.shared import (
+    Json,
+    Root,
+    UsageError,
+    find_project,
+    load_or_stop,
+    print_json,
+    say,
+    web_client,
+    writing,
+)
 
 if TYPE_CHECKING:
     from catalog.checks import Entry
@@ -63,12 +74,21 @@ def links(
 
 
 @app.command(
-    epilog="Examples: `catalog update` · `catalog update zhang2024negative --apply` · `catalog update --json`",
+    epilog="Examples: `catalog update` · `catalog update zhang2024negative --apply` · `catalog update --json` · "
+    "`catalog update --bib refs.bib --apply`",
     rich_help_panel=PANEL,
 )
 def update(
     papers: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Only these records.")] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Write the changes into the records.")] = False,
+    bib: Annotated[
+        Path | None,
+        typer.Option(
+            "--bib",
+            metavar="FILE",
+            help="Instead, cite published versions in your own BibTeX, as the catalog has them.",
+        ),
+    ] = None,
     as_json: Json = False,
     root: Root = None,
 ) -> None:
@@ -76,7 +96,14 @@ def update(
 
     Shows what would change. Comments stay, and so does every value with a comment `# by hand` at it. Status 1 if there
     are changes that are not applied, or a source could not be asked.
+
+    With `--bib`, no source is asked: entries that cite a preprint get the venue that its record names.
     """
+    if bib is not None:
+        if papers:
+            raise UsageError("either name records, or a list of references with --bib FILE.")
+        _update_bib(bib, apply, as_json, root)
+        return
     import datetime
 
     from catalog.files import write_whole
@@ -216,6 +243,43 @@ def remove(
             print("\n".join(remove_record(project, paper, reason, ids)))
     except MoveError as error:
         raise UsageError(sentence(str(error))) from None
+
+
+def _update_bib(path: Path, apply: bool, as_json: bool, root: Path | None) -> None:
+    """Cite published versions in somebody's list of references."""
+    from catalog.adding import read_bounded
+    from catalog.bibliography import refresh
+    from catalog.files import write_whole
+    from catalog.web import WebError
+
+    catalog = load_or_stop(find_project(root))
+    try:
+        given = read_bounded(path).decode("utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8, at its byte {error.start + 1}. Save it as UTF-8.") from None
+    windows = "\r\n" in given
+    text = given.replace("\r\n", "\n")
+    try:
+        found = refresh(text, str(path), catalog)
+    except WebError as error:
+        say(str(error))
+        raise typer.Exit(1) from None
+    if apply and found.changes:
+        with writing(path):
+            write_whole(path, found.text.replace("\n", "\r\n") if windows else found.text)
+    if as_json:
+        print_json([change.as_json() for change in found.changes])
+    elif found.changes:
+        reasons = [f"# {path}:{one.line}: {one.key}: {one.reason} ({one.paper})" for one in found.changes]
+        print("\n".join([*reasons, found.diff(text, path.name)]))
+    for warning in found.warnings:
+        say(f"{warning}.")
+    what = "changed" if apply else "would change; write it with --apply" if found.changes else "would change"
+    say(f"{found.entries} entries, {found.known} of them in the catalog, {len(found.changes)} {what}.")
+    if found.changes and not apply:
+        raise typer.Exit(1)
 
 
 def _chosen(entries: list[Entry], ids: list[str]) -> list[Entry]:

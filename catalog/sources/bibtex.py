@@ -43,9 +43,18 @@ def entries(text: str, where: str = "BibTeX") -> list[str]:
     Raises:
         WebError: it holds no entry, or one that is broken. What an entry says does not matter yet.
     """
-    library = _library(text, where, parse_stack=[])
+    library = read(text, where)
     shared = "".join(f"{one.raw}\n" for one in library.strings)
     return [f"{one.raw}\n{shared}" if shared else str(one.raw) for one in library.entries]
+
+
+def read(text: str, where: str = "BibTeX") -> Library:
+    """The blocks of a text in BibTeX, each with its text as it stands there.
+
+    Raises:
+        WebError: it holds no entry, or one that is broken. What an entry says does not matter yet.
+    """
+    return _library(text, where, parse_stack=[])
 
 
 def is_bibtex(text: str) -> bool:
