@@ -63,7 +63,9 @@ def test_they_are_safe(path: Path) -> None:
 def commands() -> list[tuple[str, list[str]]]:
     texts = [step["run"] for path in ACTIONS for step in steps(path) if "run" in step]
     hooks = yaml.safe_load((REPOSITORY / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
-    texts += [hook["entry"].replace(".venv/bin/", "") for repo in hooks["repos"] for hook in repo["hooks"]]
+    lent = yaml.safe_load((REPOSITORY / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    own = [hook for repo in hooks["repos"] for hook in repo["hooks"]]
+    texts += [hook["entry"].replace(".venv/bin/", "") for hook in (*own, *lent)]
     texts += re.findall(
         r"^(catalog .*?)(?:  +#.*)?$", (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.MULTILINE
     )
@@ -218,6 +220,14 @@ def test_an_issue(server: Server, host: Callable[[], Host], tmp_path: Path) -> N
     assert ran.returncode == 0, ran.stderr
     assert "issue comment 17" in made.said.read_text()
     assert made.out("git status --porcelain") == ""
+
+
+@pytest.mark.parametrize("name", [".pre-commit-config.yaml", ".pre-commit-hooks.yaml"])
+def test_hooks_are_understood(name: str) -> None:
+    kind = "config" if "config" in name else "manifest"
+    command = [sys.executable, "-m", "pre_commit", f"validate-{kind}", str(REPOSITORY / name)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (0, "")
 
 
 def test_the_devcontainer_and_editor_settings_are_json() -> None:
