@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog.catalog import Catalog
-from catalog.checks import Corpus, Entry, run_checks
+from catalog.checks import NO_ID, Corpus, Entry, run_checks
 from catalog.claims import judge, read_claims, read_trials
 from catalog.implementations import read_implementations
 from catalog.problems import Problem
@@ -102,7 +102,7 @@ def read_record(path: Path, file: str) -> tuple[Entry | None, list[Problem]]:
     problems += _unchecked(path, file)
     record, wrong = validate(Record, tree)
     problems += wrong
-    own = {"id": path.stem if re.fullmatch(PAPER_ID, path.stem) else "xx0001", "file": file}
+    own = {"id": path.stem if re.fullmatch(PAPER_ID, path.stem) else NO_ID, "file": file}
     # What has been validated need not be again.
     paper = (
         Paper.model_construct(None, **record.__dict__, **own)

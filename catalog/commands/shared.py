@@ -72,7 +72,8 @@ def records_in(project: Project, paths: list[Path]) -> list[Path]:
     """The records among and below some paths."""
     inside = (project.papers if project.papers.is_relative_to(path) else path for path in paths)
     found = {one for path in inside for one in (path.rglob("*.yaml") if path.is_dir() else [path])}
-    return sorted(one for one in found if one.is_relative_to(project.papers) and not one.is_symlink())
+    plain = (one for one in found if one.is_file() and not one.is_symlink())
+    return sorted(one for one in plain if one.is_relative_to(project.papers))
 
 
 def choice(what: str, given: str, known: tuple[str, ...]) -> str:
