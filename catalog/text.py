@@ -71,6 +71,18 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in safe)
 
 
+def fitting(lines: Iterable[str], limit: int = 60_000) -> str:
+    """As many whole lines as the code host takes in one text (65,536 characters), and a word where some are missing."""
+    kept: list[str] = []
+    size = 0
+    for line in lines:
+        size += len(line) + 1
+        if size > limit:
+            return "\n".join([*kept, "", "... and more: the command shows all of it."])
+        kept.append(line)
+    return "\n".join(kept)
+
+
 def sentence(text: str) -> str:
     """The text with a full stop, unless it ends with a sign already."""
     return text if text.endswith((".", "?", "!")) else f"{text}."

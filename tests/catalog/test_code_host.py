@@ -189,6 +189,14 @@ def test_a_week(server: Server, checkout: Checkout, host: Callable[[], Host]) ->
     assert ran.returncode == 0, ran.stderr
     assert "issue create --title Dead links" in made.said.read_text()
     assert "https://example.org/gardens" in made.summary.read_text()
+    # The next week there is an issue of that name: it is written anew, and closed when all is well.
+    made.tool("gh", f'echo "$@" >> {made.said}\n[ "$2" = list ] && echo 7\nexit 0')
+    made.job("weekly", "links")
+    assert "issue edit 7 --body-file build/links.md" in made.said.read_text()
+    server["/example.org/gardens"] = Reply("x", type="application/pdf")
+    made.job("weekly", "links")
+    assert "issue close 7" in made.said.read_text()
+    made.tool("gh", f'echo "$@" >> {made.said}\nexit 0')
     (ran,) = made.job("weekly", "update")
     assert ran.returncode == 0, ran.stderr
     assert "pr create --title Update records" in made.said.read_text()
