@@ -22,6 +22,8 @@ from catalog.tree import Mark, Place, Tree
 from catalog.venues import anthology_venue
 from catalog.vocabulary import Vocabularies, Vocabulary
 
+NO_ID = "xx0001"
+"""Stands in for the id of a file whose name is none."""
 MECHANISM_WORDS = 25
 SUMMARY_WORDS = 60
 
@@ -52,6 +54,11 @@ class Corpus:
     vocabularies: Vocabularies = field(default_factory=dict)
     """Those that could be read."""
     claims: tuple[Claim, ...] = ()
+
+    @cached_property
+    def named(self) -> tuple[Entry, ...]:
+        """The entries whose files are named as records are."""
+        return tuple(entry for entry in self.entries if entry.paper.id != NO_ID)
 
     @cached_property
     def by_id(self) -> dict[str, Entry]:
@@ -166,7 +173,7 @@ def _check(code: str, severity: Severity = "error") -> Callable[[Run], Run]:
 def _duplicate_id(corpus: Corpus) -> Iterator[Finding]:
     """No two records share an id, which is the file's name: it is the key in BibTeX and the page's address."""
     first: dict[str, Entry] = {}
-    for entry in corpus.entries:
+    for entry in corpus.named:
         other = first.setdefault(entry.paper.id, entry)
         if other is not entry:
             message = f"the id {entry.paper.id!r} is taken by {other.paper.file}"
@@ -177,7 +184,7 @@ def _duplicate_id(corpus: Corpus) -> Iterator[Finding]:
 @_check("id-year")
 def _id_year(corpus: Corpus) -> Iterator[Finding]:
     """The year in the id is that of the record's date."""
-    for entry in corpus.entries:
+    for entry in corpus.named:
         found = re.search(r"\d{4}", entry.paper.id)
         if found and int(found[0]) != entry.paper.year:
             message = f"the date is of {entry.paper.year}, but the id {entry.paper.id!r} says {found[0]}"
@@ -187,7 +194,7 @@ def _id_year(corpus: Corpus) -> Iterator[Finding]:
 @_check("id-author")
 def _id_author(corpus: Corpus) -> Iterator[Finding]:
     """The id starts with the first author's family name, without accents, spaces and hyphens."""
-    for entry in corpus.entries:
+    for entry in corpus.named:
         start = re.sub(r"\d.*|-", "", entry.paper.id)
         name = words(entry.paper.authors[0])
         # Any run of the name's words: family names come first, last, and in several parts.
@@ -204,7 +211,7 @@ def _id_word(corpus: Corpus) -> Iterator[Finding]:
 
     One letter more tells namesakes apart.
     """
-    for entry in corpus.entries:
+    for entry in corpus.named:
         found = re.fullmatch(r"\D+\d{4}(\D*).*", entry.paper.id)
         titles = (entry.paper.title, *entry.paper.former_titles)
         if found and not any(_names_title(found[1], title) for title in titles):
@@ -257,8 +264,10 @@ def _identities(paper: Paper) -> Iterator[tuple[Place, str, str]]:
 def _differ(one: Paper, other: Paper) -> bool:
     """Whether two papers of one title are certainly two papers."""
     ids = zip(*((paper.links.arxiv, paper.links.doi, paper.links.acl) for paper in (one, other)), strict=True)
+    if not any(a and b and a != b for a, b in ids):
+        return False
     authors = [{same_title(name) for name in paper.authors} for paper in (one, other)]
-    return any(a and b and a != b for a, b in ids) and authors[0].isdisjoint(authors[1])
+    return authors[0].isdisjoint(authors[1])
 
 
 @_check("duplicate-paper")
@@ -272,8 +281,9 @@ def _duplicate_paper(corpus: Corpus) -> Iterator[Finding]:
         clash: tuple[Place, str, Entry, Place] | None = None
         for place, label, key in _identities(entry.paper):
             other, other_place = owners.setdefault(key, (entry, place))
-            namesakes = label == "title" and _differ(entry.paper, other.paper)
-            if other is not entry and clash is None and not namesakes:
+            if other is entry or clash is not None:
+                continue
+            if not (label == "title" and _differ(entry.paper, other.paper)):
                 clash = (place, label, other, other_place)
         if clash:
             place, label, other, other_place = clash

@@ -55,7 +55,8 @@ def plain_text(value: str) -> str:
 def _web_address(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https"):
-        raise ValueError(f"bad-link: links start with https:// or http://, this one with {parts.scheme or 'nothing'!r}")
+        given = parts.scheme or "nothing"
+        raise ValueError(f"bad-link: links start with https://, this one with {given!r}; copy it from the address bar")
     if not parts.hostname or "." not in parts.hostname or re.search(r"[\s<>\"'`\\^{}|]", value):
         raise ValueError("bad-link: not an address a browser can open; copy it from the address bar")
     if parts.username or parts.password:
@@ -69,7 +70,7 @@ def _calendar(value: str) -> str:
     try:
         datetime.date.fromisoformat(value if len(value) == 10 else f"{value}-01")
     except ValueError:
-        raise ValueError(f"bad-date: there is no {value} in the calendar") from None
+        raise ValueError(f"bad-date: there is no {value} in the calendar; correct the month or the day") from None
     return value
 
 

@@ -11,21 +11,25 @@ from pathlib import Path
 
 import bibtexparser
 import pytest
+import rispy
 from bibtexparser.middlewares import LatexDecodingMiddleware
 from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from small_checkout import Checkout
+from small_checkout import REPOSITORY, Checkout
 
 from catalog import readme
 from catalog.build import build
 from catalog.catalog import Catalog
 from catalog.export import FORMATS, bibtex, csl, records, ris, table
 from catalog.export.citation import name_parts, publication
+from catalog.load import load_catalog
+from catalog.project import Project
 from catalog.readme import escape, escape_url, render_readme, sections
 from catalog.readme import measured as measured_results
 from catalog.schema import Appearance, Paper
 from catalog.search import Filters, Search
+from catalog.sources.bibtex import people as people_in
 from catalog.stats import statistics
 from catalog.venues import appearance, read_venue
 from catalog.vocabulary import load_vocabularies
@@ -162,6 +166,18 @@ def test_bibtex_parses_back(title: str, authors: list[str], venue: str) -> None:
     assert _loose(decoded.fields_dict["title"].value) == _loose(title)
 
 
+given_names = st.text("ABCabcöüéñøłßçåÉ-", min_size=2, max_size=8).filter(lambda name: name.strip("-") == name)
+names = st.tuples(given_names, st.sampled_from(["", "van der ", "De ", "de la "]), given_names).map(
+    lambda parts: f"{parts[0].capitalize()} {parts[1]}{parts[2].capitalize()}"
+)
+
+
+@given(st.lists(names, min_size=1, max_size=4))
+def test_bibtex_gives_back_its_authors(authors: list[str]) -> None:
+    (entry,) = bibtexparser.parse_string(bibtex.entry(paper(authors=tuple(authors)))).entries
+    assert people_in(entry.fields_dict["author"].value) == (tuple(authors), False)
+
+
 def _loose(text: str) -> str:
     """Without what LaTeX sets otherwise: quotes, and spaces around dashes."""
     for sign in "'\"`’“”{}^ˆ~˜ ":
@@ -246,6 +262,50 @@ def test_csl(checkout: Checkout) -> None:
     assert fading["author"][1] == {"family": "Ávila", "given": "Tomé", "non-dropping-particle": "van der"}
     assert fading["issued"] == {"date-parts": [[2032]]}
     assert gardens["issued"] == {"date-parts": [[2032, 1, 15]]}
+
+
+NAME = {"family": str, "given": str, "non-dropping-particle": str, "literal": str}
+ITEM = {
+    "id": str, "type": str, "title": str, "author": list, "issued": dict, "container-title": str, "publisher": str,
+    "number": str, "DOI": str, "URL": str, "abstract": str, "language": str,
+}  # fmt: skip
+"""The part of CSL's input model that is used here, with its types; whatever is not in that model is refused."""
+
+
+@given(texts, st.lists(texts, min_size=1, max_size=3), st.sampled_from(["conference", "journal", "web", None]))
+def test_csl_is_what_processors_read(title: str, authors: list[str], kind: str | None) -> None:
+    where = Appearance(label="V", kind=kind, container="Somewhere", year=2032) if kind else None  # type: ignore[arg-type]
+    (item,) = json.loads(csl.render([paper(title=title, authors=tuple(authors), appeared=where)]))
+    assert all(isinstance(value, ITEM[key]) for key, value in item.items())
+    assert item["type"] in {"article", "article-journal", "paper-conference", "post-weblog"}
+    assert all(isinstance(value, NAME[key]) for name in item["author"] for key, value in name.items())
+    (date,) = item["issued"]["date-parts"]
+    assert 1 <= len(date) <= 3
+    assert all(isinstance(part, int) for part in date)
+    assert item["title"] == title
+    said = ["".join((name.get("given", ""), *[name.get(key, "") for key in list(NAME)[2:]], name.get("family", "")))
+            for name in item["author"]]  # fmt: skip
+    assert [one.replace(" ", "") for one in said] == [name.replace(" ", "") for name in authors]
+
+
+def test_csl_of_the_catalog() -> None:
+    catalog, _ = load_catalog(Project(REPOSITORY))
+    assert catalog
+    items = json.loads(csl.render(catalog.papers))
+    assert len(items) > 600
+    assert {key for item in items for key in item} <= set(ITEM)
+    assert {key for item in items for name in item["author"] for key in name} <= set(NAME)
+
+
+@given(texts, st.lists(texts, min_size=1, max_size=3), texts)
+def test_ris_parses_back(title: str, authors: list[str], summary: str) -> None:
+    where = Appearance(label="V", kind="journal", container="Journal of Gardens", year=2032)
+    given = [paper(title=title, authors=tuple(authors), summary=summary, appeared=where), paper()]
+    first, second = rispy.loads(ris.render(given))
+    assert (first["type_of_reference"], second["type_of_reference"]) == ("JOUR", "UNPB")
+    assert (first["title"], first["abstract"], first["year"]) == (title, summary, "2032")
+    assert len(first["authors"]) == len(authors)
+    assert (first["doi"], second["urls"]) == ("10.48550/arXiv.3104.01234", ["https://arxiv.org/abs/3104.01234"])
 
 
 def test_ris(checkout: Checkout) -> None:
