@@ -22,6 +22,7 @@ STYLE = """\
 .figure .figure-mark { stroke: var(--figure-ground, #fbfaf7); stroke-width: 1.5; }
 .figure .figure-behind { fill: var(--figure-ground, #fbfaf7); stroke: var(--figure-method, #0b6b66); }
 .figure .figure-label { font-weight: 600; }
+.figure .figure-minor { font-size: 12.5px; font-weight: 400; fill: var(--figure-faint, #66707d); }
 """
 """The rules of every figure. The variables may be set by the page around it."""
 
@@ -32,6 +33,26 @@ svg { background: var(--figure-ground, #fbfaf7); }
     --figure-method: #63c7bd; --figure-target: #f0946b; --figure-retrained: #e3c25a; }
 }
 """
+
+
+def text_width(text: str, size: float, *, bold: bool = False) -> float:
+    """About how wide a text is, on the safe side (as in a wide typeface): fonts differ, nothing is measured here.
+
+    Args:
+        text: one line.
+        size: of the type, in user units; so is what is returned.
+        bold: whether it is.
+    """
+    return size * sum(_advance(letter) for letter in text) * (1.1 if bold else 1.0)
+
+
+def _advance(letter: str) -> float:
+    """Of one letter, per unit of size."""
+    if letter in "iljtfr.,:;!|'()[]- ":
+        return 0.38
+    if letter in "mwMWO":
+        return 0.86
+    return 0.68 if letter.isupper() else 0.61
 
 
 def framed(parts: Iterable[str], *, width: int, height: int, title: str, words: str, ident: str, alone: bool) -> str:
@@ -74,7 +95,19 @@ class Scale:
         low, high = min(values, default=0.0), max(values, default=1.0)
         if low >= 0 and high <= 1:
             return cls(-0.04, 1.04, start, end, 0.2)
-        # Values closer than can be told apart on the axis are spread around their middle.
+        return cls._spread(low, high, start, end)
+
+    @classmethod
+    def around(cls, values: Sequence[float], start: float, end: float) -> Scale:
+        """As :meth:`over`, but where values from 0 to 1 fill less than 60% of that, only as far as they reach."""
+        low, high = min(values, default=0.0), max(values, default=1.0)
+        if low < 0 or high > 1 or not 0.05 <= high - low < 0.6:
+            return cls.over(values, start, end)
+        return cls._spread(low, high, start, end)
+
+    @classmethod
+    def _spread(cls, low: float, high: float, start: float, end: float) -> Scale:
+        """Round ends with some air; values closer than can be told apart are spread around their middle."""
         span = max(high - low, 1e-3 * max(abs(low), abs(high)), 1e-6)
         middle = (low + high) / 2
         low, high = middle - 0.62 * span, middle + 0.62 * span

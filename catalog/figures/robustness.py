@@ -11,7 +11,9 @@ from catalog.figures.scatter import Kind
 
 _WIDTH = 480
 _LEFT, _RIGHT, _TOP, _BOTTOM = 150, 20, 12, 52
-_ROW = 24
+_ROW, _LOW_ROW = 24, 17
+"""The height of a row, and that in a figure of many."""
+_MANY = 16
 _RADIUS = 5.0
 
 
@@ -37,12 +39,13 @@ def robustness_figure(
         attack: what was done.
         ident: what the ids inside begin with; unique on a page.
     """
-    height = _TOP + _ROW * len(changes) + _BOTTOM
+    row = _LOW_ROW if len(changes) > _MANY else _ROW
+    height = _TOP + row * len(changes) + _BOTTOM
     values = [value for one in changes for value in (one.before, one.after)]
     across = Scale.over(values, _LEFT, _WIDTH - _RIGHT)
     words = "; ".join(f"{one.label}: {one.before:.2f}, then {one.after:.2f}" for one in changes)
     return framed(
-        [*_axis(across, height, label), *_goal(changes, across, height), *_rows(changes, across)],
+        [*_axis(across, height, label), *_goal(changes, across, height), *_rows(changes, across, row)],
         width=_WIDTH,
         height=height,
         title=f"{label} before and after: {attack}",
@@ -68,9 +71,9 @@ def _goal(changes: Sequence[Change], across: Scale, height: int) -> Iterator[str
             yield f'<line class="figure-goal" x1="{x:.1f}" y1="{_TOP}" x2="{x:.1f}" y2="{height - _BOTTOM}"/>'
 
 
-def _rows(changes: Sequence[Change], across: Scale) -> Iterator[str]:
+def _rows(changes: Sequence[Change], across: Scale, height: int) -> Iterator[str]:
     for row, one in enumerate(changes):
-        y = _TOP + _ROW * (row + 0.5)
+        y = _TOP + height * (row + 0.5)
         start, end = across.place(one.before), across.place(one.after)
         about = f"<title>{escape(one.label)}: {one.before:.2f}, then {one.after:.2f}</title>"
         look = "figure-method" if one.kind == "method" else f"figure-{one.kind}"
