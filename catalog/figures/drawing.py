@@ -22,6 +22,13 @@ STYLE = """\
 .figure .figure-mark { stroke: var(--figure-ground, #fbfaf7); stroke-width: 1.5; }
 .figure .figure-behind { fill: var(--figure-ground, #fbfaf7); stroke: var(--figure-method, #0b6b66); }
 .figure .figure-label { font-weight: 600; }
+.figure .figure-edge { fill: none; stroke: var(--figure-edge, #a9a494); stroke-width: 1.3; }
+.figure .figure-node { fill: var(--figure-ground, #fbfaf7); stroke: var(--figure-faint, #66707d); }
+.figure .figure-runs { fill: var(--figure-soft, #e2f0ee); stroke: var(--figure-method, #0b6b66); }
+.figure a:hover .figure-node, .figure a:focus-visible .figure-node { stroke-width: 2.5; }
+.figure a:hover text { text-decoration: underline; }
+.figure .figure-box { font-size: 13px; font-weight: 600; }
+.figure .figure-bar { fill: var(--figure-method, #0b6b66); }
 .figure .figure-minor { font-size: 12.5px; font-weight: 400; fill: var(--figure-faint, #66707d); }
 """
 """The rules of every figure. The variables may be set by the page around it."""
@@ -55,7 +62,17 @@ def _advance(letter: str) -> float:
     return 0.68 if letter.isupper() else 0.61
 
 
-def framed(parts: Iterable[str], *, width: int, height: int, title: str, words: str, ident: str, alone: bool) -> str:
+def framed(
+    parts: Iterable[str],
+    *,
+    width: int,
+    height: int,
+    title: str,
+    words: str,
+    ident: str,
+    alone: bool,
+    linked: bool = False,
+) -> str:
     """A figure around its parts.
 
     Args:
@@ -66,10 +83,12 @@ def framed(parts: Iterable[str], *, width: int, height: int, title: str, words: 
         words: what it shows, in words.
         ident: what the ids inside begin with; unique on a page.
         alone: a file of its own, with its colors; else a fragment for a page that links :data:`STYLE`.
+        linked: parts are links, which an image as a whole would hide from those who cannot see it.
     """
+    role = "group" if linked else "img"
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="figure" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" role="img" aria-labelledby="{ident}-title {ident}-text">',
+        f'height="{height}" role="{role}" aria-labelledby="{ident}-title {ident}-text">',
         f'<title id="{ident}-title">{escape(title)}</title>',
         f'<desc id="{ident}-text">{escape(words)}</desc>',
         *([f"<style>{STYLE}{_ALONE}</style>"] if alone else []),

@@ -14,7 +14,7 @@ Kind = Literal["method", "target", "retrained"]
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 14, 14, 56
 _RADIUS = 6.0
 _MOST_LABELS = 12
-"""With more marks than this, references and the front are labelled first, and others where there is room beside them."""
+"""With more marks than this, references and the front are labelled first, others where there is room beside them."""
 _FURTHEST = 7
 """How many steps a label may be away from its mark."""
 
@@ -81,7 +81,7 @@ def forget_utility_figure(
         height: likewise.
     """
     frame = _Box(_LEFT, _TOP, width - _RIGHT, height - _BOTTOM)
-    # Few points are shown between 0 and 1, so that figures compare; many of them nearer, so that they can be told apart.
+    # Few points are shown between 0 and 1, so that figures compare; many nearer, so that they can be told apart.
     scale = Scale.around if len(points) > _MOST_LABELS else Scale.over
     across = scale([point.forget for point in points], frame.left, frame.right)
     up = scale([point.utility for point in points], frame.bottom, frame.top)
