@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from catalog.claims import CLAIMS_FILE, Claim
+from catalog.guide import GLOSSARY_FILE, PATHS_FILE, Guide
 from catalog.implementations import Implementation
 from catalog.problems import Problem, Severity
 from catalog.results import REFERENCES, Result
@@ -52,6 +53,7 @@ class Corpus:
     vocabularies: Vocabularies = field(default_factory=dict)
     """Those that could be read."""
     claims: tuple[Claim, ...] = ()
+    guide: Guide = field(default_factory=Guide)
 
     @cached_property
     def by_id(self) -> dict[str, Entry]:
@@ -637,3 +639,25 @@ def _claim_of_unknown(corpus: Corpus) -> Iterator[Finding]:
                 yield Finding(
                     CLAIMS_FILE, (), f"a claim about {claim.method!r} names the {kind} {name!r}, which is none", hint
                 )
+
+
+@_check("guide-to-unknown")
+def _guide_to_unknown(corpus: Corpus) -> Iterator[Finding]:
+    """Reading paths and the glossary (``site/*.yaml``) name records, things that run and terms that exist."""
+    known: dict[str, list[str]] = {"paper": list(corpus.by_id)}
+    for kind in ("method", "task", "attack"):
+        known[kind] = [one.id for one in corpus.implementations if one.kind == kind]
+    named: list[tuple[str, Place, str, str]] = []
+    for path in corpus.guide.paths:
+        named += [(PATHS_FILE, (path.id, index), step.kind, step.id) for index, step in enumerate(path.steps)]
+    known["term"] = [one.id for one in corpus.guide.glossary]
+    for one in corpus.guide.glossary:
+        named += [(GLOSSARY_FILE, (one.id,), "paper", one.paper)] if one.paper else []
+        named += [(GLOSSARY_FILE, (one.id,), "term", other) for other in one.see]
+    for name, place, kind, ident in named:
+        if kind in known and ident not in known[kind]:
+            (file, mark) = next(
+                (file, mark) for (file, at), mark in corpus.guide.marks.items() if at == place and file.endswith(name)
+            )
+            hint = did_you_mean(ident, known[kind]) or "Name another one, or delete the line."
+            yield Finding(TermPlace(file, mark), (), f"names the {kind} {ident!r}, which does not exist", hint)
