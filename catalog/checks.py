@@ -21,7 +21,7 @@ from catalog.schema import Paper
 from catalog.text import did_you_mean, nearest, same_title, slug, words
 from catalog.tree import Mark, Place, Tree
 from catalog.venues import anthology_venue
-from catalog.vocabulary import Vocabularies, Vocabulary
+from catalog.vocabulary import DatasetTerm, Vocabularies, Vocabulary
 
 MECHANISM_WORDS = 25
 SUMMARY_WORDS = 60
@@ -661,3 +661,16 @@ def _guide_to_unknown(corpus: Corpus) -> Iterator[Finding]:
             )
             hint = did_you_mean(ident, known[kind]) or "Name another one, or delete the line."
             yield Finding(TermPlace(file, mark), (), f"names the {kind} {ident!r}, which does not exist", hint)
+
+
+@_check("dataset-of-unknown")
+def _dataset_of_unknown(corpus: Corpus) -> Iterator[Finding]:
+    """The ``paper`` of a dataset is the record that introduces it."""
+    vocabulary = corpus.vocabularies.get("dataset")
+    if vocabulary is None or not vocabulary.file:
+        return
+    for term in vocabulary.terms:
+        if isinstance(term, DatasetTerm) and term.paper and term.paper not in corpus.by_id:
+            message = f"the dataset {term.id!r} is introduced by {term.paper!r}, which is no record"
+            hint = did_you_mean(term.paper, corpus.by_id) or "Add the record, or delete the line."
+            yield Finding(TermPlace(vocabulary.file, vocabulary.marks[term.id]), (), message, hint)

@@ -51,20 +51,24 @@ class Step(Model):
         return str(getattr(self, self.kind))
 
 
-class ReadingPath(Model):
-    """A way through the catalog for somebody."""
+class Entry(Model):
+    """Anything with an id of its own, which is also its place on the page."""
 
     id: Slug
+
+
+class ReadingPath(Entry):
+    """A way through the catalog for somebody."""
+
     title: Text
     audience: Prose
     """Whom it is for, and what they want."""
     steps: Annotated[tuple[Step, ...], Field(min_length=1)]
 
 
-class Definition(Model):
+class Definition(Entry):
     """A term of the glossary."""
 
-    id: Slug
     term: Text
     forms: tuple[Text, ...] = ()
     """Other words that link to it where they are first used."""
@@ -87,7 +91,7 @@ class Guide:
     """By file, relative to the checkout, and place in it."""
 
 
-M = TypeVar("M", ReadingPath, Definition)
+M = TypeVar("M", bound=Entry)
 
 
 def read_guide(site: Path, root: Path) -> tuple[Guide, list[Problem]]:
@@ -109,13 +113,14 @@ def _entries(
     if not path.is_file():
         return (), []
     file = path.relative_to(root).as_posix()
-    tree, problems = read_tree(path, file)
+    tree, unread = read_tree(path, file)
     if tree is None:
-        return (), problems
+        return (), unread
+    problems: list[Problem] = [*unread]
+    found: dict[str, M] = {}
     if not isinstance(tree.value, tuple):
         hint = "Start each entry with '- id: ...'."
         return (), [*problems, Problem(file, 1, 1, "wrong-type", "error", "this file is a list", hint)]
-    found: dict[str, M] = {}
     for index in range(len(tree.value)):
         entry, wrong = validate(model, tree, (index,))
         problems += wrong
