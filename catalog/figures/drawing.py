@@ -130,7 +130,7 @@ class Scale:
         span = max(high - low, 1e-3 * max(abs(low), abs(high)), 1e-6)
         middle = (low + high) / 2
         low, high = middle - 0.62 * span, middle + 0.62 * span
-        step = _round_step((high - low) / 5)
+        step = round_step((high - low) / 5)
         return cls(math.floor(low / step) * step, math.ceil(high / step) * step, start, end, step)
 
     def place(self, value: float) -> float:
@@ -146,6 +146,7 @@ class Scale:
             number += 1
 
 
-def _round_step(width: float) -> float:
+def round_step(width: float) -> float:
+    """The next 1, 2 or 5 times a power of ten: a step for an axis."""
     power: float = 10.0 ** math.floor(math.log10(width))
     return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= width - 1e-12)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import escape
 
-from catalog.figures.drawing import framed
+from catalog.figures.drawing import framed, round_step
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 34, 6, 16, 24
 
@@ -45,16 +46,21 @@ def timeline_figure(
         width: in user units.
         height: likewise.
     """
-    most = max(most or 0, *counts, 1)
+    tick = max(1, round(round_step(max(most or 0, *counts, 1) / 2.5)))
+    top = tick * math.ceil(max(most or 0, *counts, 1) / tick)
     floor, step = height - _BOTTOM, (width - _LEFT - _RIGHT) / max(len(counts), 1)
 
     def up(count: float) -> float:
-        return floor - (floor - _TOP) * count / most
+        return floor - (floor - _TOP) * count / top
 
     years = [sum(counts[start : start + 4]) for start in range(0, len(counts), 4)]
     words = ", ".join(f"{count} in {first + place}" for place, count in enumerate(years))
     return framed(
-        [*_axis(most, up, width), *_years(len(years), first, step, floor), *_columns(counts, first, step, floor, up)],
+        [
+            *_axis(range(0, top + 1, tick), up, width),
+            *_years(len(years), first, step, floor),
+            *_columns(counts, first, step, floor, up),
+        ],
         width=width,
         height=height,
         title=title,
@@ -64,8 +70,8 @@ def timeline_figure(
     )
 
 
-def _axis(most: int, up: Callable[[float], float], width: int) -> Iterator[str]:
-    for value in dict.fromkeys((0, most // 2, most)):
+def _axis(values: Iterable[int], up: Callable[[float], float], width: int) -> Iterator[str]:
+    for value in values:
         y = up(value)
         yield f'<line class="figure-grid" x1="{_LEFT}" y1="{y:.1f}" x2="{width - _RIGHT}" y2="{y:.1f}"/>'
         yield f'<text class="figure-tick" x="{_LEFT - 7}" y="{y + 4.5:.1f}" text-anchor="end">{value}</text>'

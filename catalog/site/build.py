@@ -114,6 +114,7 @@ def _settings(project: Project) -> Settings:
     config = yaml_load((project.site / "mkdocs.yml").read_text(encoding="utf-8"), get_yaml_loader())
     given = config["extra"]["catalog"]
     given["headline_metrics"] = tuple(given["headline_metrics"])
+    given["markdown_extensions"] = tuple(config["markdown_extensions"])
     address = (config.get("site_url") or "").rstrip("/")
     return Settings(
         repository=(config.get("repo_url") or "").rstrip("/"), site_url=f"{address}/" if address else "", **given

@@ -189,7 +189,9 @@ class Overview:
                 if drawn
                 else None,
                 "multiples": {
-                    family: _timeline(row, first, f"{vocabulary[family].label}: papers by quarter", family, most=most)
+                    family: _timeline(
+                        row, first, f"{vocabulary[family].label}: papers by quarter", family, most=most, width=380
+                    )
                     for family, row in counts.items()
                 },
                 "per_year": {

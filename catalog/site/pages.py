@@ -115,6 +115,8 @@ class Settings:
     """The attack that has a figure of its own."""
     headline_metrics: tuple[str, ...] = ("forget_probability", "model_utility")
     """The columns of the small tables on the home page and on papers' pages."""
+    markdown_extensions: tuple[Any, ...] = ()
+    """As MkDocs reads them, for Markdown within HTML."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,12 @@ class Group:
     def size(self) -> int:
         """How many papers there are."""
         return len(self.papers)
+
+    @property
+    def link_label(self) -> str:
+        """What the link leads to, in words."""
+        paper = self.link and re.match(r"https://(arxiv\.org|aclanthology\.org|openreview\.net|doi\.org)/", self.link)
+        return "its paper" if paper else "its home page"
 
     @property
     def path(self) -> str:
@@ -182,11 +190,13 @@ class Pages:
             letter_label=letter_label,
             fence=markdown.fence,
             typeset=markdown.typeset,
+            markdown=markdown.converter(settings.markdown_extensions),
         )
         self._environment.filters.update(
             inline=markdown.inline,
             day=day,
             number=number,
+            margin=margin,
             duration=duration,
             size=size,
             literal=literal,
@@ -433,7 +443,8 @@ class Pages:
                 "first_line": first_line,
                 "source_link": self._edit_link(one.file),
             },
-            {"hide": ["navigation"]},
+            # A method's page has the code where the table of contents would be, and links of its own on top.
+            {"hide": ["navigation", "toc"] if one.kind == "method" else ["navigation"]},
         )
 
     def _found_in_words(self, found: Finding, claim: Claim) -> str:
@@ -599,6 +610,11 @@ def number(value: float) -> str:
     if value == 0 or 0.001 <= abs(value) < 10:
         return f"{value:.3f}"
     return f"{value:.3g}" if abs(value) < 0.001 else f"{value:,.1f}"
+
+
+def margin(half: float, mean: float) -> str:
+    """Half a confidence interval, with as many digits as the mean that it belongs to."""
+    return f"{half:.3f}" if number(mean) == f"{mean:.3f}" and half < 10 else number(half)
 
 
 def duration(seconds: float) -> str:
