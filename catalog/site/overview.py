@@ -185,7 +185,7 @@ class Overview:
             {
                 "years": list(range(first, last + 1)) if drawn else [],
                 "older": sum(len(papers) for year, papers in by_year.items() if year < first),
-                "total": _timeline(everything, first, "All papers by quarter", "timeline", width=960, height=220)
+                "total": _timeline(everything, first, "All papers by quarter", "timeline", width=760, height=210)
                 if drawn
                 else None,
                 "multiples": {
