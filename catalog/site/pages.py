@@ -48,6 +48,9 @@ RELATIONS = {
 }
 """A paper's relation to an implementation, in words, as read from the paper's page."""
 
+ATTACKED = "Attacked by"
+"""The heading over attacks among the papers that evaluate a method."""
+
 RELATION_HEADINGS = {
     "introduces": "Introduced by",
     "extends": "Extended by",
@@ -180,7 +183,6 @@ class Pages:
             group_of=lambda facet, ident: self._group_by_key[facet, str(ident)],
             references=leaderboard.REFERENCE_MEANINGS,
             relations=RELATIONS,
-            relation_headings=RELATION_HEADINGS,
             plurals=PLURALS,
             states=STATES,
             found_in_words=self._found_in_words,
@@ -410,12 +412,11 @@ class Pages:
         return Page(group.path.replace(".html", ".md"), template, group.heading, group.definition, context)
 
     def _implementation(self, one: Implementation) -> Page:
-        papers = self.catalog.papers_of[one.id]
-        by_relation = {
-            relation: [paper for found, paper in papers if found == relation]
-            for relation in RELATION_HEADINGS
-            if any(found == relation for found, _ in papers)
-        }
+        introduced, extended, *others = RELATION_HEADINGS.values()
+        by_heading: dict[str, list[Paper]] = {each: [] for each in (introduced, extended, ATTACKED, *others)}
+        for relation, paper in self.catalog.papers_of[one.id]:
+            attacked = one.kind == "method" and relation == "evaluates" and "attack" in paper.contributions
+            by_heading[ATTACKED if attacked else RELATION_HEADINGS[relation]].append(paper)
         if one.kind == "method":
             boards = tuple(
                 board.only(one.id) for board in self.boards if any(row.method == one.id for row in board.rows)
@@ -433,7 +434,7 @@ class Pages:
             {
                 "one": one,
                 "claims": [claim for claim in self.catalog.claims if claim.claim.method == one.id],
-                "by_relation": by_relation,
+                "by_heading": {heading: papers for heading, papers in by_heading.items() if papers},
                 "measured": boards,
                 "figures": {board.slug: self._figure(board) for board in boards},
                 "routes": self.overview.routes_by_stop.get((one.kind, one.id), []),
