@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from catalog.claims import CLAIMS_FILE, Claim
+from catalog.guide import GLOSSARY_FILE, PATHS_FILE, Guide
 from catalog.implementations import Implementation
 from catalog.problems import Problem, Severity
 from catalog.results import REFERENCES, Result
@@ -20,7 +21,7 @@ from catalog.schema import Paper
 from catalog.text import did_you_mean, nearest, same_title, slug, words
 from catalog.tree import Mark, Place, Tree
 from catalog.venues import anthology_venue
-from catalog.vocabulary import Vocabularies, Vocabulary
+from catalog.vocabulary import DatasetTerm, Vocabularies, Vocabulary
 
 NO_ID = "xx0001"
 """Stands in for the id of a file whose name is none."""
@@ -54,6 +55,7 @@ class Corpus:
     vocabularies: Vocabularies = field(default_factory=dict)
     """Those that could be read."""
     claims: tuple[Claim, ...] = ()
+    guide: Guide = field(default_factory=Guide)
 
     @cached_property
     def named(self) -> tuple[Entry, ...]:
@@ -725,3 +727,38 @@ def _claim_of_unknown(corpus: Corpus) -> Iterator[Finding]:
                 yield Finding(
                     CLAIMS_FILE, (), f"a claim about {claim.method!r} names the {kind} {name!r}, which is none", hint
                 )
+
+
+@_check("guide-to-unknown")
+def _guide_to_unknown(corpus: Corpus) -> Iterator[Finding]:
+    """Reading paths and the glossary (``site/*.yaml``) name records, things that run and terms that exist."""
+    known: dict[str, list[str]] = {"paper": list(corpus.by_id)}
+    for kind in ("method", "task", "attack"):
+        known[kind] = [one.id for one in corpus.implementations if one.kind == kind]
+    named: list[tuple[str, Place, str, str]] = []
+    for path in corpus.guide.paths:
+        named += [(PATHS_FILE, (path.id, index), step.kind, step.id) for index, step in enumerate(path.steps)]
+    known["term"] = [one.id for one in corpus.guide.glossary]
+    for one in corpus.guide.glossary:
+        named += [(GLOSSARY_FILE, (one.id,), "paper", one.paper)] if one.paper else []
+        named += [(GLOSSARY_FILE, (one.id,), "term", other) for other in one.see]
+    for name, place, kind, ident in named:
+        if kind in known and ident not in known[kind]:
+            (file, mark) = next(
+                (file, mark) for (file, at), mark in corpus.guide.marks.items() if at == place and file.endswith(name)
+            )
+            hint = did_you_mean(ident, known[kind]) or "Name another one, or delete the line."
+            yield Finding(TermPlace(file, mark), (), f"names the {kind} {ident!r}, which does not exist", hint)
+
+
+@_check("dataset-of-unknown")
+def _dataset_of_unknown(corpus: Corpus) -> Iterator[Finding]:
+    """The ``paper`` of a dataset is the record that introduces it."""
+    vocabulary = corpus.vocabularies.get("dataset")
+    if vocabulary is None or not vocabulary.file:
+        return
+    for term in vocabulary.terms:
+        if isinstance(term, DatasetTerm) and term.paper and term.paper not in corpus.by_id:
+            message = f"the dataset {term.id!r} is introduced by {term.paper!r}, which is no record"
+            hint = did_you_mean(term.paper, corpus.by_id) or "Add the record, or delete the line."
+            yield Finding(TermPlace(vocabulary.file, vocabulary.marks[term.id]), (), message, hint)

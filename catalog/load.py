@@ -11,6 +11,7 @@ from typing import Any
 from catalog.catalog import Catalog
 from catalog.checks import NO_ID, Corpus, Entry, run_checks
 from catalog.claims import judge, read_claims, read_trials
+from catalog.guide import read_guide
 from catalog.implementations import read_implementations
 from catalog.problems import Problem
 from catalog.project import Project
@@ -57,6 +58,8 @@ def load_catalog(project: Project, focus: Collection[Path] = ()) -> tuple[Catalo
     problems += found
     claims, found = read_claims(project.reference_impls, project.root)
     problems += found
+    guide, found = read_guide(project.site, project.root)
+    problems += found
     entries, found = _read_records(project)
     problems += found
     entries.sort(key=lambda entry: entry.paper.file)
@@ -65,7 +68,7 @@ def load_catalog(project: Project, focus: Collection[Path] = ()) -> tuple[Catalo
     _, found = read_redirects(project, {entry.paper.id for entry in entries})
     problems += found
     problems += run_checks(
-        Corpus(tuple(entries), tuple(implementations), results, vocabularies, tuple(claims)), problems
+        Corpus(tuple(entries), tuple(implementations), results, vocabularies, tuple(claims), guide), problems
     )
     if any(problem.severity == "error" for problem in problems):
         return None, sorted(problems)
@@ -73,7 +76,8 @@ def load_catalog(project: Project, focus: Collection[Path] = ()) -> tuple[Catalo
     papers.sort(key=lambda paper: paper.date, reverse=True)
     measured = sorted(results.values(), key=lambda one: (one.task, one.model, one.method, one.seed))
     judged = judge(claims, measured, read_trials(project.reference_impls)) if claims else ()
-    return Catalog(tuple(papers), tuple(implementations), tuple(measured), vocabularies, judged), sorted(problems)
+    found_all = Catalog(tuple(papers), tuple(implementations), tuple(measured), vocabularies, judged, guide)
+    return found_all, sorted(problems)
 
 
 def _in_words(paper: Paper, vocabularies: Vocabularies) -> Paper:

@@ -131,6 +131,15 @@ class Links(Model):
         ]
         return tuple((kind, address) for kind, address in found if address)
 
+    @property
+    def pdf(self) -> str | None:
+        """The paper's text as PDF, where a registry has it under its id."""
+        if self.arxiv:
+            return f"https://arxiv.org/pdf/{self.arxiv}"
+        if self.acl:
+            return f"https://aclanthology.org/{self.acl}.pdf"
+        return f"https://openreview.net/pdf?id={self.openreview}" if self.openreview else None
+
 
 class Venue(Model):
     """Where the paper was published: a term, a year, and the track unless it is the main one."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from catalog.figures import rows
 from catalog.figures.drawing import Scale, framed
+from catalog.figures.rows import LEFT, RIGHT, WIDTH, Rows
 
 _SMALLEST, _LARGEST = 2.5, 6.0
 
@@ -33,12 +33,13 @@ def course_figure(
         ident: what the ids inside begin with; unique on a page.
     """
     values = [value for one in paths for value in one.values]
-    across = Scale.over([*values, *([] if goal is None else [goal])], rows.LEFT, rows.RIGHT)
+    across = Scale.over([*values, *([] if goal is None else [goal])], LEFT, RIGHT)
     words = "; ".join(f"{one.label}: {', '.join(f'{value:.2f}' for value in one.values)}" for one in paths)
+    rows = Rows(len(paths))
     return framed(
-        [*rows.axis(across, len(paths), label, goal), *_rows(paths, across, steps)],
-        width=rows.WIDTH,
-        height=rows.height_of(len(paths)),
+        [*rows.axis(across, label, goal), *_marks(rows, paths, across, steps)],
+        width=WIDTH,
+        height=rows.height,
         title=f"{label} at {', '.join(steps)}",
         words=words,
         ident=ident,
@@ -46,7 +47,7 @@ def course_figure(
     )
 
 
-def _rows(paths: Sequence[Path], across: Scale, steps: Sequence[str]) -> Iterator[str]:
+def _marks(rows: Rows, paths: Sequence[Path], across: Scale, steps: Sequence[str]) -> Iterator[str]:
     for row, one in enumerate(paths):
         places = [across.place(value) for value in one.values]
         yield rows.name(row, one.label)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from catalog.figures import rows
 from catalog.figures.drawing import Scale, framed
+from catalog.figures.rows import LEFT, RIGHT, WIDTH, Rows
 from catalog.figures.scatter import Kind
 
 
@@ -33,13 +33,14 @@ def robustness_figure(
         ident: what the ids inside begin with; unique on a page.
     """
     values = [value for one in changes for value in (one.before, one.after)]
-    across = Scale.over(values, rows.LEFT, rows.RIGHT)
+    across = Scale.over(values, LEFT, RIGHT)
     goal = next((one.after for one in changes if one.kind == "retrained"), None)
     words = "; ".join(f"{one.label}: {one.before:.2f}, then {one.after:.2f}" for one in changes)
+    rows = Rows(len(changes))
     return framed(
-        [*rows.axis(across, len(changes), label, goal), *_rows(changes, across)],
-        width=rows.WIDTH,
-        height=rows.height_of(len(changes)),
+        [*rows.axis(across, label, goal), *_marks(rows, changes, across)],
+        width=WIDTH,
+        height=rows.height,
         title=f"{label} before and after: {attack}",
         words=words,
         ident=ident,
@@ -47,7 +48,7 @@ def robustness_figure(
     )
 
 
-def _rows(changes: Sequence[Change], across: Scale) -> Iterator[str]:
+def _marks(rows: Rows, changes: Sequence[Change], across: Scale) -> Iterator[str]:
     for row, one in enumerate(changes):
         start, end = across.place(one.before), across.place(one.after)
         about = f"{one.label}: {one.before:.2f}, then {one.after:.2f}"

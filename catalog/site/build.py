@@ -82,12 +82,15 @@ def _source(project: Project, catalog: Catalog) -> dict[str, bytes]:
     written = {page.path: pages.render(page) for page in pages.all()}
     written |= pages.downloads()
     written |= machine_files(catalog, settings.site_url)
-    written["contributing.md"] = _contributing(project)
+    written["contributing.md"] = pages.hand_written("contributing.md", _contributing(project))
     written["corrections.md"] = changes_page(catalog, read_redirects(project)[0])
     written["assets/css/figures.css"] = STYLE
     copied = {path: (project.site / "docs" / path).read_bytes() for path in _paths(project.site / "docs")}
     copied |= {
         f"assets/{path}": (project.site / "assets" / path).read_bytes() for path in _paths(project.site / "assets")
+    }
+    copied |= {
+        path: pages.hand_written(path, text.decode()).encode() for path, text in copied.items() if path.endswith(".md")
     }
     return copied | {path: text.encode() for path, text in written.items()}
 
@@ -111,6 +114,7 @@ def _settings(project: Project) -> Settings:
     config = yaml_load((project.site / "mkdocs.yml").read_text(encoding="utf-8"), get_yaml_loader())
     given = config["extra"]["catalog"]
     given["headline_metrics"] = tuple(given["headline_metrics"])
+    given["markdown_extensions"] = tuple(config["markdown_extensions"])
     address = (config.get("site_url") or "").rstrip("/")
     return Settings(
         repository=(config.get("repo_url") or "").rstrip("/"), site_url=f"{address}/" if address else "", **given

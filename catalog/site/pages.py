@@ -11,13 +11,15 @@ import html
 import json
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from catalog import figures, leaderboard
 from catalog.catalog import Catalog
@@ -30,7 +32,11 @@ from catalog.lineage import resolve, wanted
 from catalog.results import REFERENCES
 from catalog.schema import Paper
 from catalog.site import head, markdown
+from catalog.site.overview import PAGES, Overview
+from catalog.site.page import Page
+from catalog.site.people import People, letter_label
 from catalog.site.related import Relatives
+from catalog.site.terms import Terms
 from catalog.stats import statistics
 from catalog.vocabulary import Term
 
@@ -42,6 +48,9 @@ RELATIONS = {
     "evaluates": "evaluates it",
 }
 """A paper's relation to an implementation, in words, as read from the paper's page."""
+
+ATTACKED = "Attacked by"
+"""The heading over attacks among the papers that evaluate a method."""
 
 RELATION_HEADINGS = {
     "introduces": "Introduced by",
@@ -110,18 +119,8 @@ class Settings:
     """The attack that has a figure of its own."""
     headline_metrics: tuple[str, ...] = ("forget_probability", "model_utility")
     """The columns of the small tables on the home page and on papers' pages."""
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page to be: its address below the site, its template and what the template sees."""
-
-    path: str
-    template: str
-    title: str
-    description: str = ""
-    context: dict[str, Any] = field(default_factory=dict)
-    meta: dict[str, Any] = field(default_factory=dict)
+    markdown_extensions: tuple[Any, ...] = ()
+    """As MkDocs reads them, for Markdown within HTML."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +143,12 @@ class Group:
         return len(self.papers)
 
     @property
+    def link_label(self) -> str:
+        """What the link leads to, in words."""
+        paper = self.link and re.match(r"https://(arxiv\.org|aclanthology\.org|openreview\.net|doi\.org)/", self.link)
+        return "its paper" if paper else "its home page"
+
+    @property
     def path(self) -> str:
         """The page's address."""
         return f"{self.facet}/{self.id}.html"
@@ -158,6 +163,9 @@ class Pages:
         self.metrics = metrics
         self.boards = leaderboard.boards(catalog, metrics)
         self.groups = {facet: tuple(self._groups(facet)) for facet in FACETS}
+        self.people = People(catalog)
+        self.overview = Overview(catalog)
+        self.terms = Terms(catalog.guide.glossary)
         self._relatives = Relatives(catalog)
         self._entries: dict[str, str] = {}
         self._group_by_key = {(group.facet, group.id): group for groups in self.groups.values() for group in groups}
@@ -176,15 +184,26 @@ class Pages:
             group_of=lambda facet, ident: self._group_by_key[facet, str(ident)],
             references=leaderboard.REFERENCE_MEANINGS,
             relations=RELATIONS,
-            relation_headings=RELATION_HEADINGS,
             plurals=PLURALS,
             states=STATES,
             found_in_words=self._found_in_words,
+            overview=self.overview,
+            lineage=self.overview.lineage,
+            overview_pages=PAGES,
+            letter_label=letter_label,
             fence=markdown.fence,
             typeset=markdown.typeset,
+            markdown=markdown.converter(settings.markdown_extensions),
         )
         self._environment.filters.update(
-            inline=markdown.inline, day=day, number=number, duration=duration, size=size, literal=literal
+            inline=markdown.inline,
+            day=day,
+            number=number,
+            margin=margin,
+            duration=duration,
+            size=size,
+            literal=literal,
+            call=lambda value, function: function(value),
         )
 
     def all(self) -> Iterator[Page]:
@@ -202,7 +221,7 @@ class Pages:
             "Results",
             "What the reference implementations measured, with seeds, versions and commands.",
             {
-                "figures": {board.slug: self._figure(board) for board in self.boards},
+                "figures": {board.slug: self._figure(board, large=True) for board in self.boards},
                 "robustness": {board.slug: self._robustness(board) for board in self.boards},
             },
         )
@@ -213,6 +232,8 @@ class Pages:
             "What runs here behind the papers, by family and year, and what is missed most.",
             {"stats": statistics(self.catalog), "wanted": wanted(self.catalog), "words": COVERAGE_WORDS},
         )
+        yield from self.overview.pages()
+        yield from self.people.pages()
         yield Page(
             "browse.md",
             "browse.md.j2",
@@ -221,13 +242,7 @@ class Pages:
         )
         for groups in self.groups.values():
             for group in groups:
-                yield Page(
-                    group.path.replace(".html", ".md"),
-                    "group.md.j2",
-                    group.heading,
-                    group.definition,
-                    {"group": group},
-                )
+                yield self._group(group)
         yield Page(
             "problems.md",
             "problems.md.j2",
@@ -259,6 +274,7 @@ class Pages:
 
     def render(self, page: Page) -> str:
         """The page as Markdown with front matter."""
+        seen: set[str] = set()
 
         def link(target: str) -> str:
             return posixpath.relpath(target, posixpath.dirname(page.path) or ".")
@@ -274,9 +290,19 @@ class Pages:
             """One line, with the ids of records as links to their papers."""
             return Markup(_RECORD_ID.sub(lambda found: self._cited(found[0], link), markdown.inline(text)))
 
+        def gloss(text: str) -> Markup:
+            """The text with links to the glossary where a term is first used on the page."""
+            return self.terms.link(escape(text), link("glossary.html"), seen)
+
         template = self._environment.get_template(page.template)
         body = template.render(
-            page=page, link=link, prose=prose, method=lambda ident: self._method(ident, link), **page.context
+            page=page,
+            link=link,
+            prose=prose,
+            gloss=gloss,
+            method=lambda ident: self._method(ident, link),
+            author=lambda name: self._author(name, link),
+            **page.context,
         )
         return markdown.front_matter(meta) + body.strip() + "\n"
 
@@ -290,6 +316,15 @@ class Pages:
         if base.term:
             return Markup('<a href="{}">{}</a>').format(link("vocabularies.html") + f"#technique-{base.id}", base.label)
         return Markup("<code>{}</code>").format(ident)
+
+    def _author(self, name: str, link: Callable[[str], str]) -> Markup:
+        place, anchor, fragment = self.people.address(name).partition("#")
+        return Markup('<a href="{}">{}</a>').format(f"{link(place)}{anchor}{fragment}", name)
+
+    def hand_written(self, path: str, text: str) -> str:
+        """A page that people wrote, with links to the glossary where a term is first used."""
+        address = posixpath.relpath("glossary.html", posixpath.dirname(path) or ".")
+        return str(self.terms.link(text, address, set())) if path.endswith(".md") else text
 
     def _cited(self, word: str, link: Callable[[str], str]) -> str:
         if word not in self.catalog.by_id:
@@ -347,18 +382,42 @@ class Pages:
                 "links": links,
                 "related": self._relatives(paper),
                 "bibtex": self._bibtex(paper) if may_be_cited else None,
+                "ris": ris.entry(paper) if may_be_cited else None,
+                "node": resolve(self.catalog, paper.id),
+                "routes": self.overview.routes_by_stop.get(("paper", paper.id), []),
+                "datasets": [group for group in self.groups["dataset"] if self._introduced_by(group.id) == paper.id],
                 "source_link": self._edit_link(paper.file),
+                "issue_link": self._issue_link("correct-record.yml", record=paper.id),
             },
             meta,
         )
 
+    def _group(self, group: Group) -> Page:
+        """The papers of a term; data sets and venues have more to say."""
+        context: dict[str, Any] = {"group": group}
+        template = "group.md.j2"
+        if group.facet == "dataset":
+            template, term = "dataset.md.j2", self.catalog.vocabularies["dataset"][group.id]
+            source = self.catalog.by_id.get(getattr(term, "paper", None) or "")
+            together = Counter(other for paper in group.papers for other in paper.datasets if other != group.id)
+            context |= {
+                "source": source,
+                "tasks": [one for one in self.catalog.tasks if source and one.paper == source.id],
+                "together": together.most_common(8),
+                "by_type": Counter(paper.type for paper in group.papers),
+            }
+        elif group.facet == "venue":
+            years = Counter(paper.venue.year for paper in group.papers if paper.venue)
+            template = "venue.md.j2"
+            context |= {"years": sorted(years.items(), reverse=True), "by_type": Counter(p.type for p in group.papers)}
+        return Page(group.path.replace(".html", ".md"), template, group.heading, group.definition, context)
+
     def _implementation(self, one: Implementation) -> Page:
-        papers = self.catalog.papers_of[one.id]
-        by_relation = {
-            relation: [paper for found, paper in papers if found == relation]
-            for relation in RELATION_HEADINGS
-            if any(found == relation for found, _ in papers)
-        }
+        introduced, extended, *others = RELATION_HEADINGS.values()
+        by_heading: dict[str, list[Paper]] = {each: [] for each in (introduced, extended, ATTACKED, *others)}
+        for relation, paper in self.catalog.papers_of[one.id]:
+            attacked = one.kind == "method" and relation == "evaluates" and "attack" in paper.contributions
+            by_heading[ATTACKED if attacked else RELATION_HEADINGS[relation]].append(paper)
         if one.kind == "method":
             boards = tuple(
                 board.only(one.id) for board in self.boards if any(row.method == one.id for row in board.rows)
@@ -376,15 +435,18 @@ class Pages:
             {
                 "one": one,
                 "claims": [claim for claim in self.catalog.claims if claim.claim.method == one.id],
-                "by_relation": by_relation,
+                "by_heading": {heading: papers for heading, papers in by_heading.items() if papers},
                 "measured": boards,
                 "figures": {board.slug: self._figure(board) for board in boards},
+                "routes": self.overview.routes_by_stop.get((one.kind, one.id), []),
+                "datasets": [group for group in self.groups["dataset"] if self._introduced_by(group.id) == one.paper],
                 "stories": [story for board in boards if (story := _story(board, one.id))],
                 "code": code,
                 "first_line": first_line,
                 "source_link": self._edit_link(one.file),
             },
-            {"hide": ["navigation"]},
+            # A method's page has the code where the table of contents would be, and links of its own on top.
+            {"hide": ["navigation", "toc"] if one.kind == "method" else ["navigation"]},
         )
 
     def _found_in_words(self, found: Finding, claim: Claim) -> str:
@@ -416,7 +478,7 @@ class Pages:
         found = (board for board in self.boards if any(row.method == method for row in board.rows))
         return next((board.only(method).brief(self.settings.headline_metrics) for board in found), None)
 
-    def _figure(self, board: leaderboard.Board) -> Markup | None:
+    def _figure(self, board: leaderboard.Board, *, large: bool = False) -> Markup | None:
         points = leaderboard.points(board, self.settings.utility_metric)
         if len(points) < 2:
             return None
@@ -427,6 +489,8 @@ class Pages:
             forget_label=labels[board.headline],
             utility_label=labels[self.settings.utility_metric],
             ident=f"figure-{board.slug}",
+            width=620 if large and len(points) > 12 else 480,
+            height=(600 if large else 400) if len(points) > 12 else 370,
         )
         return Markup(drawn)
 
@@ -443,6 +507,17 @@ class Pages:
             ident=f"robustness-{board.slug}",
         )
         return Markup(drawn)
+
+    def _introduced_by(self, dataset: str) -> str | None:
+        """The id of the record that introduces a data set."""
+        return getattr(self.catalog.vocabularies["dataset"][dataset], "paper", None)
+
+    def _issue_link(self, form: str, **fields: str) -> str | None:
+        """An issue form of the repository, filled in as far as it can be."""
+        if not self.settings.repository:
+            return None
+        given = urlencode({"template": form, **fields})
+        return f"{self.settings.repository}/issues/new?{given}"
 
     def _edit_link(self, file: str) -> str | None:
         if not self.settings.repository:
@@ -544,6 +619,11 @@ def number(value: float) -> str:
     if value == 0 or 0.001 <= abs(value) < 10:
         return f"{value:.3f}"
     return f"{value:.3g}" if abs(value) < 0.001 else f"{value:,.1f}"
+
+
+def margin(half: float, mean: float) -> str:
+    """Half a confidence interval, with as many digits as the mean that it belongs to."""
+    return f"{half:.3f}" if number(mean) == f"{mean:.3f}" and half < 10 else number(half)
 
 
 def duration(seconds: float) -> str:

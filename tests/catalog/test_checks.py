@@ -95,6 +95,17 @@ def namesakes(checkout: Checkout) -> None:
     checkout.change(checkout.gardens, "[fade]", "[lora-x]")
 
 
+def lost_path(checkout: Checkout) -> None:
+    steps = "\n    - {paper: lindqvist2031fading, why: First.}\n    - {method: fad, why: Then run it.}\n"
+    checkout.add("site/reading-paths.yaml", f"- id: first\n  title: First\n  audience: Anybody.\n  steps:{steps}")
+
+
+def lost_dataset(checkout: Checkout) -> None:
+    only_used_terms(checkout)
+    text = term("tofu", "wmdp") + "  paper: lindqvist2031fade\n"
+    checkout.add("catalog/vocabularies/dataset.yaml", text)
+
+
 # id: (change, file, line, part of message or hint)
 ROWS: dict[str, tuple[Callable[[Checkout], object], str, int, str]] = {
     "duplicate-id": (same_id, FADING_FILE, 1, "papers/2030/lindqvist2031fading.yaml"),
@@ -184,6 +195,8 @@ ROWS: dict[str, tuple[Callable[[Checkout], object], str, int, str]] = {
     "implementation-family": (method("gradient-ascent", "gradient-descent"), METHOD_FILE, 16, "'gradient-ascent'"),
     "result-of-unknown": (result, "reference_impls/results/x.json", 1, "'fade'"),
     "claim-of-unknown": (claim, "reference_impls/claims.yaml", 1, "'fade'"),
+    "guide-to-unknown": (lost_path, "site/reading-paths.yaml", 6, "'fade'"),
+    "dataset-of-unknown": (lost_dataset, "catalog/vocabularies/dataset.yaml", 4, "'lindqvist2031fading'"),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from small_checkout import FADING, Checkout
 
-from catalog.lineage import resolve, wanted
+from catalog.lineage import lineage, resolve, wanted
 from catalog.report import report
 from catalog.stats import statistics
 
@@ -82,3 +82,27 @@ def test_the_report_says_what_is_thin(checkout: Checkout) -> None:
     )
     assert found["by-hand"] == ("papers/2034/okonkwo2034gardens.yaml: Gardens: A Benchmark of Invented Gardeners",)
     assert "no-summary" not in found
+
+
+def test_the_graph_goes_both_ways_oldest_first(checkout: Checkout) -> None:
+    add(checkout, "mist", "fade, lora", name="Mist")
+    add(checkout, "haze", "mist", name="Haze")
+    found = lineage(checkout.catalog())
+    assert found.above["lindqvist2031mist"] == ("fade", "lora")
+    assert found.below["fade"] == ("lindqvist2031mist", "okonkwo2032gardens")
+    assert found.below["lindqvist2031mist"] == ("lindqvist2031haze",)
+    assert found.trunk() == ("fade", "lindqvist2031mist"), "neither a technique nor what nothing builds on"
+    assert found.layers(found.nodes) == {
+        "fade": 0,
+        "lora": 0,
+        "lindqvist2031mist": 1,
+        "okonkwo2032gardens": 1,
+        "lindqvist2031haze": 2,
+    }
+
+
+def test_a_circle_has_layers_too(checkout: Checkout) -> None:
+    add(checkout, "mist", "haze", name="Mist")
+    add(checkout, "haze", "mist", name="Haze")
+    found = lineage(checkout.catalog())
+    assert sorted(found.layers(("lindqvist2031mist", "lindqvist2031haze")).values()) == [0, 1]
