@@ -13,6 +13,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -80,13 +81,8 @@ STATES = {
 }
 
 
-FACETS_SCRIPT = Markup(
-    'matchMedia("(min-width: 60em)").matches&&document.querySelectorAll("[data-facet]")'
-    ".forEach(function(box,i){box.open=i<2});"
-    'document.getElementById("filters").classList.add("finder__facets--ready")'
-)
-"""Shows the first filters where there is room. In the page itself, and what it opens is not seen before: a page this
-long may be drawn while it is still being read, and nothing should move then."""
+NEWEST = 20
+"""Papers on the first page of the list, and as many more at a time."""
 
 _RECORD_ID = re.compile(r"\b[a-z]+\d{4}[a-z]+\b")
 
@@ -250,6 +246,20 @@ class Pages:
             files[f"papers/{paper.id}.ris"] = ris.entry(paper)
         return files
 
+    def bibtex(self, paper: Paper) -> str | None:
+        """A paper's entry, if it may be cited."""
+        return self._bibtex(paper) if list(citable([paper])) else None
+
+    @cached_property
+    def _pieces(self) -> Any:
+        """The macros that pages share, for a page in the folder of the paper list."""
+        return self._environment.get_template("_macros.j2").make_module()
+
+    def list_item(self, paper: Paper) -> str:
+        """A paper as it stands in the paper list, as HTML."""
+        made = self._pieces.paper_item(lambda target: posixpath.relpath(target, "papers"), paper, "h2")
+        return re.sub(r"\n\s*", "\n", str(made)).strip()
+
     def _bibtex(self, paper: Paper) -> str:
         """The entry, made once for the page and the download."""
         if paper.id not in self._entries:
@@ -319,7 +329,7 @@ class Pages:
             "papers.md.j2",
             "Papers",
             f"All {count} papers, to be searched and filtered.",
-            {"facets": ("type", "family", "target", "dataset", "venue", "year"), "facets_script": FACETS_SCRIPT},
+            {"facets": FACETS, "newest": NEWEST},
         )
 
     def _paper(self, paper: Paper) -> Page:
