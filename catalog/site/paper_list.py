@@ -17,10 +17,11 @@ from catalog.catalog import Catalog
 from catalog.export import table
 from catalog.schema import Paper
 from catalog.site.packing import digits, script, width
-from catalog.site.search_index import BLOCK
 from catalog.text import words
 
 FACETS = ("type", "family", "target", "setting", "modality", "dataset", "venue", "year", "code", "runnable")
+BLOCK = 8
+"""Papers of the list in one file: those that fit lie all over, so a file is small."""
 EXPORTED = 64
 """Papers in one file for export."""
 

@@ -4,7 +4,7 @@
 
     search/index.js          how many documents there are, and the first word of every piece
     search/words-<n>.js      words in alphabetical order, each with the documents that hold it and how much it says
-    search/spelling.js       every word, loaded where one is not known: the nearest are taken instead
+    search/spelling-<n>.js   every word of n letters, loaded where a word is not known: the nearest are taken instead
     search/documents-<n>.js  title, kind, place and address of a few documents, for showing what was found
 
 What a word says of a document (``_postings``) is worked out here, after BM25F; what it is worth for a query depends on how
@@ -24,7 +24,7 @@ from catalog.site.packing import ALPHABET, script, sorted_words, varint
 from catalog.text import words
 
 BLOCK = 16
-"""Documents, or papers of the list, in one file: what is found lies all over, so a file is small."""
+"""Documents in one file: what is found lies all over, so a file is small."""
 PIECE = 14_000
 """Characters of words and documents in one file, about half of it when compressed."""
 
@@ -53,16 +53,20 @@ def search_files(out: Path, catalog: Catalog, guide: tuple[str, ...]) -> dict[st
         starts.append(piece[0])
         name = f"words-{number}"
         files[f"{name}.js"] = script(name, [" ".join(sorted_words(piece)), " ".join(postings[word][0] for word in piece)])
-    heads = sorted_words(in_order)
-    spelling = " ".join(
-        head[0] + ALPHABET[postings[word][1].bit_length()] + head[1:] for word, head in zip(in_order, heads, strict=True)
-    )
-    files["spelling.js"] = script("spelling", spelling)
+    lengths: dict[int, list[str]] = {}
+    for word in in_order:
+        if word.isalpha():  # nobody means another number than the one typed
+            lengths.setdefault(len(word), []).append(word)
+    for length, some in lengths.items():
+        often = (ALPHABET[postings[word][1].bit_length()] for word in some)
+        heads = (head[0] + letter + head[1:] for letter, head in zip(often, sorted_words(some), strict=True))
+        files[f"spelling-{length}.js"] = script(f"spelling-{length}", " ".join(heads))
     files["index.js"] = script(
         "index",
         {
             "block": BLOCK,
             "documents": len(found),
+            "lengths": sorted(lengths),
             "papers": len(catalog.papers),
             "starts": " ".join(starts),
             "version": _version(files),

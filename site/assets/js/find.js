@@ -85,43 +85,63 @@ window.catalogFind = (function () {
     });
   }
 
-  function loadSpelling() {
-    spelling =
-      spelling ||
-      Promise.all([data.load("spelling"), data.script(form.dataset.library)]).then(
-        function (loaded) {
-          var tree = new window.MiniSearch();
+  /* The library's tree, with all words of these lengths. */
+  function loadSpelling(index, from, to) {
+    spelling = spelling || {
+      library: data.script(form.dataset.library).then(function () {
+        spelling.tree = new window.MiniSearch();
+      }),
+      lengths: {},
+    };
+    function add(length) {
+      spelling.lengths[length] =
+        spelling.lengths[length] ||
+        Promise.all([data.load("spelling-" + length), spelling.library]).then(function (loaded) {
           var often = loaded[0].split(" ");
           data.sortedWords(loaded[0], 1).forEach(function (word, place) {
-            tree.set(word, data.value(often[place].charAt(1)));
+            spelling.tree.set(word, data.value(often[place].charAt(1)));
           });
-          return tree;
-        },
-        function (error) {
-          spelling = null;
-          throw error;
-        }
-      );
-    return spelling;
+        });
+      return spelling.lengths[length];
+    }
+    return Promise.all(
+      index.lengths
+        .filter(function (length) {
+          return length >= from && length <= to;
+        })
+        .map(add)
+    ).then(
+      function () {
+        return spelling.library.then(function () {
+          return spelling.tree;
+        });
+      },
+      function (error) {
+        spelling = null;
+        throw error;
+      }
+    );
   }
 
-  /* The nearest known words to one that is not known. */
-  function near(word) {
-    var far = word.length < 3 ? 0 : word.length < 8 ? 1 : 2;
-    if (!far || /^\d+$/.test(word)) {
+  /* The known words nearest to one that is not known: first those that differ by one letter, then by two. */
+  function near(index, word, far) {
+    var distance = far || 1;
+    if (distance > (word.length < 3 ? 0 : word.length < 8 ? 1 : 2) || !/^\p{L}+$/u.test(word)) {
       return Promise.resolve([]);
     }
-    return loadSpelling().then(function (tree) {
+    return loadSpelling(index, word.length - distance, word.length + distance).then(function (tree) {
       var found = [];
-      tree.fuzzyGet(word, far).forEach(function (entry, other) {
-        found.push({ word: other, often: entry[0], distance: entry[1] });
+      tree.fuzzyGet(word, distance).forEach(function (entry, other) {
+        if (entry[1] === distance) {
+          found.push({ word: other, often: entry[0], distance: distance });
+        }
       });
+      if (!found.length) {
+        return near(index, word, distance + 1);
+      }
       return found
-        .filter(function (one) {
-          return one.distance > 0;
-        })
         .sort(function (one, other) {
-          return one.distance - other.distance || other.often - one.often || (one.word < other.word ? -1 : 1);
+          return other.often - one.often || (one.word < other.word ? -1 : 1);
         })
         .slice(0, GUESSES);
     });
@@ -130,7 +150,7 @@ window.catalogFind = (function () {
   /* What a word of the query may stand for: {scores by document, the guesses taken}. */
   function meanings(index, word, guess) {
     return known(index, word, word.length > 1).then(function (found) {
-      var guesses = guess || !found.length ? near(word) : Promise.resolve([]);
+      var guesses = guess || !found.length ? near(index, word) : Promise.resolve([]);
       return guesses
         .then(function (others) {
           return Promise.all(

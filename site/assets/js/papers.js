@@ -305,8 +305,8 @@
     shown = Math.max(step, Math.min(Math.floor(Number(parameters.get("show"))) || 0, total));
     inputs.forEach(function (input) {
       input.checked = parameters.getAll(input.name).includes(input.value);
-      if (input.checked && input.closest("details")) {
-        input.closest("details").open = true;
+      if (input.checked && input.closest("details") && matchMedia("(min-width: 60em)").matches) {
+        input.closest("details").open = true; /* elsewhere it would push the list down */
       }
     });
     return parameters.toString() !== "";
