@@ -60,6 +60,7 @@ def build_site(project: Project, catalog: Catalog, out: Path, *, changed_only: b
         if changed_only and out.is_dir() and _paths(source) == set(wanted):
             _write(wanted, source)
             _run_mkdocs(project, source, out, _epoch(catalog), dirty=True)
+            pages.aside.put_back(out)
             _write_search(project, catalog, pages, out)
             _drop_unused(out)
             return
@@ -67,6 +68,7 @@ def build_site(project: Project, catalog: Catalog, out: Path, *, changed_only: b
             shutil.rmtree(source)
         _write(wanted, source)
         _run_mkdocs(project, source, fresh, _epoch(catalog))
+        pages.aside.put_back(fresh)
         _write_search(project, catalog, pages, fresh)
         write_redirects(fresh, read_redirects(project)[0])
         _drop_unused(fresh)

@@ -13,7 +13,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from catalog.implementations import Implementation
 from catalog.lineage import resolve, wanted
 from catalog.schema import Paper
 from catalog.site import head, markdown
+from catalog.site.aside import Aside
 from catalog.site.related import Relatives
 from catalog.stats import statistics
 from catalog.vocabulary import Term
@@ -81,6 +82,8 @@ STATES = {
 }
 
 
+HTML = frozenset(f"{name}.md.j2" for name in "browse coverage group home methods paper papers results".split())
+"""Templates of pages that are HTML but for code blocks."""
 NEWEST = 20
 """Papers on the first page of the list, and as many more at a time."""
 
@@ -153,12 +156,14 @@ class Pages:
         self.metrics = metrics
         self.boards = leaderboard.boards(catalog, metrics)
         self.groups = {facet: tuple(self._groups(facet)) for facet in FACETS}
+        self.aside = Aside()
         self._relatives = Relatives(catalog)
         self._entries: dict[str, str] = {}
         self._group_by_key = {(group.facet, group.id): group for groups in self.groups.values() for group in groups}
         self._environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(templates),
             autoescape=True,
+            auto_reload=False,
             trim_blocks=True,
             lstrip_blocks=True,
             undefined=jinja2.StrictUndefined,
@@ -257,8 +262,8 @@ class Pages:
 
     def list_item(self, paper: Paper) -> str:
         """A paper as it stands in the paper list, as HTML."""
-        made = self._pieces.paper_item(lambda target: posixpath.relpath(target, "papers"), paper, "h2")
-        return re.sub(r"\n\s*", "\n", str(made)).strip()
+        made = self._pieces.paper_item(_linker("papers"), paper, "h2")
+        return re.sub(r"\n\s+", "\n", str(made)).strip()
 
     def _bibtex(self, paper: Paper) -> str:
         """The entry, made once for the page and the download."""
@@ -269,9 +274,7 @@ class Pages:
     def render(self, page: Page) -> str:
         """The page as Markdown with front matter."""
 
-        def link(target: str) -> str:
-            return posixpath.relpath(target, posixpath.dirname(page.path) or ".")
-
+        link = _linker(posixpath.dirname(page.path))
         meta = {
             "title": html.escape(page.title),
             "description": html.escape(page.description or page.title),
@@ -287,7 +290,8 @@ class Pages:
         body = template.render(
             page=page, link=link, prose=prose, method=lambda ident: self._method(ident, link), **page.context
         )
-        return markdown.front_matter(meta) + body.strip() + "\n"
+        text = self.aside.take(body) if page.template in HTML else body.strip()
+        return markdown.front_matter(meta) + text + "\n"
 
     def _method(self, ident: str, link: Callable[[str], str]) -> Markup:
         """What others build on: its page, else the paper that proposes it, else its definition, else its id."""
@@ -472,6 +476,12 @@ class Pages:
             methods = [one for one in self.catalog.methods if facet == "family" and one.family == term.id]
             if term.id in grouped or methods:
                 yield _group(facet, term, tuple(grouped.get(term.id, ())), tuple(methods))
+
+
+@cache
+def _linker(folder: str) -> Callable[[str], str]:
+    """What leads from a page in a folder to an address of the site, relatively."""
+    return cache(lambda target: posixpath.relpath(target, folder or "."))
 
 
 def _group(facet: str, term: Term, papers: tuple[Paper, ...], methods: tuple[Implementation, ...]) -> Group:

@@ -20,7 +20,7 @@ from catalog.site.packing import digits, script, width
 from catalog.text import words
 
 FACETS = ("type", "family", "target", "setting", "modality", "dataset", "venue", "year", "code", "runnable")
-BLOCK = 8
+BLOCK = 4
 """Papers of the list in one file: those that fit lie all over, so a file is small."""
 EXPORTED = 64
 """Papers in one file for export."""
