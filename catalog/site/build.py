@@ -23,6 +23,7 @@ from catalog.site.machines import machine_files
 from catalog.site.pages import Pages, Settings
 from catalog.site.paper_list import list_files
 from catalog.site.parts import PartsError, part_files
+from catalog.site.policy import write_headers
 from catalog.site.search_index import search_files, write_files
 
 _WARNING = re.compile(r"^(?:WARNING|ERROR)\s+-\s+(?P<message>.*)$", re.MULTILINE)
@@ -60,18 +61,13 @@ def build_site(project: Project, catalog: Catalog, out: Path, *, changed_only: b
         if changed_only and out.is_dir() and _paths(source) == set(wanted):
             _write(wanted, source)
             _run_mkdocs(project, source, out, _epoch(catalog), dirty=True)
-            pages.aside.put_back(out)
-            _write_search(project, catalog, pages, out)
-            _drop_unused(out)
+            _finish(project, catalog, pages, out)
             return
         if source.exists():
             shutil.rmtree(source)
         _write(wanted, source)
         _run_mkdocs(project, source, fresh, _epoch(catalog))
-        pages.aside.put_back(fresh)
-        _write_search(project, catalog, pages, fresh)
-        write_redirects(fresh, read_redirects(project)[0])
-        _drop_unused(fresh)
+        _finish(project, catalog, pages, fresh)
         if out.exists():
             shutil.rmtree(out)
         fresh.rename(out)
@@ -163,8 +159,12 @@ def _run_mkdocs(project: Project, source: Path, out: Path, epoch: int, *, dirty:
         raise SiteError("\n".join(["MkDocs does not accept the site:", *(f"  {line}" for line in said)]))
 
 
-def _write_search(project: Project, catalog: Catalog, pages: Pages, out: Path) -> None:
-    """What scripts load: the index of the finished site, and the data of the paper list."""
+def _finish(project: Project, catalog: Catalog, pages: Pages, out: Path) -> None:
+    """What happens after MkDocs: HTML that went around it, old addresses, what scripts load, headers for servers."""
+    pages.aside.put_back(out)
+    write_redirects(out, read_redirects(project)[0])
+    _drop_unused(out)
+    write_headers(out)
     files = search_files(out, catalog, _guide(project))
     write_files(out / "search", files | list_files(catalog, pages.list_item, pages.bibtex))
 

@@ -295,6 +295,18 @@ window.catalogFind = (function () {
       });
   }
 
+  /* Who types a whole title wants that page, whatever the weights say, and who types a part of one probably does, too. */
+  function titleFirst(items, query, titleOf) {
+    var asked = words(query);
+    var phrase = " " + asked.join(" ") + " ";
+    var groups = [[], [], []];
+    items.forEach(function (item) {
+      var title = " " + words(titleOf(item)).join(" ") + " ";
+      groups[title === phrase ? 0 : asked.length > 1 && title.includes(phrase) ? 1 : 2].push(item);
+    });
+    return [].concat.apply([], groups);
+  }
+
   /* Marks, below an element, the words that `marks` picks. */
   function highlight(element, marks) {
     var walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
@@ -323,5 +335,5 @@ window.catalogFind = (function () {
     });
   }
 
-  return { find: find, documents: documents, words: words, highlight: highlight };
+  return { find: find, documents: documents, words: words, titleFirst: titleFirst, highlight: highlight };
 })();

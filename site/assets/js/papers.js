@@ -155,20 +155,14 @@
     return Promise.resolve(sort.value === "oldest" ? numbers.reverse() : numbers);
   }
 
-  /* Who types a whole title wants that paper first. */
   function titleFirst(items) {
-    var asked = search.words(query.value).join(" ");
-    if (sort.value !== "best" || !asked) {
+    if (sort.value !== "best") {
       return items;
     }
-    function isIt(item) {
-      return search.words(item.querySelector(".paper__title").textContent).join(" ") === asked;
-    }
-    return items.filter(isIt).concat(
-      items.filter(function (item) {
-        return !isIt(item);
-      })
-    );
+    var first = search.titleFirst(items.slice(0, step), query.value, function (item) {
+      return item.querySelector(".paper__title").textContent;
+    });
+    return first.concat(items.slice(step));
   }
 
   function elements(texts, marks) {

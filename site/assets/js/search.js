@@ -16,23 +16,14 @@
   var base = form.dataset.base;
   var active = -1;
 
-  /* Who types a whole title wants that page, whatever the weights say. */
-  function titleFirst(results, query) {
-    var whole = search.words(query).join(" ");
-    function isIt(result) {
-      return search.words(result.title).join(" ") === whole;
-    }
-    return results.filter(isIt).concat(
-      results.filter(function (result) {
-        return !isIt(result);
-      })
-    );
-  }
-
   function find(query) {
     return search.find(query).then(function (found) {
       return search.documents(found.numbers.slice(0, 2 * LIMIT)).then(function (results) {
-        found.results = titleFirst(results, query).slice(0, LIMIT);
+        found.results = search
+          .titleFirst(results, query, function (result) {
+            return result.title;
+          })
+          .slice(0, LIMIT);
         return found;
       });
     });
@@ -82,11 +73,13 @@
       close();
       return;
     }
+    panel.setAttribute("aria-busy", "true");
     find(query).then(
       function (found) {
         if (query !== field.value.trim()) {
           return;
         }
+        panel.removeAttribute("aria-busy");
         list.replaceChildren.apply(
           list,
           found.results.map(function (result, number) {
@@ -109,6 +102,7 @@
         panel.hidden = false;
       },
       function () {
+        panel.removeAttribute("aria-busy");
         list.replaceChildren();
         status.textContent = "The search could not be loaded.";
         panel.hidden = false;
