@@ -13,6 +13,7 @@ from pathlib import Path
 from mkdocs.utils.yaml import get_yaml_loader, yaml_load
 
 from catalog.catalog import Catalog
+from catalog.database import serialize
 from catalog.figures import STYLE
 from catalog.leaderboard import read_metrics
 from catalog.project import Project
@@ -90,6 +91,7 @@ def _source(project: Project, catalog: Catalog, pages: Pages, settings: Settings
         f"assets/{path}": (project.site / "assets" / path).read_bytes() for path in _paths(project.site / "assets")
     }
     copied |= part_files(project)
+    copied["catalog.sqlite"] = serialize(catalog)
     return copied | {path: text.encode() for path, text in written.items()}
 
 
