@@ -3,8 +3,9 @@
     python benchmarks/build.py 650 10000 --work /tmp/bench --out benchmarks/results/build.json
 
 For each number: records are generated, validated, turned into README, database and exports, and into the site; then
-Material builds as many plain pages (the Markdown below) with the same `mkdocs.yml` but for the theme's overrides. Seconds
-are wall clock and CPU (of the process and its children): on a machine that does other work, too, compare CPU.
+Material builds as many plain pages (the Markdown below) with the same `mkdocs.yml` but for the theme's overrides.
+Seconds are wall clock and CPU (of the process and its children): on a machine that does other work, too, compare
+CPU.
 """
 
 from __future__ import annotations
@@ -69,7 +70,9 @@ markdown_extensions:
 nav: [index.md]
 not_in_nav: "/page-*"
 """
-SENTENCE = "A method that lowers the probability of what is to be forgotten while the rest of what a model knows stays. "
+SENTENCE = (
+    "A method that lowers the probability of what is to be forgotten while the rest of what a model knows stays. "
+)
 
 
 def timed(command: Sequence[str], folder: Path) -> dict[str, float]:

@@ -2,9 +2,9 @@
 
     python benchmarks/generated.py 10000 /tmp/checkout
 
-Each generated record takes its tags, its venue and which links it has from a real one, so that facets are as they are. Its
-words are drawn from the real titles and summaries, as often as those use them, mixed with invented words and names: text
-keeps bringing new words, and an index of 10,000 records that lacks them would be too small.
+Each generated record takes its tags, its venue and which links it has from a real one, so that facets are as they
+are. Its words are drawn from the real titles and summaries, as often as those use them, mixed with invented words
+and names: text keeps bringing new words, and an index of 10,000 records that lacks them would be too small.
 """
 
 from __future__ import annotations
@@ -64,11 +64,17 @@ def _records(real: list[dict[str, Any]], count: int, taken: set[str]) -> list[tu
         authors = list(dict.fromkeys(authors))
         title = " ".join(_word(chance, pool, invented) for _ in range(max(4, len(model["title"].split()))))
         year = int(str(model["date"])[:4])
-        ident = f"{slug(authors[0].split()[-1]).replace('-', '')}{year}{slug(title.split()[0]).replace('-', '') or 'x'}"[:60]
+        ident = (
+            f"{slug(authors[0].split()[-1]).replace('-', '')}{year}{slug(title.split()[0]).replace('-', '') or 'x'}"[
+                :60
+            ]
+        )
         while ident in taken:
             ident += "x"
         taken.add(ident)
-        record = {key: model[key] for key in model if key not in ("method", "links", "summary", "state", "former_titles")}
+        record = {
+            key: model[key] for key in model if key not in ("method", "links", "summary", "state", "former_titles")
+        }
         record |= {
             "title": title[0].upper() + title[1:],
             "authors": authors,

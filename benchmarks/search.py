@@ -2,10 +2,10 @@
 
     python benchmarks/search.py build/site /tmp/bench/checkout-10000/build/site --out benchmarks/results/search.json
 
-*Download* is everything that a browser with an empty cache asks for until the first results of a query are on screen (page,
-style sheets, scripts, data), each file compressed with gzip. *Query* is the time from the last letter to the results on
-screen, in the paper list: *new* the first time that a query is asked, with the pieces of the index that it loads from this
-machine, *again* with the pieces in memory.
+*Download* is everything that a browser with an empty cache asks for until the first results of a query are on
+screen (page, style sheets, scripts, data), each file compressed with gzip. *Query* is the time from the last letter
+to the results on screen, in the paper list: *new* the first time that a query is asked, with the pieces of the
+index that it loads from this machine, *again* with the pieces in memory.
 """
 
 from __future__ import annotations

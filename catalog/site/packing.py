@@ -1,4 +1,5 @@
-"""Data for the site's scripts, small and quick to read, as scripts: a page opened from a disk may load those, but not fetch.
+"""Data for the site's scripts, small and quick to read, as scripts: a page from a disk may load those, not
+fetch.
 
 Numbers are written as letters of an alphabet that is safe in JSON, JavaScript and HTML. ``site/assets/js/data.js``
 reads what is written here.

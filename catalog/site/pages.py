@@ -273,7 +273,6 @@ class Pages:
 
     def render(self, page: Page) -> str:
         """The page as Markdown with front matter."""
-
         link = _linker(posixpath.dirname(page.path))
         meta = {
             "title": html.escape(page.title),

@@ -1,7 +1,7 @@
 """The Content-Security-Policy that the finished pages keep, as a file of headers for the server.
 
-Pages load from their own site alone. The theme has a few short scripts in its pages; they are allowed by their hashes, which
-are worked out here, and no other script in a page runs. There is no style in any page.
+Pages load from their own site alone. The theme has a few short scripts in its pages; they are allowed by their
+hashes, which are worked out here, and no other script in a page runs. There is no style in any page.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@
     search/spelling-<n>.js   every word of n letters, loaded where a word is not known: the nearest are taken instead
     search/documents-<n>.js  title, kind, place and address of a few documents, for showing what was found
 
-What a word says of a document (``_postings``) is worked out here, after BM25F; what it is worth for a query depends on how
-many documents hold it, and is worked out in the browser (``site/assets/js/find.js``).
+What a word says of a document (``_postings``) is worked out here, after BM25F; what it is worth for a query depends
+on how many documents hold it, and is worked out in the browser (``site/assets/js/find.js``).
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ def search_files(out: Path, catalog: Catalog, guide: tuple[str, ...]) -> dict[st
     for number, piece in enumerate(_pieces(in_order, postings)):
         starts.append(piece[0])
         name = f"words-{number}"
-        files[f"{name}.js"] = script(name, [" ".join(sorted_words(piece)), " ".join(postings[word][0] for word in piece)])
+        files[f"{name}.js"] = script(
+            name, [" ".join(sorted_words(piece)), " ".join(postings[word][0] for word in piece)]
+        )
     lengths: dict[int, list[str]] = {}
     for word in in_order:
         if word.isalpha():  # nobody means another number than the one typed
