@@ -33,7 +33,7 @@ QUERIES = (
     "Licong Lin", "relearning attack", "quantizaton", "in-context unlearning", "model editing", "membership inference",
     "federated", "large language model unlearning survey", "knowledge", "evaluation benchmark", "lora", "sisa",
     "diffusion", "task vectors", "loclization", "multimodal", "zhang", "machine unlearning in large language models",
-    "jailbreak", "catastrophic colapse", "retain", "toxicity", "logit lens", "hallucination", "guardrail", "bias", "agents",
+    "jailbreak", "catastrophic colapse", "retain", "toxicity", "logit lens", "hallucination", "guardrail", "agents",
 )  # fmt: skip
 """Words, names, titles and misspellings, as people type them."""
 

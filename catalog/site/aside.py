@@ -1,7 +1,7 @@
 """HTML that goes around the Markdown parser: set aside before MkDocs, put back into its pages afterwards.
 
 Most generated pages are HTML but for a code block. Markdown leaves HTML alone, but first parses it twice to see
-where it ends, and that was half of the time that the site took. So a page holds a comment with the HTML's hash in
+where it ends, and that was half of MkDocs' time under a profiler. So a page holds a comment with the HTML's hash in
 its place; where the HTML changes, the page's Markdown does, too, and a builder that looks for changes finds it.
 """
 

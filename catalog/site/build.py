@@ -51,7 +51,8 @@ def build_site(project: Project, catalog: Catalog, out: Path, *, changed_only: b
             editing. Without an earlier build, or with another set of pages, everything is made.
 
     Raises:
-        SiteError: a formula cannot be typeset, a part is missing, or MkDocs warned, about a link that leads nowhere for example.
+        SiteError: a formula cannot be typeset, a part is missing, or MkDocs warned, about a link that
+            leads nowhere for example.
     """
     source = out.with_name(f"{out.name}-src")
     fresh = out.with_name(f"{out.name}-new")

@@ -1,5 +1,4 @@
-"""Data for the site's scripts, small and quick to read, as scripts: a page from a disk may load those, not
-fetch.
+"""Data for the site's scripts, small and quick to read, as scripts: pages on a disk may load those.
 
 Numbers are written as letters of an alphabet that is safe in JSON, JavaScript and HTML. ``site/assets/js/data.js``
 reads what is written here.

@@ -1,8 +1,8 @@
-"""The JavaScript that the site takes from others: real packages, named with their checksums in
-``site/package-lock.json``.
+"""The JavaScript that the site takes from others: real packages, by a lock file with checksums.
 
-``catalog site parts`` fetches them into ``site/node_modules/``, which git ignores; the build copies from there what
-the pages load, with its license. ``make`` does both.
+The lock file is ``site/package-lock.json``. ``catalog site parts`` fetches what it names into
+``site/node_modules/``, which git ignores; the build copies from there what the pages load, with its license.
+``make`` does both.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def policy(out: Path) -> str:
 
 
 def write_headers(out: Path) -> None:
-    """Write ``_headers``, which Netlify, Cloudflare Pages and others apply; for other servers it is to be copied from."""
+    """Write ``_headers``, which Netlify, Cloudflare Pages and others apply; other servers need a copy of it."""
     lines = [
         "/*",
         f"  Content-Security-Policy: {policy(out)}",
