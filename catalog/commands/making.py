@@ -69,6 +69,19 @@ def site_build(
     say(f"The site is in {os.path.relpath(target)}: open {os.path.relpath(target / 'index.html')}")
 
 
+@site.command("parts", epilog="Example: `catalog site parts`, after a change of site/package-lock.json")
+def site_parts(root: Root = None) -> None:
+    """Fetch the JavaScript that the site and its tests take from others, with npm."""
+    from catalog.site.parts import PartsError, fetch_parts
+
+    try:
+        fetch_parts(find_project(root))
+    except PartsError as error:
+        say(str(error))
+        raise typer.Exit(1) from None
+    say("The parts are in site/node_modules.")
+
+
 @site.command("serve", epilog="Example: `catalog site serve --port 8080`")
 def site_serve(
     port: Annotated[int, typer.Option("--port", "-p", min=1, max=65535, help="The port on this machine.")] = 8000,

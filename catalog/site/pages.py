@@ -14,6 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -32,6 +33,7 @@ from catalog.lineage import resolve, wanted
 from catalog.results import REFERENCES
 from catalog.schema import Paper
 from catalog.site import head, markdown
+from catalog.site.aside import Aside
 from catalog.site.overview import PAGES, Overview
 from catalog.site.page import Page
 from catalog.site.people import People, letter_label
@@ -90,13 +92,10 @@ STATES = {
 }
 
 
-FACETS_SCRIPT = Markup(
-    'matchMedia("(min-width: 60em)").matches&&document.querySelectorAll("[data-facet]")'
-    ".forEach(function(box,i){box.open=i<2});"
-    'document.getElementById("filters").classList.add("finder__facets--ready")'
-)
-"""Shows the first filters where there is room. In the page itself, and what it opens is not seen before: a page this
-long may be drawn while it is still being read, and nothing should move then."""
+HTML = frozenset(f"{name}.md.j2" for name in "browse coverage group home methods paper papers results".split())
+"""Templates of pages that are HTML but for code blocks."""
+NEWEST = 20
+"""Papers on the first page of the list, and as many more at a time."""
 
 _RECORD_ID = re.compile(r"\b[a-z]+\d{4}[a-z]+\b")
 
@@ -166,12 +165,14 @@ class Pages:
         self.people = People(catalog)
         self.overview = Overview(catalog)
         self.terms = Terms(catalog.guide.glossary)
+        self.aside = Aside()
         self._relatives = Relatives(catalog)
         self._entries: dict[str, str] = {}
         self._group_by_key = {(group.facet, group.id): group for groups in self.groups.values() for group in groups}
         self._environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(templates),
             autoescape=True,
+            auto_reload=False,
             trim_blocks=True,
             lstrip_blocks=True,
             undefined=jinja2.StrictUndefined,
@@ -266,6 +267,20 @@ class Pages:
             files[f"papers/{paper.id}.ris"] = ris.entry(paper)
         return files
 
+    def bibtex(self, paper: Paper) -> str | None:
+        """A paper's entry, if it may be cited."""
+        return self._bibtex(paper) if list(citable([paper])) else None
+
+    @cached_property
+    def _pieces(self) -> Any:
+        """The macros that pages share, for a page in the folder of the paper list."""
+        return self._environment.get_template("_macros.j2").make_module()
+
+    def list_item(self, paper: Paper) -> str:
+        """A paper as it stands in the paper list, as HTML."""
+        made = self._pieces.paper_item(_linker("papers"), paper, "h2")
+        return re.sub(r"\n\s+", "\n", str(made)).strip()
+
     def _bibtex(self, paper: Paper) -> str:
         """The entry, made once for the page and the download."""
         if paper.id not in self._entries:
@@ -275,10 +290,7 @@ class Pages:
     def render(self, page: Page) -> str:
         """The page as Markdown with front matter."""
         seen: set[str] = set()
-
-        def link(target: str) -> str:
-            return posixpath.relpath(target, posixpath.dirname(page.path) or ".")
-
+        link = _linker(posixpath.dirname(page.path))
         meta = {
             "title": html.escape(page.title),
             "description": html.escape(page.description or page.title),
@@ -304,7 +316,8 @@ class Pages:
             author=lambda name: self._author(name, link),
             **page.context,
         )
-        return markdown.front_matter(meta) + body.strip() + "\n"
+        text = self.aside.take(body) if page.template in HTML else body.strip()
+        return markdown.front_matter(meta) + text + "\n"
 
     def _method(self, ident: str, link: Callable[[str], str]) -> Markup:
         """What others build on: its page, else the paper that proposes it, else its definition, else its id."""
@@ -355,7 +368,7 @@ class Pages:
             "papers.md.j2",
             "Papers",
             f"All {count} papers, to be searched and filtered.",
-            {"facets": ("type", "family", "target", "dataset", "venue", "year"), "facets_script": FACETS_SCRIPT},
+            {"facets": FACETS, "newest": NEWEST},
         )
 
     def _paper(self, paper: Paper) -> Page:
@@ -537,6 +550,12 @@ class Pages:
             methods = [one for one in self.catalog.methods if facet == "family" and one.family == term.id]
             if term.id in grouped or methods:
                 yield _group(facet, term, tuple(grouped.get(term.id, ())), tuple(methods))
+
+
+@cache
+def _linker(folder: str) -> Callable[[str], str]:
+    """What leads from a page in a folder to an address of the site, relatively."""
+    return cache(lambda target: posixpath.relpath(target, folder or "."))
 
 
 def _group(facet: str, term: Term, papers: tuple[Paper, ...], methods: tuple[Implementation, ...]) -> Group:
