@@ -92,7 +92,11 @@ STATES = {
 }
 
 
-HTML = frozenset(f"{name}.md.j2" for name in "browse coverage group home methods paper papers results".split())
+HTML = frozenset(
+    f"{name}.md.j2"
+    for name in "author authors browse coverage dataset glossary group home letter lineage methods overview paper "
+    "papers results start venue".split()
+)
 """Templates of pages that are HTML but for code blocks."""
 NEWEST = 20
 """Papers on the first page of the list, and as many more at a time."""
