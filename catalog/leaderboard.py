@@ -108,6 +108,8 @@ class Row:
     attacks: dict[str, Cell | None]
     seconds: float
     peak_memory_bytes: int
+    passes: tuple[float, float]
+    """Sequences that went forward and backward through the model while it unlearned, means over seeds."""
     command: str
     versions: dict[str, str]
     examples: tuple[Example, ...]
@@ -235,6 +237,10 @@ def _row(
         attacks={m.id: Cell.over(one.attacks[m.id] for one in group if m.id in one.attacks) for m in attacks},
         seconds=statistics.fmean(one.seconds for one in group),
         peak_memory_bytes=max(one.peak_memory_bytes for one in group),
+        passes=(
+            statistics.fmean(one.forward_passes for one in group),
+            statistics.fmean(one.backward_passes for one in group),
+        ),
         command=first.command,
         versions=first.versions,
         examples=first.examples,

@@ -39,7 +39,15 @@ class Aside:
         for page in out.rglob("*.html"):
             text = page.read_text(encoding="utf-8")
             if "<!--aside " in text:
-                page.write_text(_MARK.sub(lambda found: self._kept[found[1]], text), encoding="utf-8")
+                page.write_text(self.restored(text), encoding="utf-8")
+
+    def restored(self, text: str) -> str:
+        """The text with what was set aside in the place of its comments.
+
+        Raises:
+            KeyError: nothing was set aside for one of them.
+        """
+        return _MARK.sub(lambda found: self._kept[found[1]], text)
 
     def _mark(self, html: str) -> str:
         html = re.sub(r"\n\s+", "\n", html.strip()) if "<pre" not in html else html.strip()

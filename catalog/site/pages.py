@@ -26,6 +26,7 @@ from catalog import figures, leaderboard
 from catalog.catalog import Catalog
 from catalog.claims import Claim, Finding
 from catalog.codes import ALL_CODES
+from catalog.courses import Courses, courses
 from catalog.export import bibtex, ris
 from catalog.export.citation import citable, name_parts
 from catalog.implementations import Implementation
@@ -455,6 +456,7 @@ class Pages:
                 "by_heading": {heading: papers for heading, papers in by_heading.items() if papers},
                 "measured": boards,
                 "figures": {board.slug: self._figure(board) for board in boards},
+                "courses": list(self._courses(one)) if one.kind == "task" else [],
                 "routes": self.overview.routes_by_stop.get((one.kind, one.id), []),
                 "datasets": [group for group in self.groups["dataset"] if self._introduced_by(group.id) == one.paper],
                 "stories": [story for board in boards if (story := _story(board, one.id))],
@@ -535,6 +537,25 @@ class Pages:
             return None
         given = urlencode({"template": form, **fields})
         return f"{self.settings.repository}/issues/new?{given}"
+
+    def _courses(self, task: Implementation) -> Iterator[tuple[Courses, list[leaderboard.Metric], Markup | None]]:
+        """What happens on a task as more is to be forgotten, with the metrics to show and the figure of utility."""
+        shown = (task.headline, self.settings.utility_metric)
+        metrics = sorted((one for one in self.metrics if one.id in shown), key=lambda one: shown.index(one.id))
+        results = self.catalog.results_of("retrained")
+        goal = next((one.metrics.get(shown[1]) for one in results if one.task == task.id and one.plain), None)
+        for found in courses(self.catalog, task.id, metrics):
+            utility = metrics[-1]
+            paths = found.paths(utility.id)
+            drawn = figures.course_figure(
+                paths,
+                standalone=False,
+                label=utility.label,
+                steps=found.steps,
+                goal=goal,
+                ident=f"course-{task.id}-{found.id}",
+            )
+            yield found, metrics, Markup(drawn) if paths else None
 
     def _edit_link(self, file: str) -> str | None:
         if not self.settings.repository:

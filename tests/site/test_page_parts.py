@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import html5lib
 import pytest
+from fabricated import results
 
 from catalog.catalog import Catalog
 from catalog.guide import Guide
@@ -23,7 +25,7 @@ def pages(project: Project, catalog: Catalog, **settings: str) -> Pages:
 
 
 def text_of(made: Pages, path: str) -> str:
-    return made.render(next(page for page in made.all() if page.path == path))
+    return made.aside.restored(made.render(next(page for page in made.all() if page.path == path)))
 
 
 def test_a_correction_leads_to_the_form_with_the_record_filled_in(project: Project, catalog: Catalog) -> None:
@@ -50,6 +52,24 @@ def test_attacks_on_a_method_have_a_heading_of_their_own(project: Project, catal
     text = text_of(pages(project, catalog), f"methods/{one.id}.md")
     section = text.split("<h3>Attacked by</h3>")[1].split("</section>")[0]
     assert f"papers/{paper.id}.html" in section
+
+
+def test_a_task_shows_what_happens_as_requests_follow_each_other(project: Project, catalog: Catalog) -> None:
+    stages = ({"forget_probability": 0.5, "model_utility": 0.9}, {"forget_probability": 0.4, "model_utility": 0.7})
+    several = tuple(
+        one.model_copy(update={"requests": 2, "stages": stages})
+        for one in results()
+        if one.method in ("npo", "grad-diff")
+    )
+    made = pages(project, replace(catalog, results=(*results(), *several)))
+    text = text_of(made, "tasks/authors.md")
+    assert "## In 2 requests, one after another" in text
+    assert text.count('id="course-authors-requests-2-title"') == 1
+    assert "NPO: 0.90, 0.70" in text
+    table = text.split("<caption>Model utility</caption>")[1].split("</table>")[0]
+    assert re.findall(r'data-value="([0-9.]+)"', table) == ["0.9", "0.7"] * 2
+    # What is told apart there is not mixed into the leaderboard.
+    assert {row.seeds for board in made.boards for row in board.rows} == {(0, 1)}
 
 
 def test_paths_leave_out_what_a_catalog_does_not_hold(project: Project, catalog: Catalog) -> None:
