@@ -48,7 +48,7 @@ def plan(
 
 def run_job(job: Job) -> None:
     """Run one job and write its record."""
-    from reference_impls.runner import write_record
+    from reference_impls.records import write_record
 
     write_record(_measured(job), job.path)
 

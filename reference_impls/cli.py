@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reference_impls.errors import UsageError
 from reference_impls.registry import (
     DEFAULT_TASK,
     PACKAGE,
     RESULTS,
-    UsageError,
     attacks,
     find_attack,
     find_method,
@@ -186,7 +186,8 @@ def run(
         from reference_impls.saving import prepare_folder
 
         prepare_folder(out)
-    from reference_impls.runner import result_path, run_method, write_record
+    from reference_impls.records import result_path, write_record
+    from reference_impls.runner import run_method
 
     recipe = {"learning_rate": learning_rate, "steps": steps, "batch_size": batch_size}
     command = _command(
@@ -293,7 +294,7 @@ def attack_model(
     """Try to get back what a model has forgotten, and show how much of it the model then knows."""
     chosen = attacks() if name == "all" else [find_attack(name)]
     asked = _task(task, model, forget, retain, None)
-    from reference_impls.runner import attack_saved
+    from reference_impls.attacking import attack_saved
 
     with _progress(hide=as_json) as progress:
         found = attack_saved(model, asked, chosen, seed, progress)
@@ -427,13 +428,13 @@ def tune(
 def make_task(task: Annotated[str, typer.Argument(help="A task's id.")]) -> None:
     """Train the checkpoints that ship with a task: its target and its retrained model."""
     chosen = find_task(task)
-    from reference_impls import checkpoints
+    from reference_impls import making
     from reference_impls.tasks import EmbeddedTask
 
     if not isinstance(chosen, EmbeddedTask):
         raise UsageError(f"The task {task!r} has no models to be made.")
     with _progress() as progress:
-        records = checkpoints.make(chosen, RESULTS, progress)
+        records = making.make(chosen, RESULTS, progress)
     from reference_impls.report import print_references
 
     print_references(records["target"], records["retrained"])

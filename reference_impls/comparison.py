@@ -11,7 +11,7 @@ from reference_impls.metrics.answers import answer_probability, perplexity
 from reference_impls.metrics.memorization import ngram_entropy
 from reference_impls.metrics.models import kl_divergence, parameter_distance, relative_distance
 from reference_impls.metrics.sets import mean
-from reference_impls.tasks import Splits
+from reference_impls.splits import Splits
 
 WRITTEN = 40
 """To how many forget questions, evenly spread, an answer is written."""

@@ -13,7 +13,7 @@ from reference_impls.comparison import compare
 from reference_impls.data import Pair
 from reference_impls.language_model import AnswerDistribution, LanguageModel
 from reference_impls.metrics.answers import answer_probability
-from reference_impls.tasks import Splits
+from reference_impls.splits import Splits
 
 
 class Certain:
