@@ -30,7 +30,7 @@ def compare(
         max_new_tokens: how long an answer may get.
 
     Returns:
-        ``forget_kl``, ``forget_fluency``, ``forget_variety``, ``retain_perplexity``; and, where the model's weights are
+        ``forget_kl``, ``forget_likeness``, ``forget_variety``, ``retain_perplexity``; and, where the model's weights are
         those of the same architecture, ``relative_distance``.
     """
     found = {"forget_kl": _kl(model, retrained, splits.forget)}
@@ -38,7 +38,7 @@ def compare(
     if prompts:
         written = model.generate(prompts, max_new_tokens)
         judged = retrained.answer_logprobs(prompts, [retrained.answer(text) for text in written])
-        found["forget_fluency"] = mean([answer_probability(values) for values in judged])
+        found["forget_likeness"] = mean([answer_probability(values) for values in judged])
         found["forget_variety"] = ngram_entropy([word for text in written for word in text.split()])
     kept = splits.retain_probe or splits.retain
     if kept:
