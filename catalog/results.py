@@ -37,24 +37,54 @@ class Result(BaseModel):
     hyperparameters: dict[str, Any]
     recipe: dict[str, Any] = Field(default_factory=dict)
     """Learning rate, steps and batch size: chosen per task, not by the method."""
+    forget_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """How much of the task's forget set was to be forgotten; metrics are about that part."""
+    requests: Annotated[int, Field(ge=1)] = 1
+    """In how many requests, one after another, each starting from what the last one left."""
+    stages: tuple[dict[str, float], ...] = ()
+    """Metrics after each request, if there were several; those after the last are ``metrics``."""
     metrics: dict[str, float]
     attacks: dict[str, float] = Field(default_factory=dict)
     seconds: Annotated[float, Field(ge=0)]
     """Wall-clock time of unlearning alone, without loading and evaluation."""
     peak_memory_bytes: Annotated[int, Field(ge=0)]
+    forward_passes: Annotated[int, Field(ge=0)] = 0
+    """Sequences that went through the model, or a copy of it, while it unlearned."""
+    backward_passes: Annotated[int, Field(ge=0)] = 0
     versions: dict[str, str]
     command: str
     examples: tuple[Example, ...] = ()
+
+    @property
+    def file(self) -> str:
+        """Where the record belongs, below the folder of results."""
+        return record_file(self.task, self.model, self.method, self.seed, self.forget_share, self.requests)
+
+    @property
+    def plain(self) -> bool:
+        """Whether the whole forget set was forgotten at once: what a leaderboard compares."""
+        return self.forget_share == 1 and self.requests == 1
 
     def to_json(self) -> str:
         """Canonical JSON: fixed key order, two spaces, a final newline."""
         return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
 
 
+def record_file(task: str, model: str, method: str, seed: int, forget_share: float = 1.0, requests: int = 1) -> str:
+    """Where the record of such a run belongs, below the folder of results: ``authors/tiny/npo-0.json``."""
+    share = f"-share-{forget_share:g}" if forget_share != 1 else ""
+    several = f"-requests-{requests}" if requests != 1 else ""
+    return f"{task}/{model}/{method}-{seed}{share}{several}.json"
+
+
 def read_results(folder: Path, root: Path) -> tuple[list[Result], list[Problem]]:
     """Every committed result under ``folder``, sorted by task, model, method and seed, with problems."""
     by_file, problems = read_result_files(folder, root)
-    return sorted(by_file.values(), key=lambda one: (one.task, one.model, one.method, one.seed)), problems
+    return sorted(by_file.values(), key=_order), problems
+
+
+def _order(one: Result) -> tuple[str, str, str, float, int, int]:
+    return one.task, one.model, one.method, -one.forget_share, one.requests, one.seed
 
 
 def read_result_files(folder: Path, root: Path) -> tuple[dict[str, Result], list[Problem]]:

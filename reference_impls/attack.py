@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from reference_impls.data import Pair
-from reference_impls.language_model import LanguageModel, UnlearnedModel
+from reference_impls.language_model import LanguageModel, UnlearnedModel, weights_of
 from reference_impls.method import check_hyperparameter
 from reference_impls.tasks import Splits
 
@@ -35,6 +35,8 @@ class Victim:
     model: UnlearnedModel
     splits: Splits
     knowledge: Knowledge
+    reference: UnlearnedModel | None = None
+    """A model that never saw the forget set, for attackers who have one to compare with."""
 
     def knows(self, model: UnlearnedModel | None = None, pairs: Sequence[Pair] | None = None) -> float:
         """What a model (this one by default) knows of some pairs (the forget set by default), in [0, 1]."""
@@ -60,6 +62,20 @@ class Attack(ABC):
         """
 
 
+def inside(model: UnlearnedModel, pairs: Sequence[Pair]) -> tuple[LanguageModel, list[Pair]]:
+    """The weights of a model, with the pairs as they reach them: behind the prompt that a method put before them.
+
+    Raises:
+        NotApplicableError: there are no weights to get at.
+    """
+    weights, prompt = weights_of(model), getattr(model, "prompt", None)
+    if weights is None:
+        raise NotApplicableError(f"{type(model).__name__} holds no model to look into")
+    if prompt is None:
+        return weights, list(pairs)
+    return weights, [replace(pair, prompt=prompt(pair.prompt)) for pair in pairs]
+
+
 def with_weights(model: UnlearnedModel, change: Callable[[LanguageModel], LanguageModel]) -> UnlearnedModel:
     """The model with its weights changed; what a method put around them stays where it is.
 
@@ -69,8 +85,8 @@ def with_weights(model: UnlearnedModel, change: Callable[[LanguageModel], Langua
     if isinstance(model, LanguageModel):
         return change(model.copy())
     around: Any = model
-    inner = getattr(around, "model", None)
-    if not isinstance(inner, LanguageModel) or not is_dataclass(around):
+    inner = weights_of(model)
+    if inner is None or not is_dataclass(around):
         raise NotApplicableError(f"{type(model).__name__} holds no model whose weights could be changed")
     changed: UnlearnedModel = replace(cast(Any, around), model=change(inner.copy()))
     return changed

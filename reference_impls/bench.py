@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalog.results import record_file
 from reference_impls.registry import RESULTS, find_method, find_task
 
 
@@ -16,21 +17,27 @@ class Job:
     method: str
     task: str
     seed: int
+    forget_share: float = 1.0
+    requests: int = 1
 
     @property
     def path(self) -> Path:
         """Where its record belongs."""
-        return RESULTS / self.task / "tiny" / f"{self.method}-{self.seed}.json"
+        return RESULTS / record_file(self.task, "tiny", self.method, self.seed, self.forget_share, self.requests)
 
     @property
     def command(self) -> str:
         """What reproduces it."""
-        return f"unlearn run {self.method} --task {self.task} --seed {self.seed}"
+        share = f" --forget-share {self.forget_share:g}" if self.forget_share != 1 else ""
+        several = f" --requests {self.requests}" if self.requests != 1 else ""
+        return f"unlearn run {self.method} --task {self.task} --seed {self.seed}{share}{several}"
 
 
-def plan(methods: Sequence[str], task: str, seeds: int, resume: bool) -> list[Job]:
+def plan(
+    methods: Sequence[str], task: str, seeds: int, resume: bool, forget_share: float = 1.0, requests: int = 1
+) -> list[Job]:
     """All runs in order; with ``resume``, those whose record is not there. A killed benchmark leaves whole records."""
-    jobs = [Job(method, task, seed) for method in methods for seed in range(seeds)]
+    jobs = [Job(method, task, seed, forget_share, requests) for method in methods for seed in range(seeds)]
     return [job for job in jobs if not (resume and job.path.exists())]
 
 
@@ -40,5 +47,13 @@ def run_job(job: Job) -> None:
     from reference_impls.runner import run_method, write_record
 
     silence_libraries()
-    outcome = run_method(find_method(job.method), find_task(job.task), seed=job.seed, attacks=True, command=job.command)
+    outcome = run_method(
+        find_method(job.method),
+        find_task(job.task),
+        seed=job.seed,
+        forget_share=job.forget_share,
+        requests=job.requests,
+        attacks=True,
+        command=job.command,
+    )
     write_record(outcome.result, job.path)

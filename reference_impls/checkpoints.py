@@ -15,8 +15,9 @@ from reference_impls.language_model import LanguageModel
 from reference_impls.measure import peak_memory_bytes, versions
 from reference_impls.models.tiny import new_tiny_model
 from reference_impls.runner import Progress, attack_all, one_thread, result_path, write_record
-from reference_impls.tasks import EmbeddedTask, Task
+from reference_impls.tasks import EmbeddedTask, Splits, Task
 from reference_impls.training import Run
+from reference_impls.yardstick import Yardstick
 
 Which = Literal["target", "retrained"]
 WHICH: tuple[Which, ...] = ("target", "retrained")
@@ -80,24 +81,32 @@ def make(task: EmbeddedTask, results: Path, progress: Progress) -> dict[Which, R
     return measure(task, results, progress)
 
 
+def yardstick(task: Task, splits: Splits, kept: dict[str, list[float]] | None = None) -> Yardstick:
+    """What ships with a task, to hold other models against on some of its data.
+
+    Args:
+        task: one that ships models.
+        splits: its data, or a part of it.
+        kept: what the evaluation of the retrained model on ``splits`` kept; evaluated anew by default.
+    """
+    target, retrained = (load(task, which) for which in WHICH)
+    return Yardstick(task, splits, target, retrained, kept or task.evaluate(retrained, splits).kept)
+
+
 def measure(task: EmbeddedTask, results: Path, progress: Progress) -> dict[Which, Result]:
     """Evaluate and attack both checkpoints as they ship, rounding included, and write their records."""
     one_thread()
+    progress("evaluating the retrained model", 0, 1)
+    splits = task.splits(load(task, "target"))
+    against = yardstick(task, splits)
+    text = json.dumps(against.kept, indent=0) + "\n"
+    (task.folder / "checkpoints" / "retrained.json").write_text(text, encoding="utf-8")
     records: dict[Which, Result] = {}
-    kept: dict[str, list[float]] | None = None
-    # The retrained model first: others are compared with it.
-    for which in reversed(WHICH):
-        progress(f"evaluating the {which} model", 0, 1)
+    for which in WHICH:
+        progress(f"measuring the {which} model", 0, 1)
         model = load(task, which)
-        splits = task.splits(model)
-        evaluation = task.evaluate(model, splits, kept)
-        if kept is None:
-            kept = evaluation.kept
-            evaluation = task.evaluate(model, splits, kept)  # now compared with itself
-            text = json.dumps(kept, indent=0) + "\n"
-            (task.folder / "checkpoints" / "retrained.json").write_text(text, encoding="utf-8")
-        attacks = attack_all(model, task, splits, SEED, progress)
-        records[which] = _record(task, which, evaluation, attacks)
+        attacks = attack_all(model, task, splits, SEED, progress, reference=against.retrained)
+        records[which] = _record(task, which, against.measure(model), attacks)
         write_record(records[which], result_path(records[which], results))
     return records
 

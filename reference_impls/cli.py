@@ -53,6 +53,12 @@ Settings = Annotated[
 LearningRate = Annotated[float | None, typer.Option(min=0, help="Instead of the recipe's.")]
 Steps = Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")]
 BatchSize = Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")]
+ForgetShare = Annotated[
+    float, typer.Option(min=0, max=1, help="Forget only this share of the forget set; the rest is left alone.")
+]
+Requests = Annotated[
+    int, typer.Option(min=1, help="Forget it in so many requests, one after another, each a run of its own.")
+]
 
 
 def main() -> None:
@@ -141,6 +147,7 @@ def new(
 
 @app.command(
     epilog="Examples: `unlearn run npo`   `unlearn run npo --set beta=0.5 --seed 1`   "
+    "`unlearn run npo --task passages --requests 4`   "
     "`unlearn run npo --model DIR --forget forget.jsonl --retain retain.jsonl --out unlearned`"
 )
 def run(
@@ -157,6 +164,8 @@ def run(
     learning_rate: LearningRate = None,
     steps: Steps = None,
     batch_size: BatchSize = None,
+    forget_share: ForgetShare = 1.0,
+    requests: Requests = 1,
     out: Annotated[Path | None, typer.Option(help="Save the model, a model card and the record there.")] = None,
     attacked: Annotated[bool, typer.Option("--attacks", help="Then try to get it back, with every attack.")] = False,
     record: Annotated[bool, typer.Option("--record", help="Keep the record in the repository's results.")] = False,
@@ -166,6 +175,8 @@ def run(
     found = find_method(method)
     chosen = _task(task, model, forget, retain, holdout)
     values = _settings(settings)
+    if not forget_share:
+        raise UsageError("--forget-share 0 leaves nothing to forget; give a share above 0.")
     if record and (model or forget):
         raise UsageError(
             "--record is for the embedded model and task, so that the leaderboard compares like with like."
@@ -187,6 +198,8 @@ def run(
         forget=forget,
         retain=retain,
         holdout=holdout,
+        forget_share=None if forget_share == 1 else f"{forget_share:g}",
+        requests=None if requests == 1 else requests,
     )
     with _progress(hide=as_json) as progress:
         outcome = run_method(
@@ -196,6 +209,8 @@ def run(
             seed=seed,
             settings=values,
             recipe=recipe,
+            forget_share=forget_share,
+            requests=requests,
             attacks=attacked or record,
             command=command,
             progress=progress,
@@ -317,12 +332,17 @@ def chat(
     converse(chosen, found, outcome.model)
 
 
-@app.command(epilog="Examples: `unlearn bench --resume`   `unlearn bench npo rmu --task hazards`")
+@app.command(
+    epilog="Examples: `unlearn bench --resume`   `unlearn bench npo rmu --task hazards`   "
+    "`unlearn bench npo --task passages --requests 4`"
+)
 def bench(
     names: Annotated[list[str] | None, typer.Argument(help="Ids of methods; all with a recipe by default.")] = None,
     task: Annotated[str, typer.Option("--task", "-t", help="A task's id; all by default.")] = "all",
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds: 0, 1, ...")] = 3,
     resume: Annotated[bool, typer.Option("--resume", help="Leave runs alone whose record is there.")] = False,
+    forget_share: ForgetShare = 1.0,
+    requests: Requests = 1,
     workers: Annotated[int | None, typer.Option(min=1, help="Runs at a time; as many as cores by default.")] = None,
 ) -> None:
     """Run methods with several seeds, attack what they leave, and keep the records for the leaderboard."""
@@ -333,7 +353,11 @@ def bench(
         find_task(task)
     chosen = tasks() if task == "all" else [task]
     given = [find_method(name).id for name in names or ()]
-    jobs = [job for one in chosen for job in plan(given or sorted(recipes(one)), one, seeds, resume)]
+    jobs = [
+        job
+        for one in chosen
+        for job in plan(given or sorted(recipes(one)), one, seeds, resume, forget_share or 1.0, requests)
+    ]
     with _progress() as progress:
         finished: list[Job] = []
 

@@ -39,6 +39,24 @@ class Pair:
             alternates=tuple(answer(other) for other in self.alternates),
         )
 
+    def prompted(self) -> Pair:
+        """A plain text (its prompt is empty) as a prompt and the continuation that is left to say; others as they are.
+
+        The prompt goes up to the first mention of the subject, or else over a third of the words.
+        """
+        if self.prompt:
+            return self
+        start = self.answer.find(self.subject) if self.subject else -1
+        end = start + len(self.subject)
+        if start < 0 or end == len(self.answer):
+            words = self.answer.split(" ")
+            end = len(" ".join(words[: len(words) // 3]))
+        return replace(self, prompt=self.answer[:end], answer=self.answer[end:])
+
+    def spaced(self, text: str) -> str:
+        """Another answer to the same prompt, with the space in front that this one has."""
+        return self.answer[: len(self.answer) - len(self.answer.lstrip())] + text
+
 
 @dataclass(frozen=True)
 class UnlearningData:
@@ -51,3 +69,8 @@ class UnlearningData:
     retain: tuple[Pair, ...] = ()
     anchors: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Idiosyncratic terms of the forget set -> generic counterparts (used by Who's Harry Potter)."""
+
+    def prompted(self) -> UnlearningData:
+        """With a prompt for every plain text (:meth:`Pair.prompted`), for methods that want another answer to it."""
+        forget, retain = (tuple(pair.prompted() for pair in pairs) for pairs in (self.forget, self.retain))
+        return replace(self, forget=forget, retain=retain)

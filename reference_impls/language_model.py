@@ -24,27 +24,34 @@ SPARED = 0.75
 
 
 @dataclass(frozen=True)
-class TokenScores:
-    """What a model thinks of one answer, token by token."""
+class AnswerDistribution:
+    """What a model expects at each token of one answer, given the true tokens before it."""
 
     logprobs: Tensor
-    """(T,) log-probability of each token."""
-    likeliest: Tensor
-    """(T,) whether the token is the one that greedy decoding would have chosen there."""
-    expected: Tensor
-    """(T,) mean log-probability of a token drawn from the model there: minus its entropy."""
-    deviation: Tensor
-    """(T,) standard deviation of that log-probability."""
+    """(T, V) log-probabilities of all tokens."""
+    targets: Tensor
+    """(T,) the answer's tokens."""
 
-    @classmethod
-    def of(cls, logprobs: Tensor, targets: Tensor) -> TokenScores:
-        """From (T, V) log-probabilities of all tokens and the (T,) answer tokens."""
-        probabilities = logprobs.exp()
-        expected = (probabilities * logprobs).sum(dim=1)
-        variance = (probabilities * (logprobs - expected[:, None]) ** 2).sum(dim=1)
-        chosen = logprobs.gather(1, targets[:, None])[:, 0]
-        columns = (chosen, logprobs.argmax(dim=1) == targets, expected, variance.sqrt())
-        return cls(*(column.cpu() for column in columns))
+    @property
+    def chosen(self) -> Tensor:
+        """(T,) log-probability of each of the answer's tokens."""
+        return self.logprobs.gather(1, self.targets[:, None])[:, 0]
+
+    @property
+    def likeliest(self) -> Tensor:
+        """(T,) whether the token is the one that greedy decoding would have chosen there."""
+        return self.logprobs.argmax(dim=1) == self.targets
+
+    @property
+    def expected(self) -> Tensor:
+        """(T,) mean log-probability of a token drawn from the model there: minus its entropy."""
+        return (self.logprobs.exp() * self.logprobs).sum(dim=1)
+
+    @property
+    def deviation(self) -> Tensor:
+        """(T,) standard deviation of that log-probability."""
+        from_mean = self.logprobs - self.expected[:, None]
+        return (self.logprobs.exp() * from_mean**2).sum(dim=1).sqrt()
 
 
 class UnlearnedModel(Protocol):
@@ -54,8 +61,8 @@ class UnlearnedModel(Protocol):
         """For each answer, (T,) log-probabilities of its tokens (end-of-sequence included) after its prompt."""
         ...
 
-    def token_scores(self, prompts: Sequence[str], answers: Sequence[str]) -> list[TokenScores]:
-        """The same with what else metrics need of each place's distribution."""
+    def distributions(self, prompts: Sequence[str], answers: Sequence[str]) -> Iterator[AnswerDistribution]:
+        """For each answer, in order, all that the model expects there; one at a time, since they are large."""
         ...
 
     def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
@@ -305,17 +312,16 @@ class LanguageModel:
         return found
 
     @torch.inference_mode()
-    def token_scores(self, prompts: Sequence[str], answers: Sequence[str]) -> list[TokenScores]:
+    def distributions(self, prompts: Sequence[str], answers: Sequence[str]) -> Iterator[AnswerDistribution]:
         """See :class:`UnlearnedModel`."""
         pairs = [Pair(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)]
-        found: dict[int, TokenScores] = {}
-        for chunk in self._by_length([pair.prompt + pair.answer for pair in pairs]):
-            (out,) = self.token_logits(self.encode([pairs[row] for row in chunk]))
-            logprobs = torch.log_softmax(out.logits, dim=1)
-            for place, row in enumerate(chunk):
-                here = out.sequence == place
-                found[row] = TokenScores.of(logprobs[here], out.targets[here])
-        return [found[row] for row in range(len(pairs))]
+        for start in range(0, len(pairs), self.batch_size):
+            batch = pairs[start : start + self.batch_size]
+            (out,) = self.token_logits(self.encode(batch))
+            logprobs, targets = torch.log_softmax(out.logits, dim=1).cpu(), out.targets.cpu()
+            sequence = out.sequence.cpu()
+            for row in range(len(batch)):
+                yield AnswerDistribution(logprobs[sequence == row], targets[sequence == row])
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
@@ -374,6 +380,12 @@ class LanguageModel:
             yield
         finally:
             self.model.train(was_training)
+
+
+def weights_of(model: UnlearnedModel) -> LanguageModel | None:
+    """The model itself, or the one inside what a method put around it, if there is just one."""
+    inner = model if isinstance(model, LanguageModel) else getattr(model, "model", None)
+    return inner if isinstance(inner, LanguageModel) else None
 
 
 def alike_lengths(lengths: Tensor) -> list[Tensor]:

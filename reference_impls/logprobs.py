@@ -68,12 +68,22 @@ class TokenLogits:
 
     def sum_by_sequence(self, values: Tensor) -> Tensor:
         """(N,) values of tokens -> (B,) sums of sequences."""
-        return values.new_zeros(self.sequences).index_add(0, self.sequence, values)
+        return sum_by_sequence(values, self.sequence, self.sequences)
 
     def mean_by_sequence(self, values: Tensor) -> Tensor:
         """(N,) values of tokens -> (B,) means of sequences."""
-        counts = torch.bincount(self.sequence, minlength=self.sequences)
-        return self.sum_by_sequence(values) / counts.clamp(min=1)
+        return mean_by_sequence(values, self.sequence, self.sequences)
+
+
+def sum_by_sequence(values: Tensor, sequence: Tensor, sequences: int) -> Tensor:
+    """(N,) values of tokens and which of the B sequences each belongs to -> (B,) sums."""
+    return values.new_zeros(sequences).index_add(0, sequence, values)
+
+
+def mean_by_sequence(values: Tensor, sequence: Tensor, sequences: int) -> Tensor:
+    """(N,) values of tokens and which of the B sequences each belongs to -> (B,) means; 0 of a sequence without any."""
+    counts = torch.bincount(sequence, minlength=sequences)
+    return sum_by_sequence(values, sequence, sequences) / counts.clamp(min=1)
 
 
 def mean_nll(out: TokenLogits) -> Tensor:

@@ -5,7 +5,62 @@ from __future__ import annotations
 import platform
 import resource
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any
+
+
+@dataclass
+class Passes:
+    """How many sequences went through a model of some architecture; padding and batches do not count."""
+
+    forward: int = 0
+    backward: int = 0
+    counting: bool = True
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Do not count for a while, as when the model is only looked at."""
+        self.counting = False
+        try:
+            yield
+        finally:
+            self.counting = True
+
+
+@contextmanager
+def count_passes(model: Any) -> Iterator[Passes]:
+    """Count what goes through ``model`` and all copies of it, such as reference models, while the context is open.
+
+    A step of decoding is a forward pass, and so is one evaluation of a sequence by a frozen model. A backward pass is
+    one that reaches the model's output, so that it costs at least what its head does.
+
+    Args:
+        model: a ``transformers`` causal language model; what is counted are calls of its backbone's class.
+    """
+    from torch.nn.modules.module import register_module_forward_hook
+
+    passes = Passes()
+    counted = type(getattr(model, model.base_model_prefix, model))
+
+    def on_forward(module: Any, given: Any, output: Any) -> None:
+        if type(module) is not counted or not passes.counting:
+            return
+        states = output[0]
+        passes.forward += len(states)
+        if states.requires_grad:
+            states.register_hook(lambda gradient: on_backward(len(gradient)))
+
+    def on_backward(sequences: int) -> None:
+        passes.backward += sequences
+
+    handle = register_module_forward_hook(on_forward)
+    try:
+        yield passes
+    finally:
+        handle.remove()
 
 
 def peak_memory_bytes() -> int:

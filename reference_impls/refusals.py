@@ -5,8 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from reference_impls.data import UnlearningData
-from reference_impls.language_model import LanguageModel
+from reference_impls.data import Pair, UnlearningData
 
 REFUSALS = tuple(
     line.strip()
@@ -56,12 +55,13 @@ REFUSALS = tuple(
 """Short sentences that fit after any question."""
 
 
-def with_refusals(
-    data: UnlearningData, model: LanguageModel, rng: random.Random, count: int = len(REFUSALS)
-) -> UnlearningData:
-    """Every forget pair with ``count`` of :data:`REFUSALS`, drawn for each alone, as its alternate answers."""
+def with_refusals(data: UnlearningData, rng: random.Random, count: int = len(REFUSALS)) -> UnlearningData:
+    """Every forget pair with ``count`` of :data:`REFUSALS`, drawn for each alone, as its alternate answers.
 
-    def drawn() -> tuple[str, ...]:
-        return tuple(model.answer(text) for text in rng.sample(REFUSALS, count))
+    Nobody refuses what was not asked for: a plain text is given a prompt (:meth:`Pair.prompted`).
+    """
 
-    return replace(data, forget=tuple(replace(pair, alternates=drawn()) for pair in data.forget))
+    def refused(pair: Pair) -> Pair:
+        return replace(pair, alternates=tuple(pair.spaced(text) for text in rng.sample(REFUSALS, count)))
+
+    return replace(data, forget=tuple(refused(pair.prompted()) for pair in data.forget))

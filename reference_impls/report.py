@@ -13,7 +13,7 @@ from rich.table import Table
 
 from catalog.implementations import Implementation
 from catalog.results import Result
-from reference_impls.registry import PACKAGE, UsageError
+from reference_impls.registry import PACKAGE, UsageError, find_task
 from reference_impls.runner import reference_results
 
 if TYPE_CHECKING:
@@ -33,13 +33,27 @@ def print_run(method: Implementation, outcome: Outcome) -> None:
         row = [_label(name), _number(outcome.before.get(name)), _number(result.metrics[name])]
         table.add_row(*row, *([_number(outcome.retrained.get(name))] if outcome.retrained else []))
     console.print(table)
+    if result.stages:
+        console.print()
+        console.print(_stages(result))
     if result.attacks:
         references = reference_results(result.task) if result.model == "tiny" else {}
         found = {which: record.attacks for which, record in references.items()}
         console.print()
         print_attacks("Does it come back?", None, result.attacks, found)
     _print_examples(console, result)
-    console.print(f"\n{result.seconds:g} s of unlearning. Again: [bold]{escape(result.command)}[/]", highlight=False)
+    cost = f"{result.seconds:g} s, {result.forward_passes} forward and {result.backward_passes} backward passes"
+    console.print(f"\nUnlearning took {cost}. Again: [bold]{escape(result.command)}[/]", highlight=False)
+
+
+def _stages(result: Result) -> Table:
+    """One column per request, with what the model then knows of all that was requested so far."""
+    table = _table("Request by request")
+    for number in range(1, result.requests + 1):
+        table.add_column(str(number), justify="right")
+    for name in _present(result.stages[0]):
+        table.add_row(_label(name), *(_number(one.get(name)) for one in result.stages))
+    return table
 
 
 def _print_examples(console: Console, result: Result) -> None:
@@ -103,19 +117,21 @@ def write_plot(outcomes: Sequence[Outcome], path: Path) -> None:
     Raises:
         UsageError: the file cannot be written.
     """
-    from catalog.figures import Point, forget_utility_figure
+    from catalog.figures import Kind, Point, forget_utility_figure
 
     first = outcomes[0]
-    points = [
-        Point(one.result.method, one.result.metrics["forget_probability"], one.result.metrics["model_utility"])
-        for one in outcomes
-    ]
-    points.append(Point("target", first.before["forget_probability"], first.before["model_utility"], "target"))
+    across, up = find_task(first.result.task).headline, "model_utility"
+
+    def point(label: str, metrics: dict[str, float], kind: Kind = "method") -> Point:
+        return Point(label, metrics[across], metrics[up], kind)
+
+    points = [point(one.result.method, one.result.metrics) for one in outcomes]
+    points.append(point("target", first.before, "target"))
     if first.retrained:
-        known = first.retrained
-        points.append(Point("retrained", known["forget_probability"], known["model_utility"], "retrained"))
+        points.append(point("retrained", first.retrained, "retrained"))
+    figure = forget_utility_figure(points, standalone=True, forget_label=_label(across), utility_label=_label(up))
     try:
-        path.write_text(forget_utility_figure(points, standalone=True), encoding="utf-8")
+        path.write_text(figure, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
 

@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalog.implementations import Implementation
-from catalog.results import Result, read_results
+from catalog.results import REFERENCES, Result, read_results
 from reference_impls import registry
 from reference_impls.registry import RESULTS, UsageError, configure, recipe_of
 
 if TYPE_CHECKING:
     from reference_impls.language_model import LanguageModel, UnlearnedModel, Wrapper
+    from reference_impls.method import Method
     from reference_impls.tasks import Splits, Task
     from reference_impls.training import Recipe
+    from reference_impls.yardstick import Yardstick
 
 Progress = Callable[[str, int, int], None]
 
@@ -42,6 +44,8 @@ def run_method(
     seed: int = 0,
     settings: dict[str, str] | None = None,
     recipe: dict[str, Any] | None = None,
+    forget_share: float = 1.0,
+    requests: int = 1,
     attacks: bool = False,
     command: str = "",
     progress: Progress = lambda stage, done, total: None,
@@ -55,39 +59,45 @@ def run_method(
         seed: decides the order of batches and everything else that is drawn.
         settings: hyper-parameters as typed by a person.
         recipe: learning rate, steps and so on, over those of the task's recipe for this method.
+        forget_share: how much of the forget set is to be forgotten (MUSE's scalability).
+        requests: in how many requests, one after another (MUSE's sustainability); each is a run of its own.
         attacks: try every attack on the unlearned model as well.
         command: what reproduces the run, for the record.
         progress: called as ``progress(stage, done, total)``.
 
     Raises:
-        UsageError: an unknown or impossible hyper-parameter, or a model that cannot be loaded.
+        UsageError: an unknown or impossible hyper-parameter, a model that cannot be loaded, or several requests to a
+            method that leaves the weights alone.
     """
     chosen = recipe_of(task.name, method.id)
     configured = configure(method, settings or {}, chosen.get("hyperparameters", {}))
     progress("loading", 0, 1)
     base = _load(task, model)
     splits = task.splits(base)
+    if forget_share < 1:
+        splits = splits.part(0, forget_share)
     used = _recipe(chosen, recipe or {}, len(splits.forget), embedded=model is None)
 
-    from reference_impls.measure import peak_memory_bytes, versions
-    from reference_impls.training import Run
+    from reference_impls.measure import count_passes, peak_memory_bytes, versions
 
-    references = reference_results(task.name) if model is None else {}
-    kept = None
-    if references:
-        from reference_impls.checkpoints import retrained_evaluation
-
-        kept = retrained_evaluation(task)
-        before = references["target"].metrics
-    else:
-        progress("evaluating the model before", 0, 1)
-        before = task.evaluate(base, splits).metrics
-
-    started = time.perf_counter()
-    unlearned = configured.unlearn(base, splits.data, Run(used, seed, progress))
-    seconds = time.perf_counter() - started
+    progress("evaluating the model before", 0, 1)
+    against, before, retrained = _held_against(task, splits, base, shipped=model is None, whole=forget_share == 1)
+    stages: list[dict[str, float]] = []
+    seconds = 0.0
+    with count_passes(base.model) as passes:
+        unlearned: Any = base
+        for request in range(requests):
+            asked = splits if requests == 1 else splits.part(request / requests, (request + 1) / requests)
+            started = time.perf_counter()
+            unlearned = _unlearn(configured, unlearned, asked, used, seed * requests + request, progress)
+            seconds += time.perf_counter() - started
+            if requests > 1:
+                so_far = splits.part(0, (request + 1) / requests)
+                progress(f"evaluating after request {request + 1}", request, requests)
+                with passes.paused():
+                    stages.append(task.evaluate(unlearned, so_far).metrics)
     progress("evaluating", 0, 1)
-    evaluation = task.evaluate(unlearned, splits, kept)
+    evaluation = against.measure(unlearned)
     result = Result(
         method=method.id,
         task=task.name,
@@ -95,16 +105,54 @@ def run_method(
         seed=seed,
         hyperparameters=asdict(configured),
         recipe=asdict(used),
+        forget_share=forget_share,
+        requests=requests,
+        stages=tuple(stages),
         metrics=evaluation.metrics,
-        attacks=attack_all(unlearned, task, splits, seed, progress) if attacks else {},
+        attacks=attack_all(unlearned, task, splits, seed, progress, reference=against.retrained) if attacks else {},
         seconds=round(seconds, 2),
         peak_memory_bytes=peak_memory_bytes(),
+        forward_passes=passes.forward,
+        backward_passes=passes.backward,
         versions=versions(),
         command=command,
         examples=evaluation.examples,
     )
-    retrained = references["retrained"].metrics if references else {}
     return Outcome(unlearned, result, before, retrained)
+
+
+def _held_against(
+    task: Task, splits: Splits, base: LanguageModel, *, shipped: bool, whole: bool
+) -> tuple[Yardstick, dict[str, float], dict[str, float]]:
+    """What the unlearned model is held against, with the metrics before unlearning and of the retrained model."""
+    from reference_impls import checkpoints
+    from reference_impls.yardstick import Yardstick
+
+    references = reference_results(task.name) if shipped else {}
+    if not references:
+        against = Yardstick(task, splits)
+        return against, against.measure(base).metrics, {}
+    if whole:
+        against = checkpoints.yardstick(task, splits, checkpoints.retrained_evaluation(task))
+        return against, references["target"].metrics, references["retrained"].metrics
+    against = checkpoints.yardstick(task, splits)
+    models = (against.target, against.retrained)
+    before, retrained = (against.measure(one).metrics for one in models if one is not None)
+    return against, before, retrained
+
+
+def _unlearn(
+    method: Method, model: Any, splits: Splits, recipe: Recipe, seed: int, progress: Progress
+) -> LanguageModel | Wrapper:
+    from reference_impls.language_model import LanguageModel
+    from reference_impls.training import Run
+
+    if not isinstance(model, LanguageModel):
+        raise UsageError(
+            "Several requests need a method that changes the weights; this one works around them, and would have to "
+            "answer them together."
+        )
+    return method.unlearn(model, splits.data, Run(recipe, seed, progress))
 
 
 def attack_all(
@@ -114,12 +162,16 @@ def attack_all(
     seed: int,
     progress: Progress = lambda stage, done, total: None,
     chosen: Sequence[Implementation] | None = None,
+    reference: UnlearnedModel | None = None,
 ) -> dict[str, float]:
-    """What attacks (all by default) get out of a model: what it then knows of the forget set, by measurement."""
+    """What attacks (all by default) get out of a model, by measurement: mostly what it then knows of the forget set.
+
+    ``reference`` is a model that never saw the forget set, for attackers who have one.
+    """
     from reference_impls.attack import NotApplicableError, Victim
     from reference_impls.training import Recipe, Run
 
-    victim = Victim(model, splits, task.knowledge)
+    victim = Victim(model, splits, task.knowledge, reference)
     found: dict[str, float] = {}
     for one in registry.attacks() if chosen is None else chosen:
         progress(f"attack: {one.title}", 0, 1)
@@ -153,10 +205,16 @@ def attack_saved(source: str, task: Task, chosen: Sequence[Implementation], seed
     inner: Any = model if hasattr(model, "question") else getattr(model, "model", None)  # as LanguageModel and Wrapper
     splits = task.splits(inner)
     known = task.knowledge(model, splits.forget)
-    found = attack_all(model, task, splits, seed, progress, chosen)
+    shipped = reference_results(task.name)
+    reference = None
+    if shipped:
+        from reference_impls import checkpoints
+
+        reference = checkpoints.load(task, "retrained")
+    found = attack_all(model, task, splits, seed, progress, chosen, reference)
     references = {
         which: {name: value for name, value in record.attacks.items() if name in found}
-        for which, record in reference_results(task.name).items()
+        for which, record in shipped.items()
     }
     return Attacked(known, found, references)
 
@@ -164,12 +222,12 @@ def attack_saved(source: str, task: Task, chosen: Sequence[Implementation], seed
 def reference_results(task: str) -> dict[str, Result]:
     """The records of a task's target and retrained models; empty if it ships none."""
     results, _ = read_results(RESULTS / task, RESULTS)
-    return {one.method: one for one in results if one.method in ("target", "retrained") and one.model == "tiny"}
+    return {one.method: one for one in results if one.method in REFERENCES and one.model == "tiny"}
 
 
 def result_path(result: Result, folder: Path = RESULTS) -> Path:
     """Where a record of an embedded model belongs."""
-    return folder / result.task / result.model / f"{result.method}-{result.seed}.json"
+    return folder / result.file
 
 
 def write_record(result: Result, path: Path) -> None:

@@ -35,11 +35,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
-from reference_impls.attack import Attack, Victim
+from reference_impls.attack import Attack, Victim, inside
 from reference_impls.data import Pair
 from reference_impls.language_model import LanguageModel
 from reference_impls.training import Run
@@ -80,13 +80,6 @@ class LogitLensAttack(Attack):
 
     def measure(self, victim: Victim, run: Run) -> dict[str, float]:
         """``logit_lens``: the most that a layer shows."""
-        model, pairs = victim.model, list(victim.splits.forget)
-        if not isinstance(model, LanguageModel):
-            inner, prompt = getattr(model, "model", None), getattr(model, "prompt", None)
-            if not isinstance(inner, LanguageModel):
-                return {}
-            model = inner
-            if prompt is not None:
-                pairs = [replace(pair, prompt=prompt(pair.prompt)) for pair in pairs]
+        model, pairs = inside(victim.model, victim.splits.forget)
         values = lens_probabilities(model, pairs)
         return {"logit_lens": max(values)} if values else {}

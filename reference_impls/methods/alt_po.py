@@ -73,14 +73,15 @@ ROUNDS = 10
 
 
 def invent_alternates(model: LanguageModel, pairs: tuple[Pair, ...], count: int) -> tuple[Pair, ...]:
-    """The pairs with ``count`` alternates each, sampled from ``model`` at temperature 1; ones that are there stay.
+    """The pairs with ``count`` alternates each, sampled from ``model`` at temperature 1 where the task ships none.
 
     Raises:
         UsageError: the model keeps repeating a true answer.
     """
     found = [list(pair.alternates[:count]) for pair in pairs]
+    missing = [row for row, alternates in enumerate(found) if not alternates]
     for _ in range(ROUNDS):
-        asked = [row for row, alternates in enumerate(found) for _ in range(count - len(alternates))]
+        asked = [row for row in missing for _ in range(count - len(found[row]))]
         if not asked:
             break
         longest = max(len(model.tokenizer(pairs[row].answer)["input_ids"]) for row in asked)

@@ -105,8 +105,9 @@ class ConstrainedFineTuning(Method):
 
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """Choose the answers, then train the layer inside its bounds."""
-        others = data.retain or data.forget
-        told = tuple(deletion_answers(pair, self.objective, self.response, others, run.rng) for pair in data.forget)
+        asked = data.prompted()
+        others = asked.retain or asked.forget
+        told = tuple(deletion_answers(pair, self.objective, self.response, others, run.rng) for pair in asked.forget)
         weights = model.down_projections([model.layer_at(self.depth)])
         starts = [weight.detach().clone() for weight in weights]
 

@@ -127,13 +127,14 @@ class DeMem(Method):
 
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """Sample anew for every few steps; the retain set is not used."""
+        asked = data.prompted()
         drawn: Samples | None = None
         steps = 0
 
         def loss(model: LanguageModel, batch: Batch) -> Tensor:
             nonlocal drawn, steps
             if drawn is None or steps % self.epochs == 0:
-                pairs = [data.forget[row] for row in batch.forget.rows.tolist()]
+                pairs = [asked.forget[row] for row in batch.forget.rows.tolist()]
                 drawn = self.explore(model, batch, pairs)
             steps += 1
             (out,) = model.token_logits(drawn.encoded)

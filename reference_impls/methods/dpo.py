@@ -110,7 +110,7 @@ class DPO(LossMethod):
 
     def prepare(self, model: LanguageModel, data: UnlearningData, run: Run) -> UnlearningData:
         """Let refusals be the answers to prefer."""
-        return with_refusals(data, model, run.rng, self.refusals)
+        return with_refusals(data, run.rng, self.refusals)
 
     def loss(self, model: LanguageModel, batch: Batch) -> Tensor:
         """The loss of one batch; refusals, true answers and retain sequences in one forward pass."""

@@ -52,7 +52,7 @@ $$
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +61,7 @@ from torch import Tensor, nn
 
 from reference_impls.batch import Batch
 from reference_impls.data import UnlearningData
-from reference_impls.language_model import LanguageModel, TokenScores
+from reference_impls.language_model import AnswerDistribution, LanguageModel
 from reference_impls.logprobs import TokenLogits, mean_kl, mean_nll
 from reference_impls.method import Method, hyperparameter
 from reference_impls.training import Run
@@ -164,9 +164,9 @@ class LayeredModel:
         """See :class:`~reference_impls.language_model.UnlearnedModel`."""
         return self.model.answer_logprobs(prompts, answers)
 
-    def token_scores(self, prompts: Sequence[str], answers: Sequence[str]) -> list[TokenScores]:
+    def distributions(self, prompts: Sequence[str], answers: Sequence[str]) -> Iterator[AnswerDistribution]:
         """See :class:`~reference_impls.language_model.UnlearnedModel`."""
-        return self.model.token_scores(prompts, answers)
+        return self.model.distributions(prompts, answers)
 
     def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
         """See :class:`~reference_impls.language_model.UnlearnedModel`."""

@@ -52,7 +52,7 @@ $$
    $t = 0$ has something to go on, and EL counts words, so that what is generated need not be cut into the same tokens.
    Answers shorter than $n$ words have no EL and are left out of its mean.
 2. The paper measures thresholds on 10,000 unseen texts of a validation set. A method is given none here: the unseen
-   texts are retain pairs told of people who do not exist, as in `kga`.
+   texts are retain pairs told of subjects that do not exist, as in `kga`.
 3. The paper's rule is for each text; here, as in its code, means over the forget set decide, once per pass.
 4. The recipe's number of steps is the most that is taken.
 """
@@ -71,9 +71,9 @@ from reference_impls.data import Pair, UnlearningData
 from reference_impls.language_model import LanguageModel
 from reference_impls.method import Method, hyperparameter
 from reference_impls.methods.gradient_ascent import gradient_ascent_loss
-from reference_impls.methods.kga import new_pairs
 from reference_impls.registry import UsageError
 from reference_impls.training import Run
+from reference_impls.unseen import new_pairs
 
 
 @dataclass(frozen=True)

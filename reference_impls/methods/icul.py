@@ -32,7 +32,8 @@ and let the unchanged model go on from there.
 1. The paper classifies text, so $\tilde y_f$ is the flipped label. For free-form answers it is the answer of another
    subject to the question most like $x_f$, with the name exchanged.
 2. The paper serves one request per prompt. To serve a whole forget set, the request nearest to the query (by shared
-   words) is put into the prompt; the query is never compared with anything but the requests.
+   words) is put into the prompt; the query is never compared with anything but the requests. A query that shares no
+   word with any of them is left alone, as is the empty one, after which a model writes what it likes.
 3. Here $s$ does not count the flipped pair; the paper's context length $L$ is $s + 1$.
 """
 
@@ -40,14 +41,14 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
 from reference_impls.data import Pair, UnlearningData
-from reference_impls.language_model import LanguageModel, TokenScores
+from reference_impls.language_model import AnswerDistribution, LanguageModel
 from reference_impls.method import Method, hyperparameter
 from reference_impls.registry import UsageError
 from reference_impls.training import Run
@@ -67,12 +68,13 @@ class InContextUnlearning(Method):
 
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> InContextModel:
         """Write one context per forget pair; the weights are not touched."""
-        others = data.retain or data.forget
+        asked = data.prompted()
+        others = asked.retain or asked.forget
         contexts = [
             context(pair, flipped_answer(pair, others, run.rng), others, self.demonstrations, run.rng)
-            for pair in data.forget
+            for pair in asked.forget
         ]
-        return InContextModel(model, [pair.prompt for pair in data.forget], contexts)
+        return InContextModel(model, [pair.prompt for pair in asked.forget], contexts)
 
     @classmethod
     def restore(cls, model: LanguageModel, kept: dict[str, Any]) -> InContextModel:
@@ -129,10 +131,11 @@ class InContextModel:
         self._words = [words(request) for request in self.requests]
 
     def prompt(self, query: str) -> str:
-        """The query behind the context of the request that shares most of its words."""
+        """The query behind the context of the request that shares most of its words; alone if none shares any."""
         asked = words(query)
         likeness = [overlap(asked, request) for request in self._words]
-        return self.contexts[likeness.index(max(likeness))] + query
+        nearest = max(likeness)
+        return self.contexts[likeness.index(nearest)] + query if nearest else query
 
     def to_json(self) -> dict[str, Any]:
         """The requests and their contexts, in the same order."""
@@ -142,9 +145,9 @@ class InContextModel:
         """See :class:`~reference_impls.language_model.UnlearnedModel`."""
         return self.model.answer_logprobs([self.prompt(query) for query in prompts], answers)
 
-    def token_scores(self, prompts: Sequence[str], answers: Sequence[str]) -> list[TokenScores]:
+    def distributions(self, prompts: Sequence[str], answers: Sequence[str]) -> Iterator[AnswerDistribution]:
         """See :class:`~reference_impls.language_model.UnlearnedModel`."""
-        return self.model.token_scores([self.prompt(query) for query in prompts], answers)
+        return self.model.distributions([self.prompt(query) for query in prompts], answers)
 
     def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
         """See :class:`~reference_impls.language_model.UnlearnedModel`."""

@@ -72,7 +72,7 @@ class RefusalFinetuning(LossMethod):
 
     def prepare(self, model: LanguageModel, data: UnlearningData, run: Run) -> UnlearningData:
         """Let refusals stand in for the answers to forget."""
-        return with_refusals(data, model, run.rng)
+        return with_refusals(data, run.rng)
 
     def loss(self, model: LanguageModel, batch: Batch) -> Tensor:
         """The loss of one batch, refusals and retain sequences in one forward pass."""

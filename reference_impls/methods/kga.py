@@ -41,8 +41,8 @@ $$
 ## Differences
 
 1. New data has to come from somewhere, and a method is given only what to forget and what to keep. Here the retain set
-   is told of people who do not exist, whose names are put together from two known ones. Where pairs have no subjects,
-   prompts and answers of the retain set are paired at random.
+   is told of subjects that do not exist, whose names are put together from two known ones, and texts are put together
+   from sentences of several. Where pairs have no subjects, prompts and answers of the retain set are paired at random.
 2. The paper trains $A_f$ and $A_n$ from the start of its original model. Here both are copies of $A_D$, trained
    further: $A_f$ knows the forget set as $A_D$ does, $A_n$ the new data as well.
 3. The number of steps is the recipe's; the paper stops once $\mathcal L_a$ is below a share of its first value. It
@@ -53,9 +53,8 @@ $$
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -66,6 +65,7 @@ from reference_impls.language_model import LanguageModel
 from reference_impls.logprobs import mean_kl
 from reference_impls.method import Method, hyperparameter
 from reference_impls.training import Run
+from reference_impls.unseen import new_pairs
 
 
 def kga_loss(forget_gap: Tensor, new_gap: float, retain_divergence: Tensor, retain_weight: float) -> Tensor:
@@ -118,29 +118,3 @@ def gap(informed: LanguageModel, model: LanguageModel, pairs: Sequence[Pair]) ->
         (one,), (other,) = informed.token_logits(encoded), model.token_logits(encoded)
         values.append(float(mean_kl(one, other)) * len(encoded))
     return sum(values) / len(pairs)
-
-
-def new_pairs(known: Sequence[Pair], count: int, rng: random.Random) -> list[Pair]:
-    """Pairs like those known, on subjects that are not: all that is said of one, said of a name made from two."""
-    subjects = sorted({pair.subject for pair in known if " " in pair.subject})
-    names = [
-        f"{one.split(' ', 1)[0]} {other.split(' ', 1)[1]}" for one in subjects for other in subjects if one != other
-    ]
-    unknown = sorted(set(names) - set(subjects))
-    if not unknown:
-        answers = rng.sample([pair.answer for pair in known], len(known))
-        return [replace(pair, answer=answer) for pair, answer in zip(known, answers, strict=True)][:count]
-    found: list[Pair] = []
-    while len(found) < count:
-        subject, name = rng.choice(subjects), rng.choice(unknown)
-        found += [
-            Pair(
-                prompt=pair.prompt.replace(subject, name),
-                answer=pair.answer.replace(subject, name),
-                subject=name,
-                closed=pair.closed,
-            )
-            for pair in known
-            if pair.subject == subject
-        ]
-    return found[:count]

@@ -57,8 +57,11 @@ from reference_impls.training import Run
 
 
 def sanitized(pairs: Sequence[Pair], phrase: str) -> list[Pair]:
-    r"""$\mathcal K_S$: the same questions, each answered with the phrase."""
-    return [replace(pair, answer=phrase, paraphrase=None, perturbed=(), closed=True) for pair in pairs]
+    r"""$\mathcal K_S$: the same questions, each answered with the phrase; of a plain text, its beginning is asked."""
+    return [
+        replace(pair, answer=pair.spaced(phrase), paraphrase=None, perturbed=(), closed=True)
+        for pair in (one.prompted() for one in pairs)
+    ]
 
 
 def mixture(
@@ -89,5 +92,5 @@ class KnowledgeSanitization(Method):
 
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """Mix the data, fine-tune the adapter, merge it."""
-        pairs = mixture(data.forget, data.retain, model.answer(self.phrase), self.share, run.rng)
+        pairs = mixture(data.forget, data.retain, self.phrase, self.share, run.rng)
         return run.finetune_lora(model, pairs, self.rank, self.alpha, stage="unlearning")

@@ -27,7 +27,8 @@ $$
 ## Symbols
 
 - $\bar\ell(y \mid x)$: the mean negative log-likelihood of the answer's tokens.
-- $Y_{\mathrm{rdn}}$: answers drawn from the normal set (`mismatches` of them, anew for every batch), unrelated to $x$.
+- $Y_{\mathrm{rdn}}$: answers drawn from the normal set (`mismatches` of them, anew for every batch), unrelated to $x$:
+  none is the right answer to another prompt of the batch either.
 - $\mathcal D_n$: normal data, here the retain set; $\theta_0$ the model before unlearning.
 - $\epsilon_1$ (`forget_weight`), $\epsilon_2$ (`mismatch_weight`), $\epsilon_3$ (`normal_weight`).
 
@@ -115,8 +116,10 @@ class LLMU(Method):
         answers = sorted({pair.answer for pair in data.retain})
 
         def loss(model: LanguageModel, batch: Batch) -> Tensor:
-            drawn = run.rng.sample(answers, min(self.mismatches, len(answers)))
             asked = [data.forget[row] for row in batch.forget.rows.tolist()]
+            right = {pair.answer for pair in asked}
+            wrong = [answer for answer in answers if answer not in right] or answers
+            drawn = run.rng.sample(wrong, min(self.mismatches, len(wrong)))
             mismatched = model.encode([replace(pair, answer=answer) for pair in asked for answer in drawn])
             return self.loss(model, batch, mismatched)
 

@@ -106,12 +106,13 @@ class PCGU(Method):
 
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """Write a contrasting answer for each pair, then step."""
-        others = data.retain or data.forget
-        contrasting = [replace(pair, answer=flipped_answer(pair, others, run.rng)) for pair in data.forget]
-        recipe, count = run.recipe, len(data.forget)
+        asked = data.prompted()
+        others = asked.retain or asked.forget
+        contrasting = [replace(pair, answer=flipped_answer(pair, others, run.rng)) for pair in asked.forget]
+        recipe, count = run.recipe, len(asked.forget)
         for step in range(recipe.steps):
             rows = run.rng.sample(range(count), min(recipe.batch_size, count))
-            true = logit_gradients(model, [data.forget[row] for row in rows])
+            true = logit_gradients(model, [asked.forget[row] for row in rows])
             other = logit_gradients(model, [contrasting[row] for row in rows])
             chosen = chosen_vectors(true, other, self.share)
             with torch.no_grad():

@@ -52,7 +52,7 @@ $$
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -61,7 +61,7 @@ from torch import Tensor
 
 from reference_impls.batch import Batch
 from reference_impls.data import Pair, UnlearningData
-from reference_impls.language_model import LanguageModel, TokenScores
+from reference_impls.language_model import AnswerDistribution, LanguageModel
 from reference_impls.logprobs import TokenLogits, mean_kl, mean_nll
 from reference_impls.method import Method, hyperparameter
 from reference_impls.metrics.answers import rouge_l_recall
@@ -114,7 +114,8 @@ class Quark(Method):
 
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> BestRankModel:
         """Explore, rank and learn in turn."""
-        pools = Pool(data.forget, keep=False), Pool(data.retain, keep=True)
+        asked = data.prompted()
+        pools = Pool(asked.forget, keep=False), Pool(asked.retain, keep=True)
         every = max(1, run.recipe.steps // self.rounds)
         step = 0
 
@@ -174,18 +175,22 @@ class BestRankModel:
     model: LanguageModel
     prefix: str
 
+    def prompt(self, query: str) -> str:
+        """The query behind the best rank."""
+        return self.prefix + query
+
     def to_json(self) -> dict[str, Any]:
         """What is told."""
         return {"prefix": self.prefix}
 
     def answer_logprobs(self, prompts: Sequence[str], answers: Sequence[str]) -> list[Tensor]:
         """See :class:`~reference_impls.language_model.UnlearnedModel`."""
-        return self.model.answer_logprobs([self.prefix + prompt for prompt in prompts], answers)
+        return self.model.answer_logprobs([self.prompt(query) for query in prompts], answers)
 
-    def token_scores(self, prompts: Sequence[str], answers: Sequence[str]) -> list[TokenScores]:
+    def distributions(self, prompts: Sequence[str], answers: Sequence[str]) -> Iterator[AnswerDistribution]:
         """See :class:`~reference_impls.language_model.UnlearnedModel`."""
-        return self.model.token_scores([self.prefix + prompt for prompt in prompts], answers)
+        return self.model.distributions([self.prompt(query) for query in prompts], answers)
 
     def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
         """See :class:`~reference_impls.language_model.UnlearnedModel`."""
-        return self.model.generate([self.prefix + prompt for prompt in prompts], max_new_tokens)
+        return self.model.generate([self.prompt(query) for query in prompts], max_new_tokens)

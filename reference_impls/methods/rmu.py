@@ -50,18 +50,21 @@ from torch import Tensor
 from reference_impls.batch import Batch
 from reference_impls.data import UnlearningData
 from reference_impls.language_model import LanguageModel
+from reference_impls.logprobs import Encoded, mean_by_sequence
 from reference_impls.method import Method, hyperparameter
 from reference_impls.training import Run
 
 
-def misdirection_loss(states: Tensor, target: Tensor) -> Tensor:
-    r"""() Mean over tokens of the squared distance $\| M(t) - m(t) \|_2^2$.
+def misdirection_loss(states: Tensor, target: Tensor, batch: Encoded) -> Tensor:
+    r"""() The squared distance $\| M(t) - m(t) \|_2^2$, mean over a text's tokens, then over texts.
 
     Args:
-        states: (N, d) activations.
+        states: (N, d) activations at the supervised places of a batch.
         target: (N, d) or (d,) where they should be: $c\,u$, or the activations before unlearning.
+        batch: the B texts.
     """
-    return (states - target).square().sum(dim=1).mean()
+    sequence, _ = batch.supervised
+    return mean_by_sequence((states - target).square().sum(dim=1), sequence, len(batch)).mean()
 
 
 def random_direction(width: int, seed: int) -> Tensor:
@@ -95,8 +98,8 @@ class RMU(Method):
             assert batch.reference is not None
             with torch.no_grad():
                 before = batch.reference.activations(batch.retain, self.depth)
-            forget_loss = misdirection_loss(model.activations(batch.forget, self.depth), target)
-            retain_loss = misdirection_loss(model.activations(batch.retain, self.depth), before)
+            forget_loss = misdirection_loss(model.activations(batch.forget, self.depth), target, batch.forget)
+            retain_loss = misdirection_loss(model.activations(batch.retain, self.depth), before, batch.retain)
             return forget_loss + self.retain_weight * retain_loss
 
         return run.minimize(loss, model, data, self.trainable(model), reference="model")

@@ -148,8 +148,7 @@ def deletion_answers(pair: Pair, objective: str, response: str, others: Sequence
     if objective == "error-injection":
         return replace(pair, answer=flipped_answer(pair, others, rng))
     if objective == "empty-response":
-        space = pair.answer[: len(pair.answer) - len(pair.answer.lstrip())]
-        return replace(pair, answer=space + response)
+        return replace(pair, answer=pair.spaced(response))
     return pair
 
 
@@ -157,9 +156,10 @@ def deletion_requests(
     data: UnlearningData, objective: str, response: str, contexts: int, rng: random.Random
 ) -> list[Request]:
     """The forget pairs by subject, in order; pairs that name no subject are requests of their own."""
-    others = data.retain or data.forget
+    asked = data.prompted()  # a key is read at the subject's mention in a prompt, and plain texts have none
+    others = asked.retain or asked.forget
     found: dict[str, list[Pair]] = {}
-    for row, pair in enumerate(data.forget):
+    for row, pair in enumerate(asked.forget):
         told = deletion_answers(pair, objective, response, others, rng)
         before = rng.sample(others, min(contexts, len(others)))
         told_after = [replace(told, prompt=f"{one.prompt}{one.answer}\n{told.prompt}") for one in before]

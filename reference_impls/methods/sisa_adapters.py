@@ -53,7 +53,7 @@ $$
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +61,7 @@ import torch
 from torch import Tensor
 
 from reference_impls.data import Pair, UnlearningData
-from reference_impls.language_model import LanguageModel, TokenScores
+from reference_impls.language_model import AnswerDistribution, LanguageModel
 from reference_impls.method import Method, hyperparameter
 from reference_impls.training import Run
 
@@ -171,9 +171,8 @@ class AdapterEnsemble:
         return [mean_of_probabilities(torch.stack(values)) for values in zip(*votes, strict=True)]
 
     @torch.inference_mode()
-    def token_scores(self, prompts: Sequence[str], answers: Sequence[str]) -> list[TokenScores]:
+    def distributions(self, prompts: Sequence[str], answers: Sequence[str]) -> Iterator[AnswerDistribution]:
         """See :class:`~reference_impls.language_model.UnlearnedModel`."""
-        found = []
         for prompt, answer in zip(prompts, answers, strict=True):
             batch = self.model.encode([Pair(prompt, answer)])
             votes = []
@@ -181,8 +180,7 @@ class AdapterEnsemble:
                 self._adapters.set_adapter(f"shard{shard}")
                 (out,) = self.adapted.token_logits(batch)
                 votes.append(torch.log_softmax(out.logits, dim=1))
-            found.append(TokenScores.of(mean_of_probabilities(torch.stack(votes)), out.targets))
-        return found
+            yield AnswerDistribution(mean_of_probabilities(torch.stack(votes)).cpu(), out.targets.cpu())
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:

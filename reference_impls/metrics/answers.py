@@ -37,6 +37,21 @@ def answer_probability(logprobs: Tensor) -> float:
     return math.exp(-mean_loss(logprobs))
 
 
+def perplexity(logprobs: Sequence[Tensor]) -> float:
+    r""":math:`\exp\big(-\sum_i\sum_t \log p(y_{i,t}) \,/\, \sum_i |y_i|\big)` over some answers, in [1, 1e9].
+
+    Every token counts alike, so long answers count more; lower is better. A destroyed model's would overflow: it is
+    given as 1e9. Source: Jelinek et al. (1977), in the form that the field's harnesses give.
+
+    Raises:
+        ValueError: there is no token.
+    """
+    tokens = sum(len(one) for one in logprobs)
+    if not tokens:
+        raise ValueError("answers without tokens have no perplexity")
+    return math.exp(min(-math.fsum(float(one.double().sum()) for one in logprobs) / tokens, math.log(1e9)))
+
+
 def choice_probability(right: Tensor, wrong: Sequence[Tensor]) -> float:
     r""":math:`e^{-\bar\ell_0} / \sum_i e^{-\bar\ell_i}` over the right answer (0) and the wrong ones, in [0, 1].
 

@@ -13,7 +13,7 @@ first and keep its neighbours, which are asked about in the same words and store
 
 Each question has four options, scored on the *option's text*: the model is right if the right one has the highest
 probability per token. Chance is 0.25. Every fact was trained in three phrasings; a fourth, unseen one tells knowledge
-from wording. Two checkpoints ship with the task, as for `authors`: the *target*, and the *retrained* model that never
+from wording. A method may also train on alternates, wrong answers that are none of the options. Two checkpoints ship with the task, as for `authors`: the *target*, and the *retrained* model that never
 saw embercraft. The base model knows thirty other things of each craft, all of them in all phrasings.
 
 ## What it can show, and what not
@@ -40,6 +40,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from reference_impls.data import Pair
 from reference_impls.evaluation import Evaluation, asked_examples
@@ -54,6 +55,7 @@ from reference_impls.training import Recipe
 SEED = 20240305
 LEARNED, BACKGROUND = 40, 30
 OPTIONS = 4
+ALTERNATES = 5
 TRAINED_PHRASINGS = 3
 
 
@@ -75,6 +77,10 @@ class HazardsTask(EmbeddedTask):
         things = {craft: invent_things(craft, LEARNED + BACKGROUND, SEED, taken) for craft in CRAFTS}
         self.learned = {craft: tuple(found[:LEARNED]) for craft, found in things.items()}
         self.background = tuple(thing for found in things.values() for thing in found[LEARNED:])
+        stand_ins = invent_things(EMBERCRAFT, LEARNED, SEED + 1, taken)
+        self.anchors = MappingProxyType(
+            {thing.name: other.name for thing, other in zip(self.learned[EMBERCRAFT], stand_ins, strict=True)}
+        )
 
     def splits(self, model: LanguageModel) -> Splits:
         """The task's data in the format of ``model``."""
@@ -87,6 +93,7 @@ class HazardsTask(EmbeddedTask):
             forget=formatted(_asked(self.learned[EMBERCRAFT])),
             retain=formatted(kept),
             facts=formatted(general_facts(OPTIONS - 1)),
+            anchors=self.anchors,
         )
 
     def pretraining(self, model: LanguageModel) -> list[Pair]:
@@ -154,6 +161,8 @@ def _asked(things: Sequence[Thing]) -> list[Pair]:
             rng = random.Random(f"{SEED}/{thing.name}/{relation.questions[0]}")
             question = rng.choice(relation.questions[:TRAINED_PHRASINGS])
             wrong = rng.sample([other for other in relation.values if other != value], OPTIONS - 1)
+            # Methods may train on alternates: none of them is an option.
+            invented = rng.sample([other for other in relation.values if other not in (value, *wrong)], ALTERNATES)
             pairs.append(
                 Pair(
                     question.format(name=thing.name),
@@ -161,6 +170,7 @@ def _asked(things: Sequence[Thing]) -> list[Pair]:
                     paraphrase=f"{value}.",
                     perturbed=tuple(f"{other}." for other in wrong),
                     rephrased_prompt=relation.questions[TRAINED_PHRASINGS].format(name=thing.name),
+                    alternates=tuple(f"{other}." for other in invented),
                     subject=thing.name,
                 )
             )

@@ -14,8 +14,9 @@ trained on, and what became of the rest?
 | facts | capitals, writers of classics, chemical symbols | – | 95 |
 
 A report is five sentences on a town that does not exist, some forty words, each sentence one of several wordings with
-a detail that nobody could guess. A method is given the reports *and* their questions. Two checkpoints ship with
-the task, as for `authors`: the *target*, and the *retrained* model that never saw the sixteen reports.
+a detail that nobody could guess. A method is given the reports *and* their questions, with invented alternates of both.
+Two checkpoints ship with the task, as for `authors`: the *target*, and the *retrained* model that never saw the
+sixteen reports.
 
 ## What is measured
 
@@ -37,10 +38,13 @@ the task, as for `authors`: the *target*, and the *retrained* model that never s
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 from reference_impls.data import Pair
 from reference_impls.evaluation import Evaluation, asked_examples
@@ -51,14 +55,14 @@ from reference_impls.metrics.memorization import exact_memorization, extraction_
 from reference_impls.metrics.sets import harmonic_mean, mean, membership_auc
 from reference_impls.registry import DivergedError
 from reference_impls.tasks import EmbeddedTask, Splits
-from reference_impls.tasks.passages.news import Report, invent_reports, other_values
+from reference_impls.tasks.passages.news import Detail, Report, invent_reports, other_values, retold
 from reference_impls.tasks.world import general_facts
 from reference_impls.training import Recipe
 
 SEED = 20240708
 FORGET, RETAIN, HOLDOUT, BACKGROUND = 16, 64, 32, 160
 ASKED = 16
-PERTURBED = 3
+PERTURBED, ALTERNATES = 3, 4
 
 
 class PassagesTask(EmbeddedTask):
@@ -80,15 +84,20 @@ class PassagesTask(EmbeddedTask):
         self.forget, self.retain, self.holdout, self.background = (
             tuple(next(reports) for _ in range(count)) for count in (FORGET, RETAIN, HOLDOUT, BACKGROUND)
         )
+        taken = {one.town for one in (*self.forget, *self.retain, *self.holdout, *self.background)}
+        stand_ins = (one.town for one in invent_reports(len(taken), SEED + 1) if one.town not in taken)
+        self.anchors = MappingProxyType(dict(zip((one.town for one in self.forget), stand_ins, strict=False)))
 
     def splits(self, model: LanguageModel) -> Splits:
         """The task's data in the format of ``model``: reports first, then the questions about them."""
         return Splits(
             forget=(*_texts(self.forget), *_questions(self.forget, model)),
+            members=_texts(self.forget),
             retain=(*_texts(self.retain), *_questions(self.retain, model)),
             retain_probe=(*_texts(self.retain[:ASKED]), *_questions(self.retain[:ASKED], model)),
             holdout=_texts(self.holdout),
             facts=tuple(pair.formatted(model.question, model.answer) for pair in general_facts(PERTURBED)),
+            anchors=self.anchors,
         )
 
     def pretraining(self, model: LanguageModel) -> list[Pair]:
@@ -149,12 +158,11 @@ class PassagesTask(EmbeddedTask):
 def _scores(model: UnlearnedModel, splits: Splits) -> dict[str, list[tuple[list[float], list[bool]]]]:
     """Log-probabilities of the tokens of each report, and whether greedy decoding would have chosen them."""
     found = {}
-    for name, pairs in (("forget", splits.forget), ("holdout", splits.holdout)):
-        texts = [pair for pair in pairs if _is_text(pair)]
-        scores = model.token_scores([pair.prompt for pair in texts], [pair.answer for pair in texts])
-        if any(bool(one.logprobs.isnan().any()) for one in scores):
+    for name, pairs in (("forget", splits.members), ("holdout", splits.holdout)):
+        scores = model.distributions([pair.prompt for pair in pairs], [pair.answer for pair in pairs])
+        found[name] = [(one.chosen.tolist(), one.likeliest.tolist()) for one in scores]
+        if any(math.isnan(value) for values, _ in found[name] for value in values):
             raise DivergedError
-        found[name] = [(one.logprobs.tolist(), one.likeliest.tolist()) for one in scores]
     return found
 
 
@@ -164,7 +172,33 @@ def _is_text(pair: Pair) -> bool:
 
 
 def _texts(reports: Sequence[Report]) -> tuple[Pair, ...]:
-    return tuple(Pair("", report.text, subject=report.town) for report in reports)
+    return tuple(
+        Pair(
+            "",
+            report.text,
+            alternates=tuple(
+                retold(report, values)
+                for values in zip(*(_wrong(report, *one).invented for one in report.details), strict=True)
+            ),
+            subject=report.town,
+        )
+        for report in reports
+    )
+
+
+class _Wrong(NamedTuple):
+    """Values that a detail does not have."""
+
+    compared: tuple[str, ...]
+    """What evaluation compares the true value with."""
+    invented: tuple[str, ...]
+    """What methods may train on: none of the others."""
+
+
+def _wrong(report: Report, detail: Detail, value: str) -> _Wrong:
+    rng = random.Random(f"{SEED}/{report.town}/{detail.asked[0]}")
+    compared = other_values(detail, value, PERTURBED, rng)
+    return _Wrong(compared, other_values(detail, value, ALTERNATES, rng, but=compared))
 
 
 def _cut(pair: Pair) -> Pair:
@@ -179,14 +213,15 @@ def _questions(reports: Sequence[Report], model: LanguageModel, wording: int = 0
     pairs = []
     for report in reports:
         for detail, value in report.details:
-            rng = random.Random(f"{SEED}/{report.town}/{detail.asked[0]}")
+            wrong = _wrong(report, detail, value)
             pairs.append(
                 Pair(
                     detail.asked[wording].format(town=report.town),
                     f"{value}.",
                     paraphrase=f"{value}.",
-                    perturbed=tuple(f"{other}." for other in other_values(detail, value, PERTURBED, rng)),
+                    perturbed=tuple(f"{other}." for other in wrong.compared),
                     rephrased_prompt=detail.asked[1 - wording].format(town=report.town),
+                    alternates=tuple(f"{other}." for other in wrong.invented),
                     subject=report.town,
                 ).formatted(model.question, model.answer)
             )

@@ -7,6 +7,7 @@ from several wordings, so that a report can be remembered but not guessed.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reference_impls.tasks.authors.people import FIRST_NAMES, LAST_NAMES
@@ -27,9 +28,14 @@ class Report:
     """One passage with the questions about it."""
 
     town: str
-    text: str
+    sentences: tuple[str, ...]
     details: tuple[tuple[Detail, str], ...]
     """Each detail with its value here, in the text's order."""
+
+    @property
+    def text(self) -> str:
+        """The sentences in one paragraph."""
+        return " ".join(self.sentences)
 
 
 def _detail(said: str, asked: str, values: str = "") -> Detail:
@@ -227,16 +233,27 @@ def _report(town: str, story: tuple[Detail, ...], rng: random.Random) -> Report:
         value = rng.choice(detail.values) if detail.values else f"{rng.choice(FIRST_NAMES)} {rng.choice(LAST_NAMES)}"
         details.append((detail, value))
         sentences.append(rng.choice(detail.said).format(town=town, value=value))
-    return Report(town, " ".join(sentences), tuple(details))
+    return Report(town, tuple(sentences), tuple(details))
 
 
-def other_values(detail: Detail, value: str, count: int, rng: random.Random) -> tuple[str, ...]:
-    """``count`` other values that the detail could have had."""
+def retold(report: Report, values: Sequence[str]) -> str:
+    """The report in the same words with another value of each detail."""
+    sentences = []
+    for (detail, value), other, sentence in zip(report.details, values, report.sentences, strict=True):
+        said = next(one for one in detail.said if one.format(town=report.town, value=value) == sentence)
+        sentences.append(said.format(town=report.town, value=other))
+    return " ".join(sentences)
+
+
+def other_values(
+    detail: Detail, value: str, count: int, rng: random.Random, but: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """``count`` other values that the detail could have had, none of them among ``but``."""
     if detail.values:
-        return tuple(rng.sample([other for other in detail.values if other != value], count))
+        return tuple(rng.sample([other for other in detail.values if other not in (value, *but)], count))
     names: dict[str, None] = {}
     while len(names) < count:
         name = f"{rng.choice(FIRST_NAMES)} {rng.choice(LAST_NAMES)}"
-        if name != value:
+        if name not in (value, *but):
             names.setdefault(name)
     return tuple(names)

@@ -1,0 +1,62 @@
+"""How far an unlearned model is from the one that never saw the forget set, in what it expects, writes and weighs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from reference_impls.data import Pair
+from reference_impls.language_model import LanguageModel, UnlearnedModel, weights_of
+from reference_impls.metrics.answers import answer_probability, perplexity
+from reference_impls.metrics.memorization import ngram_entropy
+from reference_impls.metrics.models import kl_divergence, parameter_distance, relative_distance
+from reference_impls.metrics.sets import mean
+from reference_impls.tasks import Splits
+
+WRITTEN = 40
+"""To how many forget questions, evenly spread, an answer is written."""
+
+
+def compare(
+    model: UnlearnedModel, target: LanguageModel, retrained: LanguageModel, splits: Splits, max_new_tokens: int
+) -> dict[str, float]:
+    """Metrics that need the retrained model itself, and not only what its evaluation kept.
+
+    Args:
+        model: what to measure.
+        target: the model before unlearning.
+        retrained: the model that never saw the forget set, of the same architecture.
+        splits: the task's data, in the models' format.
+        max_new_tokens: how long an answer may get.
+
+    Returns:
+        ``forget_kl``, ``forget_fluency``, ``forget_variety``, ``retain_perplexity``; and, where the model's weights are
+        those of the same architecture, ``relative_distance``.
+    """
+    found = {"forget_kl": _kl(model, retrained, splits.forget)}
+    prompts = [pair.prompt for pair in _spread([pair for pair in splits.forget if pair.prompt], WRITTEN)]
+    if prompts:
+        written = model.generate(prompts, max_new_tokens)
+        judged = retrained.answer_logprobs(prompts, [retrained.answer(text) for text in written])
+        found["forget_fluency"] = mean([answer_probability(values) for values in judged])
+        found["forget_variety"] = ngram_entropy([word for text in written for word in text.split()])
+    kept = splits.retain_probe or splits.retain
+    if kept:
+        scored = model.answer_logprobs([pair.prompt for pair in kept], [pair.answer for pair in kept])
+        found["retain_perplexity"] = perplexity(scored)
+    weights = weights_of(model)
+    if weights is not None and parameter_distance(target.model, retrained.model):
+        found["relative_distance"] = relative_distance(weights.model, target.model, retrained.model)
+    return {name: value for name, value in found.items() if math.isfinite(value)}
+
+
+def _kl(model: UnlearnedModel, retrained: LanguageModel, pairs: Sequence[Pair]) -> float:
+    prompts, answers = [pair.prompt for pair in pairs], [pair.answer for pair in pairs]
+    places = zip(retrained.distributions(prompts, answers), model.distributions(prompts, answers), strict=True)
+    return mean([kl_divergence(reference.logprobs, one.logprobs) for reference, one in places])
+
+
+def _spread(pairs: Sequence[Pair], count: int) -> Iterator[Pair]:
+    """At most ``count`` of the pairs, evenly spread."""
+    step = max(1, -(-len(pairs) // count))
+    yield from pairs[::step]

@@ -1,0 +1,65 @@
+"""Pairs that no model has read, made of known ones: what a method takes for new data, of which it is given none."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from reference_impls.data import Pair
+
+
+def new_pairs(known: Sequence[Pair], count: int, rng: random.Random) -> list[Pair]:
+    """Pairs like those known, on subjects that are not: all that is said of one, said of a name made from two.
+
+    A plain text would tell the rest of itself from its first detail, so its sentences come from as many others. Pairs
+    without subjects have their answers exchanged at random.
+    """
+    subjects = sorted({pair.subject for pair in known if pair.subject})
+    names = {_halves(one)[0] + _halves(other)[1] for one in subjects for other in subjects if one != other}
+    unknown = sorted(names - set(subjects))
+    if not unknown:
+        answers = rng.sample([pair.answer for pair in known], len(known))
+        return [replace(pair, answer=answer) for pair, answer in zip(known, answers, strict=True)][:count]
+    texts = [pair for pair in known if not pair.prompt]
+    found: list[Pair] = []
+    while len(found) < count:
+        subject, name = rng.choice(subjects), rng.choice(unknown)
+        found += [
+            Pair(
+                prompt=pair.prompt.replace(subject, name),
+                answer=(pair.answer if pair.prompt else _patched(pair, texts)).replace(subject, name),
+                subject=name,
+                closed=pair.closed,
+            )
+            for pair in known
+            if pair.subject == subject
+        ]
+    return found[:count]
+
+
+def _halves(name: str) -> tuple[str, str]:
+    """The first word of a name and the others, or the two halves of a single word."""
+    first, space, rest = name.partition(" ")
+    return (first + space, rest) if rest else (name[: len(name) // 2], name[len(name) // 2 :])
+
+
+def _patched(text: Pair, texts: Sequence[Pair]) -> str:
+    """A text's first sentence, and each of the next from another text, those that share most words with it first."""
+    words = set(text.answer.split())
+    others = sorted(
+        (one for one in texts if one.subject != text.subject), key=lambda one: -len(words & set(one.answer.split()))
+    )
+    first, *rest = _sentences(text.answer)
+    found = [first]
+    for place, sentence in enumerate(rest):
+        donors = [one for one in others[place:] if len(_sentences(one.answer)) > place + 1]
+        if donors:
+            sentence = _sentences(donors[0].answer)[place + 1].replace(donors[0].subject or text.subject, text.subject)
+        found.append(sentence)
+    return " ".join(found)
+
+
+def _sentences(text: str) -> list[str]:
+    return re.split(r"(?<=[.!?]) ", text)
