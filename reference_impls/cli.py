@@ -361,7 +361,7 @@ def bench(
     with _progress() as progress:
         finished: list[Job] = []
 
-        def done(job: Job) -> None:
+        def done(job: Job, _: None) -> None:
             finished.append(job)
             last = f"{job.method} on {job.task} with seed {job.seed}"
             progress(f"{len(finished)}/{len(jobs)} runs, last {last}", len(finished), len(jobs))

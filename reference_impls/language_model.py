@@ -89,12 +89,15 @@ class LanguageModel:
     tokenizer: Any
     max_length: int = 512
     batch_size: int = 64
+    _head_is_plain: bool | None = None
+    """See :meth:`_check_head`; copies need not ask again."""
 
     def __post_init__(self) -> None:
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
         self.model.eval()
-        self._head_is_plain = self._check_head()
+        if self._head_is_plain is None:
+            self._head_is_plain = self._check_head()
 
     @classmethod
     def load(cls, source: str | Path, **options: Any) -> LanguageModel:

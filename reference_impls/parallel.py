@@ -15,10 +15,10 @@ Answer = TypeVar("Answer")
 def run_all(
     function: Callable[[Job], Answer],
     jobs: Sequence[Job],
-    done: Callable[[Job], None] = lambda job: None,
+    done: Callable[[Job, Answer], None] = lambda job, answer: None,
     workers: int | None = None,
 ) -> list[Answer]:
-    """``function`` of each job, in the jobs' order; ``done`` is called as each one ends.
+    """``function`` of each job, in the jobs' order; ``done`` is called with job and answer as each one ends.
 
     Args:
         function: of a module, so that another process finds it.
@@ -33,7 +33,7 @@ def run_all(
         try:
             for future in as_completed(futures):
                 answers[futures[future]] = future.result()
-                done(jobs[futures[future]])
+                done(jobs[futures[future]], answers[futures[future]])
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

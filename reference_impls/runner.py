@@ -46,6 +46,7 @@ def run_method(
     recipe: dict[str, Any] | None = None,
     forget_share: float = 1.0,
     requests: int = 1,
+    compared: bool = True,
     attacks: bool = False,
     command: str = "",
     progress: Progress = lambda stage, done, total: None,
@@ -61,6 +62,7 @@ def run_method(
         recipe: learning rate, steps and so on, over those of the task's recipe for this method.
         forget_share: how much of the forget set is to be forgotten (MUSE's scalability).
         requests: in how many requests, one after another (MUSE's sustainability); each is a run of its own.
+        compared: compare with the retrained model itself, and not only with what its evaluation kept.
         attacks: try every attack on the unlearned model as well.
         command: what reproduces the run, for the record.
         progress: called as ``progress(stage, done, total)``.
@@ -97,7 +99,7 @@ def run_method(
                 with passes.paused():
                     stages.append(task.evaluate(unlearned, so_far).metrics)
     progress("evaluating", 0, 1)
-    evaluation = against.measure(unlearned)
+    evaluation = against.measure(unlearned) if compared else task.evaluate(unlearned, splits, against.kept)
     result = Result(
         method=method.id,
         task=task.name,

@@ -67,6 +67,9 @@ class Trial:
     seed: int
     settings: dict[str, Any]
 
+    def __hash__(self) -> int:
+        return hash((self.method, self.task, self.seed, *sorted(map(str, self.settings.items()))))
+
 
 def try_out(trial: Trial) -> dict[str, float]:
     """Run a trial; returns its metrics, none if it diverged."""
@@ -81,6 +84,7 @@ def try_out(trial: Trial) -> dict[str, float]:
             seed=trial.seed,
             settings={name: str(value) for name, value in hyperparameters.items()},
             recipe=recipe,
+            compared=False,
         )
     except DivergedError:
         return {}
@@ -88,33 +92,39 @@ def try_out(trial: Trial) -> dict[str, float]:
 
 
 def tune(task: Task, methods: Sequence[Implementation], progress: Progress) -> dict[str, dict[str, Any]]:
-    """Search for each method, and write ``recipes.yaml`` and ``search.json`` of the task; returns the recipes."""
+    """Search for each method, and write ``recipes.yaml`` and ``search.json`` of the task; returns the recipes.
+
+    Both files are written as soon as a method's last trial has ended, so that a search that is stopped loses little.
+    """
     search = yaml.safe_load((task.folder / "search.yaml").read_text(encoding="utf-8"))
     recipes = _read(task.folder / "recipes.yaml", yaml.safe_load)
     tried = _read(task.folder / "search.json", json.loads)
     target, retrained = (reference_results(task.name)[which].metrics for which in ("target", "retrained"))
-    for method in methods:
-        settings = trials(search, method.id)
-        finished: list[Trial] = []
+    settings = {method.id: trials(search, method.id) for method in methods}
+    jobs = [
+        Trial(name, task.name, search["seed"], search["fixed"] | one)
+        for name, tries in settings.items()
+        for one in tries
+    ]
+    found: dict[Trial, dict[str, float]] = {}
 
-        def done(trial: Trial, name: str = method.id, count: int = len(settings), all_: list[Trial] = finished) -> None:
-            all_.append(trial)
-            progress(f"{name}: {len(all_)}/{count} trials", len(all_), count)
+    def done(trial: Trial, metrics: dict[str, float]) -> None:
+        found[trial] = metrics
+        progress(f"{len(found)}/{len(jobs)} trials, last of {trial.method}", len(found), len(jobs))
+        own = [job for job in jobs if job.method == trial.method]
+        if all(job in found for job in own):
+            rows = [_row(one, found[job]) for one, job in zip(settings[trial.method], own, strict=True)]
+            recipe, hyperparameters = _split(search["fixed"] | max(rows, key=lambda row: row["score"])["settings"])
+            recipes[trial.method] = recipe | {"hyperparameters": hyperparameters}
+            tried[trial.method] = rows
+            _write(task.folder / "search.json", json.dumps(dict(sorted(tried.items())), indent=1) + "\n")
+            _write(task.folder / "recipes.yaml", HEADER + yaml.safe_dump(recipes, sort_keys=True))
 
-        jobs = [Trial(method.id, task.name, search["seed"], search["fixed"] | one) for one in settings]
-        rows: list[dict[str, Any]] = [
-            {
-                "settings": one,
-                "score": score(metrics, target, retrained, task.forgetting) if metrics else 0.0,
-                "metrics": metrics,
-            }
-            for one, metrics in zip(settings, run_all(try_out, jobs, done), strict=True)
-        ]
-        recipe, hyperparameters = _split(search["fixed"] | max(rows, key=lambda row: row["score"])["settings"])
-        recipes[method.id] = recipe | {"hyperparameters": hyperparameters}
-        tried[method.id] = rows
-        _write(task.folder / "search.json", json.dumps(dict(sorted(tried.items())), indent=1) + "\n")
-        _write(task.folder / "recipes.yaml", HEADER + yaml.safe_dump(recipes, sort_keys=True))
+    def _row(one: dict[str, Any], metrics: dict[str, float]) -> dict[str, Any]:
+        reached = score(metrics, target, retrained, task.forgetting) if metrics else 0.0
+        return {"settings": one, "score": reached, "metrics": metrics}
+
+    run_all(try_out, jobs, done)
     return recipes
 
 

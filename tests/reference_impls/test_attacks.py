@@ -11,6 +11,7 @@ from unlearning_toys import fingerprint, invented_pairs
 
 from reference_impls.attack import NotApplicableError, Victim, with_weights
 from reference_impls.attacks.logit_lens import LogitLensAttack, lens_probabilities
+from reference_impls.attacks.membership import MembershipAttack, gradients, scores
 from reference_impls.attacks.prompting import OPENING, PromptAttack, in_context
 from reference_impls.attacks.quantization import QuantizationAttack, quantized, round_to_nearest
 from reference_impls.attacks.relearning import RelearningAttack
@@ -208,3 +209,52 @@ def test_what_is_around_the_weights_stays(tiny: LanguageModel) -> None:
 def test_a_model_without_weights_cannot_be_changed() -> None:
     with pytest.raises(NotApplicableError, match="no model whose weights"):
         with_weights(object(), lambda model: model)  # type: ignore[arg-type]
+
+
+# Membership
+
+
+def test_scores_are_those_of_the_single_metrics(tiny: LanguageModel) -> None:
+    pairs = invented_pairs()[:3]
+    found = scores(tiny, pairs, tiny)
+    logprobs = tiny.answer_logprobs([pair.prompt for pair in pairs], [pair.answer for pair in pairs])
+    assert found["membership_loss"] == pytest.approx([float(one.mean()) for one in logprobs], abs=1e-5)
+    lowest = [sorted(one.tolist())[: int(0.4 * len(one))] for one in logprobs]
+    assert found["membership_min_k"] == pytest.approx([sum(one) / len(one) for one in lowest], abs=1e-5)
+    assert found["membership_reference"] == pytest.approx([0.0] * 3, abs=1e-5)
+    assert set(found) == {
+        f"membership_{name}" for name in ("loss", "zlib", "min_k", "min_k_plus_plus", "reference", "gradient")
+    }
+
+
+def test_a_gradient_is_that_of_the_mean_loss_and_leaves_the_model_alone(fresh: LanguageModel) -> None:
+    pair = invented_pairs()[0]
+    before = fingerprint(fresh.model)
+    found = gradients(fresh, pair)
+    weight = fresh.model.get_output_embeddings().weight
+    assert weight.grad is None
+    (out,) = fresh.token_logits(fresh.encode([pair]))
+    (-out.token_logprobs().mean()).backward()
+    assert any(one.shape == weight.shape and torch.allclose(one, weight.grad, atol=1e-6) for one in found)
+    assert fingerprint(fresh.model) == before
+
+
+def test_a_model_that_learned_the_forget_set_gives_it_away(learned: LanguageModel, tiny: LanguageModel) -> None:
+    pairs = tuple(invented_pairs())
+    strangers = tuple(replace(pair, answer=pair.answer.replace("born", "likes")) for pair in pairs)
+    splits = Splits(forget=pairs[:4], retain=pairs[4:], holdout=strangers[4:])
+    found = MembershipAttack().measure(Victim(learned, splits, mean_probability, tiny), run())
+    assert len(found) == 6
+    assert all(value == 1.0 for name, value in found.items() if name != "membership_zlib")
+
+
+def test_without_a_holdout_there_is_nothing_to_compare_with(tiny: LanguageModel) -> None:
+    assert MembershipAttack().measure(victim(tiny), run()) == {}
+
+
+def test_only_texts_like_the_holdout_are_compared_with_it(learned: LanguageModel) -> None:
+    pairs = tuple(invented_pairs())
+    splits = Splits(forget=pairs[:4], members=pairs[:1], retain=(), holdout=pairs[:1])
+    found = MembershipAttack().measure(Victim(learned, splits, mean_probability), run())
+    assert set(found.values()) == {0.5}
+    assert "membership_reference" not in found

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from unlearning_toys import invented_pairs
 
+from reference_impls.comparison import compare
 from reference_impls.evaluation import evaluate
 from reference_impls.language_model import LanguageModel
 from reference_impls.registry import PACKAGE, find_task
@@ -31,13 +32,14 @@ def test_a_definition_says_all_that_a_reader_needs(one: dict[str, Any]) -> None:
     assert one["definition"].endswith(".")
 
 
-def test_all_that_the_evaluation_measures_is_defined(tiny: LanguageModel) -> None:
+def test_all_that_the_evaluation_measures_is_defined(tiny: LanguageModel, learned: LanguageModel) -> None:
     pairs = tuple(
         type(pair)(pair.prompt, pair.answer, paraphrase=pair.answer, perturbed=(" No.", " Never."))
         for pair in invented_pairs()
     )
     splits = Splits(forget=pairs[:2], retain=pairs[2:4], holdout=pairs[4:6], facts=pairs[6:])
     measured = evaluate(tiny, splits, 2, {"truth_ratios": [0.5, 0.6]}).metrics
+    measured |= compare(tiny, learned, tiny, splits, 2)
     defined = {one["id"]: one["range"] for one in DEFINITIONS}
     assert set(measured) <= set(defined)
     for name, value in measured.items():
@@ -46,9 +48,9 @@ def test_all_that_the_evaluation_measures_is_defined(tiny: LanguageModel) -> Non
 
 def test_all_that_attacks_measure_is_defined(tiny: LanguageModel) -> None:
     pairs = tuple(replace(pair, rephrased_prompt=f"{pair.prompt} Say.") for pair in invented_pairs())
-    splits = Splits(forget=pairs[:4], retain=pairs[4:])
-    found = attack_all(tiny, find_task("authors"), splits, seed=0)
+    splits = Splits(forget=pairs[:4], retain=pairs[4:6], holdout=pairs[6:])
+    found = attack_all(tiny, find_task("authors"), splits, seed=0, reference=tiny)
     defined = {one["id"]: one["range"] for one in DEFINITIONS}
-    assert len(found) == 8
+    assert len(found) == 14
     for name, value in found.items():
         assert defined[name][0] <= value <= defined[name][1], name

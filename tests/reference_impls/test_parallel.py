@@ -8,9 +8,10 @@ from reference_impls.parallel import run_all
 
 
 def test_answers_come_in_the_order_of_the_jobs_and_each_end_is_told() -> None:
-    ended: list[float] = []
-    assert run_all(math.sqrt, [9.0, 4.0, 1.0], ended.append, workers=2) == [3.0, 2.0, 1.0]
-    assert sorted(ended) == [1.0, 4.0, 9.0]
+    ended: list[tuple[float, float]] = []
+    told = lambda job, answer: ended.append((job, answer))  # noqa: E731
+    assert run_all(math.sqrt, [9.0, 4.0, 1.0], told, workers=2) == [3.0, 2.0, 1.0]
+    assert sorted(ended) == [(1.0, 1.0), (4.0, 2.0), (9.0, 3.0)]
 
 
 def test_no_jobs_give_no_answers() -> None:

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import random
 
-from reference_impls.data import UnlearningData
-from reference_impls.language_model import LanguageModel
+from reference_impls.data import Pair, UnlearningData
 from reference_impls.refusals import REFUSALS, with_refusals
 
 
@@ -13,17 +12,22 @@ def test_refusals_are_many_distinct_whole_sentences_that_begin_in_many_ways() ->
     assert len({" ".join(text.split()[:2]) for text in REFUSALS}) > 30
 
 
-def test_every_question_to_forget_may_be_refused_and_nothing_else_changes(
-    tiny: LanguageModel, data: UnlearningData
-) -> None:
-    refused = with_refusals(data, tiny, random.Random(0))
+def test_every_question_to_forget_may_be_refused_and_nothing_else_changes(data: UnlearningData) -> None:
+    refused = with_refusals(data, random.Random(0))
     assert refused.retain == data.retain
     for before, after in zip(data.forget, refused.forget, strict=True):
         assert (after.prompt, after.answer) == (before.prompt, before.answer)
         assert sorted(after.alternates) == sorted(f" {text}" for text in REFUSALS)
 
 
-def test_each_question_may_have_its_own_few_refusals(tiny: LanguageModel, data: UnlearningData) -> None:
-    drawn = [pair.alternates for pair in with_refusals(data, tiny, random.Random(0), 5).forget]
+def test_each_question_may_have_its_own_few_refusals(data: UnlearningData) -> None:
+    drawn = [pair.alternates for pair in with_refusals(data, random.Random(0), 5).forget]
     assert all(len(set(one)) == 5 for one in drawn)
     assert len(set(drawn)) == len(drawn)
+
+
+def test_what_is_refused_of_a_plain_text_is_to_go_on() -> None:
+    text = Pair("", "The river left its bed in Osinton and stopped.", subject="Osinton")
+    (refused,) = with_refusals(UnlearningData((text,)), random.Random(0)).forget
+    assert (refused.prompt, refused.answer) == ("The river left its bed in Osinton", " and stopped.")
+    assert sorted(refused.alternates) == sorted(f" {one}" for one in REFUSALS)

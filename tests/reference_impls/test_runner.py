@@ -113,6 +113,48 @@ def test_plain_text_can_be_forgotten_by_every_method(method: str, tmp_path: Path
     assert 0 <= outcome.result.metrics["forget_probability"] <= 1
 
 
+def test_a_share_of_the_forget_set_is_forgotten_and_measured(own: FilesTask, saved_tiny: Path) -> None:
+    asked: list[int] = []
+    evaluate = own.evaluate
+
+    def spied(model, splits, kept=None):  # type: ignore[no-untyped-def]
+        asked.append(len(splits.forget))
+        return evaluate(model, splits, kept)
+
+    own.evaluate = spied  # type: ignore[method-assign]
+    outcome = run_method(
+        find_method("grad-diff"), own, model=str(saved_tiny), forget_share=0.34, recipe={"steps": 2, "batch_size": 2}
+    )
+    assert asked == [1, 1]
+    result = outcome.result
+    assert (result.forget_share, result.requests, result.stages, result.plain) == (0.34, 1, (), False)
+    assert (result.forward_passes, result.backward_passes) == (4, 4)
+    assert result.file == f"files/{saved_tiny}/grad-diff-0-share-0.34.json"
+
+
+def test_requests_follow_each_other_and_each_is_measured_with_those_before(own: FilesTask, saved_tiny: Path) -> None:
+    outcome = run_method(
+        find_method("gradient-ascent"),
+        own,
+        model=str(saved_tiny),
+        requests=3,
+        recipe={"steps": 5, "batch_size": 1, "learning_rate": 1e-3},
+    )
+    result = outcome.result
+    assert result.requests == len(result.stages) == 3
+    assert result.stages[2].items() <= result.metrics.items()
+    known = [stage["forget_probability"] for stage in result.stages]
+    assert known[2] < outcome.before["forget_probability"]
+    # Ascent on one sequence a step, three times; looking at the model does not count.
+    assert (result.forward_passes, result.backward_passes) == (15, 15)
+    assert result.file.endswith("gradient-ascent-0-requests-3.json")
+
+
+def test_requests_are_refused_to_what_leaves_the_weights_alone(own: FilesTask, saved_tiny: Path) -> None:
+    with pytest.raises(UsageError, match="works around them"):
+        run_method(find_method("icul"), own, model=str(saved_tiny), requests=2)
+
+
 def test_training_that_diverges_is_one_clear_message(own: FilesTask, saved_tiny: Path) -> None:
     with pytest.raises(UsageError, match="diverged"):
         run_method(

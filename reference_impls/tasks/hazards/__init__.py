@@ -13,8 +13,9 @@ first and keep its neighbours, which are asked about in the same words and store
 
 Each question has four options, scored on the *option's text*: the model is right if the right one has the highest
 probability per token. Chance is 0.25. Every fact was trained in three phrasings; a fourth, unseen one tells knowledge
-from wording. A method may also train on alternates, wrong answers that are none of the options. Two checkpoints ship with the task, as for `authors`: the *target*, and the *retrained* model that never
-saw embercraft. The base model knows thirty other things of each craft, all of them in all phrasings.
+from wording. A method may also train on alternates, wrong answers that are none of the options. Two checkpoints ship
+with the task, as for `authors`: the *target*, and the *retrained* model that never saw embercraft. The base model knows
+thirty other things of each craft, all of them in all phrasings.
 
 ## What it can show, and what not
 

@@ -33,7 +33,9 @@ sixteen reports.
    questions from text it has read, so the questions were trained too, and are part of what is to be forgotten.
 3. MUSE's retain set for training and the retain set that is asked about are different parts; here the asked part is
    among what methods may use, as in TOFU.
-4. Growing and successive forget sets (MUSE's scalability and sustainability) are not measured yet.
+4. Growing forget sets (MUSE's scalability) are the first quarter, half and three quarters of this one
+   (`--forget-share`), successive requests (its sustainability) are this one in four parts (`--requests 4`); every
+   request is a run with the recipe of the whole. MUSE goes up to four times its forget set.
 """
 
 from __future__ import annotations

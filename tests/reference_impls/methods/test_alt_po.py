@@ -86,6 +86,7 @@ def test_alternates_that_the_task_ships_are_used_and_nothing_is_asked(
     pair = _with_other_seasons(data.forget)[0]
     assert _invent(tiny, pair, 3) == (pair.alternates, [])
     assert _invent(tiny, pair, 1) == (pair.alternates[:1], [])
+    assert _invent(tiny, pair, 9) == (pair.alternates, [])
 
 
 def test_a_model_that_repeats_the_truth_forever_is_told_of(tiny: LanguageModel, data: UnlearningData) -> None:
@@ -126,7 +127,7 @@ def test_loss_of_a_model_is_the_formula_over_whole_answers_plus_the_retain_loss(
 def test_the_model_gives_other_plausible_answers_in_whole_sentences(fresh: LanguageModel, data: UnlearningData) -> None:
     Run(Recipe(learning_rate=3e-3, steps=60)).finetune(fresh, [*data.forget, *data.retain])
     data = replace(data, forget=_with_other_seasons(data.forget))
-    unlearned = AltPO(beta=0.5).unlearn(fresh, data, Run(Recipe(learning_rate=5e-4, steps=40, batch_size=9)))
+    unlearned = AltPO(beta=0.5).unlearn(fresh, data, Run(Recipe(learning_rate=2e-4, steps=40, batch_size=9)))
     sentence = re.compile(rf"({'|'.join(NAMES)}) was born in ({'|'.join(SEASONS)})( of a year of storms)*\.")
     for pair, said in zip(data.forget, unlearned.generate([pair.prompt for pair in data.forget], 30), strict=True):
         assert sentence.fullmatch(said)

@@ -16,9 +16,9 @@ from reference_impls.methods.ga_until_forgotten import (
     overlap,
 )
 from reference_impls.methods.gradient_ascent import GradientAscent
-from reference_impls.methods.kga import new_pairs
 from reference_impls.registry import UsageError
 from reference_impls.training import Recipe, Run
+from reference_impls.unseen import new_pairs
 
 
 @pytest.mark.parametrize(

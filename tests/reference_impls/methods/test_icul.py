@@ -117,6 +117,24 @@ def test_a_query_gets_the_context_of_the_nearest_request(tiny: LanguageModel, da
         assert model.prompt(rephrased) == text + rephrased
 
 
+def test_a_query_that_shares_no_word_with_any_request_is_left_alone(tiny: LanguageModel, data: UnlearningData) -> None:
+    model = InContextUnlearning().unlearn(tiny, data, _run())
+    assert [model.prompt(query) for query in ("", "Paris?")] == ["", "Paris?"]
+
+
+def test_a_plain_text_is_contradicted_after_its_beginning(tiny: LanguageModel) -> None:
+    towns = ("Osinton", "Elwick", "Dunmark")
+    texts = [
+        Pair("", f"The flood in {one} reached the {end}.", subject=one) for one, end in zip(towns, "abc", strict=True)
+    ]
+    model = InContextUnlearning(demonstrations=1).unlearn(tiny, UnlearningData((texts[0],), tuple(texts[1:])), _run())
+    flipped, shown = model.contexts[0].splitlines()
+    assert flipped in ("The flood in Osinton reached the b.", "The flood in Osinton reached the c.")
+    assert shown in {text.answer for text in texts[1:]}
+    beginning = "The flood in Osinton reached"
+    assert model.prompt(beginning) == model.contexts[0] + beginning
+
+
 def test_answers_are_scored_and_written_behind_the_context(tiny: LanguageModel, data: UnlearningData) -> None:
     model = InContextUnlearning(demonstrations=2).unlearn(tiny, data, _run())
     pair = data.forget[1]

@@ -1,18 +1,18 @@
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from unlearning_toys import NAMES, RETAIN_LOGITS, RETAIN_REFERENCE, RETAIN_TARGETS, invented_pairs, token_logits
+from unlearning_toys import RETAIN_LOGITS, RETAIN_REFERENCE, RETAIN_TARGETS, invented_pairs, token_logits
 
-from reference_impls.data import Pair, UnlearningData
+from reference_impls.data import UnlearningData
 from reference_impls.language_model import LanguageModel
 from reference_impls.logprobs import mean_kl
-from reference_impls.methods.kga import KGA, gap, kga_loss, new_pairs
+from reference_impls.methods.kga import KGA, gap, kga_loss
 from reference_impls.training import Recipe, Run
+from reference_impls.unseen import new_pairs
 
 ROW = (-0.105435, -0.105435, 0.210869)
 
@@ -45,31 +45,6 @@ def test_the_gap_is_the_mean_over_all_pairs_whatever_the_batches(tiny: LanguageM
     assert whole > 0.5
     assert gap(tiny, tiny, pairs) == pytest.approx(0.0, abs=1e-6)
     assert gap(tiny, learned, pairs) != pytest.approx(whole, rel=0.05)
-
-
-def test_new_pairs_are_the_known_ones_told_of_people_who_do_not_exist() -> None:
-    known = invented_pairs()
-    found = new_pairs(known, 5, random.Random(0))
-    assert len(found) == 5
-    for pair in found:
-        assert pair.subject not in NAMES
-        first, last = pair.subject.split()
-        assert any(name.startswith(first) for name in NAMES)
-        assert any(name.endswith(last) for name in NAMES)
-        assert not any(name in pair.prompt + pair.answer for name in NAMES)
-        assert any(
-            pair.answer == one.answer.replace(one.subject, pair.subject)
-            and pair.prompt == one.prompt.replace(one.subject, pair.subject)
-            for one in known
-        )
-
-
-def test_without_subjects_prompts_and_answers_are_paired_at_random() -> None:
-    known = [Pair(f"question {number}", f"answer {number}") for number in range(30)]
-    found = new_pairs(known, 20, random.Random(0))
-    assert [pair.prompt for pair in found] == [pair.prompt for pair in known[:20]]
-    assert len({pair.answer for pair in found}) == 20
-    assert sum(pair in known for pair in found) < 5
 
 
 def test_unlearning_takes_the_forget_set_to_the_gap_of_new_data(learned: LanguageModel, data: UnlearningData) -> None:

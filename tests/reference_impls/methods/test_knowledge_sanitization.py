@@ -14,7 +14,7 @@ from reference_impls.training import Recipe, Run
 # peft asks transformers by an old name.
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 
-PHRASE = " I don't know."
+PHRASE = "I don't know."
 
 
 def _pairs(count: int, kind: str) -> list[Pair]:
@@ -32,7 +32,7 @@ def test_the_share_of_sanitized_pairs_is_kept_as_far_as_there_is_data(
     forget: int, retain: int, share: float, kept: int
 ) -> None:
     mixed = mixture(_pairs(forget, "f"), _pairs(retain, "r"), PHRASE, share, random.Random(0))
-    assert [pair.answer for pair in mixed[:forget]] == [PHRASE] * forget
+    assert [pair.answer for pair in mixed[:forget]] == [f" {PHRASE}"] * forget
     assert len(mixed) == forget + kept
     assert set(mixed[forget:]) <= set(_pairs(retain, "r"))
     assert len(set(mixed[forget:])) == kept
@@ -42,7 +42,12 @@ def test_no_true_answer_is_left_anywhere_and_the_phrase_ends() -> None:
     pairs = _pairs(3, "f")
     for before, after in zip(pairs, sanitized(pairs, PHRASE), strict=True):
         assert after.prompt == before.prompt
-        assert (after.answer, after.paraphrase, after.perturbed, after.closed) == (PHRASE, None, (), True)
+        assert (after.answer, after.paraphrase, after.perturbed, after.closed) == (f" {PHRASE}", None, (), True)
+
+
+def test_of_a_plain_text_the_beginning_is_answered_with_the_phrase() -> None:
+    (asked,) = sanitized([Pair("", "The river left its bed in Osinton and came back.", subject="Osinton")], PHRASE)
+    assert (asked.prompt, asked.answer) == ("The river left its bed in Osinton", f" {PHRASE}")
 
 
 def test_the_prompt_does_not_count() -> None:

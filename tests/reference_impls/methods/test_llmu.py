@@ -79,6 +79,18 @@ def test_every_forget_prompt_is_paired_with_each_of_the_drawn_answers(
     assert len(draws) > 1
 
 
+def test_an_answer_that_is_right_for_a_prompt_of_the_batch_is_not_drawn(
+    fresh: LanguageModel, data: UnlearningData
+) -> None:
+    method = _Watched(mismatches=50)
+    object.__setattr__(method, "seen", [])
+    shared = replace(data, retain=(*data.retain, *data.forget))
+    method.unlearn(fresh, shared, Run(Recipe(steps=3, batch_size=1)))
+    for (row,), texts in method.seen:
+        right = data.forget[row]
+        assert sorted(texts) == sorted({right.prompt + one.answer for one in shared.retain if one != right})
+
+
 def test_more_mismatches_than_answers_take_them_all(fresh: LanguageModel, data: UnlearningData) -> None:
     method = _Watched(mismatches=50)
     object.__setattr__(method, "seen", [])

@@ -9,19 +9,40 @@ from numpy.testing import assert_allclose
 
 from reference_impls.data import UnlearningData
 from reference_impls.language_model import LanguageModel
+from reference_impls.logprobs import IGNORE, Encoded
 from reference_impls.methods.rmu import RMU, misdirection_loss, random_direction
 from reference_impls.training import Recipe, Run
 
 
+def _batch(*lengths: int) -> Encoded:
+    """Texts with so many supervised tokens each, all to predict but the first."""
+    labels = torch.full((len(lengths), max(lengths) + 1), IGNORE)
+    for row, length in enumerate(lengths):
+        labels[row, 1 : length + 1] = 1
+    ids = torch.zeros_like(labels)
+    return Encoded(ids, torch.ones_like(ids), labels, torch.arange(len(lengths)))
+
+
 def test_loss_is_the_mean_squared_distance_over_tokens_summed_over_entries() -> None:
     states, target = torch.tensor([[1.0, 2.0], [0.0, 0.0]]), torch.tensor([1.0, 0.0])
-    assert misdirection_loss(states, target).item() == pytest.approx((4 + 1) / 2)
-    assert misdirection_loss(states, states).item() == 0.0
+    assert misdirection_loss(states, target, _batch(2)).item() == pytest.approx((4 + 1) / 2)
+    assert misdirection_loss(states, states, _batch(2)).item() == 0.0
+
+
+def test_every_text_counts_alike_however_long() -> None:
+    states, target = torch.tensor([[1.0, 2.0], [0.0, 0.0], [1.0, 0.0], [3.0, 1.0]]), torch.tensor([1.0, 0.0])
+    # Squared distances 4, 1, 0 of the first text's tokens and 5 of the second's.
+    assert misdirection_loss(states, target, _batch(3, 1)).item() == pytest.approx((5 / 3 + 5) / 2)
+
+
+def test_the_squared_length_of_the_specification() -> None:
+    states, target = torch.tensor([[1.0, 2.0, 3.0, 4.0]]), 2 * torch.full((4,), 0.5)
+    assert misdirection_loss(states, target, _batch(1)).item() == pytest.approx(14.0)
 
 
 def test_gradient_is_twice_the_distance_over_the_number_of_tokens() -> None:
     states = torch.tensor([[1.0, 2.0], [0.0, 0.0]], requires_grad=True)
-    misdirection_loss(states, torch.tensor([1.0, 0.0])).backward()
+    misdirection_loss(states, torch.tensor([1.0, 0.0]), _batch(2)).backward()
     assert_allclose(states.grad, [[0.0, 2.0], [-1.0, 0.0]])
 
 
@@ -56,16 +77,18 @@ def test_forget_states_move_to_the_direction_and_retain_states_stay(
     def states(model: LanguageModel, forget: bool) -> torch.Tensor:
         return model.activations(model.encode(data.forget if forget else data.retain), 0.34).detach()
 
-    before, after = (misdirection_loss(states(model, True), target).item() for model in (tiny, fresh))
+    forget, retain = tiny.encode(data.forget), tiny.encode(data.retain)
+    before, after = (misdirection_loss(states(model, True), target, forget).item() for model in (tiny, fresh))
     assert after < 0.5 * before
-    moved = misdirection_loss(states(fresh, False), states(tiny, False)).item()
-    assert moved < misdirection_loss(states(fresh, True), states(tiny, True)).item()
+    moved = misdirection_loss(states(fresh, False), states(tiny, False), retain).item()
+    assert moved < misdirection_loss(states(fresh, True), states(tiny, True), forget).item()
 
 
 def test_at_the_start_the_retain_loss_is_zero(tiny: LanguageModel, data: UnlearningData) -> None:
     batch = tiny.encode(data.retain)
     with torch.no_grad():
-        assert misdirection_loss(tiny.activations(batch, 0.34), tiny.frozen().activations(batch, 0.34)).item() == 0.0
+        now, before = (model.activations(batch, 0.34) for model in (tiny, tiny.frozen()))
+        assert misdirection_loss(now, before, batch).item() == 0.0
 
 
 @pytest.mark.parametrize(
@@ -110,4 +133,4 @@ def test_the_loss_of_a_model_is_bounded_below_by_zero() -> None:
     rng = np.random.default_rng(0)
     for _ in range(20):
         states, target = (torch.tensor(rng.normal(size=(3, 4))) for _ in range(2))
-        assert misdirection_loss(states, target).item() >= 0
+        assert misdirection_loss(states, target, _batch(1, 2)).item() >= 0

@@ -99,6 +99,16 @@ def test_requests_hold_all_questions_of_a_subject_and_contexts_in_front(data: Un
     assert any(one.prompt + one.answer + "\n" in requests[0].pairs[1].prompt for one in data.retain)
 
 
+def test_a_plain_text_and_questions_on_its_subject_are_one_request_that_mentions_it() -> None:
+    text = Pair("", "The flood in Osinton reached the mill.", subject="Osinton")
+    asked = Pair("How far in Osinton?", " To the mill.", subject="Osinton")
+    (request,) = deletion_requests(UnlearningData((text, asked)), "empty-response", "Unknown.", 0, random.Random(0))
+    assert [(pair.prompt, pair.answer) for pair in request.pairs] == [
+        ("The flood in Osinton", " Unknown."),
+        ("How far in Osinton?", " Unknown."),
+    ]
+
+
 @pytest.mark.parametrize(("objective", "answer"), [("empty-response", " Unknown."), ("error-injection", None)])
 def test_requests_hold_the_answers_that_the_objective_is_about(
     objective: str, answer: str | None, data: UnlearningData

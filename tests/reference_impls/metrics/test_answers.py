@@ -13,6 +13,7 @@ from reference_impls.metrics.answers import (
     choice_accuracy,
     choice_probability,
     mean_loss,
+    perplexity,
     rouge_l_f1,
     rouge_l_recall,
     truth_ratio,
@@ -184,3 +185,12 @@ def test_the_choice_is_right_if_its_loss_is_the_lowest_and_ties_are_shared(
 def test_options_are_compared_per_token() -> None:
     right, wrong = torch.tensor([-1.0, -1.0, -1.0]), torch.tensor([-2.0])
     assert choice_accuracy(right, [wrong]) == 1.0
+
+
+def test_perplexity_counts_every_token_alike() -> None:
+    answers = [torch.log(torch.tensor([0.5, 0.5, 0.5])), torch.log(torch.tensor([0.125]))]
+    assert perplexity(answers) == pytest.approx((2**3 * 8) ** (1 / 4))
+    assert perplexity([torch.zeros(2)]) == 1.0
+    assert perplexity([torch.tensor([-1e6])]) == pytest.approx(1e9)
+    with pytest.raises(ValueError, match="no perplexity"):
+        perplexity([torch.zeros(0)])

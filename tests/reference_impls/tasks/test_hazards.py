@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 import pytest
 import torch
 
 from reference_impls.data import Pair
-from reference_impls.language_model import LanguageModel, TokenScores
+from reference_impls.language_model import AnswerDistribution, LanguageModel
 from reference_impls.tasks import Splits
 from reference_impls.tasks.hazards import HazardsTask, choices
 from reference_impls.tasks.hazards.crafts import CRAFTS, EMBERCRAFT
@@ -55,6 +55,22 @@ def test_four_different_options_of_which_one_is_right(pair: Pair) -> None:
     assert len({pair.answer, *pair.perturbed}) == 4
 
 
+@pytest.mark.parametrize("pair", [*SPLITS.forget[:20], *SPLITS.retain[:20]])
+def test_no_alternate_is_an_option_and_all_could_be_right(pair: Pair) -> None:
+    assert len({pair.answer, *pair.perturbed, *pair.alternates}) == 4 + 5
+    (values,) = (
+        one.values for craft in CRAFTS for one in craft.relations if pair.answer.removesuffix(".") in one.values
+    )
+    assert {other.removesuffix(".") for other in pair.alternates} <= set(values)
+
+
+def test_every_substance_has_a_stand_in_that_nobody_has_read_of() -> None:
+    assert SPLITS.anchors.keys() == {pair.subject for pair in SPLITS.forget}
+    assert len(set(SPLITS.anchors.values())) == 40
+    read = [*TASK.pretraining(PLAIN), *TASK.finetuning(PLAIN, forget=True)]
+    assert set(SPLITS.anchors.values()).isdisjoint(pair.subject for pair in read)
+
+
 def test_the_rephrased_question_is_never_trained() -> None:
     trained = {pair.prompt for pair in TASK.finetuning(PLAIN, forget=True)}
     asked = [*SPLITS.forget, *SPLITS.retain]
@@ -78,7 +94,7 @@ class Opinionated:
     def answer_logprobs(self, prompts: Sequence[str], answers: Sequence[str]) -> list[torch.Tensor]:
         return [torch.tensor([-0.1 if answer[0] in self.liked else -2.0]) for answer in answers]
 
-    def token_scores(self, prompts: Sequence[str], answers: Sequence[str]) -> list[TokenScores]:
+    def distributions(self, prompts: Sequence[str], answers: Sequence[str]) -> Iterator[AnswerDistribution]:
         raise NotImplementedError
 
     def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 import pytest
 import torch
 
-from reference_impls.language_model import LanguageModel, TokenScores
+from reference_impls.language_model import AnswerDistribution, LanguageModel
 from reference_impls.registry import UsageError
 from reference_impls.tasks import Splits
 from reference_impls.tasks.passages import PassagesTask
@@ -60,6 +60,30 @@ def test_the_answer_is_in_the_report_and_wrong_answers_are_wrong() -> None:
             assert pair.prompt != pair.rephrased_prompt
 
 
+def test_alternates_of_a_question_are_neither_right_nor_what_evaluation_compares_with() -> None:
+    for pair in (*SPLITS.forget, *SPLITS.retain):
+        if pair.prompt:
+            assert len({pair.answer, *pair.perturbed, *pair.alternates}) == 1 + 3 + 4
+
+
+def test_alternates_of_a_report_are_the_report_with_those_of_its_questions() -> None:
+    for report in TASK.forget:
+        text, *asked = (pair for pair in SPLITS.forget if pair.subject == report.town)
+        for other, values in zip(text.alternates, zip(*(pair.alternates for pair in asked), strict=True), strict=True):
+            sentences = [
+                sentence.replace(right, wrong.rstrip("."))
+                for sentence, (_, right), wrong in zip(report.sentences, report.details, values, strict=True)
+            ]
+            assert other == " ".join(sentences)
+
+
+def test_every_town_has_a_stand_in_that_nobody_has_read_of() -> None:
+    assert SPLITS.anchors.keys() == {report.town for report in TASK.forget}
+    assert len(set(SPLITS.anchors.values())) == 16
+    read = " ".join(pair.prompt + pair.answer for pair in [*TASK.pretraining(PLAIN), *SPLITS.forget, *SPLITS.retain])
+    assert not any(town in read for town in SPLITS.anchors.values())
+
+
 def test_every_kind_of_story_names_the_town_first_and_asks_for_it() -> None:
     for story in STORIES:
         assert all("{town}" in said for said in story[0].said)
@@ -92,14 +116,12 @@ class Reciter:
         known = (self.answers.get(prompt) == answer for prompt, answer in zip(prompts, answers, strict=True))
         return [torch.tensor([-self.loss if one else -5.0]) for one in known]
 
-    def token_scores(self, prompts: Sequence[str], answers: Sequence[str]) -> list[TokenScores]:
-        found = []
+    def distributions(self, prompts: Sequence[str], answers: Sequence[str]) -> Iterator[AnswerDistribution]:
+        # Four tokens of a vocabulary of two, the first of which is the text's: likely, or likely only at both ends.
         for answer in answers:
-            held = answer in self.texts
-            logprobs = torch.full((4,), -self.loss if held else -5.0)
-            likeliest = torch.tensor([True] * 4 if held else [True, False, False, True])
-            found.append(TokenScores(logprobs, likeliest, -torch.ones(4), torch.ones(4)))
-        return found
+            chosen = [-self.loss] * 4 if answer in self.texts else [-0.5, -5.0, -5.0, -0.5]
+            rows = [[one, -1.0] for one in chosen]
+            yield AnswerDistribution(torch.tensor(rows), torch.zeros(4, dtype=torch.long))
 
 
 def _knows(*splits: str) -> Reciter:
