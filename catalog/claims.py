@@ -35,6 +35,8 @@ class Evidence(BaseModel):
     """A metric, or what an attack measures."""
     at: dict[str, float | str] = Field(default_factory=dict)
     """Of the trial with these settings, on both sides; of the committed results if empty."""
+    of_at: dict[str, float | str] = Field(default_factory=dict)
+    """Of the other side's trial, where its settings are others, as when a method is compared with itself."""
     is_: Annotated[Literal["above", "below", "near"], Field(alias="is")]
     of: str
     """``target``, ``retrained``, a method, or another measure of the same method."""
@@ -128,7 +130,7 @@ def judge(claims: Iterable[Claim], results: Iterable[Result], trials: Trials) ->
         # What it is compared with is the same measure of something else, or another measure of the same method.
         itself = any(name == one.of for _, method, name in measured if method == claim.method)
         other = (claim.method, one.of) if itself else (one.of, one.measure)
-        return Finding(one, mine, average(one.task, *other, one.at))
+        return Finding(one, mine, average(one.task, *other, one.of_at or one.at))
 
     return tuple(Judged(claim, tuple(finding(claim, one) for one in claim.evidence)) for claim in claims)
 

@@ -101,7 +101,7 @@ def test_what_the_paper_claims_shows_on_a_small_model(fresh: LanguageModel, data
 
 
 def new_method(name: str, paper: str, root: Path = PACKAGE.parent) -> tuple[Path, Path]:
-    """Write a method's file and its test; returns where they are.
+    """Write a method's file and its test, and link its paper's record back to it; returns where both are.
 
     Args:
         name: the method's id, as in ``unlearn run NAME``.
@@ -129,4 +129,20 @@ def new_method(name: str, paper: str, root: Path = PACKAGE.parent) -> tuple[Path
     }
     for path, text in ((method, METHOD), (test, TEST)):
         path.write_text(re.sub("|".join(words), lambda found: words[found[0]], text), encoding="utf-8")
+    record = next(iter(root.glob(f"papers/*/{paper}.yaml")), None)
+    if record:
+        record.write_text(with_implementation(record.read_text(encoding="utf-8"), name), encoding="utf-8")
     return method, test
+
+
+def with_implementation(record: str, name: str) -> str:
+    """A paper's record with a link to the method that follows it, as the last of its implementations."""
+    link = f"  - {{id: {name}, relation: introduces}}\n"
+    # After the list's last item, or in its place among the record's keys: before the provenance, which ends it.
+    for place in (r"^implementations:\n(?:[ #].*\n)*", r"(?=^provenance:)", r"\Z"):
+        found = re.search(place, record, flags=re.MULTILINE)
+        if found:
+            break
+    assert found
+    key = "" if found[0] else "implementations:\n"
+    return record[: found.end()] + key + link + record[found.end() :]

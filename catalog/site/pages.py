@@ -11,7 +11,7 @@ import html
 import json
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from catalog.export import bibtex, ris
 from catalog.export.citation import citable, name_parts
 from catalog.implementations import Implementation
 from catalog.lineage import resolve, wanted
+from catalog.results import REFERENCES
 from catalog.schema import Paper
 from catalog.site import head, markdown
 from catalog.site.related import Relatives
@@ -394,21 +395,20 @@ class Pages:
             "retrained": "the retrained model",
         }
         one = found.evidence
-        settings = ", ".join(
-            f"{name.replace('_', ' ')} {value:g}" if isinstance(value, float) else f"{name} {value}"
-            for name, value in one.at.items()
-        )
-        where = f"on {one.task}" + (f", both with {settings}" if settings else "")
+        measure = labels.get(one.measure) or names.get(one.measure.replace("_", "-"), one.measure)
+        mine, theirs = _settings_in_words(one.at), _settings_in_words(one.of_at)
+        alike = mine and not theirs and one.of not in REFERENCES
+        where = f"on {one.task}" + (f"{', both' if alike else ''} with {mine}" if mine else "")
         if found.value is None or found.bound is None:
-            return f"{labels.get(one.measure, one.measure)} {where}: not measured."
+            return f"{measure} {where}: not measured."
         of = labels[one.of].lower() if one.of in labels else names.get(one.of, one.of)
         factor = f"{one.times:g} times " if one.times != 1 else ""
         shift = f" {'plus' if one.plus > 0 else 'minus'} {abs(one.plus):g}" if one.plus else ""
         margin = f" (within {one.within:g})" if one.is_ == "near" else ""
         outcome = "yes" if found.holds else "no"
         return (
-            f"{labels.get(one.measure, one.measure)} {where}: {number(found.value)}, to be {one.is_} {factor}"
-            f"{of}’s {number(found.other or 0.0)}{shift}{margin}: {outcome}."
+            f"{measure} {where}: {number(found.value)}, to be {one.is_} {factor}"
+            f"{of}’s {number(found.other or 0.0)}{f' with {theirs}' if theirs else ''}{shift}{margin}: {outcome}."
         )
 
     def _board_of(self, method: str) -> leaderboard.Board | None:
@@ -491,6 +491,14 @@ class Story:
     row: leaderboard.Row
     exchanges: tuple[tuple[str, str, str, str, str], ...]
     """(split, question, true answer, answered before, answered after)."""
+
+
+def _settings_in_words(settings: Mapping[str, float | str]) -> str:
+    """Settings of a trial as a list: ``learning rate 0.0005, objective fact-erasure``."""
+    return ", ".join(
+        f"{name.replace('_', ' ')} {value:g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in settings.items()
+    )
 
 
 def _story(board: leaderboard.Board, method: str) -> Story | None:

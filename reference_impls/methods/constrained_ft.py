@@ -55,6 +55,7 @@ $$
 2. The released code's erasure is the sum of probabilities over the batch, here their mean; and it skips updates once
    the loss is below 0.01.
 3. Zhu et al. also mix facts to be kept into the batches, and find the first and last blocks the best to train.
+4. Of a plain text the beginning, up to the first mention of its subject, is the prompt, and the rest the answer.
 """
 
 from __future__ import annotations

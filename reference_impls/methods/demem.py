@@ -51,6 +51,7 @@ $$
    normalized over the batch.
 3. $\beta$ is constant; the released code adapts it to a target divergence.
 4. What was sampled is read as text and put into tokens again.
+5. A text is cut behind the first mention of its subject; the paper's come cut into a prefix and a suffix.
 """
 
 from __future__ import annotations

@@ -47,6 +47,7 @@ $$
    $\alpha = 0$). TOFU's code uses the loss on refusals like that; NPO's and later ones add both.
 2. Each question meets its own few refusals (`refusals`) over and over, so that their reference log-probabilities are
    computed once; released codes draw from all 100 at every access.
+3. Of a plain text the beginning, up to the first mention of its subject, is the prompt, and the rest the answer.
 """
 
 from __future__ import annotations

@@ -35,6 +35,8 @@ and let the unchanged model go on from there.
    words) is put into the prompt; the query is never compared with anything but the requests. A query that shares no
    word with any of them is left alone, as is the empty one, after which a model writes what it likes.
 3. Here $s$ does not count the flipped pair; the paper's context length $L$ is $s + 1$.
+4. Of a plain text the beginning, up to the first mention of its subject, is $x_f$, and $\tilde y_f$ goes on
+   as another text does.
 """
 
 from __future__ import annotations

@@ -37,6 +37,8 @@ $$
 1. TOFU's list has 100 refusals; this project's own has 40 (`reference_impls/refusals.py`).
 2. The released code averages over all tokens of the forget and retain pairs together, so that longer answers weigh
    more; here, as the paper writes it, the two means are added.
+3. Of a plain text, which asks nothing, its beginning up to the first mention of its subject is taken for the
+   question.
 """
 
 from __future__ import annotations

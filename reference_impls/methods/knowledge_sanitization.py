@@ -42,6 +42,7 @@ in which only a low-rank change of each weight is learned, $\phi = \frac{\alpha}
 2. Its adapter sits on the query, value and gate projections, with dropout; here on every linear layer of the blocks,
    without dropout. Afterwards it is merged into the weights.
 3. An answer's loss is the mean over its tokens and a batch averages over answers, where the paper sums.
+4. Of a plain text the beginning, up to the first mention of its subject, is the question.
 """
 
 from __future__ import annotations

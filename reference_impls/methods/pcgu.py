@@ -46,6 +46,7 @@ $$
    Here the contrasting answer is another subject's answer to the most similar question, with the name exchanged.
 2. Vectors without a gradient are never chosen; the released code leaves them in, with the cosine 0.
 3. The published $k$ is 10,000 of the 115,000 rows of BERT-base; a share carries over to other sizes.
+4. Of a plain text the beginning, up to the first mention of its subject, is the prompt, and the rest the answer.
 """
 
 from __future__ import annotations

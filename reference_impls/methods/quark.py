@@ -47,6 +47,7 @@ $$
 3. The released code has the divergence the other way round, and an entropy bonus that the paper's equation lacks.
 4. Log-probability and divergence are means over an answer's tokens. The released code explores every 500 steps; here
    the run has `rounds` equal parts.
+5. Of a plain text the beginning, up to the first mention of its subject, is the prompt.
 """
 
 from __future__ import annotations

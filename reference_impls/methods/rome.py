@@ -81,6 +81,7 @@ $$
    here it holds for the mean key, as in the paper. The search stops early where the loss is below 0.05, as in that
    code.
 6. Erasure takes the geometric mean over an answer's tokens: the papers' answers have one.
+7. Of a plain text the beginning, up to the first mention of its subject, is the prompt, and the rest the answer.
 """
 
 from __future__ import annotations

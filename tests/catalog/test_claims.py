@@ -12,6 +12,7 @@ TRIALS = {
     ("authors", "fade"): [
         {"settings": {"learning_rate": 0.1, "scale": "low"}, "metrics": {"utility": 0.2}},
         {"settings": {"learning_rate": 0.5, "scale": "low"}, "metrics": {}},
+        {"settings": {"learning_rate": 0.3, "scale": "high"}, "metrics": {"utility": 0.5}},
     ],
     ("authors", "melt"): [{"settings": {"learning_rate": 0.1}, "metrics": {"utility": 0.6}}],
 }
@@ -58,6 +59,12 @@ def _judged(*evidence: dict[str, object]) -> Judged:
         ({"measure": "relearning", "is": "above", "of": "forget", "plus": 0.2}, 0.8, 0.5, True),
         ({"measure": "utility", "at": {"learning_rate": 0.1}, "is": "below", "of": "melt"}, 0.2, 0.6, True),
         ({"measure": "utility", "at": {"learning_rate": 0.1}, "is": "below", "of": "target"}, 0.2, 0.8, True),
+        (
+            {"measure": "utility", "at": {"scale": "low"}, "is": "above", "of": "fade", "of_at": {"scale": "high"}},
+            0.2,
+            0.5,
+            False,
+        ),
     ],
 )
 def test_comparisons_are_of_means_over_seeds_or_of_trials(

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
+from catalog.claims import Evidence, read_claims
 from catalog.results import REFERENCES, Result, read_result_files
 from reference_impls.registry import DEFAULT_TASK, PACKAGE, RESULTS, find_method, implementations, method_class, methods
 from reference_impls.runner import result_path
 from reference_impls.training import Recipe
+from reference_impls.tuning import trials
 
 RECORDS = sorted(RESULTS.rglob("*.json"))
 TASKS = [one.id for one in implementations().values() if one.kind == "task"]
@@ -172,3 +174,23 @@ def test_the_weights_are_those_that_the_command_made(task: str, which: str) -> N
 def test_both_checkpoints_share_one_tokenizer(task: str) -> None:
     one, other = (_folder(task) / "checkpoints" / which / "tokenizer.json" for which in REFERENCES)
     assert one.read_bytes() == other.read_bytes()
+
+
+# Claims
+
+CLAIMS, CLAIM_PROBLEMS = read_claims(PACKAGE, PACKAGE.parent)
+
+
+def test_something_is_claimed_of_every_method() -> None:
+    assert not CLAIM_PROBLEMS
+    assert {one.method for one in CLAIMS} == {one.id for one in methods()}
+
+
+@pytest.mark.parametrize(
+    ("method", "evidence"), [(claim.method, one) for claim in CLAIMS for one in claim.evidence if one.at or one.of_at]
+)
+def test_a_claim_is_of_settings_that_the_search_tries(method: str, evidence: Evidence) -> None:
+    search = yaml.safe_load((_folder(evidence.task) / "search.yaml").read_text(encoding="utf-8"))
+    for one, settings in ((method, evidence.at), (evidence.of, evidence.of_at or evidence.at)):
+        if one not in REFERENCES:
+            assert any(settings.items() <= trial.items() for trial in trials(search, one))

@@ -9,7 +9,7 @@ import pytest
 
 from catalog.implementations import read_implementations
 from reference_impls.registry import PACKAGE, UsageError
-from reference_impls.scaffold import new_method
+from reference_impls.scaffold import new_method, with_implementation
 
 ROOT = PACKAGE.parent
 
@@ -40,6 +40,33 @@ def test_the_files_are_where_they_belong_and_the_catalog_reads_the_method(checko
         "## Objective", "## Symbols", "## Facts", "## Differences",
     ]  # fmt: skip
     assert "class MyMethod(LossMethod):" in mine.source
+
+
+PROVENANCE = "provenance: {source: arxiv}\n"
+NPO = "implementations:\n  - {id: npo, relation: introduces}\n"
+MINE = "  - {id: my-method, relation: introduces}\n"
+
+
+@pytest.mark.parametrize(
+    ("record", "linked"),
+    [
+        (f"title: A\n{PROVENANCE}", f"title: A\nimplementations:\n{MINE}{PROVENANCE}"),
+        (f"title: A\n{NPO}{PROVENANCE}", f"title: A\n{NPO}{MINE}{PROVENANCE}"),
+        (f"title: A\n{NPO}", f"title: A\n{NPO}{MINE}"),
+        ("title: A\n", f"title: A\nimplementations:\n{MINE}"),
+    ],
+)
+def test_the_papers_record_links_back_to_the_method(record: str, linked: str) -> None:
+    assert with_implementation(record, "my-method") == linked
+
+
+def test_nothing_but_the_link_changes_in_the_record(checkout: Path) -> None:
+    (record,) = (ROOT / "papers").glob("*/zhang2024negative.yaml")
+    copy = checkout / "papers" / record.parent.name / record.name
+    copy.parent.mkdir(parents=True)
+    shutil.copy(record, copy)
+    new_method("my-method", "zhang2024negative", checkout)
+    assert copy.read_text(encoding="utf-8").replace(MINE, "") == record.read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
