@@ -30,8 +30,8 @@ def compare(
         max_new_tokens: how long an answer may get.
 
     Returns:
-        ``forget_kl``, ``forget_likeness``, ``forget_variety`` and ``retain_perplexity``; and, where the model has weights
-        of the same architecture, ``relative_distance``.
+        ``forget_kl``, ``forget_likeness``, ``forget_variety`` and ``retain_perplexity``; and, where the model has
+        weights of the same architecture, ``relative_distance``.
     """
     found = {"forget_kl": _kl(model, retrained, splits.forget)}
     prompts = [pair.prompt for pair in _spread([pair for pair in splits.forget if pair.prompt], WRITTEN)]
