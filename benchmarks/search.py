@@ -66,7 +66,7 @@ def serving(site: Path) -> Iterator[str]:
 
 def ready(page: Page) -> None:
     """Wait until the list shows what was asked for."""
-    page.wait_for_selector("[data-finder]:not([aria-busy])")
+    page.wait_for_selector("[data-finder]:not([aria-busy])", timeout=120_000)
     page.wait_for_load_state("networkidle")
 
 

@@ -172,7 +172,7 @@ def _finish(project: Project, catalog: Catalog, pages: Pages, out: Path) -> None
     write_redirects(out, read_redirects(project)[0])
     _drop_unused(out)
     write_headers(out)
-    files = search_files(out, catalog, _guide(project))
+    files = search_files(out, catalog, pages.people, _guide(project))
     write_files(out / "search", files | list_files(catalog, pages.list_item, pages.bibtex))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from catalog.catalog import Catalog
 from catalog.schema import Paper
+from catalog.site.people import People
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,13 @@ _VOID = frozenset("area base br col embed hr img input link meta source track wb
 _TEXT_LIMIT = 1200
 
 
-def documents(out: Path, catalog: Catalog, guide: tuple[str, ...]) -> Iterator[Document]:
+def documents(out: Path, catalog: Catalog, people: People, guide: tuple[str, ...]) -> Iterator[Document]:
     """Everything to be found, the papers first and in the catalog's order.
 
     Args:
         out: the folder of the finished site.
         catalog: whose papers, methods, tasks and terms are to be found.
+        people: its authors; those with a page are to be found, too.
         guide: addresses of the other pages to be found, below ``out``.
     """
     yield from (_paper(paper, catalog) for paper in catalog.papers)
@@ -58,6 +60,19 @@ def documents(out: Path, catalog: Catalog, guide: tuple[str, ...]) -> Iterator[D
                     names=" ".join((term.label, *term.aliases)),
                     text=term.definition,
                 )
+    for definition in catalog.guide.glossary:
+        yield Document(
+            "Term",
+            definition.term,
+            f"glossary.html#{definition.id}",
+            names=" ".join(definition.forms),
+            place="Glossary",
+            text=definition.definition,
+        )
+    for author in people.by_id.values():
+        if people.has_page(author):
+            papers = f"{len(author.papers)} papers, {author.years}"
+            yield Document("Author", author.name, people.address(author.name), place=papers)
     for address in guide:
         sections = _sections(out / address)
         for section in sections:

@@ -3,7 +3,7 @@
 ::
 
     search/facets.js      what every paper has of each facet: filtering and counting need no more
-    search/papers-<n>.js  a few papers as they stand in the list
+    search/papers-<n>.js  a paper as it stands in the list
     search/titles.js      the papers by title, for sorting
     search/export-<n>.js  entries for BibTeX and lines for CSV
 """
@@ -20,8 +20,8 @@ from catalog.site.packing import digits, script, width
 from catalog.text import words
 
 FACETS = ("type", "family", "target", "setting", "modality", "dataset", "venue", "year", "code", "runnable")
-BLOCK = 4
-"""Papers of the list in one file: those that fit lie all over, so a file is small."""
+BLOCK = 1
+"""Papers of the list in one file: those that fit lie all over, and every other one in a file is loaded for nothing."""
 EXPORTED = 64
 """Papers in one file for export."""
 

@@ -41,13 +41,15 @@ def part_files(project: Project) -> dict[str, bytes]:
         PartsError: a package is missing, or is not the version that the lock file names.
     """
     folder = project.site / "node_modules"
-    lock = json.loads((project.site / "package-lock.json").read_text(encoding="utf-8"))
     for name in sorted({path.partition("/")[0] for path in COPIED.values()}):
-        wanted = lock["packages"][f"node_modules/{name}"]["version"]
+        wanted = _locked(project.site / "package-lock.json", name)
         found = _version(folder / name / "package.json")
         if found != wanted:
             state = f"is version {found}, not {wanted}" if found else "is missing"
             raise PartsError(f"site/node_modules/{name} {state}. Run `{FETCH}`, which fetches it.")
+    for path in COPIED.values():
+        if not (folder / path).is_file():
+            raise PartsError(f"site/node_modules/{path} is missing. Run `{FETCH}`, which fetches it.")
     return {place: (folder / path).read_bytes() for place, path in COPIED.items()}
 
 
@@ -79,9 +81,20 @@ def _npm() -> list[str]:
     raise PartsError(_NO_NPM)
 
 
+def _locked(lock: Path, name: str) -> str:
+    """The version that the lock file names."""
+    try:
+        return str(json.loads(lock.read_text(encoding="utf-8"))["packages"][f"node_modules/{name}"]["version"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PartsError(
+            f"site/package-lock.json does not say which version of {name} is needed. "
+            "Take the file from git again: git checkout site/package-lock.json"
+        ) from error
+
+
 def _version(description: Path) -> Any:
     """The version in a package's own description; None where there is none to read."""
     try:
         return json.loads(description.read_text(encoding="utf-8"))["version"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None

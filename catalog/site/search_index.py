@@ -21,30 +21,33 @@ from pathlib import Path
 from catalog.catalog import Catalog
 from catalog.site.documents import Document, documents
 from catalog.site.packing import ALPHABET, script, sorted_words, varint
+from catalog.site.people import People
 from catalog.text import words
 
 BLOCK = 16
 """Documents in one file: what is found lies all over, so a file is small."""
-PIECE = 14_000
-"""Characters of words and documents in one file, about half of it when compressed."""
+PIECE = 7_000
+"""Characters of words and documents in one file, about half of it when compressed: a query loads a few files, and of
+each needs a few words."""
 
 _BOOSTS = {"title": 4.0, "names": 4.0, "text": 1.0}
 _SATURATION = 1.2
 _LENGTH = 0.7
-_KINDS = {"Paper": 1.0, "Method": 1.0, "Task": 1.0}
-"""What counts fully; everything else counts half, and so do the parts of a page."""
+_KINDS = {"Paper": 1.0, "Method": 1.0, "Task": 1.0, "Term": 1.0, "Author": 0.75}
+"""What counts fully or nearly; everything else counts half, and so do the sections of a page."""
 _LONGEST = 40
 
 
-def search_files(out: Path, catalog: Catalog, guide: tuple[str, ...]) -> dict[str, str]:
+def search_files(out: Path, catalog: Catalog, people: People, guide: tuple[str, ...]) -> dict[str, str]:
     """Name and text of every file of the index; the papers are the first documents, in the catalog's order.
 
     Args:
         out: the folder of the finished site.
         catalog: whose papers, methods, tasks and terms are to be found.
+        people: its authors.
         guide: addresses of the other pages to be found, below ``out``.
     """
-    found = list(documents(out, catalog, guide))
+    found = list(documents(out, catalog, people, guide))
     files = dict(_blocks(found))
     postings = _postings(found)
     in_order = sorted(postings, key=lambda word: word.encode("utf-16-be"))  # as JavaScript compares
@@ -128,7 +131,7 @@ def _postings(found: Sequence[Document]) -> dict[str, tuple[str, int]]:
             for word, times in Counter(texts[name]).items():
                 said = boost * times * (_SATURATION + 1) / (times + _SATURATION * length)
                 weights[word[:_LONGEST]] = weights.get(word[:_LONGEST], 0.0) + said
-        whole = _KINDS.get(document.kind, 0.5) * (0.5 if "#" in document.address else 1.0)
+        whole = _KINDS.get(document.kind, 0.5) * (0.5 if "#" in document.address and document.kind != "Term" else 1.0)
         for word, weight in weights.items():
             step = number - last.get(word, 0)
             parts.setdefault(word, []).append(ALPHABET[_level(weight * whole)] + varint(step))

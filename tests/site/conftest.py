@@ -13,7 +13,17 @@ from urllib.parse import urlsplit
 
 import pytest
 from fabricated import results
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, Playwright, Route, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Page,
+    Playwright,
+    Route,
+    expect,
+    sync_playwright,
+)
 
 from catalog.catalog import Catalog
 from catalog.load import load_catalog
@@ -23,6 +33,10 @@ from catalog.site import build_site
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PATIENCE = 60_000
+"""Milliseconds until something that does not come counts as a failure: a machine may do much else. How fast pages are
+is measured in benchmarks/, not here."""
+expect.set_options(timeout=PATIENCE)
 ARGUMENTS = (
     "--headless",
     "--no-sandbox",
@@ -139,7 +153,7 @@ def guard() -> Iterator[Guard]:
 @pytest.fixture
 def context(browser: Browser, guard: Guard) -> Iterator[BrowserContext]:
     with browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light") as found:
-        found.set_default_timeout(10_000)
+        found.set_default_timeout(PATIENCE)
         found.grant_permissions(["clipboard-read", "clipboard-write"])
         guard.watch(found)
         yield found

@@ -1,4 +1,4 @@
-"""What a first search may cost: bytes at today's number of papers and at 10,000 generated ones, and time."""
+"""What a first search may cost: bytes at today's number of papers and at 10,000 generated ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from generated import write_checkout
 from playwright.sync_api import Browser
-from search import download, query_times, serving
+from search import download, serving
 
 from catalog.catalog import Catalog
 from catalog.export import bibtex
@@ -22,7 +22,8 @@ from catalog.site.search_index import search_files, write_files
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-QUERIES = ("negative preferense optimisation", "pawelzcyk", "unlearning", "machine unlearning in large language models")
+QUERIES = ("preferense optimisation", "pawelzcyk", "unlearning", "large language model unlearning survey")
+"""The costliest of those in benchmarks/search.py, and a plain one."""
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def large_site(project: Project, catalog: Catalog, site: Path, tmp_path_factory:
     assert total in page
     (out / "papers" / "index.html").write_text(page.replace(total, 'data-total="10000"'), encoding="utf-8")
     pages = Pages(large, project.templates / "site", _settings(project), read_metrics(project.reference_impls))
-    files = search_files(site, large, _guide(project)) | list_files(large, pages.list_item, bibtex.entry)
+    files = search_files(site, large, pages.people, _guide(project)) | list_files(large, pages.list_item, bibtex.entry)
     write_files(out / "search", files)
     return out
 
@@ -51,9 +52,7 @@ def test_a_first_search_is_small_today(browser: Browser, site: Path) -> None:
             assert download(browser, site, address, query)["all"] <= 150_000, query
 
 
-def test_a_first_search_is_small_and_quick_among_ten_thousand(browser: Browser, large_site: Path) -> None:
+def test_a_first_search_is_small_among_ten_thousand(browser: Browser, large_site: Path) -> None:
     with serving(large_site) as address:
         for query in QUERIES:
             assert download(browser, large_site, address, query)["all"] <= 300_000, query
-        # 25 ms measured where nothing else ran; the rest is for machines that do other work, too.
-        assert query_times(browser, address)["again"]["p50"] < 50

@@ -147,9 +147,14 @@ window.catalogFind = (function () {
     });
   }
 
+  /* Whether a word may be the beginning of another: not "in" or "of", unless they may still be typed on. */
+  function open(asked, place) {
+    return asked[place].length > (place === asked.length - 1 ? 1 : 2);
+  }
+
   /* What a word of the query may stand for: {scores by document, the guesses taken}. */
-  function meanings(index, word, guess) {
-    return known(index, word, word.length > 1).then(function (found) {
+  function meanings(index, word, beginning, guess) {
+    return known(index, word, beginning).then(function (found) {
       var guesses = guess || !found.length ? near(index, word) : Promise.resolve([]);
       return guesses
         .then(function (others) {
@@ -231,8 +236,8 @@ window.catalogFind = (function () {
       var limit = options && options.papers ? index.papers : index.documents;
       function attempt(guess) {
         return Promise.all(
-          asked.map(function (word) {
-            return meanings(index, word, guess);
+          asked.map(function (word, place) {
+            return meanings(index, word, open(asked, place), guess);
           })
         );
       }
@@ -258,8 +263,8 @@ window.catalogFind = (function () {
           marks: function (word) {
             return (
               near.has(word) ||
-              asked.some(function (one) {
-                return word === one || (one.length > 1 && word.startsWith(one));
+              asked.some(function (one, place) {
+                return word === one || (open(asked, place) && word.startsWith(one));
               })
             );
           },
