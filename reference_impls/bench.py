@@ -54,22 +54,20 @@ def run_job(job: Job) -> None:
 
 
 def run_again(job: Job) -> dict[str, float]:
-    """Run one job without writing anything; returns how far each number is from the record's.
+    """Run one job without writing anything; returns how far each of the record's numbers is from what comes out now.
 
-    Numbers above 1 are compared relative to their size; one that only one of the two has is infinitely far.
+    Numbers above 1 are compared relative to their size; one that does not come out any more is infinitely far. What is
+    measured now and was not when the record was made is left out.
 
     Raises:
         OSError: there is no record.
     """
     committed, again = Result.model_validate_json(job.path.read_bytes()), _measured(job)
     before, after = committed.metrics | committed.attacks, again.metrics | again.attacks
-    return {name: _apart(before.get(name), after.get(name)) for name in sorted(before.keys() | after.keys())}
-
-
-def _apart(one: float | None, other: float | None) -> float:
-    if one is None or other is None:
-        return math.inf
-    return abs(one - other) / max(1.0, abs(one))
+    return {
+        name: abs(value - after[name]) / max(1.0, abs(value)) if name in after else math.inf
+        for name, value in sorted(before.items())
+    }
 
 
 def _measured(job: Job) -> Result:
