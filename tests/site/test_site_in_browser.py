@@ -115,6 +115,14 @@ def test_search_finds_authors_methods_and_what_is_misspelt(page: Page, served: s
     assert any(f"papers/{ident}.html" in address for address in search(page, text)[:5])
 
 
+@pytest.mark.parametrize(
+    ("text", "address"), [("Sijia Liu", "author/sijia-liu.html"), ("forget set", "glossary.html#forget-set")]
+)
+def test_search_finds_authors_and_terms_themselves(page: Page, served: str, text: str, address: str) -> None:
+    page.goto(served + "index.html")
+    assert f"./{address}" in search(page, text)[:5]
+
+
 def test_search_is_used_with_the_keyboard_alone(page: Page, served: str) -> None:
     page.goto(served + "results.html")
     page.keyboard.press("/")
