@@ -319,7 +319,12 @@ def test_vocabulary_of_the_checkout(checkout: Checkout) -> None:
     own = checkout.root / "catalog/vocabularies"
     shutil.copytree(FOLDER, own)
     (own / "target.yaml").write_text("- {id: privacy, label: Privacy}\n- {id: privacy, label: P, definition: Again.}\n")
-    found = [(one.file, one.line, one.column, one.code) for one in checkout.problems() if one.severity == "error"]
+    found = [
+        (one.file, one.line, one.column, one.code)
+        for one in checkout.problems()
+        # The papers that introduce our data sets are not in the small checkout.
+        if one.severity == "error" and one.code != "dataset-of-unknown"
+    ]
     assert found == [("catalog/vocabularies/target.yaml", 1, 3, "missing-key")]
     (own / "target.yaml").write_text(
         "- {id: privacy, label: P, definition: D.}\n- {id: privacy, label: P, definition: D.}\n"

@@ -144,7 +144,11 @@ def test_it_remembers_since_when(server: Server, web: Web, tmp_path: Path) -> No
 
 
 def test_stopped_it_keeps_what_it_found(server: Server, web: Web, tmp_path: Path) -> None:
-    server["/example.org/x"] = Reply(PAGE, type="text/html")
+    def slow(asked: Asked) -> Reply:
+        time.sleep(0.02)  # or all are answered before anybody can stop it
+        return Reply(PAGE, type="text/html")
+
+    server.reply = slow  # type: ignore[method-assign]
     some = [Link("page", url, url, ("a:1",)) for number in range(50) if (url := f"https://example.org/x?{number}")]
 
     def stop(done: int, total: int) -> None:
