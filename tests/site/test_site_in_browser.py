@@ -87,7 +87,7 @@ def search(page: Page, text: str) -> list[str]:
     field.fill(text)
     expect(page.locator(".search__panel:not([aria-busy])")).to_be_visible()
     expect(page.locator(".search__status")).to_contain_text(re.compile(r"result|Nothing"))
-    return [link.get_attribute("href") or "" for link in page.locator(".search__result a").all()]
+    return [link.get_attribute("href") or "" for link in page.locator(".search__result").all()]
 
 
 def test_search_finds_each_seed_paper_by_its_title_first(page: Page, served: str, catalog: Catalog) -> None:

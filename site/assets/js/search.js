@@ -37,12 +37,12 @@
   }
 
   function option(result, number, marks) {
-    var item = document.createElement("li");
-    item.className = "search__result";
-    item.id = "search-result-" + number;
-    item.setAttribute("role", "option");
-    item.setAttribute("aria-selected", "false");
+    /* The link is the option itself: nothing that can be clicked may stand within an option. */
     var link = document.createElement("a");
+    link.className = "search__result";
+    link.id = "search-result-" + number;
+    link.setAttribute("role", "option");
+    link.setAttribute("aria-selected", "false");
     link.href = base + "/" + result.address;
     link.tabIndex = -1;
     var kind = document.createElement("span");
@@ -56,8 +56,7 @@
       place.className = "search__place";
       link.append(place);
     }
-    item.append(link);
-    return item;
+    return link;
   }
 
   function close() {
@@ -135,7 +134,7 @@
       move(event.key === "ArrowDown" ? 1 : -1);
     } else if (event.key === "Enter" && active >= 0) {
       event.preventDefault();
-      list.children[active].querySelector("a").click();
+      list.children[active].click();
     } else if (event.key === "Escape" && !panel.hidden) {
       event.preventDefault();
       close();
