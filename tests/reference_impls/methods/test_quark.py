@@ -65,14 +65,15 @@ def test_a_model_that_knows_two_answers_keeps_the_better_one(tiny: LanguageModel
     known = [unwanted, Pair(forget, " Hogwarts is a Magic School."), Pair(retain, " Bo Reyes was born in winter.")]
     start = Run(Recipe(learning_rate=3e-3, steps=60, batch_size=3)).finetune(tiny.copy(), known)
     data = UnlearningData((unwanted,) * 8, (known[2],))
-    recipe = Recipe(learning_rate=3e-3, steps=120, batch_size=8)
-    unlearned = Quark(quantiles=2, rounds=6, length=14).unlearn(start, data, Run(recipe))
+    recipe = Recipe(learning_rate=3e-3, steps=200, batch_size=8)
 
-    def likely(prefix: str) -> float:
-        texts = unlearned.model.sample([prefix + forget] * 64, 14)
-        return sum(text == "Ana Lund was born in spring." for text in texts) / 64
+    def likely(model: LanguageModel, prefix: str) -> float:
+        texts = model.sample([prefix + forget] * 256, 14)
+        return sum(text == "Ana Lund was born in spring." for text in texts) / 256
 
-    best, worst = likely(rank_text(2)), likely(rank_text(1))
-    assert best < 0.25
-    assert worst > best + 0.25  # hidden behind the best rank, and still there behind the other
+    assert likely(start, "") > 0.4
+    unlearned = Quark(quantiles=2, rounds=8, length=14).unlearn(start, data, Run(recipe))
+    best, worst = likely(unlearned.model, rank_text(2)), likely(unlearned.model, rank_text(1))
+    assert best < 0.1
+    assert worst > best  # hidden behind the best rank, and still there behind the other
     assert unlearned.generate([retain], 14) == ["Bo Reyes was born in winter."]
