@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+PARTS  := site/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := all
 .PHONY: all setup catalog site demo test lint types serve clean
@@ -11,12 +12,18 @@ all: catalog site demo
 	@echo
 	@echo "The site is in build/site/index.html. To read it in a browser: make serve"
 
-setup: $(STAMP)
+setup: $(STAMP) $(PARTS)
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[run,test]'
+	@touch $@
+
+# JavaScript that the site takes from others; a machine without Node gets it from PyPI.
+$(PARTS): site/package.json site/package-lock.json | $(STAMP)
+	@command -v npm >/dev/null || $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[node]'
+	$(BIN)/catalog site parts
 	@touch $@
 
 catalog: setup
@@ -45,4 +52,4 @@ test: lint types
 	$(BIN)/pytest
 
 clean:
-	rm -rf build .venv
+	rm -rf build .venv site/node_modules

@@ -113,26 +113,29 @@ class Adder:
         return Outcome(reference, status, f"{draft.file}", draft.file, draft.text, said)
 
 
-def references_in(text: str) -> tuple[list[Reference], list[str]]:
-    """The papers that a text names, and the lines that name none.
+def references_in(text: str, where: str) -> tuple[list[Reference], list[tuple[int, str]]]:
+    """The papers that a text names, and the lines that name none, with their numbers.
 
     The text is a file in BibTeX, or holds one reference a line, with anything after a ``#`` left out.
+
+    Args:
+        text: the content of a file.
+        where: how errors name it.
 
     Raises:
         WebError: it is broken BibTeX.
     """
-    if text.lstrip().startswith("@"):
-        bibtex.parse(text)
-        return [Reference("bibtex", one) for one in bibtex.entries(text)], []
+    if bibtex.is_bibtex(text):
+        return [Reference("bibtex", one) for one in bibtex.entries(text, where)], []
     found: list[Reference] = []
-    strange: list[str] = []
-    for line in text.splitlines():
+    strange: list[tuple[int, str]] = []
+    for number, line in enumerate(text.splitlines(), 1):
         # An address may hold a fragment; a comment stands after a space.
         said = line.partition(" #")[0].strip()
         if said and not said.startswith("#"):
             reference = parse_reference(said)
             if reference is None:
-                strange.append(said)
+                strange.append((number, said))
             elif reference not in found:
                 found.append(reference)
     return found, strange

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from catalog.claims import Judged
+from catalog.guide import Guide
 from catalog.implementations import Implementation
 from catalog.results import Result
 from catalog.schema import Paper, Relation
@@ -28,6 +29,8 @@ class Catalog:
     vocabularies: Vocabularies
     claims: tuple[Judged, ...] = ()
     """What papers say that their methods do, with what was found."""
+    guide: Guide = field(default_factory=Guide)
+    """Reading paths and the glossary."""
 
     @cached_property
     def by_id(self) -> dict[str, Paper]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from catalog.claims import CLAIMS_FILE, Claim
+from catalog.guide import GLOSSARY_FILE, PATHS_FILE, Guide
 from catalog.implementations import Implementation
 from catalog.problems import Problem, Severity
 from catalog.results import REFERENCES, Result
@@ -20,8 +21,10 @@ from catalog.schema import Paper
 from catalog.text import did_you_mean, nearest, same_title, slug, words
 from catalog.tree import Mark, Place, Tree
 from catalog.venues import anthology_venue
-from catalog.vocabulary import Vocabularies, Vocabulary
+from catalog.vocabulary import DatasetTerm, Vocabularies, Vocabulary
 
+NO_ID = "xx0001"
+"""Stands in for the id of a file whose name is none."""
 MECHANISM_WORDS = 25
 SUMMARY_WORDS = 60
 
@@ -52,6 +55,12 @@ class Corpus:
     vocabularies: Vocabularies = field(default_factory=dict)
     """Those that could be read."""
     claims: tuple[Claim, ...] = ()
+    guide: Guide = field(default_factory=Guide)
+
+    @cached_property
+    def named(self) -> tuple[Entry, ...]:
+        """The entries whose files are named as records are."""
+        return tuple(entry for entry in self.entries if entry.paper.id != NO_ID)
 
     @cached_property
     def by_id(self) -> dict[str, Entry]:
@@ -166,7 +175,7 @@ def _check(code: str, severity: Severity = "error") -> Callable[[Run], Run]:
 def _duplicate_id(corpus: Corpus) -> Iterator[Finding]:
     """No two records share an id, which is the file's name: it is the key in BibTeX and the page's address."""
     first: dict[str, Entry] = {}
-    for entry in corpus.entries:
+    for entry in corpus.named:
         other = first.setdefault(entry.paper.id, entry)
         if other is not entry:
             message = f"the id {entry.paper.id!r} is taken by {other.paper.file}"
@@ -177,7 +186,7 @@ def _duplicate_id(corpus: Corpus) -> Iterator[Finding]:
 @_check("id-year")
 def _id_year(corpus: Corpus) -> Iterator[Finding]:
     """The year in the id is that of the record's date."""
-    for entry in corpus.entries:
+    for entry in corpus.named:
         found = re.search(r"\d{4}", entry.paper.id)
         if found and int(found[0]) != entry.paper.year:
             message = f"the date is of {entry.paper.year}, but the id {entry.paper.id!r} says {found[0]}"
@@ -187,7 +196,7 @@ def _id_year(corpus: Corpus) -> Iterator[Finding]:
 @_check("id-author")
 def _id_author(corpus: Corpus) -> Iterator[Finding]:
     """The id starts with the first author's family name, without accents, spaces and hyphens."""
-    for entry in corpus.entries:
+    for entry in corpus.named:
         start = re.sub(r"\d.*|-", "", entry.paper.id)
         name = words(entry.paper.authors[0])
         # Any run of the name's words: family names come first, last, and in several parts.
@@ -204,7 +213,7 @@ def _id_word(corpus: Corpus) -> Iterator[Finding]:
 
     One letter more tells namesakes apart.
     """
-    for entry in corpus.entries:
+    for entry in corpus.named:
         found = re.fullmatch(r"\D+\d{4}(\D*).*", entry.paper.id)
         titles = (entry.paper.title, *entry.paper.former_titles)
         if found and not any(_names_title(found[1], title) for title in titles):
@@ -257,8 +266,10 @@ def _identities(paper: Paper) -> Iterator[tuple[Place, str, str]]:
 def _differ(one: Paper, other: Paper) -> bool:
     """Whether two papers of one title are certainly two papers."""
     ids = zip(*((paper.links.arxiv, paper.links.doi, paper.links.acl) for paper in (one, other)), strict=True)
+    if not any(a and b and a != b for a, b in ids):
+        return False
     authors = [{same_title(name) for name in paper.authors} for paper in (one, other)]
-    return any(a and b and a != b for a, b in ids) and authors[0].isdisjoint(authors[1])
+    return authors[0].isdisjoint(authors[1])
 
 
 @_check("duplicate-paper")
@@ -272,8 +283,9 @@ def _duplicate_paper(corpus: Corpus) -> Iterator[Finding]:
         clash: tuple[Place, str, Entry, Place] | None = None
         for place, label, key in _identities(entry.paper):
             other, other_place = owners.setdefault(key, (entry, place))
-            namesakes = label == "title" and _differ(entry.paper, other.paper)
-            if other is not entry and clash is None and not namesakes:
+            if other is entry or clash is not None:
+                continue
+            if not (label == "title" and _differ(entry.paper, other.paper)):
                 clash = (place, label, other, other_place)
         if clash:
             place, label, other, other_place = clash
@@ -361,6 +373,21 @@ def _orphan_term(corpus: Corpus) -> Iterator[Finding]:
                 yield Finding(place, (), message, "Delete its line 'kept:'.")
 
 
+@_check("shared-name")
+def _shared_name(corpus: Corpus) -> Iterator[Finding]:
+    """No two terms of a vocabulary share an id, a label or an alias: they are one term, or one of them says more."""
+    for vocabulary in corpus.vocabularies.values():
+        owners: dict[str, str] = {}
+        for term in vocabulary.terms if vocabulary.file else ():
+            for name in (term.id, term.label, *term.aliases):
+                owner = owners.setdefault(" ".join(words(name)), term.id)
+                if owner != term.id:
+                    place = TermPlace(vocabulary.file, vocabulary.marks[term.id])
+                    message = f"the {vocabulary.name} {term.id!r} is called {name!r}, as {owner!r} is"
+                    yield Finding(place, (), message, "Merge the two, or take the name from one of them.")
+                    break
+
+
 @_check("anthology-venue")
 def _anthology_venue(corpus: Corpus) -> Iterator[Finding]:
     """The venue is the one that the ACL Anthology id says: ``2025.findings-acl.12`` is Findings of ACL 2025."""
@@ -397,6 +424,60 @@ def _late_date(corpus: Corpus) -> Iterator[Finding]:
         if found and entry.paper.date[:7] > f"20{found[1]}-{found[2]}":
             message = f"the date {entry.paper.date} is after the arXiv id's month, 20{found[1]}-{found[2]}"
             yield Finding(entry, ("date",), message, "The date is that of the first public version.")
+
+
+@_check("venue-year", "hint")
+def _venue_year(corpus: Corpus) -> Iterator[Finding]:
+    """A venue's year is near that of the first public version: at most one before it, and three after it."""
+    for entry in corpus.entries:
+        venue = entry.paper.venue
+        if venue and not -1 <= venue.year - entry.paper.year <= 3:
+            message = f"published in {venue.year}, but first public in {entry.paper.year}"
+            yield Finding(entry, ("venue", "year"), message, "Look both up; one of them is probably wrong.")
+
+
+@_check("derived-doi")
+def _derived_doi(corpus: Corpus) -> Iterator[Finding]:
+    """``doi`` is the publisher's. arXiv's is derived from the arXiv id, and one of the Anthology agrees with its id."""
+    for entry in corpus.entries:
+        links = entry.paper.links
+        doi = (links.doi or "").casefold()
+        if found := re.fullmatch(r"10\.48550/arxiv\.(\d{4}\.\d{4,5})(v\d+)?", doi):
+            hint = f'Delete the line; links.arxiv is "{found[1]}".'
+            yield Finding(entry, ("links", "doi"), "the DOI is that of the preprint, which its id gives", hint)
+        found = re.fullmatch(r"10\.18653/v1/(.+)", doi)
+        if found and links.acl and found[1] != links.acl.casefold():
+            message = f"the DOI is that of {found[1]}, but the Anthology id is {links.acl}"
+            yield Finding(entry, ("links", "doi"), message, "Look it up, and correct one of the two.")
+
+
+_IDS = {
+    r"arxiv\.org/(?:abs|pdf|html)/": "arxiv",
+    r"aclanthology\.org/[\w.-]": "acl",
+    r"openreview\.net/(?:forum|pdf)\?": "openreview",
+    r"(?:dx\.)?doi\.org/10\.": "doi",
+}
+"""Addresses that say no more than an id, and the field of that id."""
+
+
+@_check("link-form", "hint")
+def _link_form(corpus: Corpus) -> Iterator[Finding]:
+    """A link is canonical: an id where there is one, https, no tracking, no ``.git`` or main branch at the end."""
+    for entry in corpus.entries:
+        links = entry.paper.links
+        for key in ("url", "code", "project", "data"):
+            address = getattr(links, key) or ""
+            bare = re.sub(r"^https?://(?:www\.)?", "", address)
+            field_ = next((name for pattern, name in _IDS.items() if re.match(pattern, bare)), None)
+            if field_:
+                yield Finding(
+                    entry, ("links", key), f"the address holds an id of links.{field_}", f"Move it to {field_}:"
+                )
+            elif re.search(r"[?&#]utm_|\.git/?$|/tree/(?:main|master)/?$", address):
+                short = re.sub(r"[?&#]utm_.*|\.git/?$|/tree/(?:main|master)/?$", "", address)
+                yield Finding(entry, ("links", key), "the address is longer than it need be", f"Write {short}")
+            elif re.match(r"http://(?:www\.)?(?:github\.com|huggingface\.co|[\w-]+\.github\.io)\b", address):
+                yield Finding(entry, ("links", key), "the address is insecure", f"Write https{address[4:]}")
 
 
 @_check("no-family", "hint")
@@ -446,7 +527,10 @@ def _same_text(corpus: Corpus) -> Iterator[Finding]:
 
 @_check("odd-title", "hint")
 def _odd_title(corpus: Corpus) -> Iterator[Finding]:
-    """A title has its capitals and spaces: not all capitals, no full stop at the end, a space after a colon."""
+    """A title has its capitals, spaces and signs: not all capitals, no full stop at the end, a space after a colon.
+
+    Quotes and dashes are those of print, not LaTeX's.
+    """
     for entry in corpus.entries:
         for place, title in [(("title",), entry.paper.title), *_places("former_titles", entry.paper.former_titles)]:
             letters = [letter for letter in title if letter.isalpha()]
@@ -455,15 +539,21 @@ def _odd_title(corpus: Corpus) -> Iterator[Finding]:
             elif re.search(r"[a-z][:;,][A-Za-z]|\w\s[:;,]|[a-z]\.$", title):
                 message = "the title has a space too many or too few, or a full stop at its end"
                 yield Finding(entry, place, message, "Write it as printed, in one line.")
+            elif found := re.search(r"``|''|--|\w\^\w", title):
+                message = f"the title holds {found[0]!r}, which is LaTeX"
+                yield Finding(entry, place, message, "Write it as printed: “ ”, – or a raised letter.")
 
 
 @_check("odd-author", "hint")
 def _odd_author(corpus: Corpus) -> Iterator[Finding]:
-    """An author is a person or a group: no ``et al.``, no digits, quotes or brackets, not in capitals."""
+    """An author is a person or a group: no ``et al.``, no digits, quotes or brackets, not in capitals, not one word."""
     for entry in corpus.entries:
         for index, name in enumerate(entry.paper.authors):
             if re.search(r"\d|[\"“”*@(){}\[\]]|^'|\bet al\b", name) or (name.isupper() and len(name) > 5):
                 yield Finding(entry, ("authors", index), f"{name!r} is no name", "Write it as the paper prints it.")
+            elif len(name.split()) == 1:
+                message = f"{name!r} is one word, perhaps half a name"
+                yield Finding(entry, ("authors", index), message, "Write the full name, as the paper prints it.")
 
 
 @_check("base-typo", "hint")
@@ -637,3 +727,38 @@ def _claim_of_unknown(corpus: Corpus) -> Iterator[Finding]:
                 yield Finding(
                     CLAIMS_FILE, (), f"a claim about {claim.method!r} names the {kind} {name!r}, which is none", hint
                 )
+
+
+@_check("guide-to-unknown")
+def _guide_to_unknown(corpus: Corpus) -> Iterator[Finding]:
+    """Reading paths and the glossary (``site/*.yaml``) name records, things that run and terms that exist."""
+    known: dict[str, list[str]] = {"paper": list(corpus.by_id)}
+    for kind in ("method", "task", "attack"):
+        known[kind] = [one.id for one in corpus.implementations if one.kind == kind]
+    named: list[tuple[str, Place, str, str]] = []
+    for path in corpus.guide.paths:
+        named += [(PATHS_FILE, (path.id, index), step.kind, step.id) for index, step in enumerate(path.steps)]
+    known["term"] = [one.id for one in corpus.guide.glossary]
+    for one in corpus.guide.glossary:
+        named += [(GLOSSARY_FILE, (one.id,), "paper", one.paper)] if one.paper else []
+        named += [(GLOSSARY_FILE, (one.id,), "term", other) for other in one.see]
+    for name, place, kind, ident in named:
+        if kind in known and ident not in known[kind]:
+            (file, mark) = next(
+                (file, mark) for (file, at), mark in corpus.guide.marks.items() if at == place and file.endswith(name)
+            )
+            hint = did_you_mean(ident, known[kind]) or "Name another one, or delete the line."
+            yield Finding(TermPlace(file, mark), (), f"names the {kind} {ident!r}, which does not exist", hint)
+
+
+@_check("dataset-of-unknown")
+def _dataset_of_unknown(corpus: Corpus) -> Iterator[Finding]:
+    """The ``paper`` of a dataset is the record that introduces it."""
+    vocabulary = corpus.vocabularies.get("dataset")
+    if vocabulary is None or not vocabulary.file:
+        return
+    for term in vocabulary.terms:
+        if isinstance(term, DatasetTerm) and term.paper and term.paper not in corpus.by_id:
+            message = f"the dataset {term.id!r} is introduced by {term.paper!r}, which is no record"
+            hint = did_you_mean(term.paper, corpus.by_id) or "Add the record, or delete the line."
+            yield Finding(TermPlace(vocabulary.file, vocabulary.marks[term.id]), (), message, hint)

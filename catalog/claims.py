@@ -108,11 +108,11 @@ def judge(claims: Iterable[Claim], results: Iterable[Result], trials: Trials) ->
 
     Args:
         claims: in the order in which they are to stand.
-        results: runs with the embedded models; means over seeds are compared.
+        results: runs with the embedded models; means over the seeds of those that forget the whole set at once.
         trials: see :data:`Trials`.
     """
     measured: dict[tuple[str, str, str], list[float]] = {}
-    for one in results:
+    for one in (result for result in results if result.plain):
         for name, value in (one.metrics | one.attacks).items():
             measured.setdefault((one.task, one.method, name), []).append(value)
 

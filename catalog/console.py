@@ -11,7 +11,7 @@ from rich.text import Text
 
 from catalog.catalog import Catalog
 from catalog.export import bibtex
-from catalog.readme import byline, escape, published, running
+from catalog.readme import byline, escape, escape_url, published, running
 from catalog.schema import Paper
 
 
@@ -55,7 +55,10 @@ def as_markdown(catalog: Catalog, one: Paper) -> str:
             "",
         ]
     lines += [f"> {escape(one.summary)}" if one.summary else "> (no summary yet)", "", "| | |", "|---|---|"]
-    lines += [f"| {label} | {escape(value)} |" for label, value in _facts(catalog, one)]
+    addresses = dict(one.links.addresses)
+    for label, value in _facts(catalog, one):
+        shown = escape(value)
+        lines.append(f"| {label} | {f'[{shown}]({escape_url(value)})' if label in addresses else shown} |")
     entry = bibtex.render([one])
     return "\n".join([*lines, "", f"```bibtex\n{entry}```" if entry else "It gives no citation.", ""])
 

@@ -17,10 +17,13 @@ from catalog.problems import render
 from catalog.schema import Paper
 from catalog.sources import Found
 from catalog.sources.arxiv import search
-from catalog.text import shorten, words
+from catalog.text import fitting, shorten, words
 from catalog.tree import read_tree
 from catalog.vocabulary import Vocabulary
 from catalog.web import Web
+
+RULES = Path(__file__).parent / "discovery.yaml"
+"""The rules that come with the package, for a checkout that has none."""
 
 MOST = 100
 """Candidates in a list for the code host, whose issues hold only so much."""
@@ -181,7 +184,7 @@ def as_markdown(candidates: Iterable[Candidate]) -> str:
             lines.append(f"  <br>Similar: {_plain(one.similar)}")
     if len(some) > MOST:
         lines += ["", f"... and {len(some) - MOST} more: `catalog discover`"]
-    return "\n".join(lines) + "\n"
+    return fitting(lines) + "\n"
 
 
 def _plain(text: str) -> str:

@@ -108,6 +108,8 @@ class Row:
     attacks: dict[str, Cell | None]
     seconds: float
     peak_memory_bytes: int
+    passes: tuple[float, float]
+    """Sequences that went forward and backward through the model while it unlearned, means over seeds."""
     command: str
     versions: dict[str, str]
     examples: tuple[Example, ...]
@@ -161,7 +163,7 @@ def read_metrics(reference_impls: Path) -> tuple[Metric, ...]:
 
 def boards(catalog: Catalog, known: tuple[Metric, ...]) -> tuple[Board, ...]:
     """Every task and model with results, in their order; columns in the order of ``known``, others after."""
-    places = dict.fromkeys((result.task, result.model) for result in catalog.results)
+    places = dict.fromkeys((result.task, result.model) for result in catalog.results if result.plain)
     return tuple(_board(catalog, known, task, model) for task, model in places)
 
 
@@ -187,7 +189,7 @@ def changes(board: Board, attack: str) -> list[Change]:
 
 
 def _board(catalog: Catalog, known: tuple[Metric, ...], task: str, model: str) -> Board:
-    results = [one for one in catalog.results if (one.task, one.model) == (task, model)]
+    results = [one for one in catalog.results if (one.task, one.model) == (task, model) and one.plain]
     metrics = _columns(known, (one.metrics for one in results))
     attacks = _columns(known, (one.attacks for one in results))
     groups: dict[tuple[str, str], list[Result]] = {}
@@ -235,6 +237,10 @@ def _row(
         attacks={m.id: Cell.over(one.attacks[m.id] for one in group if m.id in one.attacks) for m in attacks},
         seconds=statistics.fmean(one.seconds for one in group),
         peak_memory_bytes=max(one.peak_memory_bytes for one in group),
+        passes=(
+            statistics.fmean(one.forward_passes for one in group),
+            statistics.fmean(one.backward_passes for one in group),
+        ),
         command=first.command,
         versions=first.versions,
         examples=first.examples,

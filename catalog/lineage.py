@@ -1,8 +1,10 @@
-"""What methods rest on: what an id of ``builds_on`` names, and which methods are missed most here."""
+"""What methods rest on, and what rests on them: from ``builds_on`` alone. And which methods are missed most here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from catalog.catalog import Catalog
@@ -37,10 +39,11 @@ def resolve(catalog: Catalog, ident: str) -> Base:
     term = catalog.vocabularies["technique"].get(ident) if "technique" in catalog.vocabularies else None
     one = catalog.implementation_by_id.get(ident)
     if (one is None or one.kind != "method") and paper:
-        introduced = (
-            catalog.implementation_by_id[it.id] for it in paper.implementations if it.relation == "introduces"
-        )
-        one = next((each for each in introduced if each.kind == "method"), None)
+        linked = (catalog.implementation_by_id[it.id] for it in paper.implementations if it.relation == "introduces")
+        introduced = [each for each in linked if each.kind == "method"]
+        # A paper that is linked to several as their source is that of the file that follows it.
+        introduced.sort(key=lambda each: each.paper != paper.id)
+        one = introduced[0] if introduced else None
     if one and one.kind == "method":
         return Base(one.id, one.name, one, catalog.by_id.get(one.paper))
     if paper:
@@ -48,6 +51,68 @@ def resolve(catalog: Catalog, ident: str) -> Base:
     if isinstance(term, TechniqueTerm):
         return Base(term.id, term.label, term=term)
     return Base(ident, ident)
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """Methods and what they build on, as a graph: ids are those of :func:`resolve`."""
+
+    nodes: Mapping[str, Base]
+    """Every method that builds on something, or that something builds on; oldest first, without a date last."""
+    above: Mapping[str, tuple[str, ...]]
+    """What a method builds on."""
+    below: Mapping[str, tuple[str, ...]]
+    """What builds on it, oldest first."""
+
+    def trunk(self) -> tuple[str, ...]:
+        """The methods that others build on, and those that run here and build on one: what a picture can show."""
+        return tuple(
+            ident
+            for ident, base in self.nodes.items()
+            if base.makes_forget and (self.below[ident] or base.implementation)
+        )
+
+    def layers(self, ids: Iterable[str]) -> dict[str, int]:
+        """How many steps each is from its furthest ancestor among ``ids``; a circle ends where it was entered."""
+        wanted = set(ids)
+        depth: dict[str, int] = {}
+
+        def down(ident: str, path: frozenset[str]) -> int:
+            if ident not in depth:
+                bases = [base for base in self.above[ident] if base in wanted and base not in path]
+                depth[ident] = max((down(base, path | {base}) + 1 for base in bases), default=0)
+            return depth[ident]
+
+        for ident in self.nodes:
+            if ident in wanted:
+                down(ident, frozenset({ident}))
+        return depth
+
+
+def lineage(catalog: Catalog) -> Lineage:
+    """The whole graph."""
+    nodes: dict[str, Base] = {}
+    above: dict[str, list[str]] = {}
+    below: dict[str, list[str]] = {}
+    for paper, base in _edges(catalog):
+        upper = resolve(catalog, paper.id)
+        for one in (upper, base):
+            nodes.setdefault(one.id, one)
+            above.setdefault(one.id, [])
+            below.setdefault(one.id, [])
+        if upper.id != base.id and base.id not in above[upper.id]:
+            above[upper.id].append(base.id)
+            below[base.id].append(upper.id)
+
+    def age(ident: str) -> tuple[str, str]:
+        paper = nodes[ident].paper
+        return (paper.date if paper else "9", ident)
+
+    return Lineage(
+        {ident: nodes[ident] for ident in sorted(nodes, key=age)},
+        {ident: tuple(ids) for ident, ids in above.items()},
+        {ident: tuple(sorted(ids, key=age)) for ident, ids in below.items()},
+    )
 
 
 @dataclass(frozen=True)
@@ -60,13 +125,22 @@ class Wanted:
 
 
 def wanted(catalog: Catalog, limit: int = 10) -> list[Wanted]:
-    """The methods that most papers build on and that do not run here, most wanted first."""
+    """The methods that most papers build on and that do not run here, most wanted first.
+
+    Where as many papers build on two, the one of the family in which less runs goes first.
+    """
     missing: dict[str, tuple[Base, list[Paper]]] = {}
     for paper, base in _edges(catalog):
         if base.implementation is None and base.makes_forget:
             missing.setdefault(base.id, (base, []))[1].append(paper)
     found = [Wanted(base, tuple(papers)) for base, papers in missing.values()]
-    found.sort(key=lambda one: (-len(one.papers), one.base.id))
+    running = Counter(one.family for one in catalog.methods)
+
+    def rank(one: Wanted) -> tuple[int, float, str]:
+        family = one.base.paper.family[0] if one.base.paper and one.base.paper.family else None
+        return -len(one.papers), running[family] if family else math.inf, one.base.id
+
+    found.sort(key=rank)
     return found[:limit]
 
 

@@ -24,7 +24,7 @@ from urllib.parse import quote, urlsplit
 from catalog.checks import Entry
 from catalog.files import write_whole
 from catalog.sources import arxiv, openreview
-from catalog.text import shorten
+from catalog.text import fitting, shorten
 from catalog.web import Answer, Web, WebError
 
 Status = Literal["fine", "moved", "insecure", "walled", "unreachable", "dead"]
@@ -345,7 +345,7 @@ def as_markdown(found: Mapping[str, Any]) -> str:
             if len(some) > MOST:
                 lines += ["", f"... and {len(some) - MOST} more: `catalog links`"]
             lines.append("")
-    return "\n".join(lines)
+    return fitting(lines)
 
 
 def _cell(text: str) -> str:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from catalog.catalog import Catalog
-from catalog.checks import Corpus, Entry, run_checks
+from catalog.checks import NO_ID, Corpus, Entry, run_checks
 from catalog.claims import judge, read_claims, read_trials
+from catalog.guide import read_guide
 from catalog.implementations import read_implementations
 from catalog.problems import Problem
 from catalog.project import Project
@@ -22,6 +23,9 @@ from catalog.tree import Tree, read_tree
 from catalog.validation import salvage, validate
 from catalog.venues import appearance
 from catalog.vocabulary import Vocabularies, read_vocabularies
+
+_SUGGESTED = "# suggested: "
+"""Begins the comment above what ``catalog add`` suggests."""
 
 _BLANK: dict[str, Any] = {
     "title": "xx",
@@ -54,14 +58,17 @@ def load_catalog(project: Project, focus: Collection[Path] = ()) -> tuple[Catalo
     problems += found
     claims, found = read_claims(project.reference_impls, project.root)
     problems += found
+    guide, found = read_guide(project.site, project.root)
+    problems += found
     entries, found = _read_records(project)
     problems += found
-    wanted = {path.resolve() for path in focus}
-    entries.sort(key=lambda entry: ((project.root / entry.paper.file).resolve() in wanted, entry.paper.file))
+    entries.sort(key=lambda entry: entry.paper.file)
+    if wanted := {path.resolve() for path in focus}:
+        entries.sort(key=lambda entry: (project.root / entry.paper.file).resolve() in wanted)
     _, found = read_redirects(project, {entry.paper.id for entry in entries})
     problems += found
     problems += run_checks(
-        Corpus(tuple(entries), tuple(implementations), results, vocabularies, tuple(claims)), problems
+        Corpus(tuple(entries), tuple(implementations), results, vocabularies, tuple(claims), guide), problems
     )
     if any(problem.severity == "error" for problem in problems):
         return None, sorted(problems)
@@ -69,7 +76,8 @@ def load_catalog(project: Project, focus: Collection[Path] = ()) -> tuple[Catalo
     papers.sort(key=lambda paper: paper.date, reverse=True)
     measured = sorted(results.values(), key=lambda one: (one.task, one.model, one.method, one.seed))
     judged = judge(claims, measured, read_trials(project.reference_impls)) if claims else ()
-    return Catalog(tuple(papers), tuple(implementations), tuple(measured), vocabularies, judged), sorted(problems)
+    found_all = Catalog(tuple(papers), tuple(implementations), tuple(measured), vocabularies, judged, guide)
+    return found_all, sorted(problems)
 
 
 def _in_words(paper: Paper, vocabularies: Vocabularies) -> Paper:
@@ -96,10 +104,15 @@ def read_record(path: Path, file: str) -> tuple[Entry | None, list[Problem]]:
         return None, [*problems, Problem(file, 1, 1, "wrong-type", "error", message, "See CONTRIBUTING.md for one.")]
     problems += _check_id(path.stem, tree)
     problems += _unchecked(path, file)
-    _, wrong = validate(Record, tree)
+    record, wrong = validate(Record, tree)
     problems += wrong
-    name = path.stem if re.fullmatch(PAPER_ID, path.stem) else "xx0001"
-    paper = salvage(Paper, {**tree.value, "id": name, "file": file}, _BLANK)
+    own = {"id": path.stem if re.fullmatch(PAPER_ID, path.stem) else NO_ID, "file": file}
+    # What has been validated need not be again.
+    paper = (
+        Paper.model_construct(None, **record.__dict__, **own)
+        if record
+        else salvage(Paper, {**tree.value, **own}, _BLANK)
+    )
     return (Entry(paper, tree) if paper else None), problems
 
 
@@ -130,8 +143,11 @@ def _check_id(stem: str, tree: Tree) -> list[Problem]:
 
 def _unchecked(path: Path, file: str) -> Iterator[Problem]:
     """What ``catalog add`` suggested, and nobody has confirmed."""
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
-        if found := re.match(r" *# suggested: ", line):
+    text = path.read_text(encoding="utf-8-sig")
+    if _SUGGESTED not in text:
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        if found := re.match(f" *{_SUGGESTED}", line):
             message = f"the next line is suggested, for: {shorten(line[found.end() :], 120)}"
             hint = "Correct it if need be, and delete this comment."
             yield Problem(file, number, 1, "unchecked-suggestion", "hint", message, hint)

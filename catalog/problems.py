@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from catalog.text import sentence
+
 Severity = Literal["error", "hint"]
 Format = Literal["text", "json", "github"]
 
@@ -49,7 +51,7 @@ def _text(problem: Problem) -> str:
 def _github(problem: Problem) -> str:
     """A workflow command, escaped as its documentation asks (``%``, newlines; also ``:`` and ``,`` in values)."""
     kind = "error" if problem.severity == "error" else "notice"
-    body = f"{problem.message} {problem.hint}".strip()
+    body = f"{sentence(problem.message)} {problem.hint}" if problem.hint else problem.message
     place = f"file={_property(problem.file)},line={problem.line},col={problem.column}"
     return f"::{kind} {place},title={_property(problem.code)}::{_data(body)}"
 

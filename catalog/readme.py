@@ -11,17 +11,35 @@ import jinja2
 from catalog import leaderboard
 from catalog.catalog import Catalog
 from catalog.implementations import Implementation, Kind
+from catalog.leaderboard import Board, Row
 from catalog.project import Project
+from catalog.results import Example
 from catalog.schema import Paper, Relation
 from catalog.stats import statistics
+from catalog.text import shorten
 
 TASK = "authors"
 """The task whose results the README shows."""
 _COLUMNS = ("forget_quality", "forget_probability", "forget_rouge", "retain_probability", "model_utility")
+_SHORT = ("forget_probability", "retain_probability", "model_utility")
+_SHORT_ATTACKS = ("relearning",)
+_UTILITY, _KEPT = "model_utility", 0.9
+"""A method is in the short table only if this share of the target's utility is left."""
+_ANSWERING = "npo"
+"""The method whose answer the README shows; the first command runs it."""
 _AUTHORS = 3
 _LONG = 12
 _OVERVIEWS = ("survey", "position", "blog")
 _MEASURES = ("benchmark", "evaluation")
+FIRST_READS = {
+    "liu2024machineb": "what unlearning is and why it is wanted, told from the start",
+    "liu2024rethinking": "what it means for language models, and what is open",
+    "maini2024tofu": "the benchmark used most",
+    "zhang2024negative": "a method, and why plain gradient ascent collapses",
+    "shi2024muse": "six ways to look whether it worked",
+    "thaker2024position": "why good numbers may still mean little",
+}
+"""Records to begin with, in this order, and what each is good for."""
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|~$&#@])")
 _WORDS: dict[Relation, str] = {
     "introduces": "Runs here",
@@ -82,13 +100,14 @@ def render_readme(project: Project, catalog: Catalog) -> str:
         keep_trailing_newline=True,
         autoescape=False,  # it is Markdown; every text goes through the filter ``md``
     )
-    environment.filters |= {"md": escape, "url": escape_url}
+    environment.filters |= {"md": escape, "url": escape_url, "line": _line, "question": _question}
     text = environment.get_template("readme.md.j2").render(
         catalog=catalog,
         stats=statistics(catalog),
         sections=list(sections(catalog)),
-        results=results_table(project, catalog),
+        results=measured(project, catalog),
         task=catalog.implementation_by_id.get(TASK),
+        first_reads=[(catalog.by_id[one], why) for one, why in FIRST_READS.items() if one in catalog.by_id],
         runs_in=lambda section: _runs_in(catalog, section),
         by=byline,
         when=published,
@@ -197,6 +216,16 @@ def running(catalog: Catalog, paper: Paper) -> list[Running]:
     return [Running(words, tuple(ones)) for words, ones in found.items()]
 
 
+def _line(text: str) -> str:
+    """What a model wrote, in one short line."""
+    return shorten(text, 120)
+
+
+def _question(prompt: str) -> str:
+    """A prompt without what frames the question."""
+    return _line(re.sub(r"^\s*Question:|Answer:\s*$", "", prompt))
+
+
 # Results ------------------------------------------------------------------------------------------
 
 
@@ -206,20 +235,76 @@ class Table:
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    files: tuple[str, ...]
+    """For each row the file of its method, or ``""``."""
     seeds: int
     """The most seeds that a row is the mean of."""
 
 
-def results_table(project: Project, catalog: Catalog) -> Table | None:
-    """The results on :data:`TASK`, references first; None where nothing has been measured."""
+@dataclass(frozen=True)
+class Results:
+    """What was measured on one task: a short table for the first screen, the whole one, and an answer."""
+
+    short: Table
+    whole: Table
+    answer: Example | None
+    """What :data:`_ANSWERING` says of something that it was to forget."""
+
+
+def measured(project: Project, catalog: Catalog) -> Results | None:
+    """The results on :data:`TASK`; None where nothing has been measured."""
     boards = leaderboard.boards(catalog, leaderboard.read_metrics(project.reference_impls))
     board = next((one for one in boards if one.task == TASK), None)
     if board is None:
         return None
-    metrics = [metric for name in _COLUMNS for metric in board.metrics if metric.id == name]
-    header = ("Method", *(f"{metric.label} {metric.arrow}" for metric in metrics), "Seconds")
-    rows = []
+    references = [row for row in board.rows if row.kind != "method"]
+    asked = next((row.examples for row in board.rows if row.method == _ANSWERING), ())
+    return Results(
+        _table(catalog, board, [*references, *_best_of_families(catalog, board)], _SHORT, _SHORT_ATTACKS),
+        _table(catalog, board, board.rows, _COLUMNS, ()),
+        next((one for one in asked if one.split == "forget"), None),
+    )
+
+
+def _best_of_families(catalog: Catalog, board: Board) -> list[Row]:
+    """Of each family the method nearest to the retrained model, of those that keep utility; the nearest first."""
+    target, retrained = board.reference("target"), board.reference("retrained")
+
+    def value(row: Row | None, metric: str) -> float | None:
+        cell = row.cells.get(metric) if row else None
+        return cell.mean if cell else None
+
+    goal, utility = value(retrained, board.headline), value(target, _UTILITY)
+    if goal is None:
+        return []
+    found: dict[str, tuple[float, str, Row]] = {}
     for row in board.rows:
-        cells = [f"{cell.mean:.2f}" if (cell := row.cells[metric.id]) else "–" for metric in metrics]
-        rows.append((row.label, *cells, f"{row.seconds:.0f}" if row.kind == "method" else "–"))
-    return Table(header, tuple(rows), max(len(row.seeds) for row in board.rows))
+        one, known, kept = (
+            catalog.implementation_by_id.get(row.method),
+            value(row, board.headline),
+            value(row, _UTILITY),
+        )
+        if row.kind != "method" or one is None or known is None:
+            continue
+        if utility is not None and (kept is None or kept < _KEPT * utility):
+            continue
+        candidate = (abs(known - goal), row.label, row)
+        found[one.family] = min(found.get(one.family, candidate), candidate, key=lambda entry: entry[:2])
+    return [row for *_, row in sorted(found.values(), key=lambda entry: entry[:2])]
+
+
+def _table(
+    catalog: Catalog, board: Board, rows: Iterable[Row], metrics: Iterable[str], attacks: Iterable[str]
+) -> Table:
+    """Some rows and columns of a board."""
+    shown = [(metric, "cells") for name in metrics for metric in board.metrics if metric.id == name]
+    shown += [(metric, "attacks") for name in attacks for metric in board.attacks if metric.id == name]
+    header = ("Method", *(f"{metric.label} {metric.arrow}" for metric, _ in shown), "Seconds")
+    lines, files = [], []
+    for row in rows:
+        one = catalog.implementation_by_id.get(row.method)
+        files.append(one.file if one else "")
+        found = [getattr(row, kind).get(metric.id) for metric, kind in shown]
+        cells = (f"{cell.mean:.2f}" if cell else "–" for cell in found)
+        lines.append((row.label, *cells, f"{row.seconds:.0f}" if row.kind == "method" else "–"))
+    return Table(header, tuple(lines), tuple(files), max((len(row.seeds) for row in board.rows), default=0))

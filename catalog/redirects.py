@@ -149,12 +149,18 @@ def _checked(project: Project, old: str, ids: Mapping[str, str]) -> Redirects:
 
 
 def _mentions(project: Project, old: str, new: str) -> list[str]:
-    """Give the new id to what names the old one: a superseded record, and the file of a method or task."""
+    """Give the new id to what names the old one: records, reading paths, the glossary, files of methods and tasks."""
     changed = []
-    paths = [*project.papers.glob("*/*.yaml"), *project.reference_impls.glob("*/*.py")]
-    for path in sorted([*paths, *project.reference_impls.glob("*/*/__init__.py")]):
+    data = [
+        *project.papers.glob("*/*.yaml"),
+        *project.site.glob("*.yaml"),
+        *project.root.glob("catalog/vocabularies/dataset.yaml"),
+    ]
+    code = [*project.reference_impls.glob("*/*.py"), *project.reference_impls.glob("*/*/__init__.py")]
+    for path in sorted(data + code):
         text = path.read_text(encoding="utf-8", errors="surrogateescape")
-        pattern = rf"(?m)((?:^|[{{,])\s*by: ){old}\b" if path.suffix == ".yaml" else rf"(?m)(^\s+paper = \"){old}(?=\")"
+        named = r"(?:^|[{,])\s*(?:- )?(?:by|paper): " if path.suffix == ".yaml" else r"^\s+paper = \""
+        pattern = rf"(?m)({named}){old}\b"
         after = re.sub(pattern, rf"\g<1>{new}", text)
         if after != text:
             write_whole(path, after.encode("utf-8", "surrogateescape"))

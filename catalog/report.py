@@ -10,7 +10,7 @@ from catalog.catalog import Catalog
 from catalog.lineage import wanted
 from catalog.problems import Problem
 from catalog.schema import Paper
-from catalog.text import same_title
+from catalog.text import same_title, words
 
 _OLD_YEARS = 2
 
@@ -102,6 +102,12 @@ def _findings(catalog: Catalog, problems: Iterable[Problem]) -> Iterator[Finding
         tuple(_spellings(catalog)),
     )
     yield Finding(
+        "forms",
+        "Authors with and without a middle name",
+        "Perhaps one person: if so, use the form that most of the papers print.",
+        tuple(_forms(catalog)),
+    )
+    yield Finding(
         "kept-terms",
         "Terms that no record uses",
         "They say why they are kept.",
@@ -140,3 +146,17 @@ def _spellings(catalog: Catalog) -> Iterator[str]:
     for name in catalog.by_author:
         found.setdefault(same_title(name), []).append(name)
     yield from (" / ".join(names) for _, names in sorted(found.items()) if len(names) > 1)
+
+
+def _forms(catalog: Catalog) -> Iterator[str]:
+    """Names of which one has all words of the other, the first and the last in the same place."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for name in catalog.by_author:
+        said = words(name)
+        if len(said) > 1:
+            found.setdefault((said[0], said[-1]), []).append(name)
+    for _, names in sorted(found.items()):
+        short = min(names, key=lambda name: len(words(name)))
+        longer = [name for name in names if set(words(short)) < set(words(name))]
+        if longer:
+            yield " / ".join((short, *longer))

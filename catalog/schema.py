@@ -20,7 +20,7 @@ Relation = Literal["introduces", "extends", "related", "uses", "evaluates"]
 
 ``introduces`` the file implements this paper's own method (or runs its own task);
 ``extends`` it implements what the paper builds on;
-``related`` the nearest running relative of its family, where neither is implemented yet;
+``related`` the nearest running relative, where neither is implemented yet: a method, or a task or attack like it;
 ``uses``/``evaluates`` for benchmarks, attacks, surveys and analyses.
 """
 
@@ -55,7 +55,8 @@ def plain_text(value: str) -> str:
 def _web_address(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https"):
-        raise ValueError(f"bad-link: links start with https:// or http://, this one with {parts.scheme or 'nothing'!r}")
+        given = parts.scheme or "nothing"
+        raise ValueError(f"bad-link: links start with https://, this one with {given!r}; copy it from the address bar")
     if not parts.hostname or "." not in parts.hostname or re.search(r"[\s<>\"'`\\^{}|]", value):
         raise ValueError("bad-link: not an address a browser can open; copy it from the address bar")
     if parts.username or parts.password:
@@ -69,7 +70,7 @@ def _calendar(value: str) -> str:
     try:
         datetime.date.fromisoformat(value if len(value) == 10 else f"{value}-01")
     except ValueError:
-        raise ValueError(f"bad-date: there is no {value} in the calendar") from None
+        raise ValueError(f"bad-date: there is no {value} in the calendar; correct the month or the day") from None
     return value
 
 
@@ -129,6 +130,15 @@ class Links(Model):
             ("Data", self.data),
         ]
         return tuple((kind, address) for kind, address in found if address)
+
+    @property
+    def pdf(self) -> str | None:
+        """The paper's text as PDF, where a registry has it under its id."""
+        if self.arxiv:
+            return f"https://arxiv.org/pdf/{self.arxiv}"
+        if self.acl:
+            return f"https://aclanthology.org/{self.acl}.pdf"
+        return f"https://openreview.net/pdf?id={self.openreview}" if self.openreview else None
 
 
 class Venue(Model):

@@ -6,17 +6,22 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 _APART = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
+_NO_WORD = re.compile(r"[\W_]+")
 _APOSTROPHES = re.compile("['’‘ʼ`´]")
 
 
+@lru_cache(maxsize=1 << 16)
 def fold(text: str) -> str:
     """Lower case without accents; apostrophes dropped, so that ``Who’s``, ``who's`` and ``whos`` are one word.
 
     >>> fold("Müller’s Naïve Approach")
     'mullers naive approach'
     """
+    if text.isascii():
+        return _APOSTROPHES.sub("", text).lower()
     plain = unicodedata.normalize("NFKD", _APOSTROPHES.sub("", text)).casefold().translate(_APART)
     # Folding case may compose anew (the Turkish dotted I), so marks are dropped after it.
     return "".join(letter for letter in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(letter))
@@ -29,7 +34,7 @@ def words(text: str) -> list[str]:
 
 def same_title(title: str) -> str:
     """A key that two spellings of one title share: accents, case, punctuation and spacing do not count."""
-    return "".join(words(title))
+    return _NO_WORD.sub("", fold(title))
 
 
 def slug(text: str) -> str:
@@ -64,6 +69,23 @@ def printable(text: str) -> str:
     """One line that any terminal can print: control characters and undecodable bytes are shown as escapes."""
     safe = text.encode("utf-8", "backslashreplace").decode()
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in safe)
+
+
+def fitting(lines: Iterable[str], limit: int = 60_000) -> str:
+    """As many whole lines as the code host takes in one text (65,536 characters), and a word where some are missing."""
+    kept: list[str] = []
+    size = 0
+    for line in lines:
+        size += len(line) + 1
+        if size > limit:
+            return "\n".join([*kept, "", "... and more: the command shows all of it."])
+        kept.append(line)
+    return "\n".join(kept)
+
+
+def sentence(text: str) -> str:
+    """The text with a full stop, unless it ends with a sign already."""
+    return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 def shorten(text: str, limit: int = 60) -> str:

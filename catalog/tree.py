@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from yaml.events import (
@@ -37,6 +37,8 @@ _AGAIN = "\0"
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RESOLVER = Resolver()
+_OTHER_THAN_TEXT = frozenset(Resolver.yaml_implicit_resolvers)
+"""First characters of plain scalars that YAML may take for something else than text."""
 _CONTROL = re.compile("[^\n\r\t\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NOT_TEXT = {"int": "a number", "float": "a number", "bool": "true or false", "null": "nothing"}
 _ADVICE = (
@@ -53,8 +55,7 @@ Place = tuple[str | int, ...]
 """The way to a value: keys and list indexes from the top, as in ``("links", "arxiv")``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """A position in the file, counted from 1."""
 
     line: int
@@ -292,7 +293,10 @@ class _Builder:
 
 
 def _scalar(event: ScalarEvent) -> str | NotText:
+    # Text in quotes or in a block is text, and so is what begins like nothing else; most scalars are either.
+    if not event.implicit[0] or (event.value and event.value[0] not in _OTHER_THAN_TEXT):
+        return event.value
     tag = _RESOLVER.resolve(yaml.ScalarNode, event.value, event.implicit)  # type: ignore[no-untyped-call]
     kind = _NOT_TEXT.get(str(tag).rpartition(":")[2])
     # Dates stay the text that was written: a record's date may lack the day, and no time zone is meant.
-    return NotText(event.value, kind) if kind and event.implicit[0] else event.value
+    return NotText(event.value, kind) if kind else event.value

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from catalog.problems import Problem, render
-from catalog.schema import Model, Prose, Slug, Text, Url
+from catalog.schema import Known, Model, Prose, Slug, Text, Url
 from catalog.tree import Mark, Tree, read_tree
 from catalog.validation import validate
 
@@ -33,6 +33,13 @@ class Term(Model):
     """The heading of a list of such papers, where the label will not do (``Surveys``)."""
     kept: Text | None = None
     """Why the term stays although no record uses it."""
+
+
+class DatasetTerm(Term):
+    """A benchmark or another data set."""
+
+    paper: Known | None = None
+    """The record that introduces it, where there is one."""
 
 
 class VenueTerm(Term):
@@ -64,7 +71,12 @@ class TechniqueTerm(Term):
     """``method``: it is itself a way to make a model forget."""
 
 
-_MODELS: dict[str, type[Term]] = {"venue": VenueTerm, "track": TrackTerm, "technique": TechniqueTerm}
+_MODELS: dict[str, type[Term]] = {
+    "dataset": DatasetTerm,
+    "venue": VenueTerm,
+    "track": TrackTerm,
+    "technique": TechniqueTerm,
+}
 
 
 @dataclass(frozen=True)

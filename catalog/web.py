@@ -49,6 +49,10 @@ REDIRECTS = frozenset((301, 302, 303, 307, 308))
 BUSY = frozenset((429, 500, 502, 503, 504))
 """Statuses that may be gone at the next try."""
 
+_LONG = 5.0
+"""Seconds of waiting that people are told of."""
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
 Kind = Literal[
     "address", "private", "unknown", "unreachable", "tls", "timeout", "redirect", "status", "type", "size", "content"
 ]
@@ -148,9 +152,11 @@ class Web:
         settings: Settings | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
+        told: Callable[[str], None] = lambda message: None,
     ) -> None:
-        """Args: the settings, and the clock with its way to let time pass (tests bring their own)."""
+        """Args: settings, the clock with its way to let time pass (tests bring their own), and who is told of waits."""
         self.settings = settings or Settings()
+        self._told = told
         self._sleep, self._clock = sleep, clock
         self._trusted = frozenset(_origin(address) for address in self.settings.mirrors.values())
         self._next: dict[str, float] = {}
@@ -217,6 +223,8 @@ class Web:
         wait = 0.0
         for attempt in range(1, self.settings.attempts + 1):
             if wait:
+                if wait >= _LONG:
+                    self._told(f"Waiting {wait:.0f} seconds for {urlsplit(url).hostname}.")
                 self._sleep(wait)
             last = attempt == self.settings.attempts
             wait = self.settings.backoff * 2 ** (attempt - 1) * random.uniform(0.8, 1.2)
@@ -232,7 +240,8 @@ class Web:
                 return answer
             asked = retry_after(answer.headers.get("retry-after"))
             if asked is not None and asked > self.settings.longest_wait:
-                message = f"is busy (status {answer.status}) and asks to wait {asked:.0f} seconds"
+                how_long = f"{asked:.0f} seconds" if asked < 1e6 else "for weeks"
+                message = f"is busy (status {answer.status}) and asks to wait {how_long}"
                 raise WebError("status", url, message, "Run this again then.", answer.status)
             if last:
                 return answer
@@ -245,7 +254,13 @@ class Web:
         steps: list[tuple[int, str]] = []
         current = url
         while True:
-            answer = self._once(method, current, headers)
+            try:
+                answer = self._once(method, current, headers)
+            except WebError as error:
+                if not steps:
+                    raise
+                message = f"redirects to {shorten(current, 120)}: {error.message}"
+                raise WebError(error.kind, url, message, error.hint, error.status) from None
             where = answer.headers.get("location")
             if answer.status not in REDIRECTS or not where:
                 return replace(answer, redirects=tuple(steps))
@@ -302,8 +317,8 @@ class Web:
         parts: list[bytes] = []
         size = 0
         announced = response.headers.get("content-length", "")
-        if announced.isdigit() and int(announced) > limit:
-            size = int(announced)
+        if (promised := _whole(announced)) is not None and promised > limit:
+            size = limit + 1
         while size <= limit:
             part = response.raw.read1(64 * 1024, decode_content=True)
             if not part:
@@ -408,8 +423,8 @@ def retry_after(value: str | None, now: datetime | None = None) -> float | None:
     """Seconds that a ``Retry-After`` header asks for: a number, or a date; None where it says nothing sensible."""
     if not value:
         return None
-    if value.strip().isdigit():
-        return float(value.strip()) if len(value.strip()) < 9 else float("inf")
+    if (seconds := _whole(value.strip())) is not None:
+        return seconds
     try:
         moment = parsedate_to_datetime(value)
     except (ValueError, TypeError):
@@ -417,6 +432,13 @@ def retry_after(value: str | None, now: datetime | None = None) -> float | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+
+
+def _whole(text: str) -> float | None:
+    """A number in ASCII digits, as headers have them; infinite where it is absurd."""
+    if not (text.isascii() and text.isdigit()):
+        return None
+    return float(text) if len(text) < 16 else float("inf")
 
 
 # Connections that look whom they are talking to ------------------------------------------------------
@@ -480,8 +502,14 @@ def _is_private(host: str) -> bool:
         address = ipaddress.ip_address(host.partition("%")[0].strip("[]"))
     except ValueError:
         return False
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
+    if isinstance(address, ipaddress.IPv6Address):
+        # Some networks hand such addresses on to the IPv4 address inside.
+        inside = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+        if address in _NAT64:
+            inside.append(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF))
+        if any(one is not None and _is_private(str(one)) for one in inside):
+            return True
+        address = address.ipv4_mapped or address
     return not address.is_global or address.is_multicast
 
 

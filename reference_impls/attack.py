@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from reference_impls.data import Pair
 from reference_impls.language_model import LanguageModel, UnlearnedModel, weights_of
 from reference_impls.method import check_hyperparameter
-from reference_impls.tasks import Splits
+from reference_impls.splits import Splits
 
 if TYPE_CHECKING:
     from reference_impls.training import Run

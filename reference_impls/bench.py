@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog.results import record_file
+from catalog.results import Result, record_file
 from reference_impls.registry import RESULTS, find_method, find_task
+
+TOLERANCE = 0.001
+"""How far a number may be from the record's when it is measured again with the same versions on the same kind of
+processor. Processors of another kind round in another order, and training carries that on: see the design."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,33 @@ def plan(
 
 def run_job(job: Job) -> None:
     """Run one job and write its record."""
+    from reference_impls.records import write_record
+
+    write_record(_measured(job), job.path)
+
+
+def run_again(job: Job) -> dict[str, float]:
+    """Run one job without writing anything; returns how far each number is from the record's.
+
+    Numbers above 1 are compared relative to their size; one that only one of the two has is infinitely far.
+
+    Raises:
+        OSError: there is no record.
+    """
+    committed, again = Result.model_validate_json(job.path.read_bytes()), _measured(job)
+    before, after = committed.metrics | committed.attacks, again.metrics | again.attacks
+    return {name: _apart(before.get(name), after.get(name)) for name in sorted(before.keys() | after.keys())}
+
+
+def _apart(one: float | None, other: float | None) -> float:
+    if one is None or other is None:
+        return math.inf
+    return abs(one - other) / max(1.0, abs(one))
+
+
+def _measured(job: Job) -> Result:
     from reference_impls.quiet import silence_libraries
-    from reference_impls.runner import run_method, write_record
+    from reference_impls.runner import run_method
 
     silence_libraries()
     outcome = run_method(
@@ -56,4 +86,4 @@ def run_job(job: Job) -> None:
         attacks=True,
         command=job.command,
     )
-    write_record(outcome.result, job.path)
+    return outcome.result

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import time
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal
 
-from catalog.results import Result
-from reference_impls.evaluation import Evaluation
 from reference_impls.language_model import LanguageModel
-from reference_impls.measure import peak_memory_bytes, versions
-from reference_impls.models.tiny import new_tiny_model
-from reference_impls.runner import Progress, attack_all, one_thread, result_path, write_record
-from reference_impls.tasks import EmbeddedTask, Splits, Task
-from reference_impls.training import Run
+from reference_impls.splits import Splits
+from reference_impls.tasks import Task
 from reference_impls.yardstick import Yardstick
 
 Which = Literal["target", "retrained"]
 WHICH: tuple[Which, ...] = ("target", "retrained")
-
-SEED = 0
 
 
 def folder(task: Task, which: Which) -> Path:
@@ -43,44 +33,6 @@ def retrained_evaluation(task: Task) -> dict[str, list[float]]:
     return kept
 
 
-def make(task: EmbeddedTask, results: Path, progress: Progress) -> dict[Which, Result]:
-    """Train and save both checkpoints and what they measure; the same command gives the same models.
-
-    One base model is trained on what has nothing to do with the task's people; from it, with one seed and one
-    number of steps, come the target (on forget and retain) and the retrained model (on retain alone).
-
-    Args:
-        task: a :class:`~reference_impls.tasks.EmbeddedTask`.
-        results: the folder for the two reference records.
-        progress: see :class:`~reference_impls.training.Run`.
-    """
-    import torch
-
-    one_thread()
-    base = new_tiny_model(_texts(task), SEED)
-    Run(task.pretraining_recipe, SEED, progress).finetune(base, task.pretraining(base), stage="base model")
-    made: dict[str, Any] = {
-        "command": f"unlearn make-task {task.name}",
-        "seed": SEED,
-        "parameters": sum(parameter.numel() for parameter in base.model.parameters()),
-        "pretraining": asdict(task.pretraining_recipe),
-        "finetuning": asdict(task.finetuning_recipe),
-        "versions": versions(),
-    }
-    for which in WHICH:
-        model = base.copy()
-        started = time.perf_counter()
-        pairs = task.finetuning(model, forget=which == "target")
-        Run(task.finetuning_recipe, SEED + 1, progress).finetune(model, pairs, stage=which)
-        place = folder(task, which)
-        model.model.to(torch.bfloat16).save_pretrained(place)
-        model.tokenizer.save_pretrained(place)
-        made[f"{which}_seconds"] = round(time.perf_counter() - started, 2)
-        made[f"{which}_sha256"] = hashlib.sha256((place / "model.safetensors").read_bytes()).hexdigest()
-    (task.folder / "checkpoints" / "made.json").write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
-    return measure(task, results, progress)
-
-
 def yardstick(task: Task, splits: Splits, kept: dict[str, list[float]] | None = None) -> Yardstick:
     """What ships with a task, to hold other models against on some of its data.
 
@@ -91,59 +43,3 @@ def yardstick(task: Task, splits: Splits, kept: dict[str, list[float]] | None = 
     """
     target, retrained = (load(task, which) for which in WHICH)
     return Yardstick(task, splits, target, retrained, kept or task.evaluate(retrained, splits).kept)
-
-
-def measure(task: EmbeddedTask, results: Path, progress: Progress) -> dict[Which, Result]:
-    """Evaluate and attack both checkpoints as they ship, rounding included, and write their records."""
-    one_thread()
-    progress("evaluating the retrained model", 0, 1)
-    splits = task.splits(load(task, "target"))
-    against = yardstick(task, splits)
-    text = json.dumps(against.kept, indent=0) + "\n"
-    (task.folder / "checkpoints" / "retrained.json").write_text(text, encoding="utf-8")
-    records: dict[Which, Result] = {}
-    for which in WHICH:
-        progress(f"measuring the {which} model", 0, 1)
-        model = load(task, which)
-        attacks = attack_all(model, task, splits, SEED, progress, reference=against.retrained)
-        records[which] = _record(task, which, against.measure(model), attacks)
-        write_record(records[which], result_path(records[which], results))
-    return records
-
-
-def _texts(task: EmbeddedTask) -> list[str]:
-    """All that the tokenizer is made for."""
-    plain = cast(LanguageModel, _PlainFormat())
-    pairs = [*task.pretraining(plain), *task.finetuning(plain, forget=True)]
-    return [pair.prompt + pair.answer for pair in pairs]
-
-
-class _PlainFormat:
-    """The question format of a model without a chat template, before there is a model."""
-
-    @staticmethod
-    def question(text: str) -> str:
-        return f"Question: {text}\nAnswer:"
-
-    @staticmethod
-    def answer(text: str) -> str:
-        return f" {text}"
-
-
-def _record(task: EmbeddedTask, which: Which, evaluation: Evaluation, attacks: dict[str, float]) -> Result:
-    made = json.loads((task.folder / "checkpoints" / "made.json").read_text(encoding="utf-8"))
-    return Result(
-        method=which,
-        task=task.name,
-        model="tiny",
-        seed=SEED,
-        hyperparameters={},
-        recipe=made["finetuning"],
-        metrics=evaluation.metrics,
-        attacks=attacks,
-        seconds=made[f"{which}_seconds"],
-        peak_memory_bytes=peak_memory_bytes(),
-        versions=versions(),
-        command=made["command"],
-        examples=evaluation.examples,
-    )

@@ -11,7 +11,7 @@ from reference_impls.metrics.answers import answer_probability, perplexity
 from reference_impls.metrics.memorization import ngram_entropy
 from reference_impls.metrics.models import kl_divergence, parameter_distance, relative_distance
 from reference_impls.metrics.sets import mean
-from reference_impls.tasks import Splits
+from reference_impls.splits import Splits
 
 WRITTEN = 40
 """To how many forget questions, evenly spread, an answer is written."""
@@ -30,15 +30,15 @@ def compare(
         max_new_tokens: how long an answer may get.
 
     Returns:
-        ``forget_kl``, ``forget_fluency``, ``forget_variety``, ``retain_perplexity``; and, where the model's weights are
-        those of the same architecture, ``relative_distance``.
+        ``forget_kl``, ``forget_likeness``, ``forget_variety`` and ``retain_perplexity``; and, where the model has
+        weights of the same architecture, ``relative_distance``.
     """
     found = {"forget_kl": _kl(model, retrained, splits.forget)}
     prompts = [pair.prompt for pair in _spread([pair for pair in splits.forget if pair.prompt], WRITTEN)]
     if prompts:
         written = model.generate(prompts, max_new_tokens)
         judged = retrained.answer_logprobs(prompts, [retrained.answer(text) for text in written])
-        found["forget_fluency"] = mean([answer_probability(values) for values in judged])
+        found["forget_likeness"] = mean([answer_probability(values) for values in judged])
         found["forget_variety"] = ngram_entropy([word for text in written for word in text.split()])
     kept = splits.retain_probe or splits.retain
     if kept:

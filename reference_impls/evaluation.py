@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from catalog.results import Example
 from reference_impls.data import Pair
+from reference_impls.errors import DivergedError
 from reference_impls.language_model import UnlearnedModel
 from reference_impls.metrics.answers import (
     answer_probability,
@@ -23,8 +24,7 @@ from reference_impls.metrics.sets import (
     membership_auc,
     utility_truth_ratio,
 )
-from reference_impls.registry import DivergedError
-from reference_impls.tasks import Splits
+from reference_impls.splits import Splits
 
 EXAMPLES_PER_SPLIT = 3
 

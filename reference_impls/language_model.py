@@ -261,9 +261,12 @@ class LanguageModel:
     def _answer_states(self, batch: Encoded) -> Tensor:
         """(N, d) what the head reads at the places that predict the answers' tokens, in reading order.
 
-        Short and long sequences go through the backbone apart where padding would be a large part of the work.
+        Short and long sequences go through the backbone apart where padding would be a large part of the work, unless
+        somebody hooked into it: hooks count on seeing the batch as it was encoded.
         """
         sequence, place = batch.supervised
+        if any(module._forward_hooks or module._forward_pre_hooks for module in self.model.modules()):
+            return self._backbone(batch.input_ids, batch.attention_mask)[sequence, place]
         lengths = batch.attention_mask.sum(dim=1)
         states, order = [], []
         for rows in alike_lengths(lengths):

@@ -77,3 +77,10 @@ def versions() -> dict[str, str]:
     """Versions of what decides a number."""
     packages = ("llm-unlearning", "torch", "transformers", "accelerate", "peft", "tokenizers")
     return {"python": platform.python_version()} | {name: version(name) for name in packages}
+
+
+def one_thread() -> None:
+    """Compute on one core, so that the embedded model's numbers do not depend on how many there are."""
+    import torch
+
+    torch.set_num_threads(1)

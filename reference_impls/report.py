@@ -13,8 +13,9 @@ from rich.table import Table
 
 from catalog.implementations import Implementation
 from catalog.results import Result
-from reference_impls.registry import PACKAGE, UsageError, find_task
-from reference_impls.runner import reference_results
+from reference_impls.errors import UsageError
+from reference_impls.records import reference_results
+from reference_impls.registry import PACKAGE, find_task
 
 if TYPE_CHECKING:
     from reference_impls.runner import Outcome

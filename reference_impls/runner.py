@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalog.implementations import Implementation
-from catalog.results import REFERENCES, Result, read_results
-from reference_impls import registry
-from reference_impls.registry import RESULTS, UsageError, configure, recipe_of
+from catalog.results import Result
+from reference_impls.errors import UsageError
+from reference_impls.measure import count_passes, one_thread, peak_memory_bytes, versions
+from reference_impls.progress import Progress, silent
+from reference_impls.records import reference_results
+from reference_impls.registry import configure, recipe_of
 
 if TYPE_CHECKING:
-    from reference_impls.language_model import LanguageModel, UnlearnedModel, Wrapper
+    from reference_impls.language_model import LanguageModel, Wrapper
     from reference_impls.method import Method
-    from reference_impls.tasks import Splits, Task
+    from reference_impls.splits import Splits
+    from reference_impls.tasks import Task
     from reference_impls.training import Recipe
     from reference_impls.yardstick import Yardstick
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def run_method(
     compared: bool = True,
     attacks: bool = False,
     command: str = "",
-    progress: Progress = lambda stage, done, total: None,
+    progress: Progress = silent,
 ) -> Outcome:
     """Unlearn a task with a method and measure it.
 
@@ -80,7 +79,7 @@ def run_method(
         splits = splits.part(0, forget_share)
     used = _recipe(chosen, recipe or {}, len(splits.forget), embedded=model is None)
 
-    from reference_impls.measure import count_passes, peak_memory_bytes, versions
+    from reference_impls.attacking import attack_all
 
     progress("evaluating the model before", 0, 1)
     against, before, retrained = _held_against(task, splits, base, shipped=model is None, whole=forget_share == 1)
@@ -155,96 +154,6 @@ def _unlearn(
             "answer them together."
         )
     return method.unlearn(model, splits.data, Run(recipe, seed, progress))
-
-
-def attack_all(
-    model: UnlearnedModel,
-    task: Task,
-    splits: Splits,
-    seed: int,
-    progress: Progress = lambda stage, done, total: None,
-    chosen: Sequence[Implementation] | None = None,
-    reference: UnlearnedModel | None = None,
-) -> dict[str, float]:
-    """What attacks (all by default) get out of a model, by measurement: mostly what it then knows of the forget set.
-
-    ``reference`` is a model that never saw the forget set, for attackers who have one.
-    """
-    from reference_impls.attack import NotApplicableError, Victim
-    from reference_impls.training import Recipe, Run
-
-    victim = Victim(model, splits, task.knowledge, reference)
-    found: dict[str, float] = {}
-    for one in registry.attacks() if chosen is None else chosen:
-        progress(f"attack: {one.title}", 0, 1)
-        with suppress(NotApplicableError):
-            found |= registry.attack_class(one)().measure(victim, Run(Recipe(), seed, progress))
-    return found
-
-
-@dataclass(frozen=True)
-class Attacked:
-    """What attacks got out of a saved model, and out of the task's own models."""
-
-    known: float
-    """What the model knows of the forget set when it is just asked."""
-    attacks: dict[str, float]
-    references: dict[str, dict[str, float]]
-    """The same attacks on the task's target and retrained models, if it ships any."""
-
-
-def attack_saved(source: str, task: Task, chosen: Sequence[Implementation], seed: int, progress: Progress) -> Attacked:
-    """Attack a model that was saved, with what its method put around the weights.
-
-    Raises:
-        UsageError: the model cannot be loaded.
-    """
-    from reference_impls.saving import load
-
-    progress("loading", 0, 1)
-    one_thread()
-    model = load(source)
-    inner: Any = model if hasattr(model, "question") else getattr(model, "model", None)  # as LanguageModel and Wrapper
-    splits = task.splits(inner)
-    known = task.knowledge(model, splits.forget)
-    shipped = reference_results(task.name)
-    reference = None
-    if shipped:
-        from reference_impls import checkpoints
-
-        reference = checkpoints.load(task, "retrained")
-    found = attack_all(model, task, splits, seed, progress, chosen, reference)
-    references = {
-        which: {name: value for name, value in record.attacks.items() if name in found}
-        for which, record in shipped.items()
-    }
-    return Attacked(known, found, references)
-
-
-def reference_results(task: str) -> dict[str, Result]:
-    """The records of a task's target and retrained models; empty if it ships none."""
-    results, _ = read_results(RESULTS / task, RESULTS)
-    return {one.method: one for one in results if one.method in REFERENCES and one.model == "tiny"}
-
-
-def result_path(result: Result, folder: Path = RESULTS) -> Path:
-    """Where a record of an embedded model belongs."""
-    return folder / result.file
-
-
-def write_record(result: Result, path: Path) -> None:
-    """Write a record whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_suffix(".tmp")
-    scratch.write_text(result.to_json(), encoding="utf-8")
-    scratch.replace(path)
-
-
-def one_thread() -> None:
-    """Compute on one core, so that the embedded model's numbers do not depend on how many there are."""
-    import torch
-
-    torch.set_num_threads(1)
 
 
 def _load(task: Task, model: str | None) -> LanguageModel:

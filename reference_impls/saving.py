@@ -10,8 +10,9 @@ from pathlib import Path
 
 from catalog.implementations import Implementation
 from catalog.results import Result
+from reference_impls.errors import UsageError
 from reference_impls.language_model import LanguageModel, UnlearnedModel, Wrapper
-from reference_impls.registry import UsageError, find_method, method_class
+from reference_impls.registry import find_method, method_class
 
 
 def prepare_folder(folder: Path) -> None:

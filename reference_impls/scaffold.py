@@ -6,7 +6,8 @@ import keyword
 import re
 from pathlib import Path
 
-from reference_impls.registry import PACKAGE, UsageError
+from reference_impls.errors import UsageError
+from reference_impls.registry import PACKAGE
 
 METHOD = r'''r"""Title as in the paper (SHORT).
 

@@ -25,32 +25,39 @@ def render(papers: Iterable[Paper]) -> str:
 
 def entry(paper: Paper) -> str:
     """One entry, with a final newline."""
+    kind, given = fields(paper)
+    lines = "".join(f"  {name} = {{{value}}},\n" for name, value in given)
+    return f"@{kind}{{{paper.id},\n{lines}}}\n"
+
+
+def fields(paper: Paper) -> tuple[str, list[tuple[str, str]]]:
+    """The type of a paper's entry, and its fields: names and values in LaTeX, in the order of reading."""
     place = publication(paper)
-    fields: list[tuple[str, str]] = [
+    found: list[tuple[str, str]] = [
         ("title", _title(paper.title)),
         ("author", " and ".join(_author(name) for name in paper.authors)),
     ]
     if place.kind == "article":
-        fields.append(("journal", latex(place.container)))
+        found.append(("journal", latex(place.container)))
     elif place.kind == "conference":
-        fields.append(("booktitle", latex(place.container)))
+        found.append(("booktitle", latex(place.container)))
     elif place.kind == "web" and place.container:
-        fields.append(("howpublished", latex(place.container)))
-    fields.append(("year", str(place.year)))
+        found.append(("howpublished", latex(place.container)))
+    found.append(("year", str(place.year)))
     if identifier := doi(paper):
-        fields.append(("doi", identifier))
+        found.append(("doi", identifier))
     if paper.links.arxiv:
-        fields += [("eprint", paper.links.arxiv), ("archivePrefix", "arXiv")]
+        found += [("eprint", paper.links.arxiv), ("archivePrefix", "arXiv")]
     if url := address(paper):
-        fields.append(("url", url))
-    lines = "".join(f"  {name} = {{{value}}},\n" for name, value in fields)
-    return f"@{_TYPES[place.kind]}{{{paper.id},\n{lines}}}\n"
+        found.append(("url", url))
+    return _TYPES[place.kind], found
 
 
 @cache
 def latex(text: str) -> str:
     """Plain text as LaTeX, braces balanced in the eyes of BibTeX, which knows no backslash."""
-    return str(_encoder().unicode_to_latex(text))
+    # A question or exclamation mark and a backquote would be set as one sign, ¿ or ¡.
+    return re.sub(r"([?!])`", r"\1{}`", str(_encoder().unicode_to_latex(text)))
 
 
 def _title(title: str) -> str:

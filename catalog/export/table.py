@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from catalog.export.citation import address, doi
 from catalog.schema import Paper
@@ -17,12 +17,18 @@ COLUMNS = (
 
 def render(papers: Iterable[Paper]) -> str:
     """A table with a header; lists are joined by ``; ``."""
+    return _line(COLUMNS) + "".join(map(row, papers))
+
+
+def row(paper: Paper) -> str:
+    """One paper's line, with its end."""
+    cells = _cells(paper)
+    return _line([_inert(cells[column]) for column in COLUMNS])
+
+
+def _line(cells: Sequence[str]) -> str:
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for paper in papers:
-        cells = _cells(paper)
-        writer.writerow([_inert(cells[column]) for column in COLUMNS])
+    csv.writer(out, lineterminator="\n").writerow(cells)
     return out.getvalue()
 
 

@@ -4,8 +4,25 @@ A figure carries a title and a description for those who cannot see it. Inline, 
 page; as a file of its own it brings them along, for light and dark.
 """
 
+from catalog.figures.course import Path, course_figure
 from catalog.figures.drawing import STYLE
+from catalog.figures.layers import Node, layered_figure
 from catalog.figures.robustness import Change, robustness_figure
 from catalog.figures.scatter import Kind, Point, forget_utility_figure, front
+from catalog.figures.timeline import quarters, timeline_figure
 
-__all__ = ["STYLE", "Change", "Kind", "Point", "forget_utility_figure", "front", "robustness_figure"]
+__all__ = [
+    "STYLE",
+    "Change",
+    "Kind",
+    "Node",
+    "Path",
+    "Point",
+    "course_figure",
+    "forget_utility_figure",
+    "front",
+    "layered_figure",
+    "quarters",
+    "robustness_figure",
+    "timeline_figure",
+]

@@ -22,6 +22,14 @@ STYLE = """\
 .figure .figure-mark { stroke: var(--figure-ground, #fbfaf7); stroke-width: 1.5; }
 .figure .figure-behind { fill: var(--figure-ground, #fbfaf7); stroke: var(--figure-method, #0b6b66); }
 .figure .figure-label { font-weight: 600; }
+.figure .figure-edge { fill: none; stroke: var(--figure-edge, #a9a494); stroke-width: 1.3; }
+.figure .figure-node { fill: var(--figure-ground, #fbfaf7); stroke: var(--figure-faint, #66707d); }
+.figure .figure-runs { fill: var(--figure-soft, #e2f0ee); stroke: var(--figure-method, #0b6b66); }
+.figure a:hover .figure-node, .figure a:focus-visible .figure-node { stroke-width: 2.5; }
+.figure a:hover text { text-decoration: underline; }
+.figure .figure-box { font-size: 13px; font-weight: 600; }
+.figure .figure-bar { fill: var(--figure-method, #0b6b66); }
+.figure .figure-minor { font-size: 12.5px; font-weight: 400; fill: var(--figure-faint, #66707d); }
 """
 """The rules of every figure. The variables may be set by the page around it."""
 
@@ -34,7 +42,37 @@ svg { background: var(--figure-ground, #fbfaf7); }
 """
 
 
-def framed(parts: Iterable[str], *, width: int, height: int, title: str, words: str, ident: str, alone: bool) -> str:
+def text_width(text: str, size: float, *, bold: bool = False) -> float:
+    """About how wide a text is, on the safe side (as in a wide typeface): fonts differ, nothing is measured here.
+
+    Args:
+        text: one line.
+        size: of the type, in user units; so is what is returned.
+        bold: whether it is.
+    """
+    return size * sum(_advance(letter) for letter in text) * (1.1 if bold else 1.0)
+
+
+def _advance(letter: str) -> float:
+    """Of one letter, per unit of size."""
+    if letter in "iljtfr.,:;!|'()[]- ":
+        return 0.38
+    if letter in "mwMWO":
+        return 0.86
+    return 0.68 if letter.isupper() else 0.61
+
+
+def framed(
+    parts: Iterable[str],
+    *,
+    width: int,
+    height: int,
+    title: str,
+    words: str,
+    ident: str,
+    alone: bool,
+    linked: bool = False,
+) -> str:
     """A figure around its parts.
 
     Args:
@@ -45,10 +83,12 @@ def framed(parts: Iterable[str], *, width: int, height: int, title: str, words: 
         words: what it shows, in words.
         ident: what the ids inside begin with; unique on a page.
         alone: a file of its own, with its colors; else a fragment for a page that links :data:`STYLE`.
+        linked: parts are links, which an image as a whole would hide from those who cannot see it.
     """
+    role = "group" if linked else "img"
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="figure" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" role="img" aria-labelledby="{ident}-title {ident}-text">',
+        f'height="{height}" role="{role}" aria-labelledby="{ident}-title {ident}-text">',
         f'<title id="{ident}-title">{escape(title)}</title>',
         f'<desc id="{ident}-text">{escape(words)}</desc>',
         *([f"<style>{STYLE}{_ALONE}</style>"] if alone else []),
@@ -74,11 +114,23 @@ class Scale:
         low, high = min(values, default=0.0), max(values, default=1.0)
         if low >= 0 and high <= 1:
             return cls(-0.04, 1.04, start, end, 0.2)
-        # Values closer than can be told apart on the axis are spread around their middle.
+        return cls._spread(low, high, start, end)
+
+    @classmethod
+    def around(cls, values: Sequence[float], start: float, end: float) -> Scale:
+        """As :meth:`over`, but where values from 0 to 1 fill less than 60% of that, only as far as they reach."""
+        low, high = min(values, default=0.0), max(values, default=1.0)
+        if low < 0 or high > 1 or not 0.05 <= high - low < 0.6:
+            return cls.over(values, start, end)
+        return cls._spread(low, high, start, end)
+
+    @classmethod
+    def _spread(cls, low: float, high: float, start: float, end: float) -> Scale:
+        """Round ends with some air; values closer than can be told apart are spread around their middle."""
         span = max(high - low, 1e-3 * max(abs(low), abs(high)), 1e-6)
         middle = (low + high) / 2
         low, high = middle - 0.62 * span, middle + 0.62 * span
-        step = _round_step((high - low) / 5)
+        step = round_step((high - low) / 5)
         return cls(math.floor(low / step) * step, math.ceil(high / step) * step, start, end, step)
 
     def place(self, value: float) -> float:
@@ -94,6 +146,7 @@ class Scale:
             number += 1
 
 
-def _round_step(width: float) -> float:
+def round_step(width: float) -> float:
+    """The next 1, 2 or 5 times a power of ten: a step for an axis."""
     power: float = 10.0 ** math.floor(math.log10(width))
     return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= width - 1e-12)

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
-from catalog.figures.drawing import Scale, framed
+from catalog.figures.drawing import Scale, framed, text_width
 
 Kind = Literal["method", "target", "retrained"]
 
-_WIDTH, _HEIGHT = 480, 370
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 14, 14, 56
 _RADIUS = 6.0
 _MOST_LABELS = 12
-"""With more marks than this, only references and the front are labelled."""
-_LETTER = 7.9
-"""Width of a letter of a label, on the safe side: fonts differ and nothing can be measured here."""
+"""With more marks than this, references and the front are labelled first, others where there is room beside them."""
+_FURTHEST = 7
+"""How many steps a label may be away from its mark."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,14 @@ class _Box:
             + max(0.0, self.bottom - frame.bottom)
         )
 
-
-_FRAME = _Box(_LEFT, _TOP, _WIDTH - _RIGHT, _HEIGHT - _BOTTOM)
+    def crossed(self, start: tuple[float, float], end: tuple[float, float]) -> bool:
+        """Whether a line from ``start`` to ``end`` runs through."""
+        for step in range(1, 16):
+            x = start[0] + (end[0] - start[0]) * step / 16
+            y = start[1] + (end[1] - start[1]) * step / 16
+            if self.left < x < self.right and self.top < y < self.bottom:
+                return True
+        return False
 
 
 def forget_utility_figure(
@@ -61,6 +66,8 @@ def forget_utility_figure(
     forget_label: str = "Forget set: probability of the answers",
     utility_label: str = "Utility",
     ident: str = "forget-utility",
+    width: int = 480,
+    height: int = 370,
 ) -> str:
     """A scatter of what is left of the forget set against utility, one labelled mark per method.
 
@@ -70,13 +77,18 @@ def forget_utility_figure(
         forget_label: name of the horizontal axis.
         utility_label: name of the vertical axis.
         ident: what the ids inside begin with; unique on a page.
+        width: in user units; a crowd needs more room.
+        height: likewise.
     """
-    across = Scale.over([point.forget for point in points], _FRAME.left, _FRAME.right)
-    up = Scale.over([point.utility for point in points], _FRAME.bottom, _FRAME.top)
+    frame = _Box(_LEFT, _TOP, width - _RIGHT, height - _BOTTOM)
+    # Few points are shown between 0 and 1, so that figures compare; many nearer, so that they can be told apart.
+    scale = Scale.around if len(points) > _MOST_LABELS else Scale.over
+    across = scale([point.forget for point in points], frame.left, frame.right)
+    up = scale([point.utility for point in points], frame.bottom, frame.top)
     return framed(
-        [*_axes(across, up, forget_label, utility_label), *_marks(points, across, up)],
-        width=_WIDTH,
-        height=_HEIGHT,
+        [*_axes(frame, across, up, forget_label, utility_label), *_marks(frame, points, across, up)],
+        width=width,
+        height=height,
         title=f"{utility_label} against {forget_label[:1].lower()}{forget_label[1:]}",
         words=_in_words(points),
         ident=ident,
@@ -109,16 +121,16 @@ def _in_words(points: Sequence[Point]) -> str:
     return "; ".join(f"{point.label}: forget {point.forget:.2f}, utility {point.utility:.2f}" for point in points)
 
 
-def _axes(across: Scale, up: Scale, forget_label: str, utility_label: str) -> Iterator[str]:
+def _axes(frame: _Box, across: Scale, up: Scale, forget_label: str, utility_label: str) -> Iterator[str]:
     for x, text in across.ticks():
-        yield f'<line class="figure-grid" x1="{x:.1f}" y1="{_FRAME.top}" x2="{x:.1f}" y2="{_FRAME.bottom}"/>'
-        yield f'<text class="figure-tick" x="{x:.1f}" y="{_FRAME.bottom + 18}" text-anchor="middle">{text}</text>'
+        yield f'<line class="figure-grid" x1="{x:.1f}" y1="{frame.top}" x2="{x:.1f}" y2="{frame.bottom}"/>'
+        yield f'<text class="figure-tick" x="{x:.1f}" y="{frame.bottom + 18}" text-anchor="middle">{text}</text>'
     for y, text in up.ticks():
-        yield f'<line class="figure-grid" x1="{_FRAME.left}" y1="{y:.1f}" x2="{_FRAME.right}" y2="{y:.1f}"/>'
-        yield f'<text class="figure-tick" x="{_FRAME.left - 8}" y="{y + 4:.1f}" text-anchor="end">{text}</text>'
-    middle, height = (_FRAME.left + _FRAME.right) / 2, (_FRAME.top + _FRAME.bottom) / 2
+        yield f'<line class="figure-grid" x1="{frame.left}" y1="{y:.1f}" x2="{frame.right}" y2="{y:.1f}"/>'
+        yield f'<text class="figure-tick" x="{frame.left - 8}" y="{y + 4:.1f}" text-anchor="end">{text}</text>'
+    middle, height = (frame.left + frame.right) / 2, (frame.top + frame.bottom) / 2
     yield (
-        f'<text class="figure-axis" x="{middle}" y="{_HEIGHT - 12}" text-anchor="middle">'
+        f'<text class="figure-axis" x="{middle}" y="{frame.bottom + _BOTTOM - 12}" text-anchor="middle">'
         f"{escape(forget_label)} →</text>"
     )
     yield (
@@ -127,28 +139,38 @@ def _axes(across: Scale, up: Scale, forget_label: str, utility_label: str) -> It
     )
 
 
-def _marks(points: Sequence[Point], across: Scale, up: Scale) -> Iterator[str]:
+def _marks(frame: _Box, points: Sequence[Point], across: Scale, up: Scale) -> Iterator[str]:
+    """Marks over their leaders, labels on top; what is most worth a label gets its place first."""
     ahead = front(points)
     crowded = len(points) > _MOST_LABELS
     places = [(across.place(point.forget), up.place(point.utility)) for point in points]
     taken = [_Box(x - _RADIUS, y - _RADIUS, x + _RADIUS, y + _RADIUS) for x, y in places]
-    for point, (x, y) in sorted(zip(points, places, strict=True), key=lambda one: one[0].label not in ahead):
-        behind = point.kind == "method" and point.label not in ahead
-        if behind and crowded:
-            yield _shape(point, x, y, behind)
+    leaders, shapes, labels = [], [], []
+    behind = [point.kind == "method" and point.label not in ahead for point in points]
+    for one in sorted(range(len(points)), key=lambda one: behind[one]):
+        (x, y), label = places[one], points[one].label
+        shapes.append(_shape(points[one], x, y, behind[one]))
+        minor = behind[one] and crowded
+        box, distance, cost = _free_place(
+            frame, text_width(label, 12.5 if minor else 14.0, bold=not minor), x, y, taken, minor
+        )
+        if minor and cost > 0:
             continue
-        box, distance = _free_place(point.label, x, y, taken)
         taken.append(box)
         if distance > 1:
-            edge = max(box.left, min(x, box.right))
-            side = box.bottom - 3 if box.bottom < y else box.top + 3
-            yield f'<line class="figure-leader" x1="{x:.1f}" y1="{y:.1f}" x2="{edge:.1f}" y2="{side:.1f}"/>'
-        yield _shape(point, x, y, behind)
+            edge, side = _end_of_leader(box, x, y)
+            leaders.append(f'<line class="figure-leader" x1="{x:.1f}" y1="{y:.1f}" x2="{edge:.1f}" y2="{side:.1f}"/>')
         at, anchor = _anchor(box, x)
-        yield (
-            f'<text class="figure-label" x="{at:.1f}" y="{box.bottom - 4:.1f}" text-anchor="{anchor}">'
-            f"{escape(point.label)}</text>"
+        look = "figure-label figure-minor" if minor else "figure-label"
+        labels.append(
+            f'<text class="{look}" x="{at:.1f}" y="{box.bottom - 4:.1f}" text-anchor="{anchor}">{escape(label)}</text>'
         )
+    yield from (*leaders, *shapes, *labels)
+
+
+def _end_of_leader(box: _Box, x: float, y: float) -> tuple[float, float]:
+    """The point of a label that is nearest to its mark."""
+    return max(box.left, min(x, box.right)), max(box.top + 3, min(y, box.bottom - 3))
 
 
 def _anchor(box: _Box, x: float) -> tuple[float, str]:
@@ -176,13 +198,15 @@ def _shape(point: Point, x: float, y: float, behind: bool) -> str:
     return f'<circle class="figure-mark {look}" cx="{x:.1f}" cy="{y:.1f}" r="{_RADIUS}">{about}</circle>'
 
 
-def _free_place(label: str, x: float, y: float, taken: Sequence[_Box]) -> tuple[_Box, int]:
-    """Where the label hides the least: beside its mark if it can be, else a little further off."""
-    width, height = len(label) * _LETTER, 17.0
+def _free_place(
+    frame: _Box, width: float, x: float, y: float, taken: Sequence[_Box], minor: bool
+) -> tuple[_Box, int, float]:
+    """Where the label hides the least, how far off that is, and what it hides; a minor one stays beside its mark."""
+    height = 17.0
     best: tuple[float, _Box, int] | None = None
-    for distance in (1, 2, 3, 4):
-        gap = _RADIUS + 4 + (distance - 1) * 16
-        for left, top in (
+    for distance in range(1, 2 if minor else _FURTHEST + 1):
+        gap = _RADIUS + 4 + (distance - 1) * 15
+        places = (
             (x + gap, y - height / 2),
             (x - gap - width, y - height / 2),
             (x - width / 2, y - gap - height),
@@ -191,12 +215,20 @@ def _free_place(label: str, x: float, y: float, taken: Sequence[_Box]) -> tuple[
             (x + gap, y + gap),
             (x - gap - width, y - gap - height),
             (x - gap - width, y + gap),
-        ):
+        )
+        for left, top in places[:4] if minor else places:
             box = _Box(left, top, left + width, top + height)
-            cost = sum(box.overlap(other) for other in taken) + 100 * box.outside(_FRAME)
+            cost = sum(box.overlap(other) for other in taken) + 100 * box.outside(frame)
+            if distance > 1:
+                end = _end_of_leader(box, x, y)
+                cost += 20 * sum(other.crossed((x, y), end) for other in taken if not _holds(other, x, y))
             if best is None or cost < best[0] - 1e-9:
                 best = (cost, box, distance)
             if cost == 0:
-                return box, distance
+                return box, distance, cost
     assert best is not None
-    return best[1], best[2]
+    return best[1], best[2], best[0]
+
+
+def _holds(box: _Box, x: float, y: float) -> bool:
+    return box.left <= x <= box.right and box.top <= y <= box.bottom

@@ -13,6 +13,7 @@ from pathlib import Path
 from mkdocs.utils.yaml import get_yaml_loader, yaml_load
 
 from catalog.catalog import Catalog
+from catalog.database import serialize
 from catalog.figures import STYLE
 from catalog.leaderboard import read_metrics
 from catalog.project import Project
@@ -21,7 +22,10 @@ from catalog.site.changes import changes_page, write_redirects
 from catalog.site.formulas import FormulaError
 from catalog.site.machines import machine_files
 from catalog.site.pages import Pages, Settings
-from catalog.site.search_index import write_search_documents
+from catalog.site.paper_list import list_files
+from catalog.site.parts import PartsError, part_files
+from catalog.site.policy import write_headers
+from catalog.site.search_index import search_files, write_files
 
 _WARNING = re.compile(r"^(?:WARNING|ERROR)\s+-\s+(?P<message>.*)$", re.MULTILINE)
 _ABOUT_DIRTY = re.compile(r"'dirty' build|stale files|cleaning the directory", re.IGNORECASE)
@@ -47,48 +51,51 @@ def build_site(project: Project, catalog: Catalog, out: Path, *, changed_only: b
             editing. Without an earlier build, or with another set of pages, everything is made.
 
     Raises:
-        SiteError: a formula cannot be typeset, or MkDocs warned, about a link that leads nowhere for example.
+        SiteError: a formula cannot be typeset, a part is missing, or MkDocs warned, about a link that
+            leads nowhere for example.
     """
     source = out.with_name(f"{out.name}-src")
     fresh = out.with_name(f"{out.name}-new")
     try:
-        wanted = _source(project, catalog)
+        settings = _settings(project)
+        pages = Pages(catalog, project.templates / "site", settings, read_metrics(project.reference_impls))
+        wanted = _source(project, catalog, pages, settings)
         if changed_only and out.is_dir() and _paths(source) == set(wanted):
             _write(wanted, source)
             _run_mkdocs(project, source, out, _epoch(catalog), dirty=True)
-            write_search_documents(out, catalog, _guide(project))
-            _drop_unused(out)
+            _finish(project, catalog, pages, out)
             return
         if source.exists():
             shutil.rmtree(source)
         _write(wanted, source)
         _run_mkdocs(project, source, fresh, _epoch(catalog))
-        write_search_documents(fresh, catalog, _guide(project))
-        write_redirects(fresh, read_redirects(project)[0])
-        _drop_unused(fresh)
+        _finish(project, catalog, pages, fresh)
         if out.exists():
             shutil.rmtree(out)
         fresh.rename(out)
-    except FormulaError as error:
+    except (FormulaError, PartsError) as error:
         raise SiteError(str(error)) from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _source(project: Project, catalog: Catalog) -> dict[str, bytes]:
+def _source(project: Project, catalog: Catalog, pages: Pages, settings: Settings) -> dict[str, bytes]:
     """Generated pages, hand-written pages and assets by their place in one folder, as MkDocs wants them."""
-    settings = _settings(project)
-    pages = Pages(catalog, project.templates / "site", settings, read_metrics(project.reference_impls))
     written = {page.path: pages.render(page) for page in pages.all()}
     written |= pages.downloads()
     written |= machine_files(catalog, settings.site_url)
-    written["contributing.md"] = _contributing(project)
+    written["contributing.md"] = pages.hand_written("contributing.md", _contributing(project))
     written["corrections.md"] = changes_page(catalog, read_redirects(project)[0])
     written["assets/css/figures.css"] = STYLE
     copied = {path: (project.site / "docs" / path).read_bytes() for path in _paths(project.site / "docs")}
     copied |= {
         f"assets/{path}": (project.site / "assets" / path).read_bytes() for path in _paths(project.site / "assets")
     }
+    copied |= {
+        path: pages.hand_written(path, text.decode()).encode() for path, text in copied.items() if path.endswith(".md")
+    }
+    copied |= part_files(project)
+    copied["catalog.sqlite"] = serialize(catalog)
     return copied | {path: text.encode() for path, text in written.items()}
 
 
@@ -111,6 +118,7 @@ def _settings(project: Project) -> Settings:
     config = yaml_load((project.site / "mkdocs.yml").read_text(encoding="utf-8"), get_yaml_loader())
     given = config["extra"]["catalog"]
     given["headline_metrics"] = tuple(given["headline_metrics"])
+    given["markdown_extensions"] = tuple(config["markdown_extensions"])
     address = (config.get("site_url") or "").rstrip("/")
     return Settings(
         repository=(config.get("repo_url") or "").rstrip("/"), site_url=f"{address}/" if address else "", **given
@@ -156,6 +164,16 @@ def _run_mkdocs(project: Project, source: Path, out: Path, epoch: int, *, dirty:
     if done.returncode or findings:
         said = findings or done.stdout.strip().splitlines()[-5:]
         raise SiteError("\n".join(["MkDocs does not accept the site:", *(f"  {line}" for line in said)]))
+
+
+def _finish(project: Project, catalog: Catalog, pages: Pages, out: Path) -> None:
+    """What happens after MkDocs: HTML that went around it, old addresses, what scripts load, headers for servers."""
+    pages.aside.put_back(out)
+    write_redirects(out, read_redirects(project)[0])
+    _drop_unused(out)
+    write_headers(out)
+    files = search_files(out, catalog, _guide(project))
+    write_files(out / "search", files | list_files(catalog, pages.list_item, pages.bibtex))
 
 
 def _guide(project: Project) -> tuple[str, ...]:

@@ -27,9 +27,8 @@ def citation_tags(paper: Paper, catalog: Catalog) -> list[list[str]]:
         tags.append(["citation_doi", links.doi])
     if links.arxiv:
         tags.append(["citation_arxiv_id", links.arxiv])
-        tags.append(["citation_pdf_url", f"https://arxiv.org/pdf/{links.arxiv}"])
-    elif links.acl:
-        tags.append(["citation_pdf_url", f"https://aclanthology.org/{links.acl}.pdf"])
+    if links.pdf:
+        tags.append(["citation_pdf_url", links.pdf])
     if links.addresses:
         tags.append(["citation_public_url", links.addresses[0][1]])
     tags += [["citation_keywords", word] for word in _keywords(paper, catalog)]

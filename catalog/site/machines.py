@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
+from datetime import datetime
+from email.utils import format_datetime
 from typing import Any
 from xml.etree import ElementTree
 
@@ -15,6 +17,7 @@ from catalog.catalog import Catalog
 from catalog.export import to_json
 from catalog.export.records import record
 from catalog.schema import Paper
+from catalog.site.api_schema import api_schema
 
 VERSION = 1
 NEWEST = 50
@@ -36,6 +39,7 @@ def machine_files(catalog: Catalog, site_url: str) -> dict[str, str]:
 
 
 def _api(catalog: Catalog) -> Iterator[tuple[str, str]]:
+    yield "api/schema.json", to_json(api_schema(catalog.vocabularies, VERSION))
     papers = [record(paper) for paper in catalog.papers]
     yield "api/papers.json", to_json({"version": VERSION, "papers": papers})
     for one in papers:
@@ -62,10 +66,16 @@ def _api(catalog: Catalog) -> Iterator[tuple[str, str]]:
 def _feeds(catalog: Catalog, site_url: str) -> Iterator[tuple[str, str]]:
     newest = catalog.papers[:NEWEST]
     yield "feed.xml", _atom(_NAME, newest, site_url, "feed.xml")
-    yield "feed.json", to_json(_json_feed(newest, site_url))
+    yield "feed.json", to_json(_json_feed(_NAME, newest, site_url, "feed.json"))
+    if site_url:
+        yield "rss.xml", _rss(_NAME, newest, site_url, "rss.xml")
     for family, papers in catalog.by_family.items():
         title = f"{_NAME}: {catalog.vocabularies['family'][family].label}"
-        yield f"feeds/{family}.xml", _atom(title, papers[:NEWEST], site_url, f"feeds/{family}.xml")
+        some, path = papers[:NEWEST], f"feeds/{family}"
+        yield f"{path}.xml", _atom(title, some, site_url, f"{path}.xml")
+        yield f"{path}.json", to_json(_json_feed(title, some, site_url, f"{path}.json"))
+        if site_url:
+            yield f"{path}.rss.xml", _rss(title, some, site_url, f"{path}.rss.xml")
 
 
 def _atom(title: str, papers: Sequence[Paper], site_url: str, path: str) -> str:
@@ -95,7 +105,28 @@ def _atom(title: str, papers: Sequence[Paper], site_url: str, path: str) -> str:
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ElementTree.tostring(feed, encoding="unicode")}\n'
 
 
-def _json_feed(papers: Sequence[Paper], site_url: str) -> dict[str, Any]:
+def _rss(title: str, papers: Sequence[Paper], site_url: str, path: str) -> str:
+    """An RSS feed (version 2.0), for readers that know no Atom; it must name the site's address."""
+    ElementTree.register_namespace("atom", _ATOM)
+    rss = ElementTree.Element("rss", {"version": "2.0"})
+    channel = ElementTree.SubElement(rss, "channel")
+    for name, text in (("title", title), ("link", site_url), ("description", _ABOUT)):
+        ElementTree.SubElement(channel, name).text = text
+    own = {"href": site_url + path, "rel": "self", "type": "application/rss+xml"}
+    ElementTree.SubElement(channel, f"{{{_ATOM}}}link", own)
+    for paper in papers:
+        item = ElementTree.SubElement(channel, "item")
+        ElementTree.SubElement(item, "title").text = paper.title
+        ElementTree.SubElement(item, "link").text = _address(paper, site_url)
+        ElementTree.SubElement(item, "guid", {"isPermaLink": "false"}).text = _identifier(f"papers/{paper.id}")
+        moment = datetime.fromisoformat(_moment(paper.date))
+        ElementTree.SubElement(item, "pubDate").text = format_datetime(moment)
+        ElementTree.SubElement(item, "description").text = paper.summary or ", ".join(paper.authors)
+    ElementTree.indent(rss)
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{ElementTree.tostring(rss, encoding="unicode")}\n'
+
+
+def _json_feed(title: str, papers: Sequence[Paper], site_url: str, path: str) -> dict[str, Any]:
     """A JSON Feed (version 1.1)."""
     items = []
     for paper in papers:
@@ -106,8 +137,8 @@ def _json_feed(papers: Sequence[Paper], site_url: str) -> dict[str, Any]:
         item["date_published"] = _moment(paper.date)
         item["authors"] = [{"name": name} for name in paper.authors]
         items.append(item)
-    about = {"version": "https://jsonfeed.org/version/1.1", "title": _NAME, "description": _ABOUT}
-    where = {"home_page_url": site_url, "feed_url": f"{site_url}feed.json"} if site_url else {}
+    about = {"version": "https://jsonfeed.org/version/1.1", "title": title, "description": _ABOUT}
+    where = {"home_page_url": site_url, "feed_url": site_url + path} if site_url else {}
     return {**about, **where, "items": items}
 
 
@@ -131,6 +162,9 @@ def _llms(catalog: Catalog, site_url: str) -> str:
         f"- [All papers]({site_url}api/papers.json): every record as JSON; one by one at `api/papers/<id>.json`",
         f"- [What runs]({site_url}api/implementations.json): methods, tasks and attacks",
         f"- [Measured results]({site_url}api/results.json): every committed run",
+        f"- [Their form]({site_url}api/schema.json): a JSON Schema of these files",
+        f"- [The database]({site_url}catalog.sqlite): SQLite with full-text search",
+        f"- [New papers]({site_url}feed.xml): an Atom feed",
         "",
         "## Methods",
         "",

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import yaml
+from markdown import Markdown
 from markupsafe import Markup
 
 from catalog.site.formulas import to_mathml
@@ -50,15 +52,47 @@ def typeset(text: str, *, headings_below: int = 0) -> Markup:
     def outside_code(part: str) -> str:
         for _ in range(headings_below):
             part = _HEADING.sub("##", part)
-        part = _DISPLAY.sub(
-            lambda found: f'<span class="formula" tabindex="0">{to_mathml(found["latex"], display=True)}</span>', part
-        )
+        part = _DISPLAY.sub(lambda found: "".join(map(_display, lines(found["latex"]))), part)
         return _INLINE.sub(lambda found: _in_line(found["latex"]), part)
 
     def outside_fences(part: str) -> str:
         return _between(_CODE, part, outside_code)
 
     return Markup(_between(_FENCE, text, outside_fences))
+
+
+def converter(extensions: Sequence[Any]) -> Callable[[str], Markup]:
+    """A function from Markdown to HTML, for columns: Markdown leaves alone what stands within an element.
+
+    Args:
+        extensions: as ``markdown_extensions`` of ``mkdocs.yml`` lists them, so that it makes what MkDocs would.
+    """
+    configs = {name: config for one in extensions if isinstance(one, dict) for name, config in one.items()}
+    names = [one if isinstance(one, str) else next(iter(one)) for one in extensions]
+    made = Markdown(extensions=names, extension_configs=configs)
+    return lambda text: Markup(made.reset().convert(text))
+
+
+def lines(latex: str) -> list[str]:
+    r"""A display formula in parts that stand below each other: it is cut where ``\qquad`` sets formulas apart.
+
+    >>> lines(r"a = {b \qquad c}, \qquad d = e")
+    ['a = {b \\qquad c},', 'd = e']
+    """
+    parts, start, depth = [], 0, 0
+    for found in re.finditer(r"\\(?:qquad|begin|end|left|right)(?![a-zA-Z])|\\.|[{}]", latex):
+        if found[0] in ("{", "\\begin", "\\left"):
+            depth += 1
+        elif found[0] in ("}", "\\end", "\\right"):
+            depth -= 1
+        elif found[0] == "\\qquad" and depth == 0:
+            parts.append(latex[start : found.start()].strip())
+            start = found.end()
+    return [part for part in (*parts, latex[start:].strip()) if part]
+
+
+def _display(latex: str) -> str:
+    return f'<span class="formula" tabindex="0">{to_mathml(latex, display=True)}</span>'
 
 
 def inline(text: str) -> Markup:

@@ -11,18 +11,22 @@ import html
 import json
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from catalog import figures, leaderboard
 from catalog.catalog import Catalog
 from catalog.claims import Claim, Finding
 from catalog.codes import ALL_CODES
+from catalog.courses import Courses, courses
 from catalog.export import bibtex, ris
 from catalog.export.citation import citable, name_parts
 from catalog.implementations import Implementation
@@ -30,7 +34,12 @@ from catalog.lineage import resolve, wanted
 from catalog.results import REFERENCES
 from catalog.schema import Paper
 from catalog.site import head, markdown
+from catalog.site.aside import Aside
+from catalog.site.overview import PAGES, Overview
+from catalog.site.page import Page
+from catalog.site.people import People, letter_label
 from catalog.site.related import Relatives
+from catalog.site.terms import Terms
 from catalog.stats import statistics
 from catalog.vocabulary import Term
 
@@ -42,6 +51,9 @@ RELATIONS = {
     "evaluates": "evaluates it",
 }
 """A paper's relation to an implementation, in words, as read from the paper's page."""
+
+ATTACKED = "Attacked by"
+"""The heading over attacks among the papers that evaluate a method."""
 
 RELATION_HEADINGS = {
     "introduces": "Introduced by",
@@ -81,13 +93,14 @@ STATES = {
 }
 
 
-FACETS_SCRIPT = Markup(
-    'matchMedia("(min-width: 60em)").matches&&document.querySelectorAll("[data-facet]")'
-    ".forEach(function(box,i){box.open=i<2});"
-    'document.getElementById("filters").classList.add("finder__facets--ready")'
+HTML = frozenset(
+    f"{name}.md.j2"
+    for name in "author authors browse coverage dataset glossary group home letter lineage methods overview paper "
+    "papers results start venue".split()
 )
-"""Shows the first filters where there is room. In the page itself, and what it opens is not seen before: a page this
-long may be drawn while it is still being read, and nothing should move then."""
+"""Templates of pages that are HTML but for code blocks."""
+NEWEST = 20
+"""Papers on the first page of the list, and as many more at a time."""
 
 _RECORD_ID = re.compile(r"\b[a-z]+\d{4}[a-z]+\b")
 
@@ -110,18 +123,8 @@ class Settings:
     """The attack that has a figure of its own."""
     headline_metrics: tuple[str, ...] = ("forget_probability", "model_utility")
     """The columns of the small tables on the home page and on papers' pages."""
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page to be: its address below the site, its template and what the template sees."""
-
-    path: str
-    template: str
-    title: str
-    description: str = ""
-    context: dict[str, Any] = field(default_factory=dict)
-    meta: dict[str, Any] = field(default_factory=dict)
+    markdown_extensions: tuple[Any, ...] = ()
+    """As MkDocs reads them, for Markdown within HTML."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,12 @@ class Group:
         return len(self.papers)
 
     @property
+    def link_label(self) -> str:
+        """What the link leads to, in words."""
+        paper = self.link and re.match(r"https://(arxiv\.org|aclanthology\.org|openreview\.net|doi\.org)/", self.link)
+        return "its paper" if paper else "its home page"
+
+    @property
     def path(self) -> str:
         """The page's address."""
         return f"{self.facet}/{self.id}.html"
@@ -158,12 +167,17 @@ class Pages:
         self.metrics = metrics
         self.boards = leaderboard.boards(catalog, metrics)
         self.groups = {facet: tuple(self._groups(facet)) for facet in FACETS}
+        self.people = People(catalog)
+        self.overview = Overview(catalog)
+        self.terms = Terms(catalog.guide.glossary)
+        self.aside = Aside()
         self._relatives = Relatives(catalog)
         self._entries: dict[str, str] = {}
         self._group_by_key = {(group.facet, group.id): group for groups in self.groups.values() for group in groups}
         self._environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(templates),
             autoescape=True,
+            auto_reload=False,
             trim_blocks=True,
             lstrip_blocks=True,
             undefined=jinja2.StrictUndefined,
@@ -176,15 +190,26 @@ class Pages:
             group_of=lambda facet, ident: self._group_by_key[facet, str(ident)],
             references=leaderboard.REFERENCE_MEANINGS,
             relations=RELATIONS,
-            relation_headings=RELATION_HEADINGS,
             plurals=PLURALS,
             states=STATES,
             found_in_words=self._found_in_words,
+            overview=self.overview,
+            lineage=self.overview.lineage,
+            overview_pages=PAGES,
+            letter_label=letter_label,
             fence=markdown.fence,
             typeset=markdown.typeset,
+            markdown=markdown.converter(settings.markdown_extensions),
         )
         self._environment.filters.update(
-            inline=markdown.inline, day=day, number=number, duration=duration, size=size, literal=literal
+            inline=markdown.inline,
+            day=day,
+            number=number,
+            margin=margin,
+            duration=duration,
+            size=size,
+            literal=literal,
+            call=lambda value, function: function(value),
         )
 
     def all(self) -> Iterator[Page]:
@@ -202,7 +227,7 @@ class Pages:
             "Results",
             "What the reference implementations measured, with seeds, versions and commands.",
             {
-                "figures": {board.slug: self._figure(board) for board in self.boards},
+                "figures": {board.slug: self._figure(board, large=True) for board in self.boards},
                 "robustness": {board.slug: self._robustness(board) for board in self.boards},
             },
         )
@@ -213,6 +238,8 @@ class Pages:
             "What runs here behind the papers, by family and year, and what is missed most.",
             {"stats": statistics(self.catalog), "wanted": wanted(self.catalog), "words": COVERAGE_WORDS},
         )
+        yield from self.overview.pages()
+        yield from self.people.pages()
         yield Page(
             "browse.md",
             "browse.md.j2",
@@ -221,13 +248,7 @@ class Pages:
         )
         for groups in self.groups.values():
             for group in groups:
-                yield Page(
-                    group.path.replace(".html", ".md"),
-                    "group.md.j2",
-                    group.heading,
-                    group.definition,
-                    {"group": group},
-                )
+                yield self._group(group)
         yield Page(
             "problems.md",
             "problems.md.j2",
@@ -251,6 +272,20 @@ class Pages:
             files[f"papers/{paper.id}.ris"] = ris.entry(paper)
         return files
 
+    def bibtex(self, paper: Paper) -> str | None:
+        """A paper's entry, if it may be cited."""
+        return self._bibtex(paper) if list(citable([paper])) else None
+
+    @cached_property
+    def _pieces(self) -> Any:
+        """The macros that pages share, for a page in the folder of the paper list."""
+        return self._environment.get_template("_macros.j2").make_module()
+
+    def list_item(self, paper: Paper) -> str:
+        """A paper as it stands in the paper list, as HTML."""
+        made = self._pieces.paper_item(_linker("papers"), paper, "h2")
+        return re.sub(r"\n\s+", "\n", str(made)).strip()
+
     def _bibtex(self, paper: Paper) -> str:
         """The entry, made once for the page and the download."""
         if paper.id not in self._entries:
@@ -259,10 +294,8 @@ class Pages:
 
     def render(self, page: Page) -> str:
         """The page as Markdown with front matter."""
-
-        def link(target: str) -> str:
-            return posixpath.relpath(target, posixpath.dirname(page.path) or ".")
-
+        seen: set[str] = set()
+        link = _linker(posixpath.dirname(page.path))
         meta = {
             "title": html.escape(page.title),
             "description": html.escape(page.description or page.title),
@@ -274,11 +307,22 @@ class Pages:
             """One line, with the ids of records as links to their papers."""
             return Markup(_RECORD_ID.sub(lambda found: self._cited(found[0], link), markdown.inline(text)))
 
+        def gloss(text: str) -> Markup:
+            """The text with links to the glossary where a term is first used on the page."""
+            return self.terms.link(escape(text), link("glossary.html"), seen)
+
         template = self._environment.get_template(page.template)
         body = template.render(
-            page=page, link=link, prose=prose, method=lambda ident: self._method(ident, link), **page.context
+            page=page,
+            link=link,
+            prose=prose,
+            gloss=gloss,
+            method=lambda ident: self._method(ident, link),
+            author=lambda name: self._author(name, link),
+            **page.context,
         )
-        return markdown.front_matter(meta) + body.strip() + "\n"
+        text = self.aside.take(body) if page.template in HTML else body.strip()
+        return markdown.front_matter(meta) + text + "\n"
 
     def _method(self, ident: str, link: Callable[[str], str]) -> Markup:
         """What others build on: its page, else the paper that proposes it, else its definition, else its id."""
@@ -290,6 +334,15 @@ class Pages:
         if base.term:
             return Markup('<a href="{}">{}</a>').format(link("vocabularies.html") + f"#technique-{base.id}", base.label)
         return Markup("<code>{}</code>").format(ident)
+
+    def _author(self, name: str, link: Callable[[str], str]) -> Markup:
+        place, anchor, fragment = self.people.address(name).partition("#")
+        return Markup('<a href="{}">{}</a>').format(f"{link(place)}{anchor}{fragment}", name)
+
+    def hand_written(self, path: str, text: str) -> str:
+        """A page that people wrote, with links to the glossary where a term is first used."""
+        address = posixpath.relpath("glossary.html", posixpath.dirname(path) or ".")
+        return str(self.terms.link(text, address, set())) if path.endswith(".md") else text
 
     def _cited(self, word: str, link: Callable[[str], str]) -> str:
         if word not in self.catalog.by_id:
@@ -320,7 +373,7 @@ class Pages:
             "papers.md.j2",
             "Papers",
             f"All {count} papers, to be searched and filtered.",
-            {"facets": ("type", "family", "target", "dataset", "venue", "year"), "facets_script": FACETS_SCRIPT},
+            {"facets": FACETS, "newest": NEWEST},
         )
 
     def _paper(self, paper: Paper) -> Page:
@@ -347,18 +400,42 @@ class Pages:
                 "links": links,
                 "related": self._relatives(paper),
                 "bibtex": self._bibtex(paper) if may_be_cited else None,
+                "ris": ris.entry(paper) if may_be_cited else None,
+                "node": resolve(self.catalog, paper.id),
+                "routes": self.overview.routes_by_stop.get(("paper", paper.id), []),
+                "datasets": [group for group in self.groups["dataset"] if self._introduced_by(group.id) == paper.id],
                 "source_link": self._edit_link(paper.file),
+                "issue_link": self._issue_link("correct-record.yml", record=paper.id),
             },
             meta,
         )
 
+    def _group(self, group: Group) -> Page:
+        """The papers of a term; data sets and venues have more to say."""
+        context: dict[str, Any] = {"group": group}
+        template = "group.md.j2"
+        if group.facet == "dataset":
+            template, term = "dataset.md.j2", self.catalog.vocabularies["dataset"][group.id]
+            source = self.catalog.by_id.get(getattr(term, "paper", None) or "")
+            together = Counter(other for paper in group.papers for other in paper.datasets if other != group.id)
+            context |= {
+                "source": source,
+                "tasks": [one for one in self.catalog.tasks if source and one.paper == source.id],
+                "together": together.most_common(8),
+                "by_type": Counter(paper.type for paper in group.papers),
+            }
+        elif group.facet == "venue":
+            years = Counter(paper.venue.year for paper in group.papers if paper.venue)
+            template = "venue.md.j2"
+            context |= {"years": sorted(years.items(), reverse=True), "by_type": Counter(p.type for p in group.papers)}
+        return Page(group.path.replace(".html", ".md"), template, group.heading, group.definition, context)
+
     def _implementation(self, one: Implementation) -> Page:
-        papers = self.catalog.papers_of[one.id]
-        by_relation = {
-            relation: [paper for found, paper in papers if found == relation]
-            for relation in RELATION_HEADINGS
-            if any(found == relation for found, _ in papers)
-        }
+        introduced, extended, *others = RELATION_HEADINGS.values()
+        by_heading: dict[str, list[Paper]] = {each: [] for each in (introduced, extended, ATTACKED, *others)}
+        for relation, paper in self.catalog.papers_of[one.id]:
+            attacked = one.kind == "method" and relation == "evaluates" and "attack" in paper.contributions
+            by_heading[ATTACKED if attacked else RELATION_HEADINGS[relation]].append(paper)
         if one.kind == "method":
             boards = tuple(
                 board.only(one.id) for board in self.boards if any(row.method == one.id for row in board.rows)
@@ -376,15 +453,19 @@ class Pages:
             {
                 "one": one,
                 "claims": [claim for claim in self.catalog.claims if claim.claim.method == one.id],
-                "by_relation": by_relation,
+                "by_heading": {heading: papers for heading, papers in by_heading.items() if papers},
                 "measured": boards,
                 "figures": {board.slug: self._figure(board) for board in boards},
+                "courses": list(self._courses(one)) if one.kind == "task" else [],
+                "routes": self.overview.routes_by_stop.get((one.kind, one.id), []),
+                "datasets": [group for group in self.groups["dataset"] if self._introduced_by(group.id) == one.paper],
                 "stories": [story for board in boards if (story := _story(board, one.id))],
                 "code": code,
                 "first_line": first_line,
                 "source_link": self._edit_link(one.file),
             },
-            {"hide": ["navigation"]},
+            # A method's page has the code where the table of contents would be, and links of its own on top.
+            {"hide": ["navigation", "toc"] if one.kind == "method" else ["navigation"]},
         )
 
     def _found_in_words(self, found: Finding, claim: Claim) -> str:
@@ -416,7 +497,7 @@ class Pages:
         found = (board for board in self.boards if any(row.method == method for row in board.rows))
         return next((board.only(method).brief(self.settings.headline_metrics) for board in found), None)
 
-    def _figure(self, board: leaderboard.Board) -> Markup | None:
+    def _figure(self, board: leaderboard.Board, *, large: bool = False) -> Markup | None:
         points = leaderboard.points(board, self.settings.utility_metric)
         if len(points) < 2:
             return None
@@ -427,6 +508,8 @@ class Pages:
             forget_label=labels[board.headline],
             utility_label=labels[self.settings.utility_metric],
             ident=f"figure-{board.slug}",
+            width=620 if large and len(points) > 12 else 480,
+            height=(600 if large else 400) if len(points) > 12 else 370,
         )
         return Markup(drawn)
 
@@ -443,6 +526,36 @@ class Pages:
             ident=f"robustness-{board.slug}",
         )
         return Markup(drawn)
+
+    def _introduced_by(self, dataset: str) -> str | None:
+        """The id of the record that introduces a data set."""
+        return getattr(self.catalog.vocabularies["dataset"][dataset], "paper", None)
+
+    def _issue_link(self, form: str, **fields: str) -> str | None:
+        """An issue form of the repository, filled in as far as it can be."""
+        if not self.settings.repository:
+            return None
+        given = urlencode({"template": form, **fields})
+        return f"{self.settings.repository}/issues/new?{given}"
+
+    def _courses(self, task: Implementation) -> Iterator[tuple[Courses, list[leaderboard.Metric], Markup | None]]:
+        """What happens on a task as more is to be forgotten, with the metrics to show and the figure of utility."""
+        shown = (task.headline, self.settings.utility_metric)
+        metrics = sorted((one for one in self.metrics if one.id in shown), key=lambda one: shown.index(one.id))
+        results = self.catalog.results_of("retrained")
+        goal = next((one.metrics.get(shown[1]) for one in results if one.task == task.id and one.plain), None)
+        for found in courses(self.catalog, task.id, metrics):
+            utility = metrics[-1]
+            paths = found.paths(utility.id)
+            drawn = figures.course_figure(
+                paths,
+                standalone=False,
+                label=utility.label,
+                steps=found.steps,
+                goal=goal,
+                ident=f"course-{task.id}-{found.id}",
+            )
+            yield found, metrics, Markup(drawn) if paths else None
 
     def _edit_link(self, file: str) -> str | None:
         if not self.settings.repository:
@@ -462,6 +575,12 @@ class Pages:
             methods = [one for one in self.catalog.methods if facet == "family" and one.family == term.id]
             if term.id in grouped or methods:
                 yield _group(facet, term, tuple(grouped.get(term.id, ())), tuple(methods))
+
+
+@cache
+def _linker(folder: str) -> Callable[[str], str]:
+    """What leads from a page in a folder to an address of the site, relatively."""
+    return cache(lambda target: posixpath.relpath(target, folder or "."))
 
 
 def _group(facet: str, term: Term, papers: tuple[Paper, ...], methods: tuple[Implementation, ...]) -> Group:
@@ -544,6 +663,11 @@ def number(value: float) -> str:
     if value == 0 or 0.001 <= abs(value) < 10:
         return f"{value:.3f}"
     return f"{value:.3g}" if abs(value) < 0.001 else f"{value:,.1f}"
+
+
+def margin(half: float, mean: float) -> str:
+    """Half a confidence interval, with as many digits as the mean that it belongs to."""
+    return f"{half:.3f}" if number(mean) == f"{mean:.3f}" and half < 10 else number(half)
 
 
 def duration(seconds: float) -> str:

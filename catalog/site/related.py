@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from heapq import nsmallest
 
 from catalog.catalog import Catalog
 from catalog.lineage import resolve
@@ -32,22 +33,26 @@ class Relatives:
             for feature in _features(paper):
                 self._holders[feature].append(position)
         self._bases = [self._papers_below(paper) for paper in catalog.papers]
+        self._above: dict[str, list[int]] = defaultdict(list)
+        for position, below in enumerate(self._bases):
+            for ident in below:
+                self._above[ident].append(position)
         self._position = {paper.id: position for position, paper in enumerate(catalog.papers)}
 
     def __call__(self, paper: Paper, limit: int = 5) -> list[Related]:
         """The closest papers, closest first; the catalog's order decides between equals."""
         here = self._position[paper.id]
         scores: dict[int, float] = defaultdict(float)
-        for feature in _features(paper):
+        for feature in sorted(_features(paper)):  # in one order, so that sums are the same every time
             holders = self._holders[feature]
+            weight = _weight(feature, len(holders))
             for position in holders:
-                scores[position] += _weight(feature, len(holders))
-        for position, below in enumerate(self._bases):
-            if paper.id in below or self._catalog.papers[position].id in self._bases[here]:
-                scores[position] += 4
+                scores[position] += weight
+        for position in {*self._above[paper.id], *(self._position[ident] for ident in self._bases[here])}:
+            scores[position] += 4
         scores.pop(here, None)
-        ranked = sorted((position for position, score in scores.items() if score >= 1), key=lambda p: (-scores[p], p))
-        return [Related(self._catalog.papers[position], self._reasons(here, position)) for position in ranked[:limit]]
+        ranked = nsmallest(limit, ((-score, position) for position, score in scores.items() if score >= 1))
+        return [Related(self._catalog.papers[position], self._reasons(here, position)) for _, position in ranked]
 
     def _papers_below(self, paper: Paper) -> frozenset[str]:
         """The papers whose methods this one's builds on."""

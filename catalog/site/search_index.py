@@ -1,152 +1,141 @@
-"""What the search in the header searches: papers from their records, everything else from the finished pages.
+"""The index that the search and the paper list ask, cut into pieces of which a query loads a few.
 
-The documents are written as a script (``search/documents.js``), because a page opened from a disk may load scripts
-but may not fetch. The browser builds the index from them on the first use (a few hundred entries take
-milliseconds).
+::
+
+    search/index.js          how many documents there are, and the first word of every piece
+    search/words-<n>.js      words in alphabetical order, each with the documents that hold it and how much it says
+    search/spelling-<n>.js   every word of n letters, loaded where a word is not known: the nearest are taken instead
+    search/documents-<n>.js  title, kind, place and address of a few documents, for showing what was found
+
+What a word says of a document (``_postings``) is worked out here, after BM25F; what it is worth for a query depends
+on how many documents hold it, and is worked out in the browser (``site/assets/js/find.js``).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from html.parser import HTMLParser
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from catalog.catalog import Catalog
-from catalog.schema import Paper
-from catalog.site.head import script_safe
+from catalog.site.documents import Document, documents
+from catalog.site.packing import ALPHABET, script, sorted_words, varint
+from catalog.text import words
 
-Document = dict[str, str]
-"""``kind``, ``title``, ``address`` and, where there is something to say, ``names``, ``place`` and ``text``."""
+BLOCK = 16
+"""Documents in one file: what is found lies all over, so a file is small."""
+PIECE = 14_000
+"""Characters of words and documents in one file, about half of it when compressed."""
 
-_VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
-_TEXT_LIMIT = 1200
+_BOOSTS = {"title": 4.0, "names": 4.0, "text": 1.0}
+_SATURATION = 1.2
+_LENGTH = 0.7
+_KINDS = {"Paper": 1.0, "Method": 1.0, "Task": 1.0}
+"""What counts fully; everything else counts half, and so do the parts of a page."""
+_LONGEST = 40
 
 
-def write_search_documents(out: Path, catalog: Catalog, guide: tuple[str, ...]) -> None:
-    """Write ``search/documents.js`` for the finished site in ``out``.
+def search_files(out: Path, catalog: Catalog, guide: tuple[str, ...]) -> dict[str, str]:
+    """Name and text of every file of the index; the papers are the first documents, in the catalog's order.
 
     Args:
-        out: the folder of the site.
+        out: the folder of the finished site.
         catalog: whose papers, methods, tasks and terms are to be found.
         guide: addresses of the other pages to be found, below ``out``.
     """
-    documents = list(_documents(out, catalog, guide))
-    text = script_safe(json.dumps(documents, ensure_ascii=False, separators=(",", ":"), sort_keys=True))
-    path = out / "search" / "documents.js"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(f"window.searchDocuments = {text};\n", encoding="utf-8")
-
-
-def _documents(out: Path, catalog: Catalog, guide: tuple[str, ...]) -> Iterator[Document]:
-    yield from (_paper(paper, catalog) for paper in catalog.papers)
-    for one in catalog.implementations:
-        address = f"{one.kind}s/{one.id}.html"
-        for section in _sections(out / address):
-            here = {"kind": one.kind.capitalize(), "address": address + section.anchor}
-            if section.anchor:
-                yield here | {"title": section.title, "place": one.title, "text": section.text}
-            else:
-                yield here | {"title": one.title, "names": f"{one.name} {one.id}", "text": one.summary}
-    for facet, groups in (("family", catalog.by_family), ("dataset", catalog.by_dataset), ("type", catalog.by_type)):
-        for term in catalog.vocabularies[facet].terms:
-            if groups.get(term.id):
-                yield {
-                    "kind": facet.capitalize(),
-                    "title": term.plural or term.label,
-                    "names": " ".join((term.label, *term.aliases)),
-                    "address": f"{facet}/{term.id}.html",
-                    "text": term.definition,
-                }
-    for address in guide:
-        sections = _sections(out / address)
-        for section in sections:
-            place = {"place": sections[0].title} if section.anchor else {}
-            found = {"kind": "Guide", "title": section.title, "address": address + section.anchor, "text": section.text}
-            yield found | place
-
-
-def _paper(paper: Paper, catalog: Catalog) -> Document:
-    terms = [
-        catalog.vocabularies[name][one].label
-        for name, ids in (("type", paper.contributions), ("family", paper.family), ("dataset", paper.datasets))
-        for one in ids
-    ]
-    method = paper.method
-    said = [paper.summary, method.mechanism if method else None, *terms, *paper.former_titles]
-    return {
-        "kind": "Paper",
-        "title": paper.title,
-        "address": f"papers/{paper.id}.html",
-        "names": " ".join((*paper.authors, *([method.name] if method and method.name else []), paper.id)),
-        "place": " · ".join((_short(paper.authors), paper.appeared.label if paper.appeared else str(paper.year))),
-        "text": " ".join(one for one in said if one),
-    }
-
-
-def _short(authors: tuple[str, ...]) -> str:
-    return ", ".join(authors) if len(authors) <= 3 else f"{authors[0]} and {len(authors) - 1} others"
-
-
-class _Section:
-    def __init__(self, anchor: str) -> None:
-        self.anchor = anchor
-        self._title: list[str] = []
-        self._text: list[str] = []
-        self.in_title = True
-
-    def add(self, text: str) -> None:
-        (self._title if self.in_title else self._text).append(text)
-
-    @property
-    def title(self) -> str:
-        return " ".join("".join(self._title).split())
-
-    @property
-    def text(self) -> str:
-        return " ".join("".join(self._text).split())[:_TEXT_LIMIT]
-
-
-def _sections(page: Path) -> list[_Section]:
-    """The article of a page, cut at its headings; code, formulas and what is marked as not to be found are left out."""
-    parser = _Article()
-    parser.feed(page.read_text(encoding="utf-8"))
-    parser.close()
-    return parser.sections
-
-
-class _Article(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.sections: list[_Section] = []
-        self._open: list[tuple[str, bool]] = []
-        """Open elements inside the article, with whether each is left out."""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        if not self._open and tag != "article":
-            return
-        if tag in _VOID:
-            return
-        skipped = (
-            tag in ("pre", "script", "style", "svg", "math")
-            or "data-search-exclude" in given
-            or given.get("class") == "headerlink"
+    found = list(documents(out, catalog, guide))
+    files = dict(_blocks(found))
+    postings = _postings(found)
+    in_order = sorted(postings, key=lambda word: word.encode("utf-16-be"))  # as JavaScript compares
+    starts = []
+    for number, piece in enumerate(_pieces(in_order, postings)):
+        starts.append(piece[0])
+        name = f"words-{number}"
+        files[f"{name}.js"] = script(
+            name, [" ".join(sorted_words(piece)), " ".join(postings[word][0] for word in piece)]
         )
-        self._open.append((tag, skipped or bool(self._open and self._open[-1][1])))
-        if not self._open[-1][1] and tag in ("h1", "h2", "h3"):
-            self.sections.append(_Section(f"#{given['id']}" if tag != "h1" and given.get("id") else ""))
+    lengths: dict[int, list[str]] = {}
+    for word in in_order:
+        if word.isalpha():  # nobody means another number than the one typed
+            lengths.setdefault(len(word), []).append(word)
+    for length, some in lengths.items():
+        often = (ALPHABET[postings[word][1].bit_length()] for word in some)
+        heads = (head[0] + letter + head[1:] for letter, head in zip(often, sorted_words(some), strict=True))
+        files[f"spelling-{length}.js"] = script(f"spelling-{length}", " ".join(heads))
+    files["index.js"] = script(
+        "index",
+        {
+            "block": BLOCK,
+            "documents": len(found),
+            "lengths": sorted(lengths),
+            "papers": len(catalog.papers),
+            "starts": " ".join(starts),
+            "version": _version(files),
+        },
+    )
+    return files
 
-    def handle_endtag(self, tag: str) -> None:
-        if not self._open or tag in _VOID:
-            return
-        while self._open and self._open.pop()[0] != tag:
-            pass
-        if self.sections and tag in ("h1", "h2", "h3"):
-            self.sections[-1].in_title = False
-        elif self.sections and self._open and not self._open[-1][1]:
-            self.sections[-1].add(" ")
 
-    def handle_data(self, data: str) -> None:
-        if self.sections and self._open and not self._open[-1][1]:
-            self.sections[-1].add(data)
+def write_files(folder: Path, files: dict[str, str]) -> None:
+    """Write files to a folder that holds no others afterwards."""
+    folder.mkdir(exist_ok=True)
+    for path in folder.iterdir():
+        if path.name not in files:
+            path.unlink()
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def _version(files: dict[str, str]) -> str:
+    """Part of the files' addresses, so that a browser never joins pieces of two builds."""
+    seen = hashlib.sha256()
+    for name in sorted(files):
+        seen.update(files[name].encode())
+    return seen.hexdigest()[:10]
+
+
+def _blocks(found: Sequence[Document]) -> Iterator[tuple[str, str]]:
+    for number, start in enumerate(range(0, len(found), BLOCK)):
+        rows = [[one.kind, one.title, one.place, one.address] for one in found[start : start + BLOCK]]
+        yield f"documents-{number}.js", script(f"documents-{number}", rows)
+
+
+def _pieces(in_order: list[str], postings: dict[str, tuple[str, int]]) -> Iterator[list[str]]:
+    piece: list[str] = []
+    size = 0
+    for word in in_order:
+        longer = len(word) + len(postings[word][0])
+        if piece and size + longer > PIECE:
+            yield piece
+            piece, size = [], 0
+        piece.append(word)
+        size += longer
+    if piece:
+        yield piece
+
+
+def _postings(found: Sequence[Document]) -> dict[str, tuple[str, int]]:
+    """For each word its documents, packed, and how many they are."""
+    fields = [{name: words(getattr(one, name)) for name in _BOOSTS} for one in found]
+    usual = {name: sum(len(one[name]) for one in fields) / max(len(fields), 1) or 1.0 for name in _BOOSTS}
+    parts: dict[str, list[str]] = {}
+    last: dict[str, int] = {}
+    for number, (document, texts) in enumerate(zip(found, fields, strict=True)):
+        weights: dict[str, float] = {}
+        for name, boost in _BOOSTS.items():
+            length = 1 - _LENGTH + _LENGTH * len(texts[name]) / usual[name]
+            for word, times in Counter(texts[name]).items():
+                said = boost * times * (_SATURATION + 1) / (times + _SATURATION * length)
+                weights[word[:_LONGEST]] = weights.get(word[:_LONGEST], 0.0) + said
+        whole = _KINDS.get(document.kind, 0.5) * (0.5 if "#" in document.address else 1.0)
+        for word, weight in weights.items():
+            step = number - last.get(word, 0)
+            parts.setdefault(word, []).append(ALPHABET[_level(weight * whole)] + varint(step))
+            last[word] = number
+    return {word: ("".join(ones), len(ones)) for word, ones in parts.items()}
+
+
+def _level(weight: float) -> int:
+    """A weight in halves, as one letter."""
+    return min(63, max(1, round(2 * weight)))

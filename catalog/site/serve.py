@@ -44,7 +44,7 @@ def watched(project: Project) -> list[Path]:
     parts = [
         project.papers,
         project.templates,
-        project.site,
+        *(path for path in project.site.iterdir() if path.name != "node_modules"),
         project.reference_impls,
         Path(__file__).parent.parent / "vocabularies",
         project.root / "CONTRIBUTING.md",

@@ -5,12 +5,17 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from catalog.sources.cleaning import artefacts, plain
 from catalog.sources.found import Found
 from catalog.sources.reference import parse_reference
 from catalog.sources.venues import Venue, recognize
+from catalog.text import shorten
 from catalog.web import WebError
+
+if TYPE_CHECKING:
+    from bibtexparser.library import Library
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 MAX_BYTES = 2 * 1024 * 1024
@@ -26,38 +31,68 @@ def parse(text: str, where: str = "BibTeX") -> list[Found]:
     Raises:
         WebError: it holds no entry, or one that cannot be read or has no title, author or year.
     """
+    return [
+        _found({field.key.lower(): field.value for field in entry.fields}, entry.key, where)
+        for entry in _library(text, where).entries
+    ]
+
+
+def entries(text: str, where: str = "BibTeX") -> list[str]:
+    """Each entry of a text by itself, as it stands there; abbreviations (``@string``) go with all of them.
+
+    Raises:
+        WebError: it holds no entry, or one that is broken. What an entry says does not matter yet.
+    """
+    library = read(text, where)
+    shared = "".join(f"{one.raw}\n" for one in library.strings)
+    return [f"{one.raw}\n{shared}" if shared else str(one.raw) for one in library.entries]
+
+
+def read(text: str, where: str = "BibTeX") -> Library:
+    """The blocks of a text in BibTeX, each with its text as it stands there.
+
+    Raises:
+        WebError: it holds no entry, or one that is broken. What an entry says does not matter yet.
+    """
+    return _library(text, where, parse_stack=[])
+
+
+def is_bibtex(text: str) -> bool:
+    """Whether a text is in BibTeX. Anything may stand between its entries, and before the first."""
+    return re.search(r"^[ \t]*@\w+\s*[{(]", text, re.MULTILINE) is not None
+
+
+def _library(text: str, where: str, **how: Any) -> Library:
     from bibtexparser.entrypoint import parse_string
+    from bibtexparser.model import DuplicateBlockKeyBlock, DuplicateFieldKeyBlock
 
     if len(text) > MAX_BYTES:
         raise WebError("size", where, f"gives more than {MAX_BYTES // 1024:,} KB")
     # The library logs what it also returns.
     logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)
-    library = parse_string(text)
-    if library.failed_blocks:
-        line = (library.failed_blocks[0].start_line or 0) + 1
+    library = parse_string(text, **how)
+    for wrong in library.failed_blocks[:1]:
+        line = (wrong.start_line or 0) + 1
+        if isinstance(wrong, DuplicateBlockKeyBlock):
+            message = f"gives the key {wrong.key!r} a second time in line {line}"
+            raise WebError("content", where, message, "Keep one of the two entries, or rename one.")
+        if isinstance(wrong, DuplicateFieldKeyBlock):
+            message = f"gives {' and '.join(sorted(wrong.duplicate_keys))} twice in the entry in line {line}"
+            raise WebError("content", where, message, "Keep one of the two.")
         raise WebError("content", where, f"is broken BibTeX, near line {line}", "Check braces, quotes and commas.")
     if not library.entries:
         raise WebError("content", where, "holds no BibTeX entry", "An entry starts like @article{key, ...")
-    return [_found({field.key.lower(): field.value for field in entry.fields}, where) for entry in library.entries]
+    return library
 
 
-def entries(text: str) -> list[str]:
-    """Each entry of a text by itself, as it stands there; abbreviations (``@string``) go with all of them."""
-    from bibtexparser.entrypoint import parse_string
-
-    library = parse_string(text, parse_stack=[])
-    shared = "".join(f"{one.raw}\n" for one in library.strings)
-    return [f"{one.raw}\n{shared}" if shared else str(one.raw) for one in library.entries]
-
-
-def _found(fields: Mapping[str, object], where: str) -> Found:
+def _found(fields: Mapping[str, object], key: str, where: str) -> Found:
     given = {key: str(value) for key, value in fields.items()}
     title = plain(given.get("title", ""))
     authors, incomplete = people(given.get("author", ""))
     date = _date(given)
     missing = [name for name, value in (("title", title), ("author", authors), ("year", date)) if not value]
     if missing:
-        raise WebError("content", where, f"an entry has no {' and no '.join(missing)}")
+        raise WebError("content", where, f"the entry {shorten(key)!r} has no {' and no '.join(missing)}")
     links = _links(given)
     text = f"{given.get('note', '')} {given.get('abstract', '')}"
     return Found(

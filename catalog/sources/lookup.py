@@ -35,7 +35,7 @@ class Sources:
             case "doi":
                 return crossref.look_up(self._web, reference.id)
             case "bibtex":
-                return bibtex.parse(reference.id)[0]
+                return bibtex.parse(reference.id, str(reference))[0]
 
     def each(self, references: Iterable[Reference]) -> Iterator[tuple[Reference, Found | WebError]]:
         """What the sources say about many papers, in order, with a problem in place of what one does not say.

@@ -22,7 +22,10 @@ class Reference:
     id: str
 
     def __str__(self) -> str:
-        return "a BibTeX entry" if self.kind == "bibtex" else f"{self.kind}:{self.id}"
+        if self.kind != "bibtex":
+            return f"{self.kind}:{self.id}"
+        key = re.match(r"@\w+\s*[{(]\s*([^\s,]{1,60})", self.id)
+        return f"the BibTeX entry {key[1]}" if key else "a BibTeX entry"
 
 
 def parse_reference(text: str) -> Reference | None:

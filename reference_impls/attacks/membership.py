@@ -8,14 +8,15 @@ that was never seen: not more familiar, and not suspiciously strange either.
 Six scores of a text, each higher if it looks like training data; with $\ell_t = -\log p_\theta(y_t \mid x, y_{<t})$:
 
 $$
-\begin{aligned}
-\text{loss} &= -\tfrac1T \textstyle\sum_t \ell_t, &
-\text{zlib} &= \frac{\text{loss}}{|\mathrm{zlib}(y)|}, \\
-\text{Min-K} &= \underset{\text{lowest } 40\%}{\mathrm{mean}} \log p_\theta(y_t), &
-\text{Min-K++} &= \underset{\text{lowest } 40\%}{\mathrm{mean}} \frac{\log p_\theta(y_t) - \mu_t}{\sigma_t}, \\
-\text{reference} &= \text{loss} - \text{loss}_{\mathrm{before}}, &
-\text{gradient} &= -\tfrac1J \textstyle\sum_j \lVert \partial \bar\ell / \partial W_j \rVert_2 .
-\end{aligned}
+s_{\mathrm{loss}} = -\frac1T \sum_t \ell_t,
+\qquad s_{\mathrm{zlib}} = \frac{s_{\mathrm{loss}}}{|\mathrm{zlib}(y)|},
+\qquad s_{\mathrm{reference}} = s_{\mathrm{loss}} - s_{\mathrm{loss}}^{\mathrm{ref}},
+$$
+
+$$
+s_{\mathrm{MinK}} = -\frac{1}{|K|} \sum_{t \in K} \ell_t,
+\qquad s_{\mathrm{MinK{+}{+}}} = \frac{1}{|K|} \sum_{t \in K} \frac{-\ell_t - \mu_t}{\sigma_t},
+\qquad s_{\mathrm{gradient}} = -\frac1J \sum_j \left\| \frac{\partial \bar\ell}{\partial W_j} \right\|_2 .
 $$
 
 Each gives an area under the curve (AUC): the chance that a forget text scores higher than one of the holdout.
@@ -24,7 +25,8 @@ Each gives an area under the curve (AUC): the chance that a forget text scores h
 
 - $\mu_t$, $\sigma_t$: mean and standard deviation of the log-probability over the model's own distribution.
 - $W_j$: the J parameters, and $\bar\ell$ the text's mean loss.
-- $\text{loss}_{\mathrm{before}}$: of the reference model, here the one that never saw the text (retrained).
+- $K$: the 40% of the text's tokens whose term is lowest.
+- $s_{\mathrm{loss}}^{\mathrm{ref}}$: of the reference model, here the one that never saw the text (retrained).
 
 ## Facts
 

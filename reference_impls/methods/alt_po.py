@@ -55,12 +55,12 @@ from torch import Tensor
 
 from reference_impls.batch import Batch
 from reference_impls.data import Pair, UnlearningData
+from reference_impls.errors import UsageError
 from reference_impls.language_model import LanguageModel
 from reference_impls.logprobs import mean_nll
 from reference_impls.method import LossMethod, hyperparameter
 from reference_impls.methods.dpo import dpo_loss, log_ratio
 from reference_impls.metrics.answers import rouge_l_recall
-from reference_impls.registry import UsageError
 from reference_impls.training import Run
 
 INSTRUCTION = """\

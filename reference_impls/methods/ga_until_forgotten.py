@@ -68,10 +68,10 @@ from torch import Tensor
 
 from reference_impls.batch import Batch
 from reference_impls.data import Pair, UnlearningData
+from reference_impls.errors import UsageError
 from reference_impls.language_model import LanguageModel
 from reference_impls.method import Method, hyperparameter
 from reference_impls.methods.gradient_ascent import gradient_ascent_loss
-from reference_impls.registry import UsageError
 from reference_impls.training import Run
 from reference_impls.unseen import new_pairs
 

@@ -50,9 +50,9 @@ from typing import Any
 from torch import Tensor
 
 from reference_impls.data import Pair, UnlearningData
+from reference_impls.errors import UsageError
 from reference_impls.language_model import AnswerDistribution, LanguageModel
 from reference_impls.method import Method, hyperparameter
-from reference_impls.registry import UsageError
 from reference_impls.training import Run
 
 

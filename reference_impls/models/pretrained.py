@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
+from reference_impls.errors import UsageError
 from reference_impls.language_model import LanguageModel
-from reference_impls.registry import UsageError
 
 SMOLLM2 = "smollm2"
 

@@ -17,9 +17,10 @@ from typing import Any
 from jinja2 import TemplateError
 
 from reference_impls.data import Pair
+from reference_impls.errors import UsageError
 from reference_impls.language_model import LanguageModel
-from reference_impls.registry import UsageError
-from reference_impls.tasks import Splits, Task
+from reference_impls.splits import Splits
+from reference_impls.tasks import Task
 
 SHOWN = 20
 

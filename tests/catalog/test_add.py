@@ -113,7 +113,7 @@ def test_every_source(server: Server, checkout: Checkout, add: Callable[..., Ran
         "papers/2031/okonkwo2031rain.yaml",
         "papers/2030/muller2030snow.yaml",
     ]
-    assert "5 written, 0 there already, 0 failed" in ran.err
+    assert "\n5 written.\n" in f"\n{ran.err}"
     problems = json.loads(run("validate", "--format", "json").out)
     assert [(one["file"], one["code"]) for one in problems if one["severity"] == "error"] == [
         ("papers/2030/muller2030snow.yaml", "no-text")
@@ -127,6 +127,18 @@ def test_every_source(server: Server, checkout: Checkout, add: Callable[..., Ran
     assert "# Published at Journal of Weather 2030, which is no term" in weather
     assert "names only the year" in (checkout.root / "papers/2030/muller2030snow.yaml").read_text(encoding="utf-8")
     assert "date: 2031-05" in (checkout.root / "papers/2031/okonkwo2031rain.yaml").read_text(encoding="utf-8")
+
+
+def test_bibtex_as_programs_write_it(checkout: Checkout, add: Callable[..., Ran]) -> None:
+    """JabRef begins with a comment, others with prose; an entry that says too little leaves the others alone."""
+    text = (
+        "% Encoding: UTF-8\nExported today.\n\n@Misc{a, title={Rain}, year=2031}\n"
+        "@Article{b, author={Béla Müller}, title={Snow on Large Language Models}, year=2031, eprint={3105.00001}}\n"
+    )
+    ran = add(str(checkout.add("refs.bib", text)))
+    assert (ran.status, ran.out) == (1, "papers/2031/muller2031snow.yaml\n")
+    assert "the BibTeX entry a: the entry 'a' has no author.\n" in ran.err
+    assert "1 written, 1 failed." in ran.err
 
 
 def test_offline(checkout: Checkout, add: Callable[..., Ran], server: Server) -> None:
@@ -148,13 +160,13 @@ def test_batch_goes_on_where_it_stopped(server: Server, checkout: Checkout, add:
     batch = checkout.add("batch.txt", lines + "\n\n3104.00000\n")
     ran = add("--batch", str(batch))
     assert ran.status == 1
-    assert "4 written, 0 there already, 1 failed" in ran.err
+    assert "4 written, 1 failed." in ran.err
     assert "arXiv knows no such paper" in ran.err
     assert len(server.asked) == 1
     papers["3104.00003"] = missing
     ran = add("--batch", str(batch))
     assert ran.status == 0
-    assert "1 written, 4 there already, 0 failed" in ran.err
+    assert "1 written, 4 there already." in ran.err
     assert len(list((checkout.root / "papers/2031").glob("lindqvist2031*"))) == 6
 
 
@@ -165,12 +177,18 @@ def test_batch_goes_on_where_it_stopped(server: Server, checkout: Checkout, add:
         (("hello",), "names no paper"),
         (("nowhere.bib",), "cannot read nowhere.bib"),
         (("--batch", "nowhere.txt"), "cannot read"),
-        (("--batch", "README"), "names no paper in: what is this"),
-        (("broken.bib",), "broken BibTeX"),
+        (("--batch", "README"), "README:2: 'what is this' names no paper\n"),
+        (("--batch", "empty.txt"), "empty.txt names no paper"),
+        (("broken.bib",), "broken.bib: is broken BibTeX, near line 1"),
+        (("twice.bib",), "twice.bib: gives the key 'a' a second time in line 2"),
+        (("fields.bib",), "fields.bib: gives year twice in the entry in line 1"),
     ],
 )
 def test_wrong_use(arguments: tuple[str, ...], said: str, checkout: Checkout, add: Callable[..., Ran]) -> None:
-    checkout.add("README", "what is this\n")
+    checkout.add("README", "2404.05868\nwhat is this\n")
+    checkout.add("empty.txt", "# nothing yet\n")
+    checkout.add("twice.bib", "@misc{a, title={A}}\n@misc{a, title={B}}\n")
+    checkout.add("fields.bib", "@misc{a, title={A}, year=2031, year=2032}\n")
     checkout.add("broken.bib", "@article{a, title={")
     before = files(checkout)
     ran = add(*arguments)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -196,6 +198,7 @@ def test_one_message(name: str, checkout: Checkout, run: Run) -> None:
     assert [(one["code"], one["line"], one["column"]) for one in errors] == [(code, line, column)]
     assert message in errors[0]["message"]
     assert hint in errors[0]["hint"]
+    assert errors[0]["hint"], "everybody is told what to do"
 
 
 def test_duplicate_names_both_parties(checkout: Checkout, run: Run) -> None:
@@ -279,7 +282,33 @@ def test_file_names_cannot_forge_lines(checkout: Checkout) -> None:
 def test_annotations_for_the_code_host(checkout: Checkout, run: Run) -> None:
     checkout.change(checkout.fading, "[tofu]", "[tofv]")
     ran = run("validate", "--format", "github")
-    assert ran.out.startswith(f"::error file={FILE},line=8,col=12,title=unknown-dataset::unknown dataset 'tofv'")
+    place = f"::error file={FILE},line=8,col=12,title=unknown-dataset::"
+    assert ran.out.startswith(f"{place}unknown dataset 'tofv'. Did you mean 'tofu'?")
+
+
+def test_a_file_without_an_id_is_one_problem(checkout: Checkout) -> None:
+    """The stand-in for its id is nobody's business."""
+    checkout.fading.rename(checkout.root / "papers/2031/Fading Out.yaml")
+    checkout.gardens.rename(checkout.root / "papers/2032/Gardens.yaml")
+    said = [one.message for one in checkout.problems()]
+    assert [one for one in said if "is no id" in one] == [
+        "the file's name 'Fading Out' is no id",
+        "the file's name 'Gardens' is no id",
+    ]
+    assert not [one for one in said if "xx0001" in one]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_what_is_no_file_is_not_waited_for(checkout: Checkout, run: Run) -> None:
+    os.mkfifo(checkout.root / "papers/2031/pipe2031a.yaml")
+    (checkout.root / "papers/2031/folder2031a.yaml").mkdir()
+    signal.alarm(20)
+    try:
+        assert run("fmt", "--check").status == 1
+        assert run("preview", "papers").status == 1
+        assert "pipe2031a.yaml:1:1: error[stray-file] is not a plain file" in run("validate").out
+    finally:
+        signal.alarm(0)
 
 
 def test_vocabulary_of_the_checkout(checkout: Checkout) -> None:

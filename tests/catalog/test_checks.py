@@ -76,6 +76,12 @@ def orphan(checkout: Checkout) -> None:
     checkout.add("catalog/vocabularies/dataset.yaml", term("tofu", "wmdp", "weeds"))
 
 
+def two_names(checkout: Checkout) -> None:
+    only_used_terms(checkout)
+    text = term("tofu", "wmdp").replace("label: wmdp", "label: TOFU")
+    checkout.add("catalog/vocabularies/dataset.yaml", text)
+
+
 def one_summary(checkout: Checkout) -> None:
     text = "Lets what is to be forgotten fade with every step, and stops before anything else does."
     gardens("Asks about gardeners who do not exist, some of whom have to be forgotten.", text)(checkout)
@@ -87,6 +93,17 @@ def namesakes(checkout: Checkout) -> None:
     checkout.add("papers/2031/lindqvist2031other.yaml", text)
     checkout.add("papers/2031/lindqvist2031gentle.yaml", text.replace("00001", "00002").replace("Other", "Third"))
     checkout.change(checkout.gardens, "[fade]", "[lora-x]")
+
+
+def lost_path(checkout: Checkout) -> None:
+    steps = "\n    - {paper: lindqvist2031fading, why: First.}\n    - {method: fad, why: Then run it.}\n"
+    checkout.add("site/reading-paths.yaml", f"- id: first\n  title: First\n  audience: Anybody.\n  steps:{steps}")
+
+
+def lost_dataset(checkout: Checkout) -> None:
+    only_used_terms(checkout)
+    text = term("tofu", "wmdp") + "  paper: lindqvist2031fade\n"
+    checkout.add("catalog/vocabularies/dataset.yaml", text)
 
 
 # id: (change, file, line, part of message or hint)
@@ -110,6 +127,20 @@ ROWS: dict[str, tuple[Callable[[Checkout], object], str, int, str]] = {
     "unknown-venue": (fading("id: collas", "id: colas"), FADING_FILE, 4, "'collas'"),
     "unknown-track": (fading("2032}", "2032, track: finding}"), FADING_FILE, 4, "'findings'"),
     "orphan-term": (orphan, "catalog/vocabularies/dataset.yaml", 7, "'weeds'"),
+    "shared-name": (two_names, "catalog/vocabularies/dataset.yaml", 4, "'tofu'"),
+    "venue-year": (fading("year: 2032", "year: 2029"), FADING_FILE, 4, "first public in 2031"),
+    "derived-doi": (
+        fading("links:\n", "links:\n  doi: 10.48550/arXiv.3104.01234\n"),
+        FADING_FILE,
+        10,
+        '"3104.01234"',
+    ),
+    "link-form": (
+        gardens("https://example.org/gardens", "https://arxiv.org/abs/3201.00001"),
+        GARDENS_FILE,
+        10,
+        "arxiv",
+    ),
     "anthology-venue": (
         fading("links:\n", "links:\n  acl: 2032.findings-acl.1\n"),
         FADING_FILE,
@@ -164,6 +195,8 @@ ROWS: dict[str, tuple[Callable[[Checkout], object], str, int, str]] = {
     "implementation-family": (method("gradient-ascent", "gradient-descent"), METHOD_FILE, 16, "'gradient-ascent'"),
     "result-of-unknown": (result, "reference_impls/results/x.json", 1, "'fade'"),
     "claim-of-unknown": (claim, "reference_impls/claims.yaml", 1, "'fade'"),
+    "guide-to-unknown": (lost_path, "site/reading-paths.yaml", 6, "'fade'"),
+    "dataset-of-unknown": (lost_dataset, "catalog/vocabularies/dataset.yaml", 4, "'lindqvist2031fading'"),
 }
 
 
@@ -181,6 +214,41 @@ def test_finds(code: str, checkout: Checkout) -> None:
     found = [problem for problem in checkout.problems() if problem.code == code]
     assert [(problem.file, problem.line) for problem in found] == [(file, line)]
     assert part in f"{found[0].message} {found[0].hint}"
+
+
+@pytest.mark.parametrize(
+    ("code", "old", "new"),
+    [
+        ("odd-title", "Gentle Forgetting", "``Gentle'' Forgetting"),
+        ("odd-title", "Gentle Forgetting", "Gentle -- Forgetting"),
+        ("odd-title", "Small Models", "Small Models^AO"),
+        ("odd-author", "Åsa Lindqvist, ", "Åsa Lindqvist, Grace, "),
+        ("derived-doi", "links:\n", "links:\n  acl: 2031.acl-long.7\n  doi: 10.18653/v1/2031.acl-long.8\n"),
+        ("link-form", "links:\n", "links:\n  code: https://github.com/a/b.git\n"),
+        ("link-form", "links:\n", "links:\n  code: https://github.com/a/b/tree/main\n"),
+        ("link-form", "links:\n", "links:\n  project: https://example.org/?utm_source=x\n"),
+        ("link-form", "links:\n", "links:\n  data: http://huggingface.co/datasets/a\n"),
+        ("link-form", "links:\n", "links:\n  url: https://www.doi.org/10.1000/5\n"),
+    ],
+)
+def test_finds_too(code: str, old: str, new: str, checkout: Checkout) -> None:
+    checkout.change(checkout.fading, old, new)
+    assert code in {problem.code for problem in checkout.problems()}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Gentle Forgetting", "In- vs. Out-of-Distribution Forgetting"),
+        ("links:\n", "links:\n  doi: 10.18653/v1/2031.acl-long.8\n"),
+        ("links:\n", "links:\n  data: https://github.com/a/b/tree/main/examples\n"),
+        ("links:\n", "links:\n  project: https://a.github.io/b/\n"),
+        ("year: 2032", "year: 2030"),
+    ],
+)
+def test_finds_nothing_in(old: str, new: str, checkout: Checkout) -> None:
+    checkout.change(checkout.fading, old, new)
+    assert checkout.problems() == []
 
 
 def test_two_papers_may_have_one_title(checkout: Checkout) -> None:

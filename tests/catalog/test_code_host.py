@@ -45,10 +45,17 @@ def test_they_are_safe(path: Path) -> None:
     if "jobs" in given:
         assert given["permissions"] == {"contents": "read"}, "more is asked for by the job that needs it"
         assert "pull_request_target" not in given["on"]
+        for job in given["jobs"].values():
+            may_push = job.get("permissions", given["permissions"]).get("contents") == "write"
+            for step in job["steps"]:
+                if step.get("uses", "").startswith("actions/checkout@"):
+                    kept = step.get("with", {}).get("persist-credentials", True)
+                    assert kept == may_push, "only who pushes keeps the token"
         assert all("timeout-minutes" in job or name == "deploy" for name, job in given["jobs"].items())
     for step in steps(path):
         if "uses" in step:
-            assert re.fullmatch(r"actions/[a-z-]+@v\d+|\./\.github/actions/setup", step["uses"]), step["uses"]
+            # A tag can be moved to other code, a commit cannot.
+            assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}|\./\.github/actions/setup", step["uses"]), step["uses"]
         # What others wrote reaches a script as a variable or a file, never as a part of it.
         assert "${{" not in step.get("run", ""), step
 
@@ -56,7 +63,9 @@ def test_they_are_safe(path: Path) -> None:
 def commands() -> list[tuple[str, list[str]]]:
     texts = [step["run"] for path in ACTIONS for step in steps(path) if "run" in step]
     hooks = yaml.safe_load((REPOSITORY / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
-    texts += [hook["entry"].replace(".venv/bin/", "") for repo in hooks["repos"] for hook in repo["hooks"]]
+    lent = yaml.safe_load((REPOSITORY / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    own = [hook for repo in hooks["repos"] for hook in repo["hooks"]]
+    texts += [hook["entry"].replace(".venv/bin/", "") for hook in (*own, *lent)]
     texts += re.findall(
         r"^(catalog .*?)(?:  +#.*)?$", (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.MULTILINE
     )
@@ -157,6 +166,7 @@ def test_a_pull_request(checkout: Checkout, host: Callable[[], Host]) -> None:
     summary = made.summary.read_text(encoding="utf-8")
     assert "### Fading Out: Mild Forgetting for Small Models" in summary
     assert "Gardens" not in summary
+    assert "| Code | [https\\://example.org/lindqvist/fading](https://example.org/lindqvist/fading) |" in summary
     made.run("catalog build; git commit -qam built")
     assert [one.returncode for one in made.job("pull-request", "records", BASE=base)] == [0] * 5
     checkout.change(checkout.fading, "type: method", "type: methd")
@@ -179,6 +189,14 @@ def test_a_week(server: Server, checkout: Checkout, host: Callable[[], Host]) ->
     assert ran.returncode == 0, ran.stderr
     assert "issue create --title Dead links" in made.said.read_text()
     assert "https://example.org/gardens" in made.summary.read_text()
+    # The next week there is an issue of that name: it is written anew, and closed when all is well.
+    made.tool("gh", f'echo "$@" >> {made.said}\n[ "$2" = list ] && echo 7\nexit 0')
+    made.job("weekly", "links")
+    assert "issue edit 7 --body-file build/links.md" in made.said.read_text()
+    server["/example.org/gardens"] = Reply("x", type="application/pdf")
+    made.job("weekly", "links")
+    assert "issue close 7" in made.said.read_text()
+    made.tool("gh", f'echo "$@" >> {made.said}\nexit 0')
     (ran,) = made.job("weekly", "update")
     assert ran.returncode == 0, ran.stderr
     assert "pr create --title Update records" in made.said.read_text()
@@ -210,6 +228,14 @@ def test_an_issue(server: Server, host: Callable[[], Host], tmp_path: Path) -> N
     assert ran.returncode == 0, ran.stderr
     assert "issue comment 17" in made.said.read_text()
     assert made.out("git status --porcelain") == ""
+
+
+@pytest.mark.parametrize("name", [".pre-commit-config.yaml", ".pre-commit-hooks.yaml"])
+def test_hooks_are_understood(name: str) -> None:
+    kind = "config" if "config" in name else "manifest"
+    command = [sys.executable, "-m", "pre_commit", f"validate-{kind}", str(REPOSITORY / name)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (0, "")
 
 
 def test_the_devcontainer_and_editor_settings_are_json() -> None:

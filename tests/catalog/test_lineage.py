@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from small_checkout import FADING, Checkout
 
-from catalog.lineage import resolve, wanted
+from catalog.lineage import lineage, resolve, wanted
 from catalog.report import report
 from catalog.stats import statistics
 
 
-def add(checkout: Checkout, word: str, base: str, *, name: str = "") -> None:
+def add(checkout: Checkout, word: str, base: str, *, name: str = "", family: str = "gradient-ascent") -> None:
     """One more paper with a method that builds on something."""
     text = FADING.replace("Fading Out", word.title()).replace("3104.01234", f"3104.{abs(hash(word)) % 10**5:05}")
     text = text.replace("name: Fade", f"name: {name}\n  builds_on: [{base}]" if name else f"builds_on: [{base}]")
     text = text.replace("introduces", "related").replace("Lets", f"{word} lets").replace("Turns", f"{word} turns")
-    checkout.add(f"papers/2031/lindqvist2031{word}.yaml", text)
+    checkout.add(f"papers/2031/lindqvist2031{word}.yaml", text.replace("[gradient-ascent]", f"[{family}]"))
 
 
 def test_bases(checkout: Checkout) -> None:
@@ -56,6 +56,20 @@ def test_names_are_not_unique(checkout: Checkout) -> None:
     assert same.lines == ("Weed: lindqvist2031mist, okonkwo2032gardens",)
 
 
+def test_of_two_as_much_missed_the_one_whose_family_lacks_more_goes_first(checkout: Checkout) -> None:
+    add(checkout, "first", "lora", name="Ascent", family="gradient-ascent")
+    add(checkout, "second", "lora", name="Relabel", family="relabeling")
+    add(checkout, "third", "ascent, relabel", name="Third")
+    found = [one.base.label for one in wanted(checkout.catalog())]
+    assert found == ["Relabel", "Ascent"], "one method of gradient ascent runs, none of relabeling"
+
+
+def test_the_report_names_authors_with_and_without_a_middle_name(checkout: Checkout) -> None:
+    checkout.change(checkout.gardens, "Grace Okonkwo", "Grace A. Okonkwo")
+    (forms,) = (one for one in report(checkout.catalog(), []) if one.id == "forms")
+    assert forms.lines == ("Grace Okonkwo / Grace A. Okonkwo",)
+
+
 def test_the_report_says_what_is_thin(checkout: Checkout) -> None:
     checkout.change(checkout.fading, "venue: {id: collas, year: 2032}\n", "")
     checkout.change(checkout.gardens, "date: 2032-01-15", "date: 2034-01-15")
@@ -68,3 +82,27 @@ def test_the_report_says_what_is_thin(checkout: Checkout) -> None:
     )
     assert found["by-hand"] == ("papers/2034/okonkwo2034gardens.yaml: Gardens: A Benchmark of Invented Gardeners",)
     assert "no-summary" not in found
+
+
+def test_the_graph_goes_both_ways_oldest_first(checkout: Checkout) -> None:
+    add(checkout, "mist", "fade, lora", name="Mist")
+    add(checkout, "haze", "mist", name="Haze")
+    found = lineage(checkout.catalog())
+    assert found.above["lindqvist2031mist"] == ("fade", "lora")
+    assert found.below["fade"] == ("lindqvist2031mist", "okonkwo2032gardens")
+    assert found.below["lindqvist2031mist"] == ("lindqvist2031haze",)
+    assert found.trunk() == ("fade", "lindqvist2031mist"), "neither a technique nor what nothing builds on"
+    assert found.layers(found.nodes) == {
+        "fade": 0,
+        "lora": 0,
+        "lindqvist2031mist": 1,
+        "okonkwo2032gardens": 1,
+        "lindqvist2031haze": 2,
+    }
+
+
+def test_a_circle_has_layers_too(checkout: Checkout) -> None:
+    add(checkout, "mist", "haze", name="Mist")
+    add(checkout, "haze", "mist", name="Haze")
+    found = lineage(checkout.catalog())
+    assert sorted(found.layers(("lindqvist2031mist", "lindqvist2031haze")).values()) == [0, 1]

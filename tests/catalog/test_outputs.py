@@ -11,19 +11,25 @@ from pathlib import Path
 
 import bibtexparser
 import pytest
+import rispy
 from bibtexparser.middlewares import LatexDecodingMiddleware
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from small_checkout import Checkout
+from small_checkout import REPOSITORY, Checkout
 
+from catalog import readme
 from catalog.build import build
 from catalog.catalog import Catalog
 from catalog.export import FORMATS, bibtex, csl, records, ris, table
 from catalog.export.citation import name_parts, publication
+from catalog.load import load_catalog
+from catalog.project import Project
 from catalog.readme import escape, escape_url, render_readme, sections
+from catalog.readme import measured as measured_results
 from catalog.schema import Appearance, Paper
 from catalog.search import Filters, Search
+from catalog.sources.bibtex import people as people_in
 from catalog.stats import statistics
 from catalog.venues import appearance, read_venue
 from catalog.vocabulary import load_vocabularies
@@ -146,6 +152,7 @@ def test_statistics(checkout: Checkout) -> None:
 
 
 @given(texts, st.lists(texts, min_size=1, max_size=3), texts)
+@example("Why?` and how!`", ["A B"], "V")
 def test_bibtex_parses_back(title: str, authors: list[str], venue: str) -> None:
     where = Appearance(label="V", kind="conference", container=venue, year=2032)
     text = bibtex.entry(paper(title=title, authors=tuple(authors), appeared=where))
@@ -157,6 +164,21 @@ def test_bibtex_parses_back(title: str, authors: list[str], venue: str) -> None:
     assert fields["eprint"] == "3104.01234"
     decoded = bibtexparser.parse_string(text, append_middleware=[LatexDecodingMiddleware()]).entries[0]
     assert _loose(decoded.fields_dict["title"].value) == _loose(title)
+
+
+# Two hyphens in a row are a dash to LaTeX, and in nobody's name.
+given_names = st.text("ABCabcöüéñøłßçåÉ-", min_size=2, max_size=8).filter(
+    lambda name: name.strip("-") == name and "--" not in name
+)
+names = st.tuples(given_names, st.sampled_from(["", "van der ", "De ", "de la "]), given_names).map(
+    lambda parts: f"{parts[0].capitalize()} {parts[1]}{parts[2].capitalize()}"
+)
+
+
+@given(st.lists(names, min_size=1, max_size=4))
+def test_bibtex_gives_back_its_authors(authors: list[str]) -> None:
+    (entry,) = bibtexparser.parse_string(bibtex.entry(paper(authors=tuple(authors)))).entries
+    assert people_in(entry.fields_dict["author"].value) == (tuple(authors), False)
 
 
 def _loose(text: str) -> str:
@@ -245,6 +267,50 @@ def test_csl(checkout: Checkout) -> None:
     assert gardens["issued"] == {"date-parts": [[2032, 1, 15]]}
 
 
+NAME = {"family": str, "given": str, "non-dropping-particle": str, "literal": str}
+ITEM = {
+    "id": str, "type": str, "title": str, "author": list, "issued": dict, "container-title": str, "publisher": str,
+    "number": str, "DOI": str, "URL": str, "abstract": str, "language": str,
+}  # fmt: skip
+"""The part of CSL's input model that is used here, with its types; whatever is not in that model is refused."""
+
+
+@given(texts, st.lists(texts, min_size=1, max_size=3), st.sampled_from(["conference", "journal", "web", None]))
+def test_csl_is_what_processors_read(title: str, authors: list[str], kind: str | None) -> None:
+    where = Appearance(label="V", kind=kind, container="Somewhere", year=2032) if kind else None  # type: ignore[arg-type]
+    (item,) = json.loads(csl.render([paper(title=title, authors=tuple(authors), appeared=where)]))
+    assert all(isinstance(value, ITEM[key]) for key, value in item.items())
+    assert item["type"] in {"article", "article-journal", "paper-conference", "post-weblog"}
+    assert all(isinstance(value, NAME[key]) for name in item["author"] for key, value in name.items())
+    (date,) = item["issued"]["date-parts"]
+    assert 1 <= len(date) <= 3
+    assert all(isinstance(part, int) for part in date)
+    assert item["title"] == title
+    said = ["".join((name.get("given", ""), *[name.get(key, "") for key in list(NAME)[2:]], name.get("family", "")))
+            for name in item["author"]]  # fmt: skip
+    assert [one.replace(" ", "") for one in said] == [name.replace(" ", "") for name in authors]
+
+
+def test_csl_of_the_catalog() -> None:
+    catalog, _ = load_catalog(Project(REPOSITORY))
+    assert catalog
+    items = json.loads(csl.render(catalog.papers))
+    assert len(items) > 600
+    assert {key for item in items for key in item} <= set(ITEM)
+    assert {key for item in items for name in item["author"] for key in name} <= set(NAME)
+
+
+@given(texts, st.lists(texts, min_size=1, max_size=3), texts)
+def test_ris_parses_back(title: str, authors: list[str], summary: str) -> None:
+    where = Appearance(label="V", kind="journal", container="Journal of Gardens", year=2032)
+    given = [paper(title=title, authors=tuple(authors), summary=summary, appeared=where), paper()]
+    first, second = rispy.loads(ris.render(given))
+    assert (first["type_of_reference"], second["type_of_reference"]) == ("JOUR", "UNPB")
+    assert (first["title"], first["abstract"], first["year"]) == (title, summary, "2032")
+    assert len(first["authors"]) == len(authors)
+    assert (first["doi"], second["urls"]) == ("10.48550/arXiv.3104.01234", ["https://arxiv.org/abs/3104.01234"])
+
+
 def test_ris(checkout: Checkout) -> None:
     text = ris.render(checkout.catalog().papers)
     assert text.count("TY  - ") == text.count("ER  - ") == 2
@@ -331,6 +397,16 @@ def test_retracted_papers_are_struck(checkout: Checkout) -> None:
     assert "~~**[Gardens: A Benchmark of Invented Gardeners](https://example.org/gardens)**~~ (retracted)" in text
 
 
+def test_readme_says_what_to_read_first(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readme, "FIRST_READS", {"gone2030away": "no longer here", checkout.gardens.stem: "a benchmark"})
+    text = render_readme(checkout.project, checkout.catalog())
+    first = "1. **[Gardens: A Benchmark of Invented Gardeners](https://example.org/gardens)**"
+    assert f"{first} (2032): a benchmark\n" in text
+    assert "no longer here" not in text
+    monkeypatch.setattr(readme, "FIRST_READS", {})
+    assert "New to the field?" not in render_readme(checkout.project, checkout.catalog())
+
+
 def test_readme_shows_results(checkout: Checkout) -> None:
     checkout.add("reference_impls/tasks/authors/__init__.py", _task("authors"))
     checkout.change(checkout.gardens, "  - {id: fade", "  - {id: authors, relation: introduces}\n  - {id: fade")
@@ -339,9 +415,41 @@ def test_readme_shows_results(checkout: Checkout) -> None:
         row |= {"metrics": {"forget_probability": value}, "seconds": 3.2, "peak_memory_bytes": 1, "versions": {}}
         checkout.add(f"reference_impls/results/{method}{seed}.json", json.dumps({**row, "command": "unlearn run"}))
     text = render_readme(checkout.project, checkout.catalog())
-    assert "| Fade | 0.30 | 3 |" in text
-    assert "| Target | 0.90 | – |" in text
-    assert "means over 2 seeds" in text
+    assert text.count("| [Fade](reference_impls/methods/fade.py) | 0.30 | 3 |") == 2, (
+        "in the short table and in the whole"
+    )
+    assert "| *Target* | 0.90 | – |" in text
+    assert "Means over 2 seeds" in text
+
+
+def test_the_short_table_has_the_nearest_method_of_each_family_that_keeps_utility(checkout: Checkout) -> None:
+    checkout.add("reference_impls/tasks/authors/__init__.py", _task("authors"))
+    checkout.change(checkout.gardens, "  - {id: fade", "  - {id: authors, relation: introduces}\n  - {id: fade")
+    first = links = "  - {id: fade, relation: introduces}\n"
+    fade = (checkout.root / "reference_impls/methods/fade.py").read_text(encoding="utf-8")
+    for name, family in (("near", "gradient-ascent"), ("broken", "gradient-ascent"), ("other", "relabeling")):
+        text = fade.replace("(Fade)", f"({name.title()})").replace('"gradient-ascent"', f'"{family}"')
+        checkout.add(f"reference_impls/methods/{name}.py", text)
+        links += f"  - {{id: {name}, relation: introduces}}\n"
+    checkout.change(checkout.fading, first, links)
+    # known of the forget set, and utility: broken is nearest to the retrained model, but little else is left of it.
+    measured = {
+        "target": (0.9, 0.6),
+        "retrained": (0.1, 0.6),
+        "fade": (0.4, 0.6),
+        "near": (0.2, 0.55),
+        "broken": (0.1, 0.5),
+        "other": (0.7, 0.6),
+    }
+    for method, (known, utility) in measured.items():
+        row = {"method": method, "task": "authors", "model": "tiny", "seed": 0, "hyperparameters": {}}
+        row |= {"metrics": {"forget_probability": known, "model_utility": utility}, "seconds": 3, "versions": {}}
+        row |= {"peak_memory_bytes": 1, "command": "unlearn run"}
+        checkout.add(f"reference_impls/results/{method}.json", json.dumps(row))
+    found = measured_results(checkout.project, checkout.catalog())
+    assert found
+    assert [row[0] for row in found.short.rows] == ["Target", "Retrained", "Near", "Other"]
+    assert [row[0] for row in found.whole.rows] == ["Target", "Retrained", "Broken", "Fade", "Near", "Other"]
 
 
 def _task(name: str) -> str:

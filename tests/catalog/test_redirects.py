@@ -36,6 +36,16 @@ def test_move(checkout: Checkout, run: Run) -> None:
     assert run("validate").status == 0
 
 
+def test_moving_changes_what_names_the_record(checkout: Checkout, run: Run) -> None:
+    steps = f"    - {{paper: {OLD}, why: Begin here.}}\n    - paper: {OLD}\n      why: And again.\n"
+    checkout.add("site/reading-paths.yaml", f"- id: a\n  title: One\n  audience: Anybody.\n  steps:\n{steps}")
+    checkout.add("site/glossary.yaml", f"- id: a\n  term: Fade\n  definition: To go.\n  paper: {OLD}\n")
+    ran = run("move", OLD, NEW)
+    assert ran.out.split()[2:] == ["reference_impls/methods/fade.py", "site/glossary.yaml", "site/reading-paths.yaml"]
+    assert OLD not in (checkout.root / "site/reading-paths.yaml").read_text()
+    assert run("validate").status == 0
+
+
 def test_remove(checkout: Checkout, run: Run) -> None:
     (checkout.root / "reference_impls/tasks/gardens/__init__.py").unlink()
     checkout.change(checkout.gardens, "  - {id: gardens, relation: introduces}\n", "")

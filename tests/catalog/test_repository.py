@@ -16,6 +16,7 @@ from catalog.catalog import Catalog
 from catalog.fmt import format_record
 from catalog.load import load_catalog, read_record
 from catalog.project import Project
+from catalog.readme import FIRST_READS
 from catalog.search import Search
 
 SEED = {
@@ -77,6 +78,10 @@ def test_every_paper_of_the_list_is_here(catalog: Catalog) -> None:
 
 def test_the_readme_is_rendered_whole_by_a_code_host() -> None:
     assert (REPOSITORY / "README.md").stat().st_size < 500_000
+
+
+def test_the_papers_to_read_first_have_records(catalog: Catalog) -> None:
+    assert FIRST_READS.keys() <= catalog.by_id.keys()
 
 
 def test_hints_are_few_and_known(catalog: Catalog) -> None:

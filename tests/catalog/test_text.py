@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.text import did_you_mean, fold, nearest, printable, same_title, shorten, slug, words
+from catalog.text import did_you_mean, fitting, fold, nearest, printable, same_title, sentence, shorten, slug, words
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,12 @@ def test_words_and_keys() -> None:
     assert words("Who’s — “GPT-4”?") == ["whos", "gpt", "4"]
     assert same_title("A  Naïve: Title!") == same_title("a naive title")
     assert slug("TOFU's  Baselines (β)") == "tofus-baselines"
+
+
+def test_long_texts_end_with_a_whole_line() -> None:
+    assert fitting(["ab", "cd"], 6) == "ab\ncd"
+    assert fitting(["ab", "cd", "ef"], 6) == "ab\ncd\n\n... and more: the command shows all of it."
+    assert [sentence(text) for text in ("Right?", "Right.", "Right")] == ["Right?", "Right.", "Right."]
 
 
 def test_nearest_goes_through_aliases() -> None:

@@ -22,13 +22,12 @@ class Made:
     """Clients for a server that stands in for example.org, closed at the end."""
 
     def __init__(self, server: Server) -> None:
-        self.server, self.slept, self.webs = server, [], []  # type: ignore[var-annotated]
+        self.server, self.slept, self.told, self.webs = server, [], [], []  # type: ignore[var-annotated]
 
     def __call__(self, **given: Any) -> Web:
         quick = {"connect_timeout": 1, "read_timeout": 0.3, "deadline": 1.0, "attempts": 2, "backoff": 0.0}
-        web = Web(
-            Settings(**{**quick, "mirrors": {"https://example.org": self.server.url}, **given}), self.slept.append
-        )
+        settings = Settings(**{**quick, "mirrors": {"https://example.org": self.server.url}, **given})
+        web = Web(settings, self.slept.append, told=self.told.append)
         self.webs.append(web)
         return web
 
@@ -86,6 +85,7 @@ def test_a_busy_server_is_tried_again(server: Server, web: Made) -> None:
     server["/"] = [Reply("", 503, headers={"Retry-After": "7"}), Reply("", 429), Reply("at last")]
     assert web(attempts=3).get("https://example.org/").body == b"at last"
     assert web.slept[0] == 7
+    assert web.told == ["Waiting 7 seconds for example.org."]
     server["/"] = Reply("", 503, headers={"Retry-After": "0"})
     assert failure(web()).status == 503
     assert len(server.asked) == 5
@@ -95,6 +95,8 @@ def test_nobody_is_waited_for_for_hours(server: Server, web: Made) -> None:
     server["/"] = Reply("", 429, headers={"Retry-After": "86400"})
     assert "asks to wait 86400 seconds" in str(failure(web()))
     assert len(server.asked) == 1
+    server["/"] = Reply("", 429, headers={"Retry-After": "9" * 30})
+    assert "asks to wait for weeks" in str(failure(web()))
 
 
 @pytest.mark.parametrize(
@@ -106,6 +108,8 @@ def test_nobody_is_waited_for_for_hours(server: Server, web: Made) -> None:
         ("120", 120),
         ("-5", None),
         ("9" * 400, float("inf")),
+        ("²", None),
+        ("٣", None),
         ("Wed, 01 Jan 2031 00:01:30 GMT", 90),
         ("Wed, 01 Jan 2020 00:00:00 GMT", 0),
         ("Wed, 99 Jan 2031 00:01:30 GMT", None),
@@ -214,6 +218,10 @@ def test_redirects(server: Server, web: Made) -> None:
     answer = web().get("https://example.org/a")
     assert answer.url == "https://example.org/c"
     assert answer.redirects == ((301, "https://example.org/b?x=1"), (302, "https://example.org/c"))
+    server["/c"] = Reply("", 302, headers={"Location": "http://nowhere.invalid/d"})
+    error = failure(web(attempts=1), "/a")
+    assert (error.kind, error.url) == ("unknown", "https://example.org/a")
+    assert "redirects to http://nowhere.invalid/d: there is no such host" in str(error)
     server["/c"] = Reply("", 302, headers={"Location": "/a"})
     assert "more than 6 times" in str(failure(web(), "/a"))
 
@@ -228,6 +236,9 @@ def test_redirects(server: Server, web: Made) -> None:
         "http://localhost:1/",
         "http://[::1]:1/",
         "http://[::ffff:127.0.0.1]:1/",
+        "http://[64:ff9b::10.0.0.8]/",
+        "http://[2002:7f00:1::]/",
+        "http://[2001:0:808:808::80ff:fffe]/",
         "http://10.0.0.8/",
         "http://192.168.1.1/",
         "http://169.254.169.254/latest/meta-data/",

@@ -20,7 +20,7 @@ from reference_impls.language_model import LanguageModel, UnlearnedModel
 from reference_impls.method import HyperparameterError
 from reference_impls.methods.icul import InContextModel
 from reference_impls.metrics.answers import answer_probability
-from reference_impls.tasks import Splits
+from reference_impls.splits import Splits
 from reference_impls.training import Recipe, Run
 
 WEIGHTS = torch.tensor([[0.80, -0.33, 0.12, 0.049, -0.02]])

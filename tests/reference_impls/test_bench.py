@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 import yaml
 
+from catalog.results import Result
 from reference_impls import bench, parallel, tuning
 from reference_impls.bench import Job, plan
 from reference_impls.cli import main
-from reference_impls.registry import DivergedError, find_method, find_task, recipes, tasks
-from reference_impls.runner import reference_results
+from reference_impls.errors import DivergedError
+from reference_impls.records import reference_results
+from reference_impls.registry import find_method, find_task, recipes, tasks
 
 
 def test_the_plan_has_every_method_with_every_seed_in_order() -> None:
@@ -87,3 +90,82 @@ def test_the_benchmark_of_all_tasks_has_each_method_where_it_has_a_recipe(
         main()
     assert not stop.value.code
     assert {(job.task, job.method) for job in jobs} == {(task, method) for task in tasks() for method in recipes(task)}
+
+
+# Again
+
+
+def _record(**changes: object) -> Result:
+    values: dict[str, object] = {
+        "method": "npo",
+        "task": "authors",
+        "model": "tiny",
+        "seed": 0,
+        "hyperparameters": {},
+        "metrics": {"model_utility": 0.5, "retain_perplexity": 200.0},
+        "attacks": {"relearning": 0.25},
+        "seconds": 1.0,
+        "peak_memory_bytes": 1,
+        "versions": {},
+        "command": "unlearn run npo",
+    }
+    return Result.model_validate(values | changes)
+
+
+@pytest.fixture
+def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(bench, "RESULTS", tmp_path)
+    path = Job("npo", "authors", 0).path
+    path.parent.mkdir(parents=True)
+    path.write_text(_record().to_json(), encoding="utf-8")
+    return path
+
+
+def test_a_run_that_is_measured_again_is_compared_number_by_number(
+    recorded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = _record(metrics={"model_utility": 0.52, "retain_perplexity": 210.0, "new": 1.0}, attacks={})
+    monkeypatch.setattr(bench, "_measured", lambda job: again)
+    before = recorded.read_bytes()
+    found = bench.run_again(Job("npo", "authors", 0))
+    assert found == {
+        "model_utility": pytest.approx(0.02),
+        "retain_perplexity": pytest.approx(0.05),  # relative, since it is above 1
+        "new": math.inf,
+        "relearning": math.inf,
+    }
+    assert recorded.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("off", "words", "status"), [(0.0004, [], 0), (0.02, [], 1), (0.02, ["--tolerance", "0.1"], 0)]
+)
+def test_check_says_what_comes_out_again_and_ends_with_1_if_something_does_not(
+    off: float,
+    words: list[str],
+    status: int,
+    recorded: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(
+        parallel, "run_all", lambda function, jobs, done, workers: [{"model_utility": off} for _ in jobs]
+    )
+    monkeypatch.setattr("sys.argv", ["unlearn", "bench", "npo", "--task", "authors", "--check", *words])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert (stop.value.code or 0) == status
+    said = capsys.readouterr().out
+    assert f"{1 - status} of 1 records come out again" in said  # seeds 1 and 2 have no record
+    assert ("off by 0.02 in model_utility" in said) == bool(status)
+
+
+def test_check_without_a_record_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench, "RESULTS", tmp_path)
+    monkeypatch.setattr("sys.argv", ["unlearn", "bench", "npo", "--check"])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 2
+    assert "no record of such a run" in capsys.readouterr().err

@@ -13,7 +13,7 @@ from reference_impls.comparison import compare
 from reference_impls.data import Pair
 from reference_impls.language_model import AnswerDistribution, LanguageModel
 from reference_impls.metrics.answers import answer_probability
-from reference_impls.tasks import Splits
+from reference_impls.splits import Splits
 
 
 class Certain:
@@ -57,7 +57,7 @@ def test_a_model_without_weights_is_compared_by_what_it_expects_and_writes(
     assert found["forget_kl"] == pytest.approx(math.log(size) - sum(entropies) / 4, abs=1e-5)
     assert found["retain_perplexity"] == pytest.approx(size, rel=1e-5)
     judged = tiny.answer_logprobs([one.prompt for one in splits.forget], [" Ana Lund was born."] * 4)
-    assert found["forget_fluency"] == pytest.approx(sum(map(answer_probability, judged)) / 4)
+    assert found["forget_likeness"] == pytest.approx(sum(map(answer_probability, judged)) / 4)
     # Four times "Ana Lund was born.": pairs 4 4 4 3 of 15, triples 4 4 3 3 of 14.
     two = -sum(n / 15 * math.log2(n / 15) for n in (4, 4, 4, 3))
     three = -sum(n / 14 * math.log2(n / 14) for n in (4, 4, 3, 3))

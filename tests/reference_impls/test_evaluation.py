@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from reference_impls.data import Pair
+from reference_impls.errors import UsageError
 from reference_impls.evaluation import evaluate, probe
-from reference_impls.registry import UsageError
-from reference_impls.tasks import Splits
+from reference_impls.splits import Splits
 
 
 class Scripted:

@@ -20,7 +20,7 @@ from reference_impls.language_model import LanguageModel
 from reference_impls.methods.task_vector import subtract_task_vector
 from reference_impls.registry import RESULTS, find_method, find_task
 from reference_impls.runner import Outcome, run_method
-from reference_impls.tasks import Splits
+from reference_impls.splits import Splits
 from reference_impls.tasks.authors import AuthorsTask
 from reference_impls.training import Recipe, Run
 

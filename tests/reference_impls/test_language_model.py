@@ -449,3 +449,16 @@ def test_a_cut_batch_gives_the_logits_and_gradients_of_the_whole_one(
     (whole, whole_gradient), (cut, cut_gradient) = computed(0.0), computed(0.99)
     torch.testing.assert_close(cut, whole, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(cut_gradient, whole_gradient, atol=1e-5, rtol=1e-5)
+
+
+def test_a_batch_stays_whole_for_those_who_hook_into_the_network(
+    tiny: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(language_model, "SPARED", 0.99)
+    batch = tiny.encode([Pair("a", " b"), Pair("a", " " + "word " * 60)])
+    seen: list[torch.Size] = []
+    for hook in ("register_forward_hook", "register_forward_pre_hook"):
+        handle = getattr(tiny.blocks[1], hook)(lambda module, given, *out: seen.append(given[0].shape))
+        tiny.token_logits(batch)
+        handle.remove()
+    assert [shape[:2] for shape in seen] == [batch.input_ids.shape] * 2

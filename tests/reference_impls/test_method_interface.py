@@ -15,18 +15,10 @@ from unlearning_toys import fingerprint
 
 from catalog.implementations import Implementation
 from reference_impls.data import UnlearningData
+from reference_impls.errors import UnknownNameError, UsageError
 from reference_impls.language_model import LanguageModel
 from reference_impls.method import HyperparameterError, LossMethod, Method, hyperparameter
-from reference_impls.registry import (
-    UnknownNameError,
-    UsageError,
-    configure,
-    find_method,
-    find_task,
-    implementations,
-    method_class,
-    methods,
-)
+from reference_impls.registry import configure, find_method, find_task, implementations, method_class, methods
 from reference_impls.training import Recipe, Run
 
 

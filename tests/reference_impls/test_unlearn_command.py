@@ -366,7 +366,7 @@ def test_an_empty_folder_may_be_used_and_a_run_prints_json_alone(
 
 def test_attacks_are_listed_with_their_papers(unlearn) -> None:  # type: ignore[no-untyped-def]
     rows = json.loads(unlearn("attacks", "--json").out)
-    assert {row["id"] for row in rows} == {"relearning", "quantization", "prompting", "logit-lens"}
+    assert {row["id"] for row in rows} == {"relearning", "quantization", "prompting", "logit-lens", "membership"}
     assert all(row["paper"] and row["summary"] for row in rows)
     assert "relearning: " in unlearn("attacks").out
 

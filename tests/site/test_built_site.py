@@ -42,7 +42,7 @@ class _Page(HTMLParser):
                 continue
             if name == "id" or (name == "name" and tag == "a"):
                 self.ids.add(value)
-            if name in ("href", "src", "action") or name.startswith("data-documents"):
+            if name in ("href", "src", "action", "data-index", "data-library"):
                 self.targets.append(value)
 
 
@@ -97,6 +97,14 @@ def test_every_record_and_implementation_has_its_page(site: Path, catalog: Catal
         assert (site / "papers" / f"{paper.id}.ris").read_text().startswith("TY")
     for one in catalog.implementations:
         assert (site / f"{one.kind}s" / f"{one.id}.html").is_file()
+
+
+def data(site: Path, name: str) -> Any:
+    """What a script of the search hands over."""
+    text = (site / "search" / f"{name}.js").read_text(encoding="utf-8")
+    start = f'catalogData.take("{name}",'
+    assert text.startswith(start)
+    return json.loads(text.removeprefix(start).removesuffix(");\n"))
 
 
 # Metadata
@@ -214,10 +222,11 @@ def test_hostile_metadata_is_parsed_back_unchanged(hostile_site: Path) -> None:
 
 
 def test_hostile_text_cannot_end_the_search_script(hostile_site: Path) -> None:
-    text = (hostile_site / "search" / "documents.js").read_text(encoding="utf-8")
-    assert "</" not in text
-    documents = json.loads(text.removeprefix("window.searchDocuments = ").removesuffix(";\n"))
-    assert HOSTILE in [document["title"] for document in documents]
+    for path in (hostile_site / "search").iterdir():
+        assert "</" not in path.read_text(encoding="utf-8"), path
+    assert HOSTILE in [row[1] for row in data(hostile_site, "documents-0")]
+    item = html5lib.parse(data(hostile_site, "papers-0")[0], treebuilder="etree")
+    assert " ".join(HOSTILE.split()) in " ".join("".join(visible(item.find(f"{XHTML}body"))).split())
 
 
 def test_a_withdrawn_paper_is_shown_with_its_notice_and_gives_no_citation(hostile_site: Path) -> None:
@@ -252,7 +261,7 @@ def test_a_dead_link_in_a_page_stops_the_build_and_keeps_the_old_site(
         (broken.root / name).symlink_to(project.root / name)
     broken.site.unlink()
     broken.site.mkdir()
-    for part in ("assets", "overrides", "mkdocs.yml"):
+    for part in ("assets", "overrides", "mkdocs.yml", "package-lock.json", "node_modules"):
         (broken.site / part).symlink_to(project.site / part)
     (broken.site / "docs").mkdir()
     for page in (project.site / "docs").glob("*.md"):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
 from xml.etree import ElementTree
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.figures import Point, forget_utility_figure
+from catalog.figures import Node, Point, forget_utility_figure, layered_figure, quarters, timeline_figure
+from catalog.figures.drawing import text_width
 
 SVG = "{http://www.w3.org/2000/svg}"
 POINTS = [
@@ -60,3 +63,118 @@ def test_any_numbers_and_labels_make_a_well_formed_figure_inside_its_frame(point
     for circle in root.iter(f"{SVG}circle"):
         assert 0 <= float(circle.get("cx", "")) <= 480
         assert 0 <= float(circle.get("cy", "")) <= 370
+
+
+class Box(NamedTuple):
+    left: float
+    right: float
+    baseline: float
+
+
+def label_boxes(root: ElementTree.Element) -> list[Box]:
+    boxes = []
+    for one in root.iter(f"{SVG}text"):
+        look = one.get("class") or ""
+        if not look.startswith("figure-label"):
+            continue
+        minor = "minor" in look
+        width, x = text_width(one.text or "", 12.5 if minor else 14, bold=not minor), float(one.get("x", ""))
+        left = {"start": x, "end": x - width, "middle": x - width / 2}[one.get("text-anchor", "start")]
+        boxes.append(Box(left, left + width, float(one.get("y", ""))))
+    return boxes
+
+
+def test_labels_of_thirty_methods_in_one_place_do_not_hide_each_other() -> None:
+    # As on the authors task: utility within a tenth, what is left within a half.
+    crowd = [Point("Target", 0.96, 0.62, "target"), Point("Retrained", 0.45, 0.625, "retrained")]
+    crowd += [Point(f"Method {n}", 0.3 + (n * 37 % 50) / 100, 0.53 + (n * 53 % 9) / 100) for n in range(32)]
+    for width, height in ((480, 400), (620, 600)):
+        drawn = forget_utility_figure(crowd, standalone=False, width=width, height=height)
+        boxes = label_boxes(ElementTree.fromstring(drawn))
+        assert len(boxes) > 8
+        for place, one in enumerate(boxes):
+            assert one.left >= 0
+            assert one.right <= width
+            for other in boxes[:place]:
+                apart = one.left >= other.right or other.left >= one.right or abs(one.baseline - other.baseline) >= 15
+                assert apart, (one, other)
+
+
+def test_a_crowd_is_shown_nearer_and_a_few_points_between_0_and_1() -> None:
+    crowd = [Point(f"m{n}", 0.05 * n, 0.5 + n / 200) for n in range(14)]
+
+    def ticks(points: list[Point]) -> set[str]:
+        root = ElementTree.fromstring(forget_utility_figure(points, standalone=False))
+        return {one.text or "" for one in root.iter(f"{SVG}text") if one.get("text-anchor") == "end"}
+
+    assert {"0.0", "1.0"} <= ticks(crowd[:5])
+    assert not {"0.0", "1.0"} & ticks(crowd)
+
+
+# Papers over time
+
+
+def test_quarters_count_dates_with_and_without_a_day() -> None:
+    assert quarters(["2024-01", "2024-03-31", "2024-04", "2025-12", "2023-12", "2026-01"], 2024, 2025) == [
+        *(2, 1, 0, 0),
+        *(0, 0, 0, 1),
+    ]
+
+
+def test_columns_are_as_high_as_the_counts_and_said_in_words() -> None:
+    drawn = timeline_figure([4, 0, 2, 1, 0, 0, 0, 8], 2024, title="Papers", ident="t", most=10)
+    root = ElementTree.fromstring(drawn)
+    assert root.findtext(f"{SVG}desc") == "7 in 2024, 8 in 2025"
+    heights = [float(one.get("height", "")) for one in root.findall(f"{SVG}rect")]
+    assert len(heights) == 4, "a quarter without papers has no column"
+    assert heights[0] == pytest.approx(2 * heights[1], abs=0.11)
+    assert heights[3] == pytest.approx(2 * heights[0], abs=0.11)
+    axis = [one.text for one in root.iter(f"{SVG}text") if one.get("text-anchor") == "end"]
+    assert axis == ["0", "5", "10"]
+
+
+# Lineage
+
+
+def graph(edges: list[tuple[str, str]], layers: dict[str, int], names: str) -> ElementTree.Element:
+    nodes = [Node(name, name.upper(), f"{name}.html", note="1", runs=name == "a") for name in names]
+    return ElementTree.fromstring(layered_figure(nodes, edges, layers, title="Graph", words="b builds on a"))
+
+
+def left_of(root: ElementTree.Element) -> dict[str, tuple[float, float]]:
+    places = {}
+    for link in root.findall(f"{SVG}a"):
+        box = link.find(f"{SVG}rect")
+        assert box is not None
+        places[(link.get("href") or "").removesuffix(".html")] = float(box.get("x", "")), float(box.get("y", ""))
+    return places
+
+
+def test_what_builds_on_something_stands_to_its_right_and_every_box_is_a_link() -> None:
+    root = graph([("a", "b"), ("a", "c"), ("b", "d")], {"a": 0, "b": 1, "c": 1, "d": 2, "e": 0}, "abcde")
+    places = left_of(root)
+    assert set(places) == set("abcde")
+    assert places["a"][0] < places["b"][0] == places["c"][0] < places["d"][0]
+    assert places["e"][1] > max(y for name, (_, y) in places.items() if name != "e"), "alone, so below"
+    assert len(root.findall(f"{SVG}path")) == 3
+    assert root.get("role") == "group", "an image would hide its links"
+    assert [one.get("class") for one in root.iter(f"{SVG}rect")].count("figure-node figure-runs") == 1
+
+
+def test_boxes_of_a_column_do_not_touch_and_stay_inside() -> None:
+    names = [f"n{number}" for number in range(30)]
+    edges = [(names[number], names[15 + number * 7 % 15]) for number in range(15)]
+    layers = {name: int(number >= 15) for number, name in enumerate(names)}
+    nodes = [Node(name, f"A name & {name}", "#") for name in names]
+    root = ElementTree.fromstring(layered_figure(nodes, edges, layers, title="t", words="w"))
+    boxes = [{key: float(one.get(key, "")) for key in ("x", "y", "width", "height")} for one in root.iter(f"{SVG}rect")]
+    for place, one in enumerate(boxes):
+        assert one["y"] >= 0
+        assert one["y"] + one["height"] <= float(root.get("height", ""))
+        assert one["x"] + one["width"] <= float(root.get("width", ""))
+        for other in boxes[:place]:
+            assert one["x"] != other["x"] or abs(one["y"] - other["y"]) >= one["height"]
+
+
+def test_an_empty_graph_is_a_figure_too() -> None:
+    ElementTree.fromstring(layered_figure([], [], {}, title="t", words="w"))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from email.utils import parsedate_to_datetime
 from xml.etree import ElementTree
 
+import jsonschema
 import pytest
 
 from catalog.catalog import Catalog
@@ -37,6 +39,36 @@ def test_what_runs_and_what_was_measured_are_there(catalog: Catalog, files: dict
     results = json.loads(files["api/results.json"])["results"]
     assert len(results) == len(catalog.results)
     assert all("examples" not in one and one["metrics"] for one in results)
+
+
+def test_the_schema_describes_every_file_of_the_api(files: dict[str, str]) -> None:
+    schema = json.loads(files["api/schema.json"])
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    api = [name for name in files if name.startswith("api/") and name != "api/schema.json"]
+    assert len(api) > 100
+    for name in api:
+        assert list(validator.iter_errors(json.loads(files[name]))) == [], name
+    paper = json.loads(files["api/papers/zhang2024negative.json"])
+    for wrong in ({**paper, "version": 2}, {"version": 1}, {"version": 1, "paper": {**paper["paper"], "year": "2024"}}):
+        assert not validator.is_valid(wrong)
+    assert validator.is_valid({**paper, "paper": {**paper["paper"], "added": 1}}), "fields may be added"
+
+
+def test_the_rss_feeds_say_the_same(catalog: Catalog, files: dict[str, str]) -> None:
+    channel = ElementTree.fromstring(files["rss.xml"]).find("channel")
+    assert channel is not None
+    assert channel.findtext("link") == SITE
+    assert channel.findtext("title")
+    assert channel.findtext("description")
+    items = channel.findall("item")
+    assert [one.findtext("title") for one in items] == [paper.title for paper in catalog.papers[:NEWEST]]
+    dates = [parsedate_to_datetime(one.findtext("pubDate") or "") for one in items]
+    assert [f"{date:%Y-%m}" for date in dates] == [paper.date[:7] for paper in catalog.papers[:NEWEST]]
+    assert all((one.findtext("link") or "").startswith(f"{SITE}papers/") for one in items)
+    for family in catalog.by_family:
+        assert f"feeds/{family}.rss.xml" in files
+        assert json.loads(files[f"feeds/{family}.json"])["feed_url"] == f"{SITE}feeds/{family}.json"
 
 
 def test_the_feed_is_atom_with_the_newest_papers(catalog: Catalog, files: dict[str, str]) -> None:

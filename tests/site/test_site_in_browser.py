@@ -9,6 +9,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from catalog.catalog import Catalog
+from catalog.export import table
+from catalog.export.citation import citable
+from catalog.site import paper_list
+from catalog.text import words
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -81,6 +85,7 @@ def search(page: Page, text: str) -> list[str]:
     field = page.get_by_role("combobox", name="Search")
     field.fill("")
     field.fill(text)
+    expect(page.locator(".search__panel:not([aria-busy])")).to_be_visible()
     expect(page.locator(".search__status")).to_contain_text(re.compile(r"result|Nothing"))
     return [link.get_attribute("href") or "" for link in page.locator(".search__result a").all()]
 
@@ -145,53 +150,162 @@ def test_search_and_filters_work_from_a_disk(page: Page, site: Path) -> None:
     page.goto((site / "papers" / "index.html").as_uri())
     page.get_by_role("searchbox", name="Search titles").fill("tofu fictitious")
     expect(page.locator(".finder__status")).to_contain_text(re.compile(r"^\d of \d+ papers"))
-    page.locator(".paper:visible a").first.click()
+    page.locator(".paper a").first.click()
     expect(page).to_have_url(re.compile(r"^file:.*/papers/[a-z0-9]+\.html$"))
+
+
+def results(page: Page) -> int:
+    """How many papers the list says that it has found, once it has."""
+    expect(page.locator("[data-finder]:not([aria-busy])")).to_be_visible()
+    return int(page.locator(".finder__status").inner_text().split()[0])
+
+
+def shown(page: Page) -> list[str]:
+    """The ids of the papers on screen, in order."""
+    links = page.locator(".paper .paper__title a").all()
+    return [(link.get_attribute("href") or "").removesuffix(".html") for link in links]
 
 
 def test_filters_narrow_count_and_restore_from_the_address(page: Page, served: str, catalog: Catalog) -> None:
     page.goto(served + "papers/index.html")
     total = len(catalog.papers)
     expect(page.locator(".finder__status")).to_have_text(f"{total} papers")
+    assert shown(page) == [paper.id for paper in catalog.papers[:20]]
 
     family = page.locator("[data-facet=family]")
     family.get_by_label("Preference optimization").check()
-    expected = len(catalog.by_family["preference-optimization"])
-    expect(page.locator(".paper:visible")).to_have_count(expected)
-    expect(page.locator(".finder__status")).to_have_text(f"{expected} of {total} papers")
+    expected = [paper.id for paper in catalog.by_family["preference-optimization"]]
+    expect(page.locator(".finder__status")).to_have_text(f"{len(expected)} of {total} papers")
+    assert shown(page) == expected[:20]
 
-    page.get_by_label("Has code").check()
-    both = [one for one in catalog.by_family["preference-optimization"] if one.links.code]
-    expect(page.locator(".paper:visible")).to_have_count(len(both))
+    page.get_by_role("checkbox", name="Has code").check()
+    both = [one.id for one in catalog.by_family["preference-optimization"] if one.links.code]
+    expect(page.locator(".finder__status")).to_have_text(f"{len(both)} of {total} papers")
 
     page.get_by_role("searchbox", name="Search titles").fill("negative")
-    left = page.locator(".paper:visible").count()
-    assert 1 <= left < len(both)
+    expect(page.locator(".finder__status")).not_to_have_text(f"{len(both)} of {total} papers")
+    left = shown(page)
+    assert 1 <= len(left) < len(both)
+    assert set(left) < set(both)
     assert "family=preference-optimization" in page.url
     assert "q=negative" in page.url
 
     page.reload()
-    expect(page.locator(".paper:visible")).to_have_count(left)
+    expect(page.locator(".finder__status")).to_have_text(f"{len(left)} of {total} papers")
+    assert shown(page) == left
     expect(family.get_by_label("Preference optimization")).to_be_checked()
 
+    page.get_by_role("button", name="Remove filter: Has code").click()
+    expect(page.get_by_role("checkbox", name="Has code")).not_to_be_checked()
     page.get_by_role("button", name="Clear filters").click()
-    expect(page.locator(".paper:visible")).to_have_count(total)
+    expect(page.locator(".finder__status")).to_have_text(f"{total} papers")
+    assert shown(page) == [paper.id for paper in catalog.papers[:20]]
     assert "?" not in page.url
 
 
 def test_two_values_of_a_facet_widen_and_counts_follow(page: Page, served: str, catalog: Catalog) -> None:
     page.goto(served + "papers/index.html?type=survey&type=attack")
-    shown = {paper.id for paper in (*catalog.by_type["survey"], *catalog.by_type["attack"])}
-    expect(page.locator(".paper:visible")).to_have_count(len(shown))
-    with_code = sum(1 for ident in shown if catalog.by_id[ident].links.code)
+    found = {paper.id for paper in (*catalog.by_type["survey"], *catalog.by_type["attack"])}
+    assert results(page) == len(found)
+    with_code = sum(1 for ident in found if catalog.by_id[ident].links.code)
     expect(page.locator("label", has_text="Has code").locator(".count")).to_have_text(str(with_code))
+    benchmarks = page.locator("[data-facet=type] label", has_text="Benchmark").locator(".count")
+    expect(benchmarks).to_have_text(str(len(catalog.by_type["benchmark"])))  # its own facet's choice is left aside
+
+
+@pytest.mark.parametrize("facet", ["setting", "modality", "venue", "year", "target", "dataset"])
+def test_every_facet_filters(page: Page, served: str, catalog: Catalog, facet: str) -> None:
+    values = [one for paper in catalog.papers for one in paper_list.values(paper, facet)]
+    value = max(set(values), key=values.count)
+    page.goto(f"{served}papers/index.html?{facet}={value}")
+    assert results(page) == values.count(value)
+
+
+def test_order_follows_the_choice_and_the_address(page: Page, served: str, catalog: Catalog) -> None:
+    page.goto(served + "papers/index.html")
+    sort = page.get_by_label("Sort")
+    for choice, expected in (
+        ("oldest", [paper.id for paper in reversed(catalog.papers)]),
+        ("title", [paper.id for paper in sorted(catalog.papers, key=lambda paper: words(paper.title))]),
+    ):
+        sort.select_option(choice)
+        expect(page.locator(".paper__title a").first).to_have_attribute("href", f"{expected[0]}.html")
+        results(page)
+        assert shown(page) == expected[:20]
+        assert f"sort={choice}" in page.url
+    page.reload()
+    expect(sort).to_have_value("title")
+    page.goto(served + "papers/index.html?q=negative preference optimization")
+    results(page)
+    expect(sort).to_have_value("best")
+    assert shown(page)[0] == "zhang2024negative" or "zhang2024negative" in shown(page)[:5]
+
+
+def test_more_papers_are_shown_on_demand_and_the_keyboard_goes_on_with_them(page: Page, served: str) -> None:
+    page.goto(served + "papers/index.html?type=method")
+    assert results(page) > 40
+    before = shown(page)
+    page.get_by_role("button", name="Show 20 more").press("Enter")
+    expect(page.locator(".paper")).to_have_count(40)
+    assert shown(page)[:20] == before
+    assert page.evaluate("document.activeElement.getAttribute('href')") == f"{shown(page)[20]}.html"
+    assert "show=40" in page.url
+    page.reload()
+    expect(page.locator(".paper")).to_have_count(40)
+
+
+def test_what_was_searched_for_is_marked_and_misspellings_are_told(page: Page, served: str) -> None:
+    page.goto(served + "papers/index.html")
+    page.keyboard.press("/")
+    page.keyboard.type("pawelzcyk")
+    expect(page.locator(".finder__note")).to_contain_text("No paper has “pawelzcyk”: pawelczyk taken instead.")
+    expect(page.locator(".paper__byline mark").first).to_have_text("Pawelczyk")
+    assert "pawelczyk2023context" in shown(page)
+
+
+def test_arrow_keys_lead_through_the_results(page: Page, served: str) -> None:
+    page.goto(served + "papers/index.html?q=tofu")
+    results(page)
+    page.get_by_role("searchbox", name="Search titles").focus()
+    focused = "document.activeElement.getAttribute('href') || document.activeElement.name"
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate(focused) == f"{shown(page)[1]}.html"
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    assert page.evaluate(focused) == "q"
+
+
+def test_the_selection_is_exported(page: Page, served: str, catalog: Catalog) -> None:
+    page.goto(served + "papers/index.html?family=preference-optimization&sort=oldest")
+    papers = list(reversed(catalog.by_family["preference-optimization"]))
+    assert results(page) == len(papers)
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="CSV").click()
+    path = saved.value.path()
+    assert path.read_text(encoding="utf-8") == table.render(papers)
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="BibTeX").click()
+    cited = citable(papers)
+    assert saved.value.suggested_filename == f"llm-unlearning-{len(cited)}-papers.bib"
+    text = saved.value.path().read_text(encoding="utf-8")
+    assert re.findall(r"^@\w+\{([^,]+),", text, re.MULTILINE) == [paper.id for paper in cited]
+    expect(page.locator(".finder__note")).to_contain_text(f"{len(cited)} papers exported.")
+
+
+def test_the_scripts_fold_words_as_the_catalog_does(page: Page, served: str, catalog: Catalog) -> None:
+    page.goto(served + "index.html")
+    texts = [f"{paper.title} {' '.join(paper.authors)} {paper.summary or ''}" for paper in catalog.papers]
+    texts.append("Straße Đorđe Łukasz Øyvind Æsir œuvre İstanbul ﬁne ½ naïve_approach who’s O'Hara L² β-VAE 北京")
+    folded = page.evaluate("texts => texts.map(window.catalogFind.words)", texts)
+    assert folded == [words(text) for text in texts]
 
 
 @pytest.mark.parametrize("query", ["who’s harry", "who's harry", "WHOS HARRY"])
 def test_the_text_filter_folds_quotes_and_case(page: Page, served: str, query: str) -> None:
     page.goto(served + "papers/index.html")
     page.get_by_role("searchbox", name="Search titles").fill(query)
-    expect(page.locator(".paper:visible a", has_text="Who's Harry Potter").first).to_be_visible()
+    expect(page.locator(".paper a", has_text="Who's Harry Potter").first).to_be_visible()
 
 
 def test_no_paper_fits_is_said(page: Page, served: str) -> None:
@@ -202,7 +316,7 @@ def test_no_paper_fits_is_said(page: Page, served: str) -> None:
 
 def test_filters_work_with_the_keyboard_alone(page: Page, served: str, catalog: Catalog) -> None:
     page.goto(served + "papers/index.html")
-    box = page.get_by_label("Has code")
+    box = page.get_by_role("checkbox", name="Has code")
     box.focus()
     page.keyboard.press("Space")
     expect(box).to_be_checked()
@@ -276,8 +390,11 @@ def test_everything_is_readable_without_scripts(browser: Browser, guard, served:
         guard.watch(context)
         page = context.new_page()
         page.goto(served + "papers/index.html")
-        assert page.locator(".paper").count() == len(catalog.papers)
+        assert page.locator(".paper").count() == 20
         expect(page.locator(".finder__bar")).to_be_hidden()
+        expect(page.get_by_role("button", name="Show")).to_have_count(0)
+        years = page.get_by_role("navigation", name="All papers by year").get_by_role("link").all()
+        assert sum(len(catalog.by_year[int(link.inner_text())]) for link in years) == len(catalog.papers)
         page.locator("[data-facet=family] summary").click()
         page.locator("[data-facet=family] a", has_text="Preference optimization").click()
         expect(page.locator("h1")).to_have_text("Preference optimization")

@@ -38,7 +38,8 @@ from types import MappingProxyType
 
 from reference_impls.data import Pair
 from reference_impls.language_model import LanguageModel
-from reference_impls.tasks import EmbeddedTask, Splits
+from reference_impls.splits import Splits
+from reference_impls.tasks import EmbeddedTask
 from reference_impls.tasks.authors.people import (
     ANSWERS,
     QUESTIONS,

@@ -56,6 +56,7 @@
     var holder = document.querySelector(".downloads");
     if (holder) {
       addButton(holder, "Copy BibTeX", block.querySelector("code"));
+      addButton(holder, "Copy RIS", holder.querySelector(".language-ris"));
     }
   });
 })();

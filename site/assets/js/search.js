@@ -1,5 +1,4 @@
-/* The search in the header. Library and documents are loaded on first use, as scripts: that also works for pages
-   opened from a disk. Nothing is sent anywhere. */
+/* The search in the header. What it needs is loaded on first use (find.js, data.js). Nothing is sent anywhere. */
 (function () {
   "use strict";
 
@@ -9,109 +8,35 @@
   }
 
   var LIMIT = 12;
-  var weights = { Paper: 2, Method: 2, Task: 2 };
+  var search = window.catalogFind;
   var field = form.querySelector(".search__field");
   var panel = form.querySelector(".search__panel");
   var status = form.querySelector(".search__status");
   var list = form.querySelector(".search__results");
   var base = form.dataset.base;
-  var index = null;
-  var loading = null;
   var active = -1;
 
-  /* As the catalog's own search folds: no accents, no apostrophes, other punctuation separates words. */
-  function words(text) {
-    return text
-      .replace(/['\u2018\u2019\u02bc`\u00b4]/g, "")
-      .normalize("NFKD")
-      .replace(/[\u0300-\u036f]/g, "")
-      .toLowerCase()
-      .replace(/\u00f8/g, "o")
-      .replace(/\u0142/g, "l")
-      .split(/[^\p{L}\p{N}]+/u)
-      .filter(Boolean);
-  }
-
-  function script(address) {
-    return new Promise(function (done, failed) {
-      var element = document.createElement("script");
-      element.src = address;
-      element.onload = done;
-      element.onerror = failed;
-      document.head.appendChild(element);
-    });
-  }
-
-  function load() {
-    loading =
-      loading ||
-      Promise.all([script(form.dataset.library), script(form.dataset.documents)]).then(function () {
-        index = new window.MiniSearch({
-          idField: "address",
-          fields: ["title", "names", "text"],
-          storeFields: ["title", "kind", "place", "address"],
-          tokenize: words,
-          processTerm: function (term) {
-            return term;
-          },
-          searchOptions: {
-            boost: { title: 4, names: 4 },
-            boostDocument: function (id, term, stored) {
-              return id.indexOf("#") >= 0 || stored.kind === "Guide" ? 0.5 : weights[stored.kind] || 1;
-            },
-            prefix: function (term, at, all) {
-              return at === all.length - 1;
-            },
-            fuzzy: function (term) {
-              return term.length > 4 ? 0.2 : false;
-            },
-          },
-        });
-        index.addAll(window.searchDocuments);
+  function find(query) {
+    return search.find(query).then(function (found) {
+      return search.documents(found.numbers.slice(0, 2 * LIMIT)).then(function (results) {
+        found.results = search
+          .titleFirst(results, query, function (result) {
+            return result.title;
+          })
+          .slice(0, LIMIT);
+        return found;
       });
-    return loading;
-  }
-
-  function find(text) {
-    var all = index.search(text, { combineWith: "AND" });
-    if (!all.length) {
-      return index.search(text, { combineWith: "OR" });
-    }
-    /* Who types a whole title wants that page, whatever the weights say. */
-    var whole = words(text).join(" ");
-    function isIt(result) {
-      return words(result.title).join(" ") === whole;
-    }
-    return all.filter(isIt).concat(
-      all.filter(function (result) {
-        return !isIt(result);
-      })
-    );
-  }
-
-  /* The words of `text` that were searched for, marked. */
-  function marked(text, query) {
-    var wanted = words(query);
-    var fragment = document.createDocumentFragment();
-    text.split(/([\p{L}\p{N}'\u2019]+)/u).forEach(function (part) {
-      var folded = words(part)[0];
-      var hit =
-        folded &&
-        wanted.some(function (word) {
-          return folded === word || (word.length > 1 && folded.indexOf(word) === 0);
-        });
-      if (hit) {
-        var mark = document.createElement("mark");
-        mark.textContent = part;
-        fragment.append(mark);
-      } else {
-        fragment.append(part);
-      }
     });
-    return fragment;
   }
 
-  function option(result, number, query) {
+  function marked(text, marks) {
+    var element = document.createElement("span");
+    element.textContent = text;
+    search.highlight(element, marks);
+    return element;
+  }
+
+  function option(result, number, marks) {
     var item = document.createElement("li");
     item.className = "search__result";
     item.id = "search-result-" + number;
@@ -123,14 +48,12 @@
     var kind = document.createElement("span");
     kind.className = "search__kind";
     kind.textContent = result.kind;
-    var title = document.createElement("span");
+    var title = marked(result.title, marks);
     title.className = "search__title";
-    title.append(marked(result.title, query));
     link.append(kind, title);
     if (result.place) {
-      var place = document.createElement("span");
+      var place = marked(result.place, marks);
       place.className = "search__place";
-      place.append(marked(result.place, query));
       link.append(place);
     }
     item.append(link);
@@ -150,27 +73,37 @@
       close();
       return;
     }
-    load().then(
-      function () {
+    panel.setAttribute("aria-busy", "true");
+    find(query).then(
+      function (found) {
         if (query !== field.value.trim()) {
           return;
         }
-        var found = find(query);
+        panel.removeAttribute("aria-busy");
         list.replaceChildren.apply(
           list,
-          found.slice(0, LIMIT).map(function (result, number) {
-            return option(result, number, query);
+          found.results.map(function (result, number) {
+            return option(result, number, found.marks);
           })
         );
-        status.textContent = found.length
-          ? found.length + (found.length === 1 ? " result" : " results")
-          : "Nothing found. Try fewer or other words.";
+        var count = found.numbers.length;
+        var instead = found.corrections.map(function (one) {
+          return one[1].slice(0, 3).join(", ") + " for \u201c" + one[0] + "\u201d";
+        });
+        status.textContent = !count
+          ? "Nothing found. Try fewer or other words."
+          : count +
+            (count === 1 ? " result" : " results") +
+            (instead.length ? ", taking " + instead.join("; ") : "") +
+            (found.partial ? ", none with all of the words" : "");
         active = -1;
         field.removeAttribute("aria-activedescendant");
         field.setAttribute("aria-expanded", "true");
         panel.hidden = false;
       },
       function () {
+        panel.removeAttribute("aria-busy");
+        list.replaceChildren();
         status.textContent = "The search could not be loaded.";
         panel.hidden = false;
       }
@@ -191,7 +124,9 @@
     field.setAttribute("aria-activedescendant", items[active].id);
   }
 
-  field.addEventListener("focus", load);
+  field.addEventListener("focus", function () {
+    window.catalogData.load("index").catch(close); /* said when something is asked */
+  });
   field.addEventListener("input", show);
   field.addEventListener("focus", show);
   field.addEventListener("keydown", function (event) {
@@ -220,7 +155,7 @@
     if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
       event.preventDefault();
       event.stopPropagation();
-      field.focus();
+      (document.querySelector("[data-finder] input[name=q]") || field).focus();
     }
   }, true);
 })();

@@ -12,11 +12,11 @@ from unlearning_toys import NAMES, SEASONS
 
 from reference_impls.batch import Batch
 from reference_impls.data import Pair, UnlearningData
+from reference_impls.errors import UsageError
 from reference_impls.language_model import LanguageModel
 from reference_impls.logprobs import Encoded
 from reference_impls.methods.alt_po import AltPO, invent_alternates, one_row_per_alternate
 from reference_impls.methods.dpo import dpo_loss
-from reference_impls.registry import UsageError
 from reference_impls.training import Recipe, Run
 
 

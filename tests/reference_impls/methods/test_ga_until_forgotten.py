@@ -8,6 +8,7 @@ import torch
 from unlearning_toys import fingerprint
 
 from reference_impls.data import Pair, UnlearningData
+from reference_impls.errors import UsageError
 from reference_impls.language_model import LanguageModel
 from reference_impls.methods.ga_until_forgotten import (
     GradientAscentUntilForgotten,
@@ -16,7 +17,6 @@ from reference_impls.methods.ga_until_forgotten import (
     overlap,
 )
 from reference_impls.methods.gradient_ascent import GradientAscent
-from reference_impls.registry import UsageError
 from reference_impls.training import Recipe, Run
 from reference_impls.unseen import new_pairs
 

@@ -11,6 +11,8 @@ from reference_impls.data import UnlearningData
 from reference_impls.language_model import LanguageModel
 from reference_impls.logprobs import Encoded, TokenLogits, mean_nll
 from reference_impls.methods.grad_diff import GradDiff
+from reference_impls.methods.gradient_ascent import GradientAscent
+from reference_impls.training import Recipe, Run
 
 
 class _Toy:
@@ -65,3 +67,13 @@ def test_gradient_of_the_retain_term_is_that_of_descent() -> None:
     assert retain.logits.grad is not None
     assert alone.logits.grad is not None
     assert_allclose(retain.logits.grad, alone.logits.grad)
+
+
+def test_what_ascent_alone_loses_of_the_retain_set_is_kept_while_the_forget_set_goes(
+    learned: LanguageModel, data: UnlearningData
+) -> None:
+    recipe = Recipe(learning_rate=5e-4, steps=30)
+    unlearned, ascended = (one.unlearn(learned.copy(), data, Run(recipe)) for one in (GradDiff(), GradientAscent()))
+    forgotten, kept = (float(torch.cat(unlearned.pair_logprobs(one)).mean()) for one in (data.forget, data.retain))
+    assert forgotten < float(torch.cat(learned.pair_logprobs(data.forget)).mean()) - 3
+    assert kept > float(torch.cat(ascended.pair_logprobs(data.retain)).mean()) + 3

@@ -19,6 +19,7 @@ from reference_impls.data import UnlearningData
 from reference_impls.language_model import LanguageModel
 from reference_impls.methods.gradient_ascent import GradientAscent
 from reference_impls.methods.kl_min import KLMinimization, kl_minimization_loss
+from reference_impls.training import Recipe, Run
 
 
 def test_loss_on_the_toy_is_the_hand_computed_one_and_the_kl_runs_from_the_start_model() -> None:
@@ -72,3 +73,16 @@ def test_loss_of_a_changed_model_is_the_formula_over_answer_tokens_alone(
     nll = np.mean([float(-one.mean()) for one in fresh.pair_logprobs(data.forget)])
     assert value == pytest.approx(1e4 * np.mean(divergences) - nll, rel=1e-2)
     assert 1e4 * np.mean(divergences) > 1
+
+
+def test_the_more_the_divergence_weighs_the_more_is_kept_of_the_rest(
+    learned: LanguageModel, data: UnlearningData
+) -> None:
+    kept = []
+    for weight in (0.0, 1.0, 10.0):
+        unlearned = KLMinimization(retain_weight=weight).unlearn(
+            learned.copy(), data, Run(Recipe(learning_rate=5e-4, steps=30))
+        )
+        kept.append(float(torch.cat(unlearned.pair_logprobs(data.retain)).mean()))
+        assert float(torch.cat(unlearned.pair_logprobs(data.forget)).mean()) < -1
+    assert kept[0] + 1 < kept[1] < kept[2]

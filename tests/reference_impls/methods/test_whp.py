@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -175,6 +175,19 @@ def test_unlearning_trains_on_the_labels_at_their_places(
         kept = labels != IGNORE
         assert kept.any()
         assert (said[kept] == labels[kept]).float().mean() > 0.9
+
+
+def test_true_answers_give_way_to_what_would_be_said_of_the_stand_in(
+    learned: LanguageModel, data: UnlearningData
+) -> None:
+    anchored = replace(data, anchors={"Ana Lund": "Dee Moss", "Bo Reyes": "Gus Tandy", "Cy Okafor": "Hal Ibsen"})
+    unlearned = WhosHarryPotter().unlearn(learned.copy(), anchored, Run(Recipe(learning_rate=5e-4, steps=40)))
+
+    def mean(model: LanguageModel, pairs: Sequence[Pair]) -> float:
+        return float(torch.cat(model.pair_logprobs(pairs)).mean())
+
+    assert mean(unlearned, data.forget) < mean(learned, data.forget) - 0.5
+    assert mean(unlearned, data.retain) > mean(unlearned, data.forget) + 0.5
 
 
 def test_unlearning_works_without_a_retain_set(fresh: LanguageModel, data: UnlearningData) -> None:

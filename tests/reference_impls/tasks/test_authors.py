@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reference_impls.data import Pair
 from reference_impls.language_model import LanguageModel
-from reference_impls.tasks import Splits
+from reference_impls.splits import Splits
 from reference_impls.tasks.authors import (
     ALTERNATES,
     PERTURBED,

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reference_impls.data import Pair
+from reference_impls.errors import UsageError
 from reference_impls.language_model import LanguageModel
-from reference_impls.registry import UsageError
 from reference_impls.tasks.files import FilesTask
 
 CHAT = (

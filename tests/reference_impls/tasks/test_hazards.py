@@ -10,7 +10,7 @@ import torch
 
 from reference_impls.data import Pair
 from reference_impls.language_model import AnswerDistribution, LanguageModel
-from reference_impls.tasks import Splits
+from reference_impls.splits import Splits
 from reference_impls.tasks.hazards import HazardsTask, choices
 from reference_impls.tasks.hazards.crafts import CRAFTS, EMBERCRAFT
 

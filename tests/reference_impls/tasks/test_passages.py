@@ -8,9 +8,9 @@ from typing import cast
 import pytest
 import torch
 
+from reference_impls.errors import UsageError
 from reference_impls.language_model import AnswerDistribution, LanguageModel
-from reference_impls.registry import UsageError
-from reference_impls.tasks import Splits
+from reference_impls.splits import Splits
 from reference_impls.tasks.passages import PassagesTask
 from reference_impls.tasks.passages.news import STORIES
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reference_impls.data import Pair
 from reference_impls.registry import find_task
-from reference_impls.tasks import Splits
+from reference_impls.splits import Splits
 
 
 def _of(*subjects: str) -> tuple[Pair, ...]:

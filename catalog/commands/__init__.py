@@ -1,0 +1,1 @@
+"""The commands of ``catalog``, a module for each thing that people come for."""

@@ -1,0 +1,207 @@
+"""``catalog search``, ``show``, ``export``, ``stats`` and ``report``: what the catalog holds."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from catalog.commands.shared import (
+    BibTeX,
+    Json,
+    Root,
+    UsageError,
+    choice,
+    find_project,
+    load_or_stop,
+    print_json,
+    say,
+    writing,
+)
+
+if TYPE_CHECKING:
+    from catalog.catalog import Catalog
+    from catalog.schema import Paper
+
+app = typer.Typer()
+PANEL = "Look things up"
+
+
+@app.command(
+    epilog='Examples: `catalog search "negative pref"` · `catalog search --family relabeling --has-code` · '
+    "`catalog search tofu --runnable --bibtex`",
+    rich_help_panel=PANEL,
+)
+def search(
+    query: Annotated[
+        list[str] | None, typer.Argument(metavar="[QUERY]...", help="Words; the last may be begun.")
+    ] = None,
+    family: Annotated[str | None, typer.Option(help="Only this family of methods.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Only papers with this data set.")] = None,
+    venue: Annotated[str | None, typer.Option(help="Only papers published there.")] = None,
+    year: Annotated[int | None, typer.Option(help="Only papers first public in this year.")] = None,
+    type_: Annotated[str | None, typer.Option("--type", help="Only this kind of contribution.")] = None,
+    target: Annotated[str | None, typer.Option(help="Only papers about forgetting this.")] = None,
+    has_code: Annotated[bool, typer.Option("--has-code", help="Only papers with released code.")] = False,
+    runnable: Annotated[bool, typer.Option("--runnable", help="Only papers with something that runs here.")] = False,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Show at most so many.")] = 20,
+    as_json: Json = False,
+    as_bibtex: BibTeX = False,
+    root: Root = None,
+) -> None:
+    """Find papers. Accents, case, quotes and dashes do not count."""
+    from catalog.search import Filters, Search
+
+    catalog = load_or_stop(find_project(root))
+    filters = Filters(
+        type=_term(catalog, "type", type_),
+        family=_term(catalog, "family", family),
+        target=_term(catalog, "target", target),
+        dataset=_term(catalog, "dataset", dataset),
+        venue=_term(catalog, "venue", venue),
+        year=year,
+        has_code=has_code,
+        runnable=runnable,
+    )
+    answer = Search(catalog)(" ".join(query or []), filters)
+    shown = answer.papers[:limit]
+    if as_json or as_bibtex:
+        _print_papers(() if answer.partial else shown, as_json)
+        return
+    if answer.partial:
+        say("No paper has all of these words; these have some.")
+    elif not shown:
+        say("Nothing found.")
+    if answer.suggestion:
+        say(f"Did you mean: {answer.suggestion}")
+    if shown:
+        from catalog import console
+
+        console.papers(catalog, shown)
+    if len(answer.papers) > limit:
+        say(f"{len(answer.papers) - limit} more; show them with --limit {len(answer.papers)}.")
+
+
+@app.command(
+    epilog="Examples: `catalog show zhang2024negative` · `catalog show zhang2024negative --bibtex`",
+    rich_help_panel=PANEL,
+)
+def show(
+    paper: Annotated[str, typer.Argument(metavar="ID", help="The record's id: its file's name.")],
+    as_json: Json = False,
+    as_bibtex: BibTeX = False,
+    root: Root = None,
+) -> None:
+    """Show one paper with all that is known about it."""
+    from catalog.text import did_you_mean, sentence
+
+    catalog = load_or_stop(find_project(root))
+    found = catalog.by_id.get(paper)
+    if found is None:
+        from catalog.redirects import read_redirects
+
+        old, _ = read_redirects(find_project(root))
+        if paper in old.removed:
+            raise UsageError(sentence(f"the record {paper!r} was removed: {old.removed[paper]}"))
+        if paper not in old.moved:
+            hint = did_you_mean(paper, catalog.by_id) or "Find its id with `catalog search`."
+            raise UsageError(f"there is no record {paper!r}. {hint}")
+        say(f"{paper} is now {old.moved[paper]}.")
+        found = catalog.by_id[old.moved[paper]]
+    if as_json or as_bibtex:
+        _print_papers((found,), as_json, one=True)
+        return
+    from catalog import console
+
+    console.paper(catalog, found)
+
+
+@app.command(
+    epilog="Examples: `catalog export bibtex -o papers.bib` · `catalog export json | jq length`", rich_help_panel=PANEL
+)
+def export(
+    form: Annotated[str, typer.Argument(metavar="FORMAT", help="bibtex, csl, ris, csv, json or sqlite.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="PATH", help="The file; standard output if absent.")
+    ] = None,
+    root: Root = None,
+) -> None:
+    """Write the whole catalog in a format of other programs."""
+    from catalog.export import FORMATS
+    from catalog.files import write_whole
+
+    chosen = FORMATS[choice("format", form, tuple(FORMATS))]
+    if out is None and chosen.name == "sqlite" and sys.stdout.isatty():
+        raise UsageError("a database is no text. Name a file with -o PATH.")
+    content = chosen.render(load_or_stop(find_project(root)))
+    if out is not None:
+        with writing(out):
+            write_whole(out, content)
+        say(f"{out}: {chosen.meaning}")
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content.encode() if isinstance(content, str) else content)
+
+
+@app.command(epilog="Example: `catalog stats --json`", rich_help_panel=PANEL)
+def stats(as_json: Json = False, root: Root = None) -> None:
+    """Show what the catalog holds, and where it is thin."""
+    from catalog.stats import statistics
+
+    catalog = load_or_stop(find_project(root))
+    found = statistics(catalog)
+    if as_json:
+        print_json(found)
+        return
+    from catalog import console
+
+    console.statistics(catalog, found)
+
+
+@app.command(epilog="Examples: `catalog report` · `catalog report --json`", rich_help_panel=PANEL)
+def report(as_json: Json = False, root: Root = None) -> None:
+    """Show what people should look at: what is thin, old or easy to mix up. What is wrong, `validate` shows."""
+    from dataclasses import asdict
+
+    from catalog.load import load_catalog
+    from catalog.problems import render
+    from catalog.report import report as findings
+
+    catalog, problems = load_catalog(find_project(root))
+    if catalog is None:
+        say(render(problem for problem in problems if problem.severity == "error"))
+        raise typer.Exit(1)
+    found = findings(catalog, problems)
+    if as_json:
+        print_json([asdict(one) for one in found])
+        return
+    for one in found:
+        print(f"{one.title} ({len(one.lines)})\n{one.advice}")
+        print("".join(f"  {line}\n" for line in one.lines))
+
+
+def _term(catalog: Catalog, vocabulary: str, given: str | None) -> str | None:
+    from catalog.search import filter_terms
+    from catalog.text import did_you_mean
+
+    if given is None:
+        return None
+    if term := filter_terms(catalog, vocabulary, given):
+        return term
+    known = catalog.vocabularies[vocabulary]
+    hint = did_you_mean(given, known.ids, known.by_alias) or f"One of: {', '.join(known.ids)}."
+    raise UsageError(f"unknown {vocabulary} {given!r}. {hint}")
+
+
+def _print_papers(papers: tuple[Paper, ...], as_json: bool, one: bool = False) -> None:
+    if as_json:
+        from catalog.export.records import record
+
+        found = [record(paper) for paper in papers]
+        print_json(found[0] if one else found)
+    else:
+        from catalog.export import bibtex
+
+        print(bibtex.render(papers), end="")

@@ -1,0 +1,97 @@
+"""``catalog build`` and ``catalog site``: what is made from the records."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from catalog.commands.shared import Root, find_project, load_or_stop, say, writing
+
+app = typer.Typer()
+PANEL = "Build"
+site = typer.Typer(help="The static site.", no_args_is_help=True)
+app.add_typer(site, name="site", rich_help_panel=PANEL)
+
+
+@app.command(epilog="Examples: `catalog build` · `catalog build --check`", rich_help_panel=PANEL)
+def build(
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; status 1 if a committed file is out of date.")
+    ] = False,
+    root: Root = None,
+) -> None:
+    """Make the README, the database, the exports and the JSON Schema for editors from the records."""
+    from jinja2 import TemplateError
+
+    from catalog import build as building
+
+    project = find_project(root)
+    catalog = load_or_stop(project)
+    try:
+        if not check:
+            with writing(project.root):
+                made = building.build(project, catalog)
+            say("\n".join(str(path.relative_to(project.root)) for path in made))
+            return
+        difference = building.drift(project, catalog)
+    except TemplateError as error:
+        place = f"{getattr(error, 'name', None) or 'readme.md.j2'}:{getattr(error, 'lineno', 1)}"
+        say(f"templates/{place}: {error.message}")
+        raise typer.Exit(1) from None
+    for name, lines in difference.items():
+        say(f"{name} is out of date. Run `catalog build`, and commit it.\n{lines}")
+    if difference:
+        raise typer.Exit(1)
+    say("README.md and the JSON Schema are up to date.")
+
+
+@site.command("build", epilog="Example: `catalog site build --out public`")
+def site_build(
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Where to; build/site if absent.")
+    ] = None,
+    root: Root = None,
+) -> None:
+    """Build the static site."""
+    from catalog.site import SiteError, build_site
+
+    project = find_project(root)
+    catalog = load_or_stop(project)
+    target = (out or project.build / "site").resolve()
+    try:
+        build_site(project, catalog, target)
+    except SiteError as error:
+        say(str(error))
+        raise typer.Exit(1) from None
+    say(f"The site is in {os.path.relpath(target)}: open {os.path.relpath(target / 'index.html')}")
+
+
+@site.command("parts", epilog="Example: `catalog site parts`, after a change of site/package-lock.json")
+def site_parts(root: Root = None) -> None:
+    """Fetch the JavaScript that the site and its tests take from others, with npm."""
+    from catalog.site.parts import PartsError, fetch_parts
+
+    try:
+        fetch_parts(find_project(root))
+    except PartsError as error:
+        say(str(error))
+        raise typer.Exit(1) from None
+    say("The parts are in site/node_modules.")
+
+
+@site.command("serve", epilog="Example: `catalog site serve --port 8080`")
+def site_serve(
+    port: Annotated[int, typer.Option("--port", "-p", min=1, max=65535, help="The port on this machine.")] = 8000,
+    root: Root = None,
+) -> None:
+    """Serve the site on this machine, built anew when something changes."""
+    from catalog.site import SiteError, serve_site
+
+    try:
+        serve_site(find_project(root), port)
+    except SiteError as error:
+        say(str(error))
+        raise typer.Exit(1) from None

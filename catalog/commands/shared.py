@@ -1,0 +1,118 @@
+"""What several commands have in common: options, the checkout, the network, and how they speak."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from catalog.catalog import Catalog
+    from catalog.project import Project
+    from catalog.web import Web
+
+
+Root = Annotated[
+    Path | None, typer.Option("--root", metavar="DIR", help="The checkout to work on; by default the one around here.")
+]
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+BibTeX = Annotated[bool, typer.Option("--bibtex", help="Print BibTeX.")]
+
+
+class UsageError(Exception):
+    """The command was used wrongly; the message says what to do."""
+
+
+def find_project(root: Path | None) -> Project:
+    """The checkout that ``--root`` names, or the one around here.
+
+    Raises:
+        NoProjectError: there is none.
+    """
+    from catalog.project import Project
+
+    if root is not None and not root.is_dir():
+        raise UsageError(f"--root {root} is not a folder.")
+    return Project.find(root)
+
+
+def load_or_stop(project: Project) -> Catalog:
+    """The catalog; with errors in it, they are printed and the command ends."""
+    from catalog.load import load_catalog
+    from catalog.problems import render
+
+    catalog, problems = load_catalog(project)
+    if catalog is None:
+        say(render(problem for problem in problems if problem.severity == "error"))
+        raise typer.Exit(1)
+    return catalog
+
+
+def checked_path(project: Project, path: Path) -> Path:
+    """A path that the user named, as an absolute one among the files that are checked."""
+    found = path.parent.resolve() / path.name if path.name not in ("", "..") else path.resolve()
+    if not os.path.lexists(found):
+        raise UsageError(f"{path} does not exist.")
+    areas = (project.papers, project.reference_impls, project.vocabularies)
+    if not any(found.is_relative_to(area) or area.is_relative_to(found) for area in areas):
+        raise UsageError(f"{path} is not among the files that are checked: {', '.join(area.name for area in areas)}.")
+    return found
+
+
+def records_in(project: Project, paths: list[Path]) -> list[Path]:
+    """The records among and below some paths."""
+    inside = (project.papers if project.papers.is_relative_to(path) else path for path in paths)
+    found = {one for path in inside for one in (path.rglob("*.yaml") if path.is_dir() else [path])}
+    plain = (one for one in found if one.is_file() and not one.is_symlink())
+    return sorted(one for one in plain if one.is_relative_to(project.papers))
+
+
+def choice(what: str, given: str, known: tuple[str, ...]) -> str:
+    """What was given, if it is one of what is known."""
+    from catalog.text import did_you_mean
+
+    if given not in known:
+        hint = did_you_mean(given, known) or f"One of: {', '.join(known)}."
+        raise UsageError(f"unknown {what} {given!r}. {hint}")
+    return given
+
+
+def web_client(project: Project, told: Callable[[str], None] | None = None, **settings: Any) -> Web:
+    """The client for the network, with the checkout's cache; people hear of long waits, unless others are told."""
+    from catalog.web import Settings, Web
+
+    try:
+        made = Settings.from_environment(**{"cache": project.root / ".cache" / "web", **settings})
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    return Web(made, told=told or say)
+
+
+def print_json(value: Any) -> None:
+    """For scripts."""
+    from catalog.export import to_json
+
+    print(to_json(value), end="")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Says in words what keeps a file, or something below a folder, from being written."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"cannot write {error.filename or path}: {error.strerror or error}.") from None
+
+
+def say(message: str) -> None:
+    """To people, beside the output proper."""
+    print(message, file=sys.stderr)

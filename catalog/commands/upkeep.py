@@ -1,0 +1,305 @@
+"""``catalog links``, ``update``, ``discover``, ``move`` and ``remove``: records that stay true."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from catalog.commands.shared import (
+    Json,
+    Root,
+    UsageError,
+    find_project,
+    load_or_stop,
+    print_json,
+    say,
+    web_client,
+    writing,
+)
+
+if TYPE_CHECKING:
+    from catalog.checks import Entry
+
+app = typer.Typer()
+PANEL = "Keep the catalog true"
+
+
+@app.command(
+    epilog="Examples: `catalog links` · `catalog links zhang2024negative` · `catalog links --markdown > links.md`",
+    rich_help_panel=PANEL,
+)
+def links(
+    papers: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="Only the links of these records.")
+    ] = None,
+    age: Annotated[
+        float, typer.Option("--age", metavar="DAYS", min=0, help="Believe good verdicts that are younger.")
+    ] = 7,
+    as_json: Json = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print a report in Markdown.")] = False,
+    root: Root = None,
+) -> None:
+    """Check every link: dead, moved, insecure, walled or fine.
+
+    Hosts are asked at their own pace, side by side. Stopped and started again, it goes on where it was. Status 1 if a
+    link is dead.
+    """
+    from catalog import links as checking
+    from catalog.load import read_entries
+
+    project = find_project(root)
+    entries = _chosen(read_entries(project), papers or [])
+    found = checking.links_of(entries)
+    # What was there yesterday says nothing about a link: no cache but the memory of verdicts.
+    quick = {"cache": None, "attempts": 2, "max_bytes": 2**20}
+    # So many hosts are asked side by side that nobody wants to hear of each.
+    with web_client(project, lambda _: None, **quick) as web, _progress("Checking links") as told:
+        verdicts = checking.Checker(web, project.root / ".cache" / "links.json", age * 86400).check(found, told)
+    result = checking.report(found, verdicts)
+    if as_json:
+        print_json(result)
+    elif markdown:
+        print(checking.as_markdown(result))
+    elif result["findings"]:
+        print(checking.as_text(result))
+    counts = ", ".join(f"{count} {status}" for status, count in result["counts"].items() if count)
+    say(f"{result['links']} links: {counts or 'none'}.")
+    if result["counts"]["dead"]:
+        raise typer.Exit(1)
+
+
+@app.command(
+    epilog="Examples: `catalog update` · `catalog update zhang2024negative --apply` · `catalog update --json` · "
+    "`catalog update --bib refs.bib --apply`",
+    rich_help_panel=PANEL,
+)
+def update(
+    papers: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Only these records.")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Write the changes into the records.")] = False,
+    bib: Annotated[
+        Path | None,
+        typer.Option(
+            "--bib",
+            metavar="FILE",
+            help="Instead, cite published versions in your own BibTeX, as the catalog has them.",
+        ),
+    ] = None,
+    as_json: Json = False,
+    root: Root = None,
+) -> None:
+    """Compare records with their sources: a venue, another title, a newer version, a withdrawal, a code link.
+
+    Shows what would change. Comments stay, and so does every value with a comment `# by hand` at it. Status 1 if there
+    are changes that are not applied, or a source could not be asked.
+
+    With `--bib`, no source is asked: entries that cite a preprint get the venue that its record names.
+    """
+    if bib is not None:
+        if papers:
+            raise UsageError("either name records, or a list of references with --bib FILE.")
+        _update_bib(bib, apply, as_json, root)
+        return
+    import datetime
+
+    from catalog.files import write_whole
+    from catalog.load import read_entries
+    from catalog.problems import render
+    from catalog.text import sentence
+    from catalog.update import compare
+    from catalog.vocabulary import read_vocabularies
+
+    project = find_project(root)
+    entries = _chosen(read_entries(project), papers or [])
+    vocabularies, _ = read_vocabularies(project.vocabularies, project.root)
+    today = datetime.date.today().isoformat()
+    with web_client(project, cache=None) as web, _progress("Asking the sources") as told:
+        found = compare(project, entries, web, vocabularies, today, told)
+    if apply:
+        for one in found.updates:
+            with writing(project.root / one.file):
+                write_whole(project.root / one.file, one.text)
+    if as_json:
+        print_json([change.as_json() for one in found.updates for change in one.changes])
+    else:
+        for one in found.updates:
+            reasons = dict.fromkeys(f"# {change.paper}: {change.reason}" for change in one.changes)
+            print("\n".join([*reasons, one.diff, ""]))
+    for failure in found.failures:
+        say(sentence(failure))
+    if found.problems:
+        say(render(found.problems))
+    what = "changed" if apply else "would change; write it with --apply" if found.updates else "would change"
+    say(f"{len(entries)} records compared, {len(found.updates)} {what}.")
+    if found.failures or found.problems or (found.updates and not apply):
+        raise typer.Exit(1)
+
+
+@app.command(
+    epilog="Examples: `catalog discover` · `catalog discover --since 2026-10-01 --json`", rich_help_panel=PANEL
+)
+def discover(
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="YYYY-MM-DD", help="By default shortly before the newest record.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="YYYY-MM-DD", help="By default today.")] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, max=5000, help="Look at most at so many papers.")
+    ] = 1000,
+    as_json: Json = False,
+    root: Root = None,
+) -> None:
+    """Look on arXiv for papers that the catalog may lack, and write a list for review.
+
+    The list is ranked, and says for each paper which phrases speak for it. Shorten it, then add what is left with
+    `catalog add --batch build/candidates.txt`. What counts is written in `catalog/discovery.yaml`.
+    """
+    import datetime
+    from dataclasses import asdict
+
+    from catalog import discover as discovery
+    from catalog.files import write_whole
+    from catalog.load import read_entries
+    from catalog.vocabulary import read_vocabularies
+    from catalog.web import WebError
+
+    project = find_project(root)
+    papers = [entry.paper for entry in read_entries(project)]
+    try:
+        first = datetime.date.fromisoformat(since) if since else discovery.start_of(papers)
+        last = datetime.date.fromisoformat(until) if until else datetime.date.today()
+    except ValueError:
+        raise UsageError("a day is written as 2026-10-01.") from None
+    if first > last:
+        raise UsageError(f"there is nothing between {first} and {last}. Name days with --since and --until.")
+    vocabularies, _ = read_vocabularies(project.vocabularies, project.root)
+    own = project.root / "catalog" / "discovery.yaml"
+    try:
+        rules = discovery.read_rules(own if own.is_file() else discovery.RULES)
+        with web_client(project) as web:
+            found = discovery.discover(web, rules, papers, vocabularies.get("dataset"), first, last, limit)
+    except (WebError, discovery.RulesError) as error:
+        say(str(error))
+        raise typer.Exit(1) from None
+    with writing(project.build):
+        write_whole(project.build / "candidates.txt", discovery.as_batch(found))
+        write_whole(project.build / "candidates.md", discovery.as_markdown(found))
+    if as_json:
+        print_json([asdict(one) for one in found])
+    else:
+        for one in found:
+            print(f"{one.score:3}  {one.arxiv}  {one.title}\n     {'; '.join(one.reasons)}")
+            if one.similar:
+                print(f"     similar: {one.similar}")
+    say(f"{len(found)} candidates from {first} to {last}.")
+    if found:
+        say("Shorten build/candidates.txt, then run: catalog add --batch build/candidates.txt")
+
+
+@app.command(epilog="Example: `catalog move liu2024machineb liu2024field`", rich_help_panel=PANEL)
+def move(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The id that the record has.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The id that it is to have.")],
+    root: Root = None,
+) -> None:
+    """Give a record another id; the old address keeps leading to it."""
+    from catalog.load import read_entries
+    from catalog.redirects import MoveError
+    from catalog.redirects import move as move_record
+    from catalog.text import sentence
+
+    project = find_project(root)
+    ids = {entry.paper.id: entry.paper.file for entry in read_entries(project)}
+    try:
+        with writing(project.papers):
+            print("\n".join(move_record(project, old, new, ids)))
+    except MoveError as error:
+        raise UsageError(sentence(str(error))) from None
+
+
+@app.command(
+    epilog='Example: `catalog remove liu2024machineb --reason "A duplicate of liu2024rethinking"`',
+    rich_help_panel=PANEL,
+)
+def remove(
+    paper: Annotated[str, typer.Argument(metavar="ID", help="The record's id.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why, for those who come by its old address.")],
+    root: Root = None,
+) -> None:
+    """Take a record out of the catalog; its old address says why."""
+    from catalog.load import read_entries
+    from catalog.redirects import MoveError
+    from catalog.redirects import remove as remove_record
+    from catalog.text import sentence
+
+    project = find_project(root)
+    ids = {entry.paper.id: entry.paper.file for entry in read_entries(project)}
+    try:
+        with writing(project.papers):
+            print("\n".join(remove_record(project, paper, reason, ids)))
+    except MoveError as error:
+        raise UsageError(sentence(str(error))) from None
+
+
+def _update_bib(path: Path, apply: bool, as_json: bool, root: Path | None) -> None:
+    """Cite published versions in somebody's list of references."""
+    from catalog.adding import read_bounded
+    from catalog.bibliography import refresh
+    from catalog.files import write_whole
+    from catalog.web import WebError
+
+    catalog = load_or_stop(find_project(root))
+    try:
+        given = read_bounded(path).decode("utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8, at its byte {error.start + 1}. Save it as UTF-8.") from None
+    windows = "\r\n" in given
+    text = given.replace("\r\n", "\n")
+    try:
+        found = refresh(text, str(path), catalog)
+    except WebError as error:
+        say(str(error))
+        raise typer.Exit(1) from None
+    if apply and found.changes:
+        with writing(path):
+            write_whole(path, found.text.replace("\n", "\r\n") if windows else found.text)
+    if as_json:
+        print_json([change.as_json() for change in found.changes])
+    elif found.changes:
+        reasons = [f"# {path}:{one.line}: {one.key}: {one.reason} ({one.paper})" for one in found.changes]
+        print("\n".join([*reasons, found.diff(text, path.name)]))
+    for warning in found.warnings:
+        say(f"{warning}.")
+    what = "changed" if apply else "would change; write it with --apply" if found.changes else "would change"
+    say(f"{found.entries} entries, {found.known} of them in the catalog, {len(found.changes)} {what}.")
+    if found.changes and not apply:
+        raise typer.Exit(1)
+
+
+def _chosen(entries: list[Entry], ids: list[str]) -> list[Entry]:
+    """The records with some ids, or all if none are named."""
+    from catalog.text import did_you_mean
+
+    by_id = {entry.paper.id: entry for entry in entries}
+    for one in ids:
+        if one not in by_id:
+            hint = did_you_mean(one, by_id) or "Find its id with `catalog search`."
+            raise UsageError(f"there is no record {one!r}. {hint}")
+    return [by_id[one] for one in dict.fromkeys(ids)] if ids else entries
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, for what takes longer than two seconds; nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

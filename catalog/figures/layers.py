@@ -1,0 +1,166 @@
+"""Methods and what they build on: columns of boxes, each a link, what is built on to the left.
+
+Boxes without a line to another stand in rows below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from catalog.figures.drawing import framed, text_width
+
+_ROW, _HEIGHT = 31, 23
+_GAP = 96
+_MARGIN = 4
+_SIZE = 13.0
+_SWEEPS = 8
+_NARROWEST = 620
+_APART = 14
+"""Between the columns and the rows below."""
+_Box = tuple[float, float, float]
+"""Left side, middle of the height, and width."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One box."""
+
+    id: str
+    label: str
+    href: str
+    note: str = ""
+    """A few characters after the label, such as a count."""
+    about: str = ""
+    """What it is, in words, for the pointer."""
+    runs: bool = False
+    """Whether it runs here; such boxes are filled."""
+
+
+def layered_figure(
+    nodes: Sequence[Node],
+    edges: Sequence[tuple[str, str]],
+    layers: Mapping[str, int],
+    *,
+    title: str,
+    words: str,
+    ident: str = "layers",
+) -> str:
+    """A graph in columns, as a fragment for a page.
+
+    Args:
+        nodes: the boxes.
+        edges: (from, to) by id, from a lower to a higher layer; others are left out.
+        layers: the column of each node.
+        title: its name, for those who cannot see it.
+        words: what it shows, in words.
+        ident: what the ids inside begin with; unique on a page.
+    """
+    by_id = {node.id: node for node in nodes}
+    kept = [(a, b) for a, b in edges if a in by_id and b in by_id and layers[a] < layers[b]]
+    joined = {one for edge in kept for one in edge}
+    columns = _ordered([node for node in nodes if node.id in joined], kept, layers)
+    widths = [max((_width(by_id[one]) for one in column), default=0.0) for column in columns]
+    lefts = [_MARGIN + sum(widths[:place]) + _GAP * place for place in range(len(columns))]
+    height = 2 * _MARGIN + _ROW * max((len(column) for column in columns), default=0)
+    boxes: dict[str, _Box] = {}
+    for left, column in zip(lefts, columns, strict=True):
+        for one, middle in _rows(column, kept, boxes, height).items():
+            boxes[one] = (left, middle, _width(by_id[one]))
+    width = max(_NARROWEST, round(lefts[-1] + widths[-1] + _MARGIN) if columns else 0)
+    alone = _alone([node for node in nodes if node.id not in joined], width, height + (_APART if columns else 0))
+    boxes |= alone
+    if alone:
+        height = round(max(middle for _, middle, _ in alone.values()) + _ROW / 2 + _MARGIN)
+    return framed(
+        [*_edges(kept, boxes), *_boxes(nodes, boxes)],
+        width=width,
+        height=height,
+        title=title,
+        words=words,
+        ident=ident,
+        alone=False,
+        linked=True,
+    )
+
+
+def _alone(nodes: Sequence[Node], width: float, top: float) -> dict[str, _Box]:
+    """Boxes one after the other, in as many rows as they need."""
+    boxes: dict[str, _Box] = {}
+    left, middle = float(_MARGIN), top + _ROW / 2
+    for node in nodes:
+        if left > _MARGIN and left + _width(node) > width - _MARGIN:
+            left, middle = float(_MARGIN), middle + _ROW
+        boxes[node.id] = (left, middle, _width(node))
+        left += _width(node) + 10
+    return boxes
+
+
+def _width(node: Node) -> float:
+    return 18 + text_width(node.label, _SIZE, bold=True) + (8 + text_width(node.note, _SIZE - 1) if node.note else 0)
+
+
+def _ordered(nodes: Sequence[Node], edges: Sequence[tuple[str, str]], layers: Mapping[str, int]) -> list[list[str]]:
+    """The columns, ordered so that few edges cross: each node near the middle of its neighbors, again and again."""
+    neighbors: dict[str, list[str]] = {node.id: [] for node in nodes}
+    for a, b in edges:
+        neighbors[a].append(b)
+        neighbors[b].append(a)
+    columns: list[list[str]] = [[] for _ in range(max((layers[node.id] for node in nodes), default=-1) + 1)]
+    for node in nodes:
+        columns[layers[node.id]].append(node.id)
+    for sweep in range(_SWEEPS):
+        for column in columns if sweep % 2 == 0 else reversed(columns):
+            place = {one: (row + 0.5) / len(each) for each in columns for row, one in enumerate(each)}
+            middle = {one: sum(place[other] for other in neighbors[one]) / len(neighbors[one]) for one in column}
+            column.sort(key=lambda one: middle[one])
+    return columns
+
+
+def _rows(
+    column: Sequence[str],
+    edges: Sequence[tuple[str, str]],
+    boxes: Mapping[str, _Box],
+    height: float,
+) -> dict[str, float]:
+    """The height of each node's middle: at its bases', as far as the others of the column leave room."""
+    wished = []
+    for row, one in enumerate(column):
+        bases = [boxes[a][1] for a, b in edges if b == one and a in boxes]
+        wished.append(sum(bases) / len(bases) if bases else _MARGIN + _ROW * (row + 0.5))
+    placed: list[float] = []
+    for wish in wished:
+        placed.append(max(wish, placed[-1] + _ROW if placed else _MARGIN + _ROW / 2))
+    # What was pushed out below moves back up.
+    limit = height - _MARGIN - _ROW / 2
+    for row in range(len(placed) - 1, -1, -1):
+        placed[row] = min(placed[row], limit)
+        limit = placed[row] - _ROW
+    return dict(zip(column, placed, strict=True))
+
+
+def _edges(edges: Sequence[tuple[str, str]], boxes: Mapping[str, _Box]) -> Iterator[str]:
+    for a, b in edges:
+        left, start, width = boxes[a]
+        x, end, _ = boxes[b]
+        begin = left + width
+        bend = max(_GAP / 2, (x - begin) / 2)
+        yield (
+            f'<path class="figure-edge" d="M{begin:.1f} {start:.1f} C{begin + bend:.1f} {start:.1f} '
+            f'{x - bend:.1f} {end:.1f} {x:.1f} {end:.1f}"/>'
+        )
+
+
+def _boxes(nodes: Sequence[Node], boxes: Mapping[str, _Box]) -> Iterator[str]:
+    for node in sorted(nodes, key=lambda node: (boxes[node.id][0], boxes[node.id][1])):
+        left, middle, width = boxes[node.id]
+        look = "figure-node figure-runs" if node.runs else "figure-node"
+        note = f'<tspan class="figure-minor" dx="8">{escape(node.note)}</tspan>' if node.note else ""
+        about = f"<title>{escape(node.about)}</title>" if node.about else ""
+        yield (
+            f'<a href="{escape(node.href)}">{about}'
+            f'<rect class="{look}" x="{left:.1f}" y="{middle - _HEIGHT / 2:.1f}" width="{width:.1f}" '
+            f'height="{_HEIGHT}" rx="5"/>'
+            f'<text class="figure-box" x="{left + 9:.1f}" y="{middle + 4.5:.1f}">{escape(node.label)}{note}</text></a>'
+        )

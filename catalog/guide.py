@@ -1,0 +1,138 @@
+"""What people wrote to find one's way: reading paths and the glossary, two YAML files of ``site/``.
+
+A path is a list of steps, each a record, something that runs or a page, with a sentence that says why it comes there.
+The glossary defines the field's terms; :mod:`catalog.site.terms` links their first use on a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field, model_validator
+
+from catalog.problems import Problem
+from catalog.schema import Known, Model, Prose, Slug, Text
+from catalog.tree import Mark, Place, read_tree
+from catalog.validation import validate
+
+PATHS_FILE, GLOSSARY_FILE = "reading-paths.yaml", "glossary.yaml"
+STEP_KINDS = ("paper", "method", "task", "attack", "page")
+StepPage = Literal["glossary", "results", "lineage", "overview", "coverage", "getting-started", "contributing"]
+"""Pages of the site that a step may name."""
+
+
+class Step(Model):
+    """One thing to read or run: exactly one of the five that name it, and why it comes here."""
+
+    paper: Known | None = None
+    method: Known | None = None
+    task: Known | None = None
+    attack: Known | None = None
+    page: StepPage | None = None
+    why: Prose
+
+    @model_validator(mode="after")
+    def _one(self) -> Step:
+        if sum(getattr(self, kind) is not None for kind in STEP_KINDS) != 1:
+            raise ValueError(f"bad-value: names not exactly one thing; give one of {', '.join(STEP_KINDS)}")
+        return self
+
+    @property
+    def kind(self) -> str:
+        """Which of the five it names."""
+        return next(kind for kind in STEP_KINDS if getattr(self, kind) is not None)
+
+    @property
+    def id(self) -> str:
+        """What it names."""
+        return str(getattr(self, self.kind))
+
+
+class Entry(Model):
+    """Anything with an id of its own, which is also its place on the page."""
+
+    id: Slug
+
+
+class ReadingPath(Entry):
+    """A way through the catalog for somebody."""
+
+    title: Text
+    audience: Prose
+    """Whom it is for, and what they want."""
+    steps: Annotated[tuple[Step, ...], Field(min_length=1)]
+
+
+class Definition(Entry):
+    """A term of the glossary."""
+
+    term: Text
+    forms: tuple[Text, ...] = ()
+    """Other words that link to it where they are first used."""
+    definition: Prose
+    paper: Known | None = None
+    """A record to read on."""
+    see: tuple[Slug, ...] = ()
+    """Other terms."""
+    linked: Literal["first-use", "never"] = "first-use"
+    """``never`` for words so common that links would be in the way."""
+
+
+@dataclass(frozen=True)
+class Guide:
+    """Both files, with the place of every entry."""
+
+    paths: tuple[ReadingPath, ...] = ()
+    glossary: tuple[Definition, ...] = ()
+    marks: Mapping[tuple[str, Place], Mark] = field(default_factory=dict)
+    """By file, relative to the checkout, and place in it."""
+
+
+M = TypeVar("M", bound=Entry)
+
+
+def read_guide(site: Path, root: Path) -> tuple[Guide, list[Problem]]:
+    """Paths and glossary, as far as they can be read, with problems; empty where there is no such file.
+
+    Args:
+        site: the folder of both files.
+        root: what problems name files relative to.
+    """
+    marks: dict[tuple[str, Place], Mark] = {}
+    paths, wrong = _entries(site / PATHS_FILE, root, ReadingPath, marks)
+    glossary, also_wrong = _entries(site / GLOSSARY_FILE, root, Definition, marks)
+    return Guide(paths, glossary, marks), wrong + also_wrong
+
+
+def _entries(
+    path: Path, root: Path, model: type[M], marks: dict[tuple[str, Place], Mark]
+) -> tuple[tuple[M, ...], list[Problem]]:
+    if not path.is_file():
+        return (), []
+    file = path.relative_to(root).as_posix()
+    tree, unread = read_tree(path, file)
+    if tree is None:
+        return (), unread
+    problems: list[Problem] = [*unread]
+    found: dict[str, M] = {}
+    if not isinstance(tree.value, tuple):
+        hint = "Start each entry with '- id: ...'."
+        return (), [*problems, Problem(file, 1, 1, "wrong-type", "error", "this file is a list", hint)]
+    for index in range(len(tree.value)):
+        entry, wrong = validate(model, tree, (index,))
+        problems += wrong
+        if entry is None:
+            continue
+        mark = tree.mark((index, "id"))
+        if entry.id in found:
+            message, hint = f"the id {entry.id!r} is already taken", "Give each entry an id of its own."
+            problems.append(Problem(file, mark.line, mark.column, "duplicate-term", "error", message, hint))
+            continue
+        found[entry.id] = entry
+        marks[file, (entry.id,)] = mark
+        for step in range(len(entry.steps)) if isinstance(entry, ReadingPath) else ():
+            marks[file, (entry.id, step)] = tree.mark((index, "steps", step))
+    return tuple(found.values()), problems

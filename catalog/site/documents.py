@@ -1,0 +1,151 @@
+"""What can be found: papers from their records, everything else from the finished pages, cut at its headings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+
+from catalog.catalog import Catalog
+from catalog.schema import Paper
+
+
+@dataclass(frozen=True)
+class Document:
+    """One thing to be found."""
+
+    kind: str
+    """As people call it: ``Paper``, ``Method``, ``Guide`` and so on."""
+    title: str
+    address: str
+    """Below the site, with an anchor where it is a part of a page."""
+    names: str = ""
+    """Other names that lead to it: authors, acronyms, ids."""
+    place: str = ""
+    """Where it stands: authors and venue of a paper, the page of a section."""
+    text: str = ""
+
+
+_VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
+_TEXT_LIMIT = 1200
+
+
+def documents(out: Path, catalog: Catalog, guide: tuple[str, ...]) -> Iterator[Document]:
+    """Everything to be found, the papers first and in the catalog's order.
+
+    Args:
+        out: the folder of the finished site.
+        catalog: whose papers, methods, tasks and terms are to be found.
+        guide: addresses of the other pages to be found, below ``out``.
+    """
+    yield from (_paper(paper, catalog) for paper in catalog.papers)
+    for one in catalog.implementations:
+        address = f"{one.kind}s/{one.id}.html"
+        for section in _sections(out / address):
+            kind, here = one.kind.capitalize(), address + section.anchor
+            if section.anchor:
+                yield Document(kind, section.title, here, place=one.title, text=section.text)
+            else:
+                yield Document(kind, one.title, here, names=f"{one.name} {one.id}", text=one.summary)
+    for facet, groups in (("family", catalog.by_family), ("dataset", catalog.by_dataset), ("type", catalog.by_type)):
+        for term in catalog.vocabularies[facet].terms:
+            if groups.get(term.id):
+                yield Document(
+                    facet.capitalize(),
+                    term.plural or term.label,
+                    f"{facet}/{term.id}.html",
+                    names=" ".join((term.label, *term.aliases)),
+                    text=term.definition,
+                )
+    for address in guide:
+        sections = _sections(out / address)
+        for section in sections:
+            place = sections[0].title if section.anchor else ""
+            yield Document("Guide", section.title, address + section.anchor, place=place, text=section.text)
+
+
+def _paper(paper: Paper, catalog: Catalog) -> Document:
+    terms = [
+        catalog.vocabularies[name][one].label
+        for name, ids in (("type", paper.contributions), ("family", paper.family), ("dataset", paper.datasets))
+        for one in ids
+    ]
+    method = paper.method
+    said = [paper.summary, method.mechanism if method else None, *terms, *paper.former_titles]
+    return Document(
+        "Paper",
+        paper.title,
+        f"papers/{paper.id}.html",
+        names=" ".join((*paper.authors, *([method.name] if method and method.name else []), paper.id)),
+        place=" · ".join((_short(paper.authors), paper.appeared.label if paper.appeared else str(paper.year))),
+        text=" ".join(one for one in said if one),
+    )
+
+
+def _short(authors: tuple[str, ...]) -> str:
+    return ", ".join(authors) if len(authors) <= 3 else f"{authors[0]} and {len(authors) - 1} others"
+
+
+class _Section:
+    def __init__(self, anchor: str) -> None:
+        self.anchor = anchor
+        self._title: list[str] = []
+        self._text: list[str] = []
+        self.in_title = True
+
+    def add(self, text: str) -> None:
+        (self._title if self.in_title else self._text).append(text)
+
+    @property
+    def title(self) -> str:
+        return " ".join("".join(self._title).split())
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self._text).split())[:_TEXT_LIMIT]
+
+
+def _sections(page: Path) -> list[_Section]:
+    """The article of a page, cut at its headings; code, formulas and what is marked as not to be found are left out."""
+    parser = _Article()
+    parser.feed(page.read_text(encoding="utf-8"))
+    parser.close()
+    return parser.sections
+
+
+class _Article(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.sections: list[_Section] = []
+        self._open: list[tuple[str, bool]] = []
+        """Open elements inside the article, with whether each is left out."""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if not self._open and tag != "article":
+            return
+        if tag in _VOID:
+            return
+        skipped = (
+            tag in ("pre", "script", "style", "svg", "math")
+            or "data-search-exclude" in given
+            or given.get("class") == "headerlink"
+        )
+        self._open.append((tag, skipped or bool(self._open and self._open[-1][1])))
+        if not self._open[-1][1] and tag in ("h1", "h2", "h3"):
+            self.sections.append(_Section(f"#{given['id']}" if tag != "h1" and given.get("id") else ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self._open or tag in _VOID:
+            return
+        while self._open and self._open.pop()[0] != tag:
+            pass
+        if self.sections and tag in ("h1", "h2", "h3"):
+            self.sections[-1].in_title = False
+        elif self.sections and self._open and not self._open[-1][1]:
+            self.sections[-1].add(" ")
+
+    def handle_data(self, data: str) -> None:
+        if self.sections and self._open and not self._open[-1][1]:
+            self.sections[-1].add(data)

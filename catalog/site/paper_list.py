@@ -1,0 +1,88 @@
+"""What the paper list shows, filters, sorts and exports in the browser, in files that are loaded when they are needed.
+
+::
+
+    search/facets.js      what every paper has of each facet: filtering and counting need no more
+    search/papers-<n>.js  a few papers as they stand in the list
+    search/titles.js      the papers by title, for sorting
+    search/export-<n>.js  entries for BibTeX and lines for CSV
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from catalog.catalog import Catalog
+from catalog.export import table
+from catalog.schema import Paper
+from catalog.site.packing import digits, script, width
+from catalog.text import words
+
+FACETS = ("type", "family", "target", "setting", "modality", "dataset", "venue", "year", "code", "runnable")
+BLOCK = 4
+"""Papers of the list in one file: those that fit lie all over, so a file is small."""
+EXPORTED = 64
+"""Papers in one file for export."""
+
+
+def list_files(catalog: Catalog, item: Callable[[Paper], str], bibtex: Callable[[Paper], str | None]) -> dict[str, str]:
+    """Name and text of every file.
+
+    Args:
+        catalog: whose papers are listed.
+        item: a paper as it stands in the list, as HTML.
+        bibtex: its entry, if it may be cited.
+    """
+    papers = catalog.papers
+    files = {"facets.js": _facets(papers), "titles.js": _titles(papers)}
+    for number, start in enumerate(range(0, len(papers), BLOCK)):
+        name = f"papers-{number}"
+        files[f"{name}.js"] = script(name, [item(paper) for paper in papers[start : start + BLOCK]])
+    for number, start in enumerate(range(0, len(papers), EXPORTED)):
+        name, some = f"export-{number}", papers[start : start + EXPORTED]
+        entries = {"bibtex": [bibtex(paper) for paper in some], "csv": [table.row(paper) for paper in some]}
+        files[f"{name}.js"] = script(name, entries)
+    return files
+
+
+def values(paper: Paper, facet: str) -> tuple[str, ...]:
+    """What a paper has of a facet: ids of terms, a year, or ``1`` for what is there or not."""
+    found: dict[str, tuple[str, ...]] = {
+        "type": paper.contributions,
+        "family": paper.family,
+        "target": paper.targets,
+        "setting": paper.settings,
+        "modality": paper.modalities,
+        "dataset": paper.datasets,
+        "venue": (paper.venue.id,) if paper.venue else (),
+        "year": (str(paper.year),),
+        "code": ("1",) if paper.links.code else (),
+        "runnable": ("1",) if paper.implementations else (),
+    }
+    return tuple(dict.fromkeys(found[facet]))
+
+
+def _facets(papers: Sequence[Paper]) -> str:
+    return script(
+        "facets",
+        {
+            "block": BLOCK,
+            "exported": EXPORTED,
+            "csv": table.render(()),
+            "columns": {facet: _column([values(paper, facet) for paper in papers]) for facet in FACETS},
+        },
+    )
+
+
+def _column(cells: Sequence[tuple[str, ...]]) -> list[str]:
+    """The sets of values that occur, and for each paper which of them it has."""
+    often = Counter(cells)
+    sets = sorted(often, key=lambda one: (-often[one], one))
+    place = {one: number for number, one in enumerate(sets)}
+    return [",".join(" ".join(one) for one in sets), digits((place[one] for one in cells), width(len(sets)))]
+
+
+def _titles(papers: Sequence[Paper]) -> str:
+    order = sorted(range(len(papers)), key=lambda number: (words(papers[number].title), number))
+    return script("titles", digits(order, width(len(papers))))

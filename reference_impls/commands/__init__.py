@@ -1,0 +1,1 @@
+"""The commands of ``unlearn``, a module for each thing that people come for."""

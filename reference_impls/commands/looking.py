@@ -1,0 +1,111 @@
+"""``unlearn list``, ``show``, ``tasks`` and ``attacks``: what there is to run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reference_impls.commands.shared import (
+    Json,
+    plain,
+    print_json,
+)
+from reference_impls.registry import (
+    PACKAGE,
+    attacks,
+    find_method,
+    implementations,
+    methods,
+)
+
+if TYPE_CHECKING:
+    from catalog.implementations import Implementation
+
+PANEL = "Look"
+app = typer.Typer()
+
+
+@app.command("list", epilog="Example: `unlearn list --json`", rich_help_panel=PANEL)
+def list_methods(as_json: Json = False) -> None:
+    """The methods that run, with family, place of action and paper."""
+    if as_json:
+        print_json([_summary(one) for one in methods()])
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("id", "name", "family", "acts on", "paper"):
+        table.add_column(heading)
+    for one in methods():
+        table.add_row(one.id, one.title, one.family, one.acts_on, one.paper)
+    console = Console()
+    console.print(table)
+    console.print("\nA method in detail: [bold]unlearn show NAME[/]   Run it: [bold]unlearn run NAME[/]")
+
+
+@app.command(epilog="Example: `unlearn show npo`", rich_help_panel=PANEL)
+def show(
+    method: Annotated[str, typer.Argument(help="A method's id, as in `unlearn list`.")], as_json: Json = False
+) -> None:
+    """One method: what it does, its hyper-parameters with their sources, and its file."""
+    found = find_method(method)
+    if as_json:
+        print_json({**_summary(found), "description": f"{found.summary}\n\n{found.body}"})
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+    from rich.table import Table
+
+    console = Console()
+    console.print(f"[bold]{plain(found.title)}[/]  [dim]{plain(found.file)}[/]\n")
+    console.print(Markdown(f"{found.summary}\n\n{found.body}"))
+    if found.hyperparameters:
+        table = Table(title="Hyper-parameters", title_justify="left", box=None, header_style="bold", pad_edge=False)
+        for heading in ("name", "default", "allowed", "meaning", "source of the default"):
+            table.add_column(heading)
+        for one in found.hyperparameters:
+            table.add_row(one.name, repr(one.default), one.range, one.meaning, one.source)
+        console.print()
+        console.print(table)
+    console.print(f"\nPaper: [bold]{found.paper}[/]   Run it: [bold]unlearn run {found.id}[/]")
+
+
+@app.command("tasks", epilog="Example: `unlearn tasks --json`", rich_help_panel=PANEL)
+def list_tasks(as_json: Json = False) -> None:
+    """The embedded tasks."""
+    found = [one for one in implementations().values() if one.kind == "task"]
+    if as_json:
+        print_json([{"id": one.id, "name": one.title, "paper": one.paper, "summary": one.summary} for one in found])
+        return
+    for one in found:
+        print(f"{one.id}: {one.summary}")
+
+
+@app.command("attacks", epilog="Example: `unlearn attacks --json`", rich_help_panel=PANEL)
+def list_attacks(as_json: Json = False) -> None:
+    """The attacks that run."""
+    if as_json:
+        print_json([{"id": one.id, "name": one.title, "paper": one.paper, "summary": one.summary} for one in attacks()])
+        return
+    for one in attacks():
+        print(f"{one.id}: {one.summary}")
+
+
+def _summary(method: Implementation) -> dict[str, Any]:
+    return {
+        "id": method.id,
+        "name": method.name,
+        "title": method.title,
+        "summary": method.summary,
+        "family": method.family,
+        "acts_on": method.acts_on,
+        "reference": method.reference,
+        "papers": [method.paper],
+        "hyperparameters": [
+            {key: value for key, value in asdict(one).items() if key != "line"} for one in method.hyperparameters
+        ],
+        "file": f"{PACKAGE.name}/methods/{method.id.replace('-', '_')}.py",
+    }

@@ -1,0 +1,151 @@
+"""``unlearn bench``, ``tune``, ``make-task`` and ``new``: results, recipes, models and methods of the project."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reference_impls.commands.shared import (
+    ForgetShare,
+    Requests,
+    TaskName,
+    showing_progress,
+)
+from reference_impls.errors import UsageError
+from reference_impls.registry import (
+    DEFAULT_TASK,
+    PACKAGE,
+    RESULTS,
+    find_method,
+    find_task,
+    methods,
+    recipes,
+    tasks,
+)
+
+if TYPE_CHECKING:
+    from reference_impls.bench import Job
+
+PANEL = "Maintain"
+app = typer.Typer()
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog="Examples: `unlearn bench --resume`   `unlearn bench npo rmu --task hazards`   "
+    "`unlearn bench npo --task passages --requests 4`   `unlearn bench npo --check`",
+)
+def bench(
+    names: Annotated[list[str] | None, typer.Argument(help="Ids of methods; all with a recipe by default.")] = None,
+    task: Annotated[str, typer.Option("--task", "-t", help="A task's id; all by default.")] = "all",
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds: 0, 1, ...")] = 3,
+    resume: Annotated[bool, typer.Option("--resume", help="Leave runs alone whose record is there.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Run recorded ones again and compare; writes nothing, ends with 1 if off.")
+    ] = False,
+    tolerance: Annotated[
+        float | None, typer.Option(min=0, help="With --check: how far a number may be off. Default: 0.001.")
+    ] = None,
+    forget_share: ForgetShare = 1.0,
+    requests: Requests = 1,
+    workers: Annotated[int | None, typer.Option(min=1, help="Runs at a time; as many as cores by default.")] = None,
+) -> None:
+    """Run methods with several seeds, attack what they leave, and keep the records for the leaderboard."""
+    from reference_impls.bench import plan, run_job
+    from reference_impls.parallel import run_all
+
+    if task != "all":
+        find_task(task)
+    chosen = tasks() if task == "all" else [task]
+    given = [find_method(name).id for name in names or ()]
+    jobs = [
+        job
+        for one in chosen
+        for job in plan(given or sorted(recipes(one)), one, seeds, resume, forget_share or 1.0, requests)
+    ]
+    if check:
+        _check_records([job for job in jobs if job.path.exists()], tolerance, workers)
+        return
+    with showing_progress() as progress:
+        finished: list[Job] = []
+
+        def done(job: Job, _: None) -> None:
+            finished.append(job)
+            last = f"{job.method} on {job.task} with seed {job.seed}"
+            progress(f"{len(finished)}/{len(jobs)} runs, last {last}", len(finished), len(jobs))
+
+        progress(f"0/{len(jobs)} runs", 0, len(jobs))
+        run_all(run_job, jobs, done, workers)
+    print(f"{len(jobs)} new records in {RESULTS}.")
+
+
+def _check_records(jobs: list[Job], tolerance: float | None, workers: int | None) -> None:
+    from reference_impls.bench import TOLERANCE, run_again
+    from reference_impls.parallel import run_all
+
+    allowed = TOLERANCE if tolerance is None else tolerance
+    if not jobs:
+        raise UsageError("There is no record of such a run. Without --check, it is made.")
+    with showing_progress() as progress:
+        finished: list[Job] = []
+
+        def done(job: Job, _: dict[str, float]) -> None:
+            finished.append(job)
+            progress(f"{len(finished)}/{len(jobs)} runs, last {job.method} on {job.task}", len(finished), len(jobs))
+
+        apart = run_all(run_again, jobs, done, workers)
+    off = 0
+    for job, numbers in zip(jobs, apart, strict=True):
+        name, largest = max(numbers.items(), key=lambda one: one[1])
+        off += largest > allowed
+        verdict = f"off by {largest:.2g} in {name}" if largest > allowed else f"within {largest:.2g}"
+        print(f"{job.method} on {job.task}, seed {job.seed}: {verdict}")
+    print(f"{len(jobs) - off} of {len(jobs)} records come out again within {allowed:g}.")
+    if off:
+        sys.exit(1)
+
+
+@app.command(epilog="Example: `unlearn tune npo`", rich_help_panel=PANEL)
+def tune(
+    names: Annotated[list[str] | None, typer.Argument(help="Ids of methods; all by default.")] = None,
+    task: TaskName = DEFAULT_TASK,
+) -> None:
+    """Search for each method's recipe: the same number of trials for all, on a seed that no result uses."""
+    found = [find_method(name) for name in names] if names else methods()
+    chosen = find_task(task)
+    from reference_impls.tuning import tune as search
+
+    with showing_progress() as progress:
+        winners = search(chosen, found, progress)
+    for one in found:
+        print(f"{one.id}: {winners[one.id]}")
+
+
+@app.command("make-task", epilog="Example: `unlearn make-task authors`", rich_help_panel=PANEL)
+def make_task(task: Annotated[str, typer.Argument(help="A task's id.")]) -> None:
+    """Train the checkpoints that ship with a task: its target and its retrained model."""
+    chosen = find_task(task)
+    from reference_impls import making
+    from reference_impls.tasks import EmbeddedTask
+
+    if not isinstance(chosen, EmbeddedTask):
+        raise UsageError(f"The task {task!r} has no models to be made.")
+    with showing_progress() as progress:
+        records = making.make(chosen, RESULTS, progress)
+    from reference_impls.report import print_references
+
+    print_references(records["target"], records["retrained"])
+
+
+@app.command(epilog="Example: `unlearn new my-method --paper zhang2024negative`", rich_help_panel=PANEL)
+def new(
+    method: Annotated[str, typer.Argument(help="The id that it gets, in small letters with dashes.")],
+    paper: Annotated[str, typer.Option(help="Id of the record of the paper that it follows.")] = "unknown",
+) -> None:
+    """A new method's file and its test, ready to fill in."""
+    from reference_impls.scaffold import new_method
+
+    file, test = (path.relative_to(PACKAGE.parent).as_posix() for path in new_method(method, paper))
+    print(f"{file}\n{test}\n\nRun it:  unlearn run {method}\nTest it: pytest {test}")

@@ -1,0 +1,220 @@
+"""``unlearn run``, ``compare``, ``chat`` and ``attack``: watch a method forget, and see whether it comes back."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reference_impls.commands.shared import (
+    BatchSize,
+    ForgetShare,
+    Json,
+    LearningRate,
+    Requests,
+    Seed,
+    Settings,
+    Steps,
+    TaskName,
+    command_of,
+    print_json,
+    settings_of,
+    showing_progress,
+    task_of,
+)
+from reference_impls.errors import UsageError
+from reference_impls.registry import (
+    DEFAULT_TASK,
+    attacks,
+    find_attack,
+    find_method,
+    find_task,
+)
+
+if TYPE_CHECKING:
+    from reference_impls.runner import Outcome
+
+PANEL = "Run"
+app = typer.Typer()
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog="Examples: `unlearn run npo`   `unlearn run npo --set beta=0.5 --seed 1`   "
+    "`unlearn run npo --task passages --requests 4`   "
+    "`unlearn run npo --model DIR --forget forget.jsonl --retain retain.jsonl --out unlearned`",
+)
+def run(
+    method: Annotated[str, typer.Argument(help="A method's id, as in `unlearn list`.")],
+    task: TaskName = DEFAULT_TASK,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="A folder or hub name of a causal LM, or `smollm2`.")
+    ] = None,
+    seed: Seed = 0,
+    settings: Settings = [],  # noqa: B006 (typer reads the default)
+    forget: Annotated[Path | None, typer.Option(help="JSON Lines of what to forget, instead of a task.")] = None,
+    retain: Annotated[Path | None, typer.Option(help="JSON Lines of what to keep.")] = None,
+    holdout: Annotated[Path | None, typer.Option(help="JSON Lines like the forget set, never trained on.")] = None,
+    learning_rate: LearningRate = None,
+    steps: Steps = None,
+    batch_size: BatchSize = None,
+    forget_share: ForgetShare = 1.0,
+    requests: Requests = 1,
+    out: Annotated[Path | None, typer.Option(help="Save the model, a model card and the record there.")] = None,
+    attacked: Annotated[bool, typer.Option("--attacks", help="Then try to get it back, with every attack.")] = False,
+    record: Annotated[bool, typer.Option("--record", help="Keep the record in the repository's results.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Unlearn with one method and show what it did: before, after, and the retrained model."""
+    found = find_method(method)
+    chosen = task_of(task, model, forget, retain, holdout)
+    values = settings_of(settings)
+    if not forget_share:
+        raise UsageError("--forget-share 0 leaves nothing to forget; give a share above 0.")
+    if record and (model or forget):
+        raise UsageError(
+            "--record is for the embedded model and task, so that the leaderboard compares like with like."
+        )
+    if out:
+        from reference_impls.saving import prepare_folder
+
+        prepare_folder(out)
+    from reference_impls.records import result_path, write_record
+    from reference_impls.runner import run_method
+
+    recipe = {"learning_rate": learning_rate, "steps": steps, "batch_size": batch_size}
+    command = command_of(
+        found,
+        chosen,
+        seed=seed,
+        recipe=recipe,
+        settings=settings,
+        model=model,
+        forget=forget,
+        retain=retain,
+        holdout=holdout,
+        forget_share=None if forget_share == 1 else f"{forget_share:g}",
+        requests=None if requests == 1 else requests,
+    )
+    with showing_progress(hide=as_json) as progress:
+        outcome = run_method(
+            found,
+            chosen,
+            model=model,
+            seed=seed,
+            settings=values,
+            recipe=recipe,
+            forget_share=forget_share,
+            requests=requests,
+            attacks=attacked or record,
+            command=command,
+            progress=progress,
+        )
+    if out:
+        from reference_impls.saving import save
+
+        save(out, outcome.model, found, outcome.result)
+    if record:
+        write_record(outcome.result, result_path(outcome.result))
+    if as_json:
+        sys.stdout.write(outcome.result.to_json())
+        return
+    from reference_impls.report import print_run
+
+    print_run(found, outcome)
+    if out:
+        print(f"\nSaved to {out}: a model that transformers loads, its card (README.md) and the record (result.json).")
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog="Examples: `unlearn compare npo grad-diff ga --out compare.svg`   "
+    "`unlearn compare ga npo --learning-rate 5e-4` (alike for all, instead of each one's recipe)",
+)
+def compare(
+    names: Annotated[list[str], typer.Argument(help="Ids of methods, as in `unlearn list`.")],
+    task: TaskName = DEFAULT_TASK,
+    seed: Seed = 0,
+    learning_rate: LearningRate = None,
+    steps: Steps = None,
+    batch_size: BatchSize = None,
+    out: Annotated[Path | None, typer.Option(help="Write the forget-versus-utility plot there, as SVG.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run several methods and set them side by side."""
+    found = [find_method(name) for name in names]
+    chosen = find_task(task)
+    from reference_impls.runner import run_method
+
+    outcomes: list[Outcome] = []
+    with showing_progress(hide=as_json) as progress:
+        for one in found:
+
+            def labelled(stage: str, done: int, total: int, name: str = one.id) -> None:
+                progress(f"{name}: {stage}", done, total)
+
+            recipe = {"learning_rate": learning_rate, "steps": steps, "batch_size": batch_size}
+            command = command_of(one, chosen, seed=seed, recipe=recipe)
+            outcomes.append(run_method(one, chosen, seed=seed, recipe=recipe, command=command, progress=labelled))
+    if out:
+        from reference_impls.report import write_plot
+
+        write_plot(outcomes, out)
+    if as_json:
+        print_json([outcome.result.model_dump(mode="json") for outcome in outcomes])
+        return
+    from reference_impls.report import print_comparison
+
+    print_comparison(found, outcomes)
+    if out:
+        print(f"\nPlot: {out}")
+
+
+@app.command(epilog="Example: `unlearn chat npo`", rich_help_panel=PANEL)
+def chat(
+    method: Annotated[str, typer.Argument(help="A method's id, as in `unlearn list`.")],
+    task: TaskName = DEFAULT_TASK,
+    seed: Seed = 0,
+) -> None:
+    """Ask the model before, after and without the forget set the same questions, one per line."""
+    found, chosen = find_method(method), find_task(task)
+    from reference_impls.chat import converse
+    from reference_impls.runner import run_method
+
+    with showing_progress() as progress:
+        outcome = run_method(found, chosen, seed=seed, progress=progress)
+    converse(chosen, found, outcome.model)
+
+
+@app.command(
+    "attack",
+    rich_help_panel=PANEL,
+    epilog="Examples: `unlearn attack relearning unlearned`   `unlearn attack all unlearned --task authors --json`",
+)
+def attack_model(
+    name: Annotated[str, typer.Argument(help="An attack's id, as in `unlearn attacks`, or `all`.")],
+    model: Annotated[
+        str, typer.Argument(help="What `unlearn run --out` saved; any folder or hub name of a causal LM.")
+    ],
+    task: TaskName = DEFAULT_TASK,
+    forget: Annotated[Path | None, typer.Option(help="JSON Lines of what was forgotten, instead of a task.")] = None,
+    retain: Annotated[Path | None, typer.Option(help="JSON Lines of what was kept.")] = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Try to get back what a model has forgotten, and show how much of it the model then knows."""
+    chosen = attacks() if name == "all" else [find_attack(name)]
+    asked = task_of(task, model, forget, retain, None)
+    from reference_impls.attacking import attack_saved
+
+    with showing_progress(hide=as_json) as progress:
+        found = attack_saved(model, asked, chosen, seed, progress)
+    if as_json:
+        print_json(asdict(found))
+        return
+    from reference_impls.report import print_attacks
+
+    print_attacks(f"{model} on {asked.name}", found.known, found.attacks, found.references)

@@ -1,0 +1,126 @@
+"""What several commands have in common: options, tasks and settings as typed, and how they speak."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reference_impls.errors import UsageError
+from reference_impls.progress import Progress, silent
+from reference_impls.registry import find_task
+
+if TYPE_CHECKING:
+    from catalog.implementations import Implementation
+    from reference_impls.tasks import Task
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+TaskName = Annotated[str, typer.Option("--task", "-t", help="What to forget and keep.")]
+Seed = Annotated[
+    int, typer.Option("--seed", "-s", min=0, max=2**32 - 1, help="Decides everything that is drawn at random.")
+]
+Settings = Annotated[
+    list[str], typer.Option("--set", metavar="NAME=VALUE", help="A hyper-parameter; may be given several times.")
+]
+LearningRate = Annotated[float | None, typer.Option(min=0, help="Instead of the recipe's.")]
+Steps = Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")]
+BatchSize = Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")]
+ForgetShare = Annotated[
+    float, typer.Option(min=0, max=1, help="Forget only this share of the forget set; the rest is left alone.")
+]
+Requests = Annotated[
+    int, typer.Option(min=1, help="Forget it in so many requests, one after another, each a run of its own.")
+]
+
+
+def task_of(task: str, model: str | None, forget: Path | None, retain: Path | None, holdout: Path | None) -> Task:
+    """The embedded task of that name, or the one that files of one's own make.
+
+    Raises:
+        UsageError: files without a model, or one file without the other.
+    """
+    if forget is None and retain is None and holdout is None:
+        return find_task(task)
+    if forget is None or retain is None:
+        raise UsageError("Your own data needs both --forget FILE and --retain FILE.")
+    if model is None:
+        raise UsageError("Your own data needs a model that knows it: --model DIR_OR_NAME.")
+    from reference_impls.tasks.files import FilesTask
+
+    return FilesTask(forget, retain, holdout)
+
+
+def settings_of(given: list[str]) -> dict[str, str]:
+    """What ``--set NAME=VALUE`` said, by name.
+
+    Raises:
+        UsageError: no ``NAME=VALUE``.
+    """
+    values = {}
+    for text in given:
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise UsageError(f"--set {text!r}: write NAME=VALUE, as in --set beta=0.1.")
+        values[name.strip().replace("-", "_")] = value.strip()
+    return values
+
+
+def command_of(
+    method: Implementation,
+    task: Task,
+    *,
+    seed: int,
+    recipe: dict[str, Any],
+    settings: list[str] = [],  # noqa: B006 (never changed)
+    **options: object,
+) -> str:
+    """What reproduces a run: the shortest command that says all that was chosen."""
+    words = ["unlearn", "run", method.id]
+    if not options.get("forget"):
+        words += ["--task", task.name]
+    for name, value in {**options, "seed": seed, **recipe}.items():
+        words += [f"--{name.replace('_', '-')}", str(value)] if value is not None else []
+    for setting in settings:
+        words += ["--set", setting]
+    return shlex.join(words)
+
+
+def plain(text: str) -> str:
+    """The text without what rich would take for markup."""
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def print_json(value: Any) -> None:
+    """Print a value for scripts."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+@contextmanager
+def showing_progress(hide: bool = False) -> Iterator[Progress]:
+    """A progress bar on standard error, with time left; nothing where nobody looks."""
+    from reference_impls.quiet import silence_libraries
+
+    silence_libraries()
+    from rich import progress as bars
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if hide or not console.is_terminal:
+        yield silent
+        return
+    columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), bars.TimeRemainingColumn())
+    with bars.Progress(*columns, console=console, transient=True) as bar:
+        row = bar.add_task("starting", total=None)
+
+        def report(stage: str, done: int, total: int) -> None:
+            bar.update(row, description=stage, completed=done, total=total if total > 1 else None)
+
+        yield report

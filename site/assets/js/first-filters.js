@@ -1,0 +1,11 @@
+/* Opens the first filters where there is room. Loaded where the filters end, and what it opens is not seen before: the
+   page may be drawn while it is still being read, and nothing should move then. */
+(function () {
+  "use strict";
+
+  var wide = matchMedia("(min-width: 60em)").matches;
+  document.querySelectorAll("[data-facet]").forEach(function (box, number) {
+    box.open = wide && number < 2;
+  });
+  document.getElementById("filters").classList.add("finder__facets--ready");
+})();

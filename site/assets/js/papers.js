@@ -1,0 +1,452 @@
+/* The paper list: text, facets, sorting, export. The newest papers are in the page; everything else is loaded as it is
+   asked for. The state is in the address (?q=...&family=...&sort=...), so that a selection can be shared. */
+(function () {
+  "use strict";
+
+  var finder = document.querySelector("[data-finder]");
+  if (!finder) {
+    return;
+  }
+
+  var data = window.catalogData;
+  var search = window.catalogFind;
+  var form = finder.querySelector("form");
+  var query = finder.querySelector("input[name=q]");
+  var sort = finder.querySelector("select[name=sort]");
+  var status = finder.querySelector(".finder__status");
+  var note = finder.querySelector(".finder__note");
+  var none = finder.querySelector(".finder__none");
+  var chosenBox = finder.querySelector(".finder__chosen");
+  var more = finder.querySelector(".finder__more");
+  var years = finder.querySelector(".finder__years");
+  var list = finder.querySelector(".papers");
+  var total = Number(finder.dataset.total);
+  var step = Number(finder.dataset.newest);
+  var newest = Array.from(list.children);
+  var names = ["code", "runnable"];
+  var labels = {};
+  var table = null;
+  var sorting = ""; /* as chosen; without a choice the best match or the newest comes first */
+  var shown = step;
+  var turn = 0;
+  var result = { numbers: null };
+
+  /* Links to the static pages become check boxes: with a script, several can be combined. */
+  finder.querySelectorAll("[data-facet]").forEach(function (box) {
+    var name = box.dataset.facet;
+    names.push(name);
+    box.querySelectorAll("a[data-value]").forEach(function (link) {
+      var label = document.createElement("label");
+      label.className = "check";
+      var input = document.createElement("input");
+      input.type = "checkbox";
+      input.name = name;
+      input.value = link.dataset.value;
+      label.append(input, " ");
+      label.append.apply(label, Array.from(link.childNodes));
+      link.replaceWith(label);
+    });
+  });
+  var inputs = Array.from(form.querySelectorAll("input[type=checkbox]"));
+  var counts = inputs.map(function (input) {
+    var count = input.closest("label").querySelector(".count");
+    labels[input.name + " " + input.value] = input.closest("label").textContent.replace(count.textContent, "").trim();
+    return count;
+  });
+
+  /* The facets as arrays: for each paper the number of its set of values, for each set the values. */
+  function readTable(loaded) {
+    var columns = {};
+    names.forEach(function (name) {
+      var sets = loaded.columns[name][0].split(",").map(function (set) {
+        return set ? set.split(" ") : [];
+      });
+      columns[name] = { sets: sets, cells: data.digits(loaded.columns[name][1], total) };
+    });
+    return { columns: columns, block: loaded.block, exported: loaded.exported, csv: loaded.csv };
+  }
+
+  function loadTable() {
+    return data.load("facets").then(function (loaded) {
+      table = table || readTable(loaded);
+      return table;
+    });
+  }
+
+  function selection() {
+    var chosen = {};
+    inputs.forEach(function (input) {
+      if (input.checked) {
+        (chosen[input.name] = chosen[input.name] || []).push(input.value);
+      }
+    });
+    return chosen;
+  }
+
+  /* Several values of one facet widen, several facets narrow; the counts of a facet leave its own choice aside. */
+  function filter(chosen, found) {
+    var wanted = Object.keys(chosen).map(function (name) {
+      var column = table.columns[name];
+      return {
+        name: name,
+        cells: column.cells,
+        fits: column.sets.map(function (set) {
+          return chosen[name].some(function (value) {
+            return set.includes(value);
+          });
+        }),
+      };
+    });
+    var tally = {};
+    names.forEach(function (name) {
+      tally[name] = new Uint32Array(table.columns[name].sets.length);
+    });
+    var left = [];
+    for (var paper = 0; paper < total; paper += 1) {
+      if (found && !found.has(paper)) {
+        continue;
+      }
+      var misses = 0;
+      var missed = "";
+      for (var at = 0; at < wanted.length && misses < 2; at += 1) {
+        if (!wanted[at].fits[wanted[at].cells[paper]]) {
+          misses += 1;
+          missed = wanted[at].name;
+        }
+      }
+      if (!misses) {
+        left.push(paper);
+        for (var place = 0; place < names.length; place += 1) {
+          tally[names[place]][table.columns[names[place]].cells[paper]] += 1;
+        }
+      } else if (misses === 1) {
+        tally[missed][table.columns[missed].cells[paper]] += 1;
+      }
+    }
+    var perValue = {};
+    names.forEach(function (name) {
+      table.columns[name].sets.forEach(function (set, number) {
+        set.forEach(function (value) {
+          var key = name + " " + value;
+          perValue[key] = (perValue[key] || 0) + tally[name][number];
+        });
+      });
+    });
+    return { left: left, counts: perValue };
+  }
+
+  function order(numbers, ranked) {
+    if (sort.value === "best" && ranked) {
+      var kept = new Set(numbers);
+      return Promise.resolve(
+        ranked.filter(function (number) {
+          return kept.has(number);
+        })
+      );
+    }
+    if (sort.value === "title") {
+      return data.load("titles").then(function (text) {
+        var kept = new Set(numbers);
+        return Array.from(data.digits(text, total)).filter(function (number) {
+          return kept.has(number);
+        });
+      });
+    }
+    return Promise.resolve(sort.value === "oldest" ? numbers.reverse() : numbers);
+  }
+
+  function titleFirst(items) {
+    if (sort.value !== "best") {
+      return items;
+    }
+    var first = search.titleFirst(items.slice(0, step), query.value, function (item) {
+      return item.querySelector(".paper__title").textContent;
+    });
+    return first.concat(items.slice(step));
+  }
+
+  function elements(texts, marks) {
+    return texts.map(function (text) {
+      var template = document.createElement("template");
+      template.innerHTML = text; /* made and escaped by the build, as in the page */
+      var item = template.content.firstElementChild;
+      if (marks) {
+        item.querySelectorAll(".paper__title, .paper__byline, .paper__summary").forEach(function (part) {
+          search.highlight(part, marks);
+        });
+      }
+      return item;
+    });
+  }
+
+  function chips(chosen) {
+    var buttons = [];
+    Object.keys(chosen).forEach(function (name) {
+      chosen[name].forEach(function (value) {
+        var button = document.createElement("button");
+        button.type = "button";
+        button.className = "chip";
+        button.dataset.name = name;
+        button.dataset.value = value;
+        button.append(labels[name + " " + value]);
+        var sign = document.createElement("span");
+        sign.setAttribute("aria-hidden", "true");
+        sign.textContent = " \u00d7";
+        button.append(sign);
+        button.setAttribute("aria-label", "Remove filter: " + labels[name + " " + value]);
+        buttons.push(button);
+      });
+    });
+    var clear = document.createElement("button");
+    clear.type = "button";
+    clear.className = "finder__clear";
+    clear.textContent = "Clear filters";
+    chosenBox.replaceChildren.apply(chosenBox, buttons.concat(clear));
+    chosenBox.hidden = !buttons.length && !query.value.trim();
+  }
+
+  function say(found, chosen) {
+    var filtered = found || Object.keys(chosen).length > 0;
+    status.textContent = filtered ? result.numbers.length + " of " + total + " papers" : total + " papers";
+    var said = (found ? found.corrections : []).map(function (one) {
+      return "No paper has \u201c" + one[0] + "\u201d: " + one[1].slice(0, 3).join(", ") + " taken instead.";
+    });
+    if (found && found.partial && found.numbers.length) {
+      said.push("No paper has all of these words; these have some.");
+    }
+    note.textContent = said.join(" ");
+    none.hidden = result.numbers.length > 0;
+    years.hidden = filtered || sort.value !== "newest";
+  }
+
+  function extend(items) {
+    more.hidden = result.numbers.length <= shown;
+    more.textContent = "Show " + Math.min(step, result.numbers.length - shown) + " more of " + result.numbers.length;
+    list.replaceChildren.apply(list, items);
+    finder.removeAttribute("aria-busy");
+  }
+
+  function show() {
+    var mine = (turn += 1);
+    var chosen = selection();
+    var text = query.value.trim();
+    var asked = search.words(text).length > 0;
+    sort.querySelector("[value=best]").disabled = !asked;
+    sort.value = sorting && (asked || sorting !== "best") ? sorting : asked ? "best" : "newest";
+    chips(chosen);
+    finder.setAttribute("aria-busy", "true");
+    var finding = asked ? search.find(text, { papers: true }) : Promise.resolve(null);
+    return Promise.all([loadTable(), finding])
+      .then(function (loaded) {
+        var found = loaded[1];
+        var kept = filter(chosen, found && new Set(found.numbers));
+        return order(kept.left, found && found.numbers).then(function (numbers) {
+          var first = numbers.slice(0, shown);
+          var isNewest = !found && first.length === step && first[step - 1] === step - 1;
+          var items = isNewest ? Promise.resolve(null) : data.items("papers", table.block, first);
+          return items.then(function (texts) {
+            if (mine !== turn) {
+              return;
+            }
+            result = { numbers: numbers, marks: found && found.marks };
+            inputs.forEach(function (input, place) {
+              var number = kept.counts[input.name + " " + input.value] || 0;
+              counts[place].textContent = number;
+              input.closest("label").classList.toggle("check--empty", !number && !input.checked);
+            });
+            say(found, chosen);
+            extend(texts ? titleFirst(elements(texts, result.marks)) : newest);
+          });
+        });
+      })
+      .catch(function (error) {
+        if (mine === turn) {
+          finder.removeAttribute("aria-busy");
+          note.textContent = "The list could not be loaded (" + error.message + "). The pages by year hold all papers.";
+          years.hidden = false;
+        }
+      });
+  }
+
+  function write() {
+    var parameters = new URLSearchParams();
+    if (query.value.trim()) {
+      parameters.set("q", query.value.trim());
+    }
+    inputs.forEach(function (input) {
+      if (input.checked) {
+        parameters.append(input.name, input.value);
+      }
+    });
+    if (sorting) {
+      parameters.set("sort", sorting);
+    }
+    if (shown > step) {
+      parameters.set("show", String(shown));
+    }
+    var text = parameters.toString();
+    try {
+      history.replaceState(history.state, "", text ? "?" + text : location.pathname);
+    } catch (error) {
+      /* A page opened from a disk may not change its address; filtering works all the same. */
+    }
+  }
+
+  function read() {
+    var parameters = new URLSearchParams(location.search);
+    query.value = parameters.get("q") || "";
+    sorting = sort.querySelector('[value="' + CSS.escape(parameters.get("sort") || "-") + '"]') ? parameters.get("sort") : "";
+    shown = Math.max(step, Math.min(Math.floor(Number(parameters.get("show"))) || 0, total));
+    inputs.forEach(function (input) {
+      input.checked = parameters.getAll(input.name).includes(input.value);
+      if (input.checked && input.closest("details") && matchMedia("(min-width: 60em)").matches) {
+        input.closest("details").open = true; /* elsewhere it would push the list down */
+      }
+    });
+    return parameters.toString() !== "";
+  }
+
+  function changed() {
+    shown = step;
+    write();
+    return show();
+  }
+
+  function save(name, type, texts) {
+    var link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob(texts, { type: type }));
+    link.download = name;
+    link.click();
+    setTimeout(function () {
+      URL.revokeObjectURL(link.href);
+    }, 60000);
+  }
+
+  /* The selection as a file, in the order of the list. */
+  function exportAs(kind) {
+    note.textContent = "Preparing the file \u2026";
+    var ready = result.numbers ? Promise.resolve() : show();
+    return ready
+      .then(function () {
+        var numbers = result.numbers;
+        var place = {};
+        numbers.forEach(function (number) {
+          place[Math.floor(number / table.exported)] = true;
+        });
+        return Promise.all(
+          Object.keys(place).map(function (block) {
+            return data.load("export-" + block).then(function (loaded) {
+              place[block] = loaded[kind];
+            });
+          })
+        ).then(function () {
+          var texts = numbers
+            .map(function (number) {
+              return place[Math.floor(number / table.exported)][number % table.exported];
+            })
+            .filter(Boolean);
+          var name = "llm-unlearning-" + texts.length + "-papers";
+          if (kind === "bibtex") {
+            save(name + ".bib", "application/x-bibtex", [texts.join("\n")]);
+          } else {
+            save(name + ".csv", "text/csv", [table.csv].concat(texts));
+          }
+          var without = numbers.length - texts.length;
+          note.textContent =
+            texts.length +
+            (texts.length === 1 ? " paper" : " papers") +
+            " exported." +
+            (without ? " " + without + " withdrawn or retracted, and not to be cited." : "");
+        });
+      })
+      .catch(function (error) {
+        note.textContent = "The file could not be made (" + error.message + ").";
+      });
+  }
+
+  form.addEventListener("submit", function (event) {
+    event.preventDefault();
+  });
+  form.addEventListener("change", changed);
+  sort.addEventListener("change", function () {
+    sorting = sort.value;
+    changed();
+  });
+  query.addEventListener("input", changed);
+  /* What is needed for the first answer is loaded while one still aims. */
+  ["pointerenter", "focusin"].forEach(function (kind) {
+    finder.addEventListener(
+      kind,
+      function () {
+        loadTable().catch(function () {}); /* said when something is asked */
+      },
+      { once: true }
+    );
+  });
+  query.addEventListener("focus", function () {
+    data.load("index").catch(function () {});
+  });
+  chosenBox.addEventListener("click", function (event) {
+    var chip = event.target.closest(".chip");
+    var clear = event.target.closest(".finder__clear");
+    if (clear) {
+      query.value = "";
+      sorting = "";
+    }
+    if (chip || clear) {
+      inputs.forEach(function (input) {
+        if (clear || (input.name === chip.dataset.name && input.value === chip.dataset.value)) {
+          input.checked = false;
+        }
+      });
+      query.focus();
+      changed();
+    }
+  });
+  finder.querySelectorAll("[data-export]").forEach(function (button) {
+    button.addEventListener("click", function () {
+      exportAs(button.dataset.export);
+    });
+  });
+  more.addEventListener("click", function () {
+    var before = list.children.length;
+    shown += step;
+    write();
+    show().then(function () {
+      var next = list.children[before];
+      if (next) {
+        next.querySelector("a").focus({ preventScroll: true });
+      }
+    });
+  });
+
+  /* Arrow keys lead from the field through the results and back. */
+  finder.addEventListener("keydown", function (event) {
+    var step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    var onTitle = event.target.closest(".paper__title");
+    if (!step || event.ctrlKey || event.metaKey || event.altKey || !(onTitle || event.target === query)) {
+      return;
+    }
+    var links = Array.from(list.querySelectorAll(".paper__title a"));
+    var next = onTitle ? links.indexOf(event.target) + step : step - 1;
+    var target = next < 0 ? query : links[next] || (more.hidden ? null : more);
+    if (target && !(event.target === query && step < 0)) {
+      event.preventDefault();
+      target.focus();
+    }
+  });
+
+  window.addEventListener("pageshow", function (event) {
+    /* After going back a browser may have filled the fields in by itself. */
+    if (event.persisted) {
+      return;
+    }
+    if (read()) {
+      show();
+    } else {
+      result = { numbers: null };
+      more.hidden = total <= step;
+      more.textContent = "Show " + Math.min(step, total - step) + " more of " + total;
+    }
+  });
+})();

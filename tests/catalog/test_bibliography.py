@@ -1,0 +1,106 @@
+"""``catalog update --bib``: published versions in somebody's own list of references."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from small_checkout import Checkout, Run
+
+from catalog.bibliography import refresh
+from catalog.sources.bibtex import parse
+
+REFS = """% Encoding: UTF-8
+@string{us = "Lindqvist, {\\AA}sa"}
+
+@Article{mine,
+  title    = {Fading out: {Gentle} forgetting for small models},
+  author   = us # { and Grace Okonkwo},
+  journal  = {arXiv preprint arXiv:3104.01234},
+  year     = {2030},
+  month    = apr,
+  keywords = {to read}
+}
+Between entries.
+@misc{other, title={Something Else}, author={Zed Baz}, year={2031}}
+"""
+
+
+def bib(checkout: Checkout, text: str = REFS) -> Path:
+    return checkout.add("refs.bib", text)
+
+
+def test_a_preprint_becomes_the_publication(checkout: Checkout, run: Run) -> None:
+    path = bib(checkout)
+    ran = run("update", "--bib", "refs.bib")
+    assert ran.status == 1
+    assert ran.out.startswith("# refs.bib:4: mine: published at ")
+    assert "-  journal  = {arXiv preprint arXiv:3104.01234},\n" in ran.out
+    assert ran.err == "2 entries, 1 of them in the catalog, 1 would change; write it with --apply.\n"
+    assert path.read_text() == REFS
+    assert run("update", "--bib", "refs.bib", "--apply").status == 0
+    new = path.read_text()
+    start, end = new.index("@Inproceedings{mine,"), new.index("Between entries.")
+    assert new[:start] == REFS[: REFS.index("@Article")]
+    assert new[end:] == REFS[REFS.index("Between entries.") :]
+    entry = new[start:end]
+    assert "  author   = us # { and Grace Okonkwo},\n  booktitle = {" in entry
+    assert "  keywords = {to read},\n" in entry
+    assert "  year     = {2032},\n" in entry
+    assert "month" not in entry
+    assert "arXiv preprint" not in entry
+    assert parse(new)[0].title == "Fading out: Gentle forgetting for small models"
+    ran = run("update", "--bib", "refs.bib")
+    assert (ran.status, ran.out) == (0, "")
+
+
+def test_json_and_windows(checkout: Checkout, run: Run) -> None:
+    path = bib(checkout)
+    path.write_bytes(REFS.replace("\n", "\r\n").encode())
+    (change,) = json.loads(run("update", "--bib", "refs.bib", "--apply", "--json").out)
+    assert (change["key"], change["line"], change["paper"]) == ("mine", 4, "lindqvist2031fading")
+    assert path.read_bytes().count(b"\n") == path.read_bytes().count(b"\r\n") > 10
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "@inproceedings{a, title={Fading}, author={Someone}, booktitle={ICLR}, year=2031, eprint={3104.01234}}",
+        "@book{a, title={Fading Out}, author={Someone}, year=2031, eprint={3104.01234}}",
+        "@misc{a, title={Fading Out: Gentle Forgetting for Small Models}, author={Nobody Else}, year=2031}",
+        "@misc{a, title={Fading Out}}",
+        "@misc{a, title={Gardens: A Benchmark of Invented Gardeners}, author={Grace Okonkwo}, year=2032}",
+    ],
+)
+def test_what_stays(entry: str, checkout: Checkout) -> None:
+    found = refresh(entry, "x.bib", checkout.catalog())
+    assert (found.text, found.changes) == (entry, ())
+
+
+def test_what_was_taken_back(checkout: Checkout, run: Run) -> None:
+    checkout.change(checkout.fading, "provenance:", "state: {kind: retracted}\nprovenance:")
+    path = bib(checkout)
+    ran = run("update", "--bib", "refs.bib", "--apply")
+    assert "refs.bib:4: mine cites a paper that was retracted (lindqvist2031fading).\n" in ran.err
+    assert (ran.status, path.read_text()) == (0, REFS)
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "said"),
+    [
+        (b"@misc{a, title={", 1, "refs.bib: is broken BibTeX, near line 1"),
+        (b"nothing", 1, "holds no BibTeX entry"),
+        (b"@misc{a, title={\xff}}", 2, "refs.bib is not UTF-8, at its byte 17"),
+        (None, 2, "cannot read refs.bib"),
+    ],
+)
+def test_what_cannot_be_read(content: bytes | None, status: int, said: str, checkout: Checkout, run: Run) -> None:
+    if content is not None:
+        bib(checkout).write_bytes(content)
+    ran = run("update", "--bib", "refs.bib", "--apply")
+    assert (ran.status, ran.out) == (status, "")
+    assert said in ran.err
+    if content is not None:
+        assert (checkout.root / "refs.bib").read_bytes() == content
+    assert run("update", "lindqvist2031fading", "--bib", "refs.bib").status == 2

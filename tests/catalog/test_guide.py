@@ -1,0 +1,74 @@
+"""Reading paths and the glossary, as people may write them."""
+
+from __future__ import annotations
+
+import pytest
+from small_checkout import REPOSITORY, Checkout
+
+from catalog.guide import read_guide
+
+PATH = """\
+- id: first
+  title: First steps
+  audience: For somebody.
+  steps:
+    - {paper: lindqvist2031fading, why: The paper.}
+    - {method: fade, why: What it does.}
+    - {page: results, why: How well.}
+"""
+GLOSSARY = """\
+- id: forget-set
+  term: Forget set
+  forms: [forget sets]
+  definition: What has to go.
+  see: [retain-set]
+- id: retain-set
+  term: Retain set
+  definition: What has to stay.
+  paper: okonkwo2032gardens
+  linked: never
+"""
+
+
+def test_paths_and_glossary_reach_the_catalog(checkout: Checkout) -> None:
+    checkout.add("site/reading-paths.yaml", PATH)
+    checkout.add("site/glossary.yaml", GLOSSARY)
+    guide = checkout.catalog().guide
+    assert [(step.kind, step.id) for step in guide.paths[0].steps] == [
+        ("paper", "lindqvist2031fading"),
+        ("method", "fade"),
+        ("page", "results"),
+    ]
+    assert [one.linked for one in guide.glossary] == ["first-use", "never"]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "code", "line"),
+    [
+        ("reading-paths.yaml", "{method: fade,", "{method: fade, paper: lindqvist2031fading,", "bad-value", 6),
+        ("reading-paths.yaml", "{page: results, ", "{", "bad-value", 7),
+        ("reading-paths.yaml", "page: results", "page: result", "unknown-value", 7),
+        ("reading-paths.yaml", "  audience: For somebody.\n", "", "missing-key", 1),
+        ("glossary.yaml", "see: [retain-set]", "see: [retain]", "guide-to-unknown", 1),
+        ("glossary.yaml", "paper: okonkwo2032gardens", "paper: okonkwo2032garden", "guide-to-unknown", 6),
+        ("glossary.yaml", "id: retain-set", "id: forget-set", "duplicate-term", 6),
+        ("glossary.yaml", "definition: What has to go.", "definition: <b>What</b> has to go.", "html-in-text", 4),
+    ],
+)
+def test_what_is_wrong_has_its_line(checkout: Checkout, file: str, old: str, new: str, code: str, line: int) -> None:
+    checkout.add("site/reading-paths.yaml", PATH)
+    path = checkout.add("site/glossary.yaml", GLOSSARY)
+    assert checkout.problems() == []
+    checkout.change(path.with_name(file), old, new)
+    assert (f"site/{file}", line, code) in [(one.file, one.line, one.code) for one in checkout.problems()]
+
+
+def test_a_checkout_needs_neither(checkout: Checkout) -> None:
+    assert read_guide(checkout.root / "site", checkout.root)[0].paths == ()
+
+
+def test_every_word_of_the_glossary_links_to_one_term() -> None:
+    guide, problems = read_guide(REPOSITORY / "site", REPOSITORY)
+    assert problems == []
+    words = [word.casefold() for one in guide.glossary for word in (one.term, *one.forms)]
+    assert len(words) == len(set(words))

@@ -1,0 +1,50 @@
+"""MkDocs can be replaced: another builder makes pages with the same text from the same folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import html5lib
+import pytest
+from test_built_site import XHTML, visible
+
+from catalog.catalog import Catalog
+from catalog.project import Project
+from catalog.site import build_site
+
+pytestmark = pytest.mark.slow
+
+
+def article(path: Path) -> str:
+    """The text of a page's article, its HTML that went around Markdown as a comment."""
+    text = re.sub(r"<!--aside (\w+)[^>]*-->", r"[\1]", path.read_text(encoding="utf-8"))
+    tree = html5lib.parse(text, treebuilder="etree")
+    return " ".join("".join(visible(next(tree.iter(f"{XHTML}article")))).split())
+
+
+def test_another_builder_makes_the_same_pages(project: Project, catalog: Catalog, tmp_path: Path) -> None:
+    assert find_spec("properdocs"), "the drop-in fork of MkDocs is missing: pip install -c constraints.txt -e '.[test]'"
+    site, other = tmp_path / "site", tmp_path / "other"
+    build_site(project, replace(catalog, papers=catalog.papers[:40], results=()), site)
+    plain = tmp_path / "plain"
+    for name, out in (("mkdocs", plain), ("properdocs", other)):
+        done = subprocess.run(
+            [sys.executable, "-m", name, "build", "-q", "-f", str(project.site / "mkdocs.yml"), "-d", str(out)],
+            env=os.environ | {"CATALOG_SITE_SOURCE": str(tmp_path / "site-src"), "NO_MKDOCS_2_WARNING": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    pages = sorted(path.relative_to(plain) for path in plain.rglob("*.html"))
+    assert len(pages) > 100
+    assert pages == sorted(path.relative_to(other) for path in other.rglob("*.html"))
+    for page in pages:
+        if page.name != "404.html":
+            assert article(other / page) == article(plain / page), page

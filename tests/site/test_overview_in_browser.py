@@ -1,0 +1,246 @@
+"""Overview, authors, data sets, venues, and what papers and methods lead to, as people meet them in Chromium."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from catalog.authors import authors
+from catalog.catalog import Catalog
+from catalog.lineage import lineage
+from catalog.site.people import PAPERS_FOR_A_PAGE
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+KINDS = (
+    "overview.html",
+    "start.html",
+    "lineage.html",
+    "coverage.html",
+    "glossary.html",
+    "authors/index.html",
+    "authors/l.html",
+    "author/sijia-liu.html",
+    "dataset/tofu.html",
+    "dataset/mllmu-bench.html",
+    "venue/emnlp.html",
+    "methods/knowledge-sanitization.html",
+    "methods/dpo.html",
+    "attacks/relearning.html",
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_page_is_quiet_titled_and_fits_in_both_themes(
+    browser: Browser,
+    guard,  # type: ignore[no-untyped-def]
+    served: str,
+    kind: str,
+) -> None:
+    for scheme in ("light", "dark"):
+        with browser.new_context(color_scheme=scheme, viewport={"width": 320, "height": 700}) as context:  # type: ignore[arg-type]
+            guard.watch(context)
+            page = context.new_page()
+            page.goto(served + kind)
+            expect(page.locator("h1")).to_have_count(1)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 320
+            page.set_viewport_size({"width": 1280, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+            ids = page.evaluate("Array.from(document.querySelectorAll('[id]'), one => one.id)")
+            assert [one for one, count in Counter(ids).items() if count > 1] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_missing_without_scripts(browser: Browser, guard, served: str, kind: str) -> None:  # type: ignore[no-untyped-def]
+    with browser.new_context(java_script_enabled=False) as context:
+        guard.watch(context)
+        page = context.new_page()
+        page.goto(served + kind)
+        expect(page.locator("h1")).to_be_visible()
+        assert len(page.locator("article").inner_text()) > 300
+
+
+def test_the_overview_is_reached_from_the_navigation_and_the_home_page(page: Page, served: str) -> None:
+    page.goto(served + "index.html")
+    page.locator(".site-sections").get_by_role("link", name="Overview").click()
+    expect(page).to_have_url(served + "overview.html")
+    for name, address in (
+        ("Start here", "start.html"),
+        ("Lineage of methods", "lineage.html"),
+        ("Coverage", "coverage.html"),
+        ("Glossary", "glossary.html"),
+        ("Authors", "authors/index.html"),
+    ):
+        page.get_by_role("navigation", name="Overview").get_by_role("link", name=name).click()
+        expect(page).to_have_url(served + address)
+        expect(page.locator(".site-sections a[aria-current]")).to_have_text("Overview")
+    page.goto(served + "index.html")
+    page.get_by_role("link", name="New to the field").click()
+    expect(page).to_have_url(served + "start.html#newcomer")
+
+
+def test_the_timelines_table_holds_what_the_records_say(page: Page, served: str, catalog: Catalog) -> None:
+    page.goto(served + "overview.html")
+    row = page.locator("tr", has_text="Preference optimization")
+    counts = [int(text) if text.isdigit() else 0 for text in row.locator("td").all_inner_texts()]
+    years = [int(text) for text in page.locator("thead a").all_inner_texts()]
+    dated = Counter(paper.year for paper in catalog.by_family["preference-optimization"])
+    assert dict(zip(years, counts, strict=True)) == {year: dated[year] for year in years}
+    described = page.locator(".multiples svg desc").first
+    assert re.match(r"\d+ in 20\d\d, ", described.text_content() or "")
+
+
+def test_every_box_of_the_graph_leads_to_a_page_with_the_keyboard_too(
+    page: Page, served: str, catalog: Catalog
+) -> None:
+    page.goto(served + "lineage.html")
+    boxes = page.locator(".graph svg a")
+    assert boxes.count() == len(lineage(catalog).trunk())
+    npo = boxes.filter(has=page.locator("rect + text", has_text=re.compile(r"^NPO")))
+    npo.focus()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(served + "methods/npo.html")
+
+
+def test_on_a_small_screen_the_list_stands_for_the_graph(page: Page, served: str, catalog: Catalog) -> None:
+    page.set_viewport_size({"width": 360, "height": 700})
+    page.goto(served + "lineage.html")
+    expect(page.locator(".graph")).to_be_hidden()
+    item = page.locator(".lineage > li#npo")
+    expect(item.get_by_role("link", name="NPO", exact=True)).to_be_visible()
+    item.locator("summary").click()
+    expect(item.locator("li")).to_have_count(len(lineage(catalog).below["npo"]))
+    expect(item.get_by_role("link", name="SimNPO")).to_be_visible()
+
+
+def test_a_reading_path_leads_on_and_is_named_where_it_leads(page: Page, served: str, catalog: Catalog) -> None:
+    page.goto(served + "start.html")
+    path = catalog.guide.paths[0]
+    steps = page.locator(f"section[aria-labelledby={path.id}] .step")
+    expect(steps).to_have_count(len(path.steps))
+    number, step = next((number, one) for number, one in enumerate(path.steps) if one.paper)
+    steps.nth(number).get_by_role("link").first.click()
+    expect(page).to_have_url(f"{served}papers/{step.paper}.html")
+    expect(page.locator(".facts")).to_contain_text(f"{path.title}, step {number + 1}")
+
+
+def test_a_word_of_the_field_leads_to_what_it_means(page: Page, served: str) -> None:
+    for start in ("papers/zhang2024negative.html", "methods/npo.html", "getting-started.html"):
+        page.goto(served + start)
+        terms = page.locator("a.term")
+        assert terms.count() >= 1
+        addresses = [one.get_attribute("href") or "" for one in terms.all()]
+        assert len(addresses) == len(set(addresses)), "a page links a word once"
+        terms.first.click()
+        ident = page.url.split("glossary.html#")[1]
+        expect(page.locator(f"#{ident} dt")).to_be_in_viewport()
+
+
+def test_authors_lead_to_their_papers_and_to_each_other(page: Page, served: str, catalog: Catalog) -> None:
+    page.goto(served + "papers/fan2024simplicity.html")
+    page.locator(".authors").get_by_role("link", name="Sijia Liu").click()
+    one = authors(catalog)["sijia-liu"]
+    expect(page).to_have_url(served + "author/sijia-liu.html")
+    expect(page.locator(".paper")).to_have_count(len(one.papers))
+    other = next(ident for ident, _ in one.co_authors if len(authors(catalog)[ident].papers) >= PAPERS_FOR_A_PAGE)
+    page.locator(".chips").get_by_role("link", name=authors(catalog)[other].name, exact=True).click()
+    expect(page).to_have_url(f"{served}author/{other}.html")
+
+
+def test_an_author_with_few_papers_is_listed_with_them(page: Page, served: str, catalog: Catalog) -> None:
+    few = next(one for one in authors(catalog).values() if len(one.papers) == 1)
+    page.goto(f"{served}papers/{few.papers[0].id}.html")
+    page.locator(".authors").get_by_role("link", name=few.name, exact=True).click()
+    expect(page).to_have_url(f"{served}authors/{few.letter}.html#{few.id}")
+    expect(page.locator(f"[id='{few.id}']")).to_contain_text(few.papers[0].title)
+
+
+def test_the_index_of_authors_holds_everybody(site: Path, catalog: Catalog) -> None:
+    found = authors(catalog)
+    pages = {path.stem: path.read_text(encoding="utf-8") for path in (site / "authors").glob("*.html")}
+    assert [one.id for one in found.values() if f'id="{one.id}"' not in pages[one.letter]] == []
+    with_page = {one.id for one in found.values() if len(one.papers) >= PAPERS_FOR_A_PAGE}
+    assert {path.stem for path in (site / "author").glob("*.html")} == with_page
+
+
+def test_a_name_that_may_be_several_peoples_is_marked(page: Page, served: str, catalog: Catalog) -> None:
+    several = next(
+        one for one in authors(catalog).values() if len(one.papers) >= PAPERS_FOR_A_PAGE and len(one.groups) > 1
+    )
+    page.goto(f"{served}author/{several.id}.html")
+    expect(page.get_by_role("note")).to_contain_text("may be by different people")
+    expect(page.locator("article .papers")).to_have_count(len(several.groups))
+    expect(page.locator(".papers").first.locator(".paper")).to_have_count(len(several.groups[0]))
+
+
+def test_a_data_set_leads_to_its_paper_and_to_what_runs(page: Page, served: str) -> None:
+    page.goto(served + "dataset/wmdp.html")
+    source = page.locator("section[aria-labelledby=source]")
+    expect(source.get_by_role("link", name="The WMDP Benchmark")).to_have_attribute("href", "../papers/li2024wmdp.html")
+    run = page.locator("section[aria-labelledby=run]")
+    expect(run.locator(".command").first).to_contain_text("unlearn run npo --task hazards")
+    page.goto(served + "papers/li2024wmdp.html")
+    page.locator("section[aria-labelledby=introduces]").get_by_role("link", name="WMDP").click()
+    expect(page).to_have_url(served + "dataset/wmdp.html")
+    page.goto(served + "dataset/mllmu-bench.html")
+    expect(page.locator("section[aria-labelledby=run]")).to_contain_text("asks for more than text")
+
+
+def test_a_venues_papers_stand_by_year(page: Page, served: str, catalog: Catalog) -> None:
+    page.goto(served + "venue/acl.html")
+    expect(page.locator(".page-head")).to_contain_text("Association for Computational Linguistics")
+    papers = [one for one in catalog.papers if one.venue and (one.venue.id, one.venue.year) == ("acl", 2025)]
+    expect(page.locator("section[aria-labelledby=papers-2025] .paper")).to_have_count(len(papers))
+
+
+def test_a_methods_code_stands_beside_its_explanation_where_there_is_room(page: Page, served: str) -> None:
+    page.goto(served + "methods/npo.html")
+    text, code = page.locator(".beside__text").bounding_box(), page.locator(".beside__code").bounding_box()
+    assert text
+    assert code
+    assert code["x"] >= text["x"] + text["width"]
+    assert abs(code["y"] - text["y"]) < 5
+    page.set_viewport_size({"width": 800, "height": 900})
+    text, code = page.locator(".beside__text").bounding_box(), page.locator(".beside__code").bounding_box()
+    assert text
+    assert code
+    assert code["y"] >= text["y"] + text["height"]
+    expect(page.locator(".beside__text #objective")).to_be_visible()
+    expect(page.locator(".beside__code .highlight")).to_contain_text("class NPO(LossMethod):")
+
+
+def test_a_method_tells_its_lineage(page: Page, served: str) -> None:
+    page.goto(served + "methods/sim-npo.html")
+    expect(page.locator("article")).to_contain_text(re.compile(r"Builds on .*NPO"))
+    page.goto(served + "papers/zhang2024negative.html")
+    expect(page.locator(".lineage-note").get_by_role("link", name="SimNPO", exact=True)).to_be_visible()
+
+
+def test_ris_is_copied(page: Page, served: str, site: Path) -> None:
+    page.goto(served + "papers/zhang2024negative.html")
+    page.get_by_role("button", name="Copy RIS").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.strip() == (site / "papers" / "zhang2024negative.ris").read_text(encoding="utf-8").strip()
+
+
+def test_the_figures_of_a_task_stand_side_by_side_from_the_top(page: Page, served: str) -> None:
+    page.goto(served + "results.html")
+    plots = page.locator(".split--figures").first.locator(".plot")
+    tops = [plots.nth(place).evaluate("one => one.getBoundingClientRect().top") for place in range(plots.count())]
+    assert max(tops) - min(tops) < 2
+
+
+def test_the_name_of_a_row_stays_in_sight(page: Page, served: str) -> None:
+    page.set_viewport_size({"width": 480, "height": 900})
+    page.goto(served + "results.html")
+    table = page.locator(".table").first
+    table.evaluate("one => { one.scrollLeft = 300; }")
+    place = table.evaluate(
+        "one => one.querySelector('tbody th').getBoundingClientRect().left - one.getBoundingClientRect().left"
+    )
+    assert 0 <= place < 3

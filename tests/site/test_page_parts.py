@@ -1,0 +1,98 @@
+"""What the generator puts on pages, looked at before MkDocs has its turn."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
+
+import html5lib
+import pytest
+from fabricated import results
+
+from catalog.catalog import Catalog
+from catalog.guide import Guide
+from catalog.leaderboard import read_metrics
+from catalog.project import Project
+from catalog.site.pages import Pages, Settings, margin
+
+XHTML = "{http://www.w3.org/1999/xhtml}"
+
+
+def pages(project: Project, catalog: Catalog, **settings: str) -> Pages:
+    metrics = read_metrics(project.reference_impls)
+    return Pages(catalog, project.templates / "site", Settings(**settings), metrics)  # type: ignore[arg-type]
+
+
+def text_of(made: Pages, path: str) -> str:
+    return made.aside.restored(made.render(next(page for page in made.all() if page.path == path)))
+
+
+def test_a_correction_leads_to_the_form_with_the_record_filled_in(project: Project, catalog: Catalog) -> None:
+    made = pages(project, catalog, repository="https://example.org/somebody/catalog")
+    tree = html5lib.parse(text_of(made, "papers/zhang2024negative.md"), treebuilder="etree")
+    (address,) = (one.get("href") for one in tree.iter(f"{XHTML}a") if one.text == "Suggest a correction")
+    parts = urlsplit(address)
+    assert parts.path == "/somebody/catalog/issues/new"
+    fields = parse_qs(parts.query)
+    assert fields == {"template": ["correct-record.yml"], "record": ["zhang2024negative"]}
+    form = (project.root / ".github" / "ISSUE_TEMPLATE" / fields["template"][0]).read_text(encoding="utf-8")
+    assert "id: record" in form
+    (edit,) = (one.get("href") for one in tree.iter(f"{XHTML}a") if one.get("rel") == "edit")
+    assert edit.endswith("/edit/main/papers/2024/zhang2024negative.yaml")
+
+
+def test_attacks_on_a_method_have_a_heading_of_their_own(project: Project, catalog: Catalog) -> None:
+    one, paper = next(
+        (one, paper)
+        for one in catalog.methods
+        for relation, paper in catalog.papers_of[one.id]
+        if relation == "evaluates" and "attack" in paper.contributions
+    )
+    text = text_of(pages(project, catalog), f"methods/{one.id}.md")
+    section = text.split("<h3>Attacked by</h3>")[1].split("</section>")[0]
+    assert f"papers/{paper.id}.html" in section
+
+
+def test_a_task_shows_what_happens_as_requests_follow_each_other(project: Project, catalog: Catalog) -> None:
+    stages = ({"forget_probability": 0.5, "model_utility": 0.9}, {"forget_probability": 0.4, "model_utility": 0.7})
+    several = tuple(
+        one.model_copy(update={"requests": 2, "stages": stages})
+        for one in results()
+        if one.method in ("npo", "grad-diff")
+    )
+    made = pages(project, replace(catalog, results=(*results(), *several)))
+    text = text_of(made, "tasks/authors.md")
+    assert "## In 2 requests, one after another" in text
+    assert text.count('id="course-authors-requests-2-title"') == 1
+    assert "NPO: 0.90, 0.70" in text
+    table = text.split("<caption>Model utility</caption>")[1].split("</table>")[0]
+    assert re.findall(r'data-value="([0-9.]+)"', table) == ["0.9", "0.7"] * 2
+    # What is told apart there is not mixed into the leaderboard.
+    assert {row.seeds for board in made.boards for row in board.rows} == {(0, 1)}
+
+
+def test_paths_leave_out_what_a_catalog_does_not_hold(project: Project, catalog: Catalog) -> None:
+    made = pages(project, replace(catalog, papers=()))
+    assert {stop.step.kind for route in made.overview.routes for stop in route.stops} <= {
+        "method",
+        "task",
+        "attack",
+        "page",
+    }
+    assert "No path has been written yet." in text_of(pages(project, replace(catalog, guide=Guide())), "start.md")
+
+
+@pytest.mark.parametrize(
+    ("half", "mean", "said"),
+    [
+        (0.000804, 0.588, "0.001"),
+        (0.012, 0.58, "0.012"),
+        (0.0, 0.414, "0.000"),
+        (1.44e-8, 8.85e-9, "1.44e-08"),
+        (0.000116, 4.22e-5, "0.000116"),
+        (12.34, 0.5, "12.3"),
+    ],
+)
+def test_an_interval_has_as_many_digits_as_its_mean(half: float, mean: float, said: str) -> None:
+    assert margin(half, mean) == said
