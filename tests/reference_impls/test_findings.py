@@ -51,7 +51,8 @@ def measured(task: AuthorsTask, model_of: Callable[[Which], LanguageModel]) -> C
 
     def evaluated(which: Which) -> Evaluation:
         model = model_of(which)
-        return task.evaluate(model, task.splits(model), checkpoints.retrained_evaluation(task))
+        kept = checkpoints.retrained_evaluation(task)
+        return checkpoints.yardstick(task, task.splits(model), kept).measure(model)
 
     return cache(evaluated)
 
