@@ -24,6 +24,7 @@ from catalog.commands.shared import (
 
 if TYPE_CHECKING:
     from catalog.checks import Entry
+    from catalog.project import Project
 
 app = typer.Typer()
 PANEL = "Keep the catalog true"
@@ -207,18 +208,9 @@ def move(
     root: Root = None,
 ) -> None:
     """Give a record another id; the old address keeps leading to it."""
-    from catalog.load import read_entries
-    from catalog.redirects import MoveError
-    from catalog.redirects import move as move_record
-    from catalog.text import sentence
+    from catalog import redirects
 
-    project = find_project(root)
-    ids = {entry.paper.id: entry.paper.file for entry in read_entries(project)}
-    try:
-        with writing(project.papers):
-            print("\n".join(move_record(project, old, new, ids)))
-    except MoveError as error:
-        raise UsageError(sentence(str(error))) from None
+    _readdress(root, lambda project, ids: redirects.move(project, old, new, ids))
 
 
 @app.command(
@@ -231,16 +223,22 @@ def remove(
     root: Root = None,
 ) -> None:
     """Take a record out of the catalog; its old address says why."""
+    from catalog import redirects
+
+    _readdress(root, lambda project, ids: redirects.remove(project, paper, reason, ids))
+
+
+def _readdress(root: Path | None, change: Callable[[Project, dict[str, str]], list[str]]) -> None:
+    """Change an address with what is given the checkout and the file of every id; print what was done."""
     from catalog.load import read_entries
     from catalog.redirects import MoveError
-    from catalog.redirects import remove as remove_record
     from catalog.text import sentence
 
     project = find_project(root)
     ids = {entry.paper.id: entry.paper.file for entry in read_entries(project)}
     try:
         with writing(project.papers):
-            print("\n".join(remove_record(project, paper, reason, ids)))
+            print("\n".join(change(project, ids)))
     except MoveError as error:
         raise UsageError(sentence(str(error))) from None
 
