@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from catalog.implementations import Implementation
 from reference_impls import registry
+from reference_impls.errors import UsageError
 from reference_impls.measure import one_thread
 from reference_impls.progress import Progress, silent
 from reference_impls.records import reference_results
@@ -61,13 +62,16 @@ def attack_saved(source: str, task: Task, chosen: Sequence[Implementation], seed
     Raises:
         UsageError: the model cannot be loaded.
     """
+    from reference_impls.language_model import weights_of
     from reference_impls.saving import load
 
     progress("loading", 0, 1)
     one_thread()
     model = load(source)
-    inner: Any = model if hasattr(model, "question") else getattr(model, "model", None)  # as LanguageModel and Wrapper
-    splits = task.splits(inner)
+    weights = weights_of(model)
+    if weights is None:
+        raise UsageError(f"{source} holds no language model, so that it cannot be asked.")
+    splits = task.splits(weights)
     known = task.knowledge(model, splits.forget)
     shipped = reference_results(task.name)
     reference = None

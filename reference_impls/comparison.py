@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from reference_impls.data import Pair
 from reference_impls.language_model import LanguageModel, UnlearnedModel, weights_of
 from reference_impls.metrics.answers import answer_probability, perplexity
 from reference_impls.metrics.memorization import ngram_entropy
-from reference_impls.metrics.models import kl_divergence, parameter_distance, relative_distance
+from reference_impls.metrics.models import kl_divergence, relative_distance
 from reference_impls.metrics.sets import mean
 from reference_impls.splits import Splits
 
@@ -45,9 +45,10 @@ def compare(
         scored = model.answer_logprobs([pair.prompt for pair in kept], [pair.answer for pair in kept])
         found["retain_perplexity"] = perplexity(scored)
     weights = weights_of(model)
-    if weights is not None and parameter_distance(target.model, retrained.model):
-        found["relative_distance"] = relative_distance(weights.model, target.model, retrained.model)
-    return {name: value for name, value in found.items() if math.isfinite(value)}
+    if weights is not None:
+        with suppress(ValueError):  # other parameters, such as adapters beside them
+            found["relative_distance"] = relative_distance(weights.model, target.model, retrained.model)
+    return found
 
 
 def _kl(model: UnlearnedModel, retrained: LanguageModel, pairs: Sequence[Pair]) -> float:

@@ -82,7 +82,13 @@ def run_method(
     from reference_impls.attacking import attack_all
 
     progress("evaluating the model before", 0, 1)
-    against, before, retrained = _held_against(task, splits, base, shipped=model is None, whole=forget_share == 1)
+    references = reference_results(task.name) if model is None else {}
+    against = _yardstick(task, splits, references, whole=forget_share == 1, compared=compared)
+    if references and forget_share == 1:
+        before, retrained = references["target"].metrics, references["retrained"].metrics
+    else:
+        before = against.measure(base).metrics
+        retrained = against.measure(against.retrained).metrics if against.retrained else {}
     stages: list[dict[str, float]] = []
     seconds = 0.0
     with count_passes(base.model) as passes:
@@ -98,7 +104,7 @@ def run_method(
                 with passes.paused():
                     stages.append(task.evaluate(unlearned, so_far).metrics)
     progress("evaluating", 0, 1)
-    evaluation = against.measure(unlearned) if compared else task.evaluate(unlearned, splits, against.kept)
+    evaluation = against.measure(unlearned)
     result = Result(
         method=method.id,
         task=task.name,
@@ -122,24 +128,15 @@ def run_method(
     return Outcome(unlearned, result, before, retrained)
 
 
-def _held_against(
-    task: Task, splits: Splits, base: LanguageModel, *, shipped: bool, whole: bool
-) -> tuple[Yardstick, dict[str, float], dict[str, float]]:
-    """What the unlearned model is held against, with the metrics before unlearning and of the retrained model."""
+def _yardstick(task: Task, splits: Splits, references: dict[str, Result], *, whole: bool, compared: bool) -> Yardstick:
+    """What the unlearned model is held against: all that ships with the task, or as much as is wanted."""
     from reference_impls import checkpoints
     from reference_impls.yardstick import Yardstick
 
-    references = reference_results(task.name) if shipped else {}
     if not references:
-        against = Yardstick(task, splits)
-        return against, against.measure(base).metrics, {}
-    if whole:
-        against = checkpoints.yardstick(task, splits, checkpoints.retrained_evaluation(task))
-        return against, references["target"].metrics, references["retrained"].metrics
-    against = checkpoints.yardstick(task, splits)
-    models = (against.target, against.retrained)
-    before, retrained = (against.measure(one).metrics for one in models if one is not None)
-    return against, before, retrained
+        return Yardstick(task, splits)
+    kept = checkpoints.retrained_evaluation(task) if whole else None
+    return checkpoints.yardstick(task, splits, kept) if compared else Yardstick(task, splits, kept=kept)
 
 
 def _unlearn(

@@ -87,16 +87,17 @@ def scores(model: UnlearnedModel, pairs: Sequence[Pair], reference: UnlearnedMod
     """
     prompts, answers = [pair.prompt for pair in pairs], [pair.answer for pair in pairs]
     found: dict[str, list[float]] = {name: [] for name in ("loss", "zlib", "min_k", "min_k_plus_plus")}
+    known: list[list[float]] = []
     for one, answer in zip(model.distributions(prompts, answers), answers, strict=True):
         chosen, expected, deviation = (values.tolist() for values in (one.chosen, one.expected, one.deviation))
+        known.append(chosen)
         found["loss"].append(loss_score(chosen))
         found["zlib"].append(zlib_score(chosen, answer))
         found["min_k"].append(min_k_score(chosen))
         found["min_k_plus_plus"].append(min_k_plus_plus_score(chosen, expected, deviation))
     if reference is not None:
-        known, unseen = (one.answer_logprobs(prompts, answers) for one in (model, reference))
-        rows = zip(known, unseen, strict=True)
-        found["reference"] = [reference_score(one.tolist(), other.tolist()) for one, other in rows]
+        unseen = reference.answer_logprobs(prompts, answers)
+        found["reference"] = [reference_score(one, other.tolist()) for one, other in zip(known, unseen, strict=True)]
     with suppress(NotApplicableError):
         weights, asked = inside(model, pairs)
         found["gradient"] = [gradient_norm_score(gradients(weights, pair)) for pair in asked]
