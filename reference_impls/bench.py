@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.results import Result, record_file
+from reference_impls.records import run_command, write_record
 from reference_impls.registry import RESULTS, find_method, find_task
 
 TOLERANCE = 0.001
@@ -33,9 +34,7 @@ class Job:
     @property
     def command(self) -> str:
         """What reproduces it."""
-        share = f" --forget-share {self.forget_share:g}" if self.forget_share != 1 else ""
-        several = f" --requests {self.requests}" if self.requests != 1 else ""
-        return f"unlearn run {self.method} --task {self.task} --seed {self.seed}{share}{several}"
+        return run_command(self.method, self.task, self.seed, self.forget_share, self.requests)
 
 
 def plan(
@@ -48,8 +47,6 @@ def plan(
 
 def run_job(job: Job) -> None:
     """Run one job and write its record."""
-    from reference_impls.records import write_record
-
     write_record(_measured(job), job.path)
 
 

@@ -69,9 +69,8 @@ class Trial:
     task: str
     seed: int
     settings: dict[str, Any]
-
-    def __hash__(self) -> int:
-        return hash((self.method, self.task, self.seed, *sorted(map(str, self.settings.items()))))
+    number: int = 0
+    """Which of the method's trials it is."""
 
 
 def try_out(trial: Trial) -> dict[str, float]:
@@ -105,25 +104,26 @@ def tune(task: Task, methods: Sequence[Implementation], progress: Progress) -> d
     target, retrained = (reference_results(task.name)[which].metrics for which in ("target", "retrained"))
     settings = {method.id: trials(search, method.id) for method in methods}
     jobs = [
-        Trial(name, task.name, search["seed"], search["fixed"] | one)
+        Trial(name, task.name, search["seed"], search["fixed"] | one, number)
         for name, tries in settings.items()
-        for one in tries
+        for number, one in enumerate(tries)
     ]
-    found: dict[Trial, dict[str, float]] = {}
+    found: dict[str, dict[int, dict[str, float]]] = {name: {} for name in settings}
 
     def done(trial: Trial, metrics: dict[str, float]) -> None:
-        found[trial] = metrics
-        progress(f"{len(found)}/{len(jobs)} trials, last of {trial.method}", len(found), len(jobs))
-        own = [job for job in jobs if job.method == trial.method]
-        if all(job in found for job in own):
-            rows = [_row(one, found[job]) for one, job in zip(settings[trial.method], own, strict=True)]
+        own, tries = found[trial.method], settings[trial.method]
+        own[trial.number] = metrics
+        count = sum(map(len, found.values()))
+        progress(f"{count}/{len(jobs)} trials, last of {trial.method}", count, len(jobs))
+        if len(own) == len(tries):
+            rows = [row(one, own[number]) for number, one in enumerate(tries)]
             recipe, hyperparameters = _split(search["fixed"] | max(rows, key=lambda row: row["score"])["settings"])
             recipes[trial.method] = recipe | {"hyperparameters": hyperparameters}
             tried[trial.method] = rows
             _write(task.folder / "search.json", json.dumps(dict(sorted(tried.items())), indent=1) + "\n")
             _write(task.folder / "recipes.yaml", HEADER + yaml.safe_dump(recipes, sort_keys=True))
 
-    def _row(one: dict[str, Any], metrics: dict[str, float]) -> dict[str, Any]:
+    def row(one: dict[str, Any], metrics: dict[str, float]) -> dict[str, Any]:
         reached = score(metrics, target, retrained, task.forgetting) if metrics else 0.0
         return {"settings": one, "score": reached, "metrics": metrics}
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from reference_impls.bench import Job
 
 PANEL = "Maintain"
+Answer = TypeVar("Answer")
 app = typer.Typer()
 
 
@@ -54,7 +56,6 @@ def bench(
 ) -> None:
     """Run methods with several seeds, attack what they leave, and keep the records for the leaderboard."""
     from reference_impls.bench import plan, run_job
-    from reference_impls.parallel import run_all
 
     if task != "all":
         find_task(task)
@@ -63,39 +64,38 @@ def bench(
     jobs = [
         job
         for one in chosen
-        for job in plan(given or sorted(recipes(one)), one, seeds, resume, forget_share or 1.0, requests)
+        for job in plan(given or sorted(recipes(one)), one, seeds, resume and not check, forget_share, requests)
     ]
     if check:
         _check_records([job for job in jobs if job.path.exists()], tolerance, workers)
         return
+    _run(run_job, jobs, workers)
+    print(f"{len(jobs)} new records in {RESULTS}.")
+
+
+def _run(function: Callable[[Job], Answer], jobs: list[Job], workers: int | None) -> list[Answer]:
+    """``function`` of each job, with a progress bar."""
+    from reference_impls.parallel import run_all
+
     with showing_progress() as progress:
         finished: list[Job] = []
 
-        def done(job: Job, _: None) -> None:
+        def done(job: Job, _: Answer) -> None:
             finished.append(job)
             last = f"{job.method} on {job.task} with seed {job.seed}"
             progress(f"{len(finished)}/{len(jobs)} runs, last {last}", len(finished), len(jobs))
 
         progress(f"0/{len(jobs)} runs", 0, len(jobs))
-        run_all(run_job, jobs, done, workers)
-    print(f"{len(jobs)} new records in {RESULTS}.")
+        return run_all(function, jobs, done, workers)
 
 
 def _check_records(jobs: list[Job], tolerance: float | None, workers: int | None) -> None:
     from reference_impls.bench import TOLERANCE, run_again
-    from reference_impls.parallel import run_all
 
     allowed = TOLERANCE if tolerance is None else tolerance
     if not jobs:
         raise UsageError("There is no record of such a run. Without --check, it is made.")
-    with showing_progress() as progress:
-        finished: list[Job] = []
-
-        def done(job: Job, _: dict[str, float]) -> None:
-            finished.append(job)
-            progress(f"{len(finished)}/{len(jobs)} runs, last {job.method} on {job.task}", len(finished), len(jobs))
-
-        apart = run_all(run_again, jobs, done, workers)
+    apart = _run(run_again, jobs, workers)
     off = 0
     for job, numbers in zip(jobs, apart, strict=True):
         name, largest = max(numbers.items(), key=lambda one: one[1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,7 +19,6 @@ from reference_impls.commands.shared import (
     Settings,
     Steps,
     TaskName,
-    command_of,
     print_json,
     settings_of,
     showing_progress,
@@ -72,8 +71,6 @@ def run(
     found = find_method(method)
     chosen = task_of(task, model, forget, retain, holdout)
     values = settings_of(settings)
-    if not forget_share:
-        raise UsageError("--forget-share 0 leaves nothing to forget; give a share above 0.")
     if record and (model or forget):
         raise UsageError(
             "--record is for the embedded model and task, so that the leaderboard compares like with like."
@@ -82,22 +79,22 @@ def run(
         from reference_impls.saving import prepare_folder
 
         prepare_folder(out)
-    from reference_impls.records import result_path, write_record
+    from reference_impls.records import result_path, run_command, write_record
     from reference_impls.runner import run_method
 
     recipe = {"learning_rate": learning_rate, "steps": steps, "batch_size": batch_size}
-    command = command_of(
-        found,
-        chosen,
-        seed=seed,
-        recipe=recipe,
+    command = run_command(
+        found.id,
+        chosen.name if forget is None else None,
+        seed,
+        forget_share,
+        requests,
         settings=settings,
         model=model,
         forget=forget,
         retain=retain,
         holdout=holdout,
-        forget_share=None if forget_share == 1 else f"{forget_share:g}",
-        requests=None if requests == 1 else requests,
+        **recipe,
     )
     with showing_progress(hide=as_json) as progress:
         outcome = run_method(
@@ -147,6 +144,7 @@ def compare(
     """Run several methods and set them side by side."""
     found = [find_method(name) for name in names]
     chosen = find_task(task)
+    from reference_impls.records import run_command
     from reference_impls.runner import run_method
 
     outcomes: list[Outcome] = []
@@ -156,8 +154,8 @@ def compare(
             def labelled(stage: str, done: int, total: int, name: str = one.id) -> None:
                 progress(f"{name}: {stage}", done, total)
 
-            recipe = {"learning_rate": learning_rate, "steps": steps, "batch_size": batch_size}
-            command = command_of(one, chosen, seed=seed, recipe=recipe)
+            recipe: dict[str, Any] = {"learning_rate": learning_rate, "steps": steps, "batch_size": batch_size}
+            command = run_command(one.id, chosen.name, seed, **recipe)
             outcomes.append(run_method(one, chosen, seed=seed, recipe=recipe, command=command, progress=labelled))
     if out:
         from reference_impls.report import write_plot

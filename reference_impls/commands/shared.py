@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,6 @@ from reference_impls.progress import Progress, silent
 from reference_impls.registry import find_task
 
 if TYPE_CHECKING:
-    from catalog.implementations import Implementation
     from reference_impls.tasks import Task
 
 
@@ -31,8 +29,19 @@ Settings = Annotated[
 LearningRate = Annotated[float | None, typer.Option(min=0, help="Instead of the recipe's.")]
 Steps = Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")]
 BatchSize = Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")]
+
+
+def _something(share: float) -> float:
+    if not share:
+        raise UsageError("--forget-share 0 leaves nothing to forget; give a share above 0.")
+    return share
+
+
 ForgetShare = Annotated[
-    float, typer.Option(min=0, max=1, help="Forget only this share of the forget set; the rest is left alone.")
+    float,
+    typer.Option(
+        min=0, max=1, callback=_something, help="Forget only this share of the forget set; the rest is left alone."
+    ),
 ]
 Requests = Annotated[
     int, typer.Option(min=1, help="Forget it in so many requests, one after another, each a run of its own.")
@@ -69,26 +78,6 @@ def settings_of(given: list[str]) -> dict[str, str]:
             raise UsageError(f"--set {text!r}: write NAME=VALUE, as in --set beta=0.1.")
         values[name.strip().replace("-", "_")] = value.strip()
     return values
-
-
-def command_of(
-    method: Implementation,
-    task: Task,
-    *,
-    seed: int,
-    recipe: dict[str, Any],
-    settings: list[str] = [],  # noqa: B006 (never changed)
-    **options: object,
-) -> str:
-    """What reproduces a run: the shortest command that says all that was chosen."""
-    words = ["unlearn", "run", method.id]
-    if not options.get("forget"):
-        words += ["--task", task.name]
-    for name, value in {**options, "seed": seed, **recipe}.items():
-        words += [f"--{name.replace('_', '-')}", str(value)] if value is not None else []
-    for setting in settings:
-        words += ["--set", setting]
-    return shlex.join(words)
 
 
 def plain(text: str) -> str:
