@@ -7,6 +7,7 @@ from typing import Any, cast
 from xml.etree import ElementTree
 
 import pytest
+from invented_results import invented_result
 
 from catalog.catalog import Catalog
 from catalog.courses import courses
@@ -31,20 +32,8 @@ class _Few:
     implementation_by_id: dict[str, Any] = field(default_factory=lambda: {"npo": _Named("NPO"), "rmu": _Named("RMU")})
 
 
-def _result(method: str, use: float, **changes: object) -> Result:
-    values: dict[str, object] = {
-        "method": method,
-        "task": "passages",
-        "model": "tiny",
-        "seed": 0,
-        "hyperparameters": {},
-        "metrics": {"use": use},
-        "seconds": 1.0,
-        "peak_memory_bytes": 1,
-        "versions": {},
-        "command": "unlearn run",
-    }
-    return Result.model_validate(values | changes)
+def _result(method: str, use: float, **changes: Any) -> Result:
+    return invented_result(**({"method": method, "task": "passages", "metrics": {"use": use}} | changes))
 
 
 def _catalog(*results: Result) -> Catalog:

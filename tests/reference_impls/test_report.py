@@ -7,8 +7,8 @@ from typing import Any, cast
 from xml.etree import ElementTree
 
 import pytest
+from invented_results import invented_result
 
-from catalog.results import Result
 from reference_impls.errors import UsageError
 from reference_impls.registry import find_method
 from reference_impls.report import print_run, write_plot
@@ -21,19 +21,13 @@ def _outcome(method: str, known: float, **changes: object) -> Outcome:
     values: dict[str, Any] = {
         "method": method,
         "task": "passages",
-        "model": "tiny",
-        "seed": 0,
-        "hyperparameters": {},
         "metrics": {"forget_knowledge": known, "model_utility": 0.9, "forget_variety": 3.0},
         "seconds": 1.25,
-        "peak_memory_bytes": 1,
         "forward_passes": 320,
         "backward_passes": 160,
-        "versions": {},
-        "command": f"unlearn run {method} --task passages --seed 0",
     }
     before = {"forget_knowledge": 1.0, "model_utility": 1.0}
-    return Outcome(cast(Any, None), Result.model_validate(values | changes), before, before | {"forget_knowledge": 0.1})
+    return Outcome(cast(Any, None), invented_result(**(values | changes)), before, before | {"forget_knowledge": 0.1})
 
 
 def test_a_plot_has_the_tasks_own_headline_across(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from invented_results import invented_result
 
 from catalog.results import Result
 from reference_impls import runner
@@ -22,21 +24,8 @@ from reference_impls.training import Recipe
 from reference_impls.tuning import score, trials
 
 
-def _result(**changes: object) -> Result:
-    values: dict[str, object] = {
-        "method": "npo",
-        "task": "authors",
-        "model": "tiny",
-        "seed": 0,
-        "hyperparameters": {"beta": 0.1},
-        "recipe": {"steps": 3},
-        "metrics": {"forget_probability": 0.25},
-        "seconds": 1.0,
-        "peak_memory_bytes": 1,
-        "versions": {},
-        "command": "unlearn run npo",
-    }
-    return Result.model_validate(values | changes)
+def _result(**changes: Any) -> Result:
+    return invented_result(**({"hyperparameters": {"beta": 0.1}, "recipe": {"steps": 3}} | changes))
 
 
 @pytest.fixture

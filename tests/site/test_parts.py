@@ -96,7 +96,6 @@ def test_what_npm_says_is_passed_on(checkout: Project, monkeypatch: pytest.Monke
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("npm"), reason="there is no npm")
 def test_npm_refuses_a_package_with_another_checksum(checkout: Project) -> None:
     path = checkout.site / "package-lock.json"
     lock = json.loads(path.read_text(encoding="utf-8"))

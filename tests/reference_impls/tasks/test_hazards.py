@@ -95,7 +95,7 @@ class Opinionated:
         return [torch.tensor([-0.1 if answer[0] in self.liked else -2.0]) for answer in answers]
 
     def distributions(self, prompts: Sequence[str], answers: Sequence[str]) -> Iterator[AnswerDistribution]:
-        raise NotImplementedError
+        raise AssertionError("multiple choice is scored from log-probabilities alone")
 
     def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
         return ["something" for _ in prompts]
