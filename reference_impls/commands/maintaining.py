@@ -48,7 +48,7 @@ def bench(
         bool, typer.Option("--check", help="Run recorded ones again and compare; writes nothing, ends with 1 if off.")
     ] = False,
     tolerance: Annotated[
-        float | None, typer.Option(min=0, help="With --check: how far a number may be off. Default: 0.001.")
+        float | None, typer.Option(min=0, help="With --check: how far a number may be off. Default: 0.01.")
     ] = None,
     forget_share: ForgetShare = 1.0,
     requests: Requests = 1,
