@@ -34,7 +34,7 @@ $$
 - **On `authors` the claim is not reproduced.** The pool sorts well: with $K = 2$, no answer in the better half is
   verbatim after seven rounds. But after 240 steps the model says the same behind either rank (ROUGE with the forget
   answers 0.81 and 0.80): it never learned to read it, which has to come first, from a small difference in the loss.
-  Where only two answers are to be told apart, as in this file's test, it learns to within 120 steps. Meanwhile
+  Where only two answers are to be told apart, as in this file's test, it learns to within 200 steps. Meanwhile
   training on its own mistakes costs retain answers.
 - With $K = 1$ it is training on one's own samples.
 
