@@ -19,6 +19,8 @@ from reference_impls.metrics.sets import (
 
 RATIOS = (0.5, 2.0, 1.0, 4.0)
 ratios = st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=20)
+# Neighbouring floats may have the same logarithm, and what was apart is then a tie: these stay apart.
+separate = st.lists(st.floats(1e-6, 1e6).map(lambda one: float(f"{one:.6g}")), min_size=1, max_size=20)
 shares = st.lists(st.floats(0.001, 1), min_size=1, max_size=9)
 scores = st.lists(st.integers(-4, 4).map(float), min_size=1, max_size=12)
 
@@ -103,7 +105,7 @@ def test_forget_quality_of_a_model_against_itself_is_1(values: list[float]) -> N
     assert forget_quality(values, values) == 1.0
 
 
-@given(ratios, ratios)
+@given(separate, separate)
 def test_forget_quality_is_a_probability_that_no_monotone_change_moves(
     unlearned: list[float], retrained: list[float]
 ) -> None:
