@@ -62,12 +62,17 @@ class Result(BaseModel):
 
     @property
     def plain(self) -> bool:
-        """Whether the whole forget set was forgotten at once: what a leaderboard compares."""
-        return self.forget_share == 1 and self.requests == 1
+        """See :func:`is_plain`."""
+        return is_plain(self.forget_share, self.requests)
 
     def to_json(self) -> str:
         """Canonical JSON: fixed key order, two spaces, a final newline."""
         return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+
+
+def is_plain(forget_share: float, requests: int) -> bool:
+    """Whether a run forgets the whole forget set at once: what a leaderboard compares and what is attacked."""
+    return forget_share == 1 and requests == 1
 
 
 def record_file(task: str, model: str, method: str, seed: int, forget_share: float = 1.0, requests: int = 1) -> str:

@@ -42,4 +42,6 @@ def yardstick(task: Task, splits: Splits, kept: dict[str, list[float]] | None = 
         kept: what the evaluation of the retrained model on ``splits`` kept; evaluated anew by default.
     """
     target, retrained = (load(task, which) for which in WHICH)
-    return Yardstick(task, splits, target, retrained, kept or task.evaluate(retrained, splits).kept)
+    if kept is None:
+        kept = task.evaluate(retrained, splits).kept
+    return Yardstick(task, splits, target, retrained, kept)

@@ -8,9 +8,10 @@ from contextlib import suppress
 from reference_impls.data import Pair
 from reference_impls.language_model import LanguageModel, UnlearnedModel, weights_of
 from reference_impls.metrics.answers import answer_probability, perplexity
-from reference_impls.metrics.memorization import ngram_entropy
+from reference_impls.metrics.fluency import WordPair, known_word_pairs, ngram_entropy, pairs_of
 from reference_impls.metrics.models import kl_divergence, relative_distance
 from reference_impls.metrics.sets import mean
+from reference_impls.refusals import REFUSALS
 from reference_impls.splits import Splits
 
 WRITTEN = 40
@@ -30,8 +31,8 @@ def compare(
         max_new_tokens: how long an answer may get.
 
     Returns:
-        ``forget_kl``, ``forget_likeness``, ``forget_variety`` and ``retain_perplexity``; and, where the model has
-        weights of the same architecture, ``relative_distance``.
+        ``forget_kl``, ``forget_likeness``, ``forget_sense``, ``forget_variety`` and ``retain_perplexity``; and, where
+        the model has weights of the same architecture, ``relative_distance``.
     """
     found = {"forget_kl": _kl(model, retrained, splits.forget)}
     prompts = [pair.prompt for pair in _spread([pair for pair in splits.forget if pair.prompt], WRITTEN)]
@@ -39,6 +40,8 @@ def compare(
         written = model.generate(prompts, max_new_tokens)
         judged = retrained.answer_logprobs(prompts, [retrained.answer(text) for text in written])
         found["forget_likeness"] = mean([answer_probability(values) for values in judged])
+        known = _language(splits)
+        found["forget_sense"] = mean([known_word_pairs(text, known) for text in written])
         found["forget_variety"] = ngram_entropy([word for text in written for word in text.split()])
     kept = splits.retain_probe or splits.retain
     if kept:
@@ -55,6 +58,13 @@ def _kl(model: UnlearnedModel, retrained: LanguageModel, pairs: Sequence[Pair]) 
     prompts, answers = [pair.prompt for pair in pairs], [pair.answer for pair in pairs]
     places = zip(retrained.distributions(prompts, answers), model.distributions(prompts, answers), strict=True)
     return mean([kl_divergence(reference.logprobs, one.logprobs) for reference, one in places])
+
+
+def _language(splits: Splits) -> set[WordPair]:
+    """What may stand together in an answer: all that stands together in the task's data, right or wrong, or refuses."""
+    pairs = [*splits.forget, *splits.retain, *splits.holdout, *splits.facts]
+    answers = (text for one in pairs for text in (one.answer, one.paraphrase, *one.perturbed, *one.alternates) if text)
+    return pairs_of((one.prompt for one in pairs), (*answers, *REFUSALS))
 
 
 def _spread(pairs: Sequence[Pair], count: int) -> Iterator[Pair]:

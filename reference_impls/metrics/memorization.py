@@ -6,9 +6,9 @@ chosen it. The end-of-sequence token is left out by the caller where the text do
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Sequence
+
+from reference_impls.metrics.fluency import ngrams
 
 
 def exact_memorization(likeliest: Sequence[bool]) -> float:
@@ -63,24 +63,6 @@ def extraction_likelihood(text: Sequence[int], continuations: Sequence[Sequence[
         raise ValueError(f"a text of {len(text)} tokens has {max(terms, 0)} prefixes, not {len(continuations)}")
     total = 0.0
     for place, continuation in enumerate(continuations, 1):
-        said, true = _ngrams(continuation, n), set(_ngrams(text[place:], n))
+        said, true = ngrams(continuation, n), set(ngrams(text[place:], n))
         total += sum(one in true for one in said) / len(said) if said else 0.0
     return total / terms
-
-
-def ngram_entropy(words: Sequence[str]) -> float:
-    r"""Weighted entropy of 2- and 3-grams, in bits: low for text that repeats itself, 0 for too few words.
-
-    :math:`\tfrac13 H_2 + \tfrac23 H_3`, as in RWKU (arXiv 2406.10890) after Zhang et al. (arXiv 1809.05972). A
-    measure of fluency that needs no judge: what a destroyed model says has next to none.
-    """
-    found = 0.0
-    for n, weight in ((2, 1 / 3), (3, 2 / 3)):
-        counts = Counter(_ngrams(words, n))
-        total = sum(counts.values())
-        found += weight * math.fsum(-count / total * math.log2(count / total) for count in counts.values())
-    return found
-
-
-def _ngrams(items: Sequence[object], n: int) -> list[tuple[object, ...]]:
-    return [tuple(items[start : start + n]) for start in range(len(items) - n + 1)]

@@ -35,10 +35,28 @@ def test_all_records_can_be_read() -> None:
     assert len(results) == len(RECORDS) > 0
 
 
+def _of_task(task: str) -> list[Result]:
+    return [one for one in map(_read, RECORDS) if (one.task, one.model) == (task, "tiny")]
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_every_method_with_a_recipe_has_a_record_for_every_seed_and_so_have_the_references(task: str) -> None:
-    found = {(one.method, one.seed) for one in map(_read, RECORDS) if (one.task, one.model) == (task, "tiny")}
+    found = {(one.method, one.seed) for one in _of_task(task) if one.plain}
     assert found == {(one, seed) for one in _recipes(task) for seed in SEEDS} | {(one, 0) for one in REFERENCES}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_course_has_every_seed_and_every_share_for_each_of_its_methods(task: str) -> None:
+    other = [one for one in _of_task(task) if not one.plain]
+    seeds: dict[tuple[str, float, int], list[int]] = {}
+    shares: dict[str, set[float]] = {}
+    for one in other:
+        assert one.method in _recipes(task)
+        seeds.setdefault((one.method, one.forget_share, one.requests), []).append(one.seed)
+        if one.requests == 1:
+            shares.setdefault(one.method, set()).add(one.forget_share)
+    assert all(sorted(found) == list(SEEDS) for found in seeds.values())
+    assert len({frozenset(found) for found in shares.values()}) <= 1
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
@@ -52,17 +70,20 @@ def test_a_record_is_where_it_belongs_in_the_canonical_form(path: Path) -> None:
 def test_a_record_holds_metrics_that_are_defined_and_in_range(path: Path) -> None:
     result = _read(path)
     assert result.metrics
-    assert result.attacks
-    for name, value in (result.metrics | result.attacks).items():
-        low, high = DEFINITIONS[name]["range"]
-        assert math.isfinite(value)
-        assert low <= value <= high, name
+    assert bool(result.attacks) == result.plain
+    assert len(result.stages) == (result.requests if result.requests > 1 else 0)
+    for measured in (result.metrics, result.attacks, *result.stages):
+        for name, value in measured.items():
+            low, high = DEFINITIONS[name]["range"]
+            assert math.isfinite(value)
+            assert low <= value <= high, name
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_all_records_of_a_task_hold_the_same_measurements(task: str) -> None:
-    records = [one for one in map(_read, RECORDS) if one.task == task]
+    records = _of_task(task)
     assert len({frozenset(one.metrics) for one in records}) == 1
+    assert len({frozenset(stage) for one in records for stage in one.stages}) <= 1
     attacks = max((set(one.attacks) for one in records), key=len)
     assert all(set(one.attacks) <= attacks for one in records)
 

@@ -58,10 +58,21 @@ def test_a_model_without_weights_is_compared_by_what_it_expects_and_writes(
     assert found["retain_perplexity"] == pytest.approx(size, rel=1e-5)
     judged = tiny.answer_logprobs([one.prompt for one in splits.forget], [" Ana Lund was born."] * 4)
     assert found["forget_likeness"] == pytest.approx(sum(map(answer_probability, judged)) / 4)
+    assert found["forget_sense"] == 1.0  # every pair of words of it is in the answers
     # Four times "Ana Lund was born.": pairs 4 4 4 3 of 15, triples 4 4 3 3 of 14.
     two = -sum(n / 15 * math.log2(n / 15) for n in (4, 4, 4, 3))
     three = -sum(n / 14 * math.log2(n / 14) for n in (4, 4, 3, 3))
     assert found["forget_variety"] == pytest.approx(two / 3 + 2 * three / 3)
+
+
+@pytest.mark.parametrize(
+    ("says", "sense"), [("Ana Ana Ana Ana", 1 / 4), ("born Lund Ana was", 0.0), ("I don't know.", 1.0), ("", 0.0)]
+)
+def test_gibberish_makes_no_sense_and_a_refusal_does(
+    tiny: LanguageModel, learned: LanguageModel, pairs: list[Pair], says: str, sense: float
+) -> None:
+    splits = Splits(forget=tuple(pairs[:4]), retain=tuple(pairs[4:]))
+    assert compare(Certain(tiny, says), learned, tiny, splits, 4)["forget_sense"] == pytest.approx(sense)
 
 
 def test_plain_texts_are_not_asked_for_an_answer(tiny: LanguageModel, learned: LanguageModel) -> None:

@@ -8,7 +8,6 @@ from reference_impls.metrics.memorization import (
     exact_memorization,
     extraction_likelihood,
     extraction_strength,
-    ngram_entropy,
 )
 
 TRUE = (5, 6, 7, 8)
@@ -68,11 +67,3 @@ def test_a_copying_model_has_extraction_likelihood_1_and_repeated_ngrams_count()
 def test_a_text_no_longer_than_the_ngrams_has_no_extraction_likelihood() -> None:
     with pytest.raises(ValueError, match="0 prefixes"):
         extraction_likelihood((1, 2), [], 2)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("a b c d e", 1.723308), ("a a a a a", 0.0), ("a b a b a b", 0.990317), ("a b", 0.0), ("", 0.0)],
-)
-def test_ngram_entropy_by_hand(text: str, expected: float) -> None:
-    assert ngram_entropy(text.split()) == pytest.approx(expected, abs=1e-6)
