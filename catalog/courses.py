@@ -74,8 +74,8 @@ def _growing(catalog: Catalog, results: Sequence[Result], metrics: Sequence[str]
     return Courses(
         "growing",
         "As the forget set grows",
-        "The same method with the same recipe, asked to forget a part of the forget set or all of it (scalability). The "
-        "number of steps stays the same, so that each text gets fewer of them as the set grows.",
+        "The same method with the same recipe, asked to forget a part of the forget set or all of it (scalability). "
+        "The number of steps stays the same, so that each text gets fewer of them as the set grows.",
         tuple(f"{share:.0%}" for share in shares),
         tuple(rows),
     )
