@@ -202,6 +202,7 @@ class Pages:
             markdown=markdown.converter(settings.markdown_extensions),
         )
         self._environment.filters.update(
+            aside=self.aside.block,
             inline=markdown.inline,
             day=day,
             number=number,
