@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from markupsafe import Markup
@@ -34,13 +35,13 @@ class Aside:
             position = found.end()
         return "\n\n".join(part for part in [*parts, self._mark(body[position:])] if part)
 
-    def put_back(self, out: Path) -> None:
-        """Replace the comments in all pages of a finished site.
+    def put_back(self, pages: Iterable[Path]) -> None:
+        """Replace the comments in finished pages.
 
         Raises:
             KeyError: a page holds a comment for which nothing was set aside.
         """
-        for page in out.rglob("*.html"):
+        for page in pages:
             text = page.read_text(encoding="utf-8")
             if "<!--aside " in text:
                 page.write_text(self.restored(text), encoding="utf-8")

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -70,13 +71,40 @@ def build_site(project: Project, catalog: Catalog, out: Path, *, changed_only: b
         _write(wanted, source)
         _run_mkdocs(project, source, fresh, _epoch(catalog))
         _finish(project, catalog, pages, fresh)
-        if out.exists():
-            shutil.rmtree(out)
-        fresh.rename(out)
+        replace_folder(fresh, out)
     except (FormulaError, PartsError) as error:
         raise SiteError(str(error)) from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def replace_folder(new: Path, old: Path) -> None:
+    """Put a folder in the place of another, which may be missing; there is one at nearly every moment."""
+    away = old.with_name(f"{old.name}-old")
+    shutil.rmtree(away, ignore_errors=True)
+    if old.exists():
+        old.rename(away)
+    new.rename(old)
+    shutil.rmtree(away, ignore_errors=True)
+
+
+def refresh_papers(project: Project, catalog: Catalog, out: Path, ids: Iterable[str]) -> None:
+    """Make anew the pages of some papers in a site that was built before, and nothing else, for a look while editing.
+
+    Lists, figures and the search still tell of the papers as they were.
+
+    Raises:
+        SiteError: as for `build_site`.
+    """
+    source = out.with_name(f"{out.name}-src")
+    try:
+        pages = Pages(catalog, project.templates / "site", _settings(project), read_metrics(project.reference_impls))
+        wanted = {page.path: pages.render(page).encode() for page in pages.of_papers(ids)}
+    except FormulaError as error:
+        raise SiteError(str(error)) from error
+    _write(wanted, source)
+    _run_mkdocs(project, source, out, _epoch(catalog), dirty=True)
+    pages.aside.put_back(out / path.replace(".md", ".html") for path in wanted)
 
 
 def _source(project: Project, catalog: Catalog, pages: Pages, settings: Settings) -> dict[str, bytes]:
@@ -168,7 +196,7 @@ def _run_mkdocs(project: Project, source: Path, out: Path, epoch: int, *, dirty:
 
 def _finish(project: Project, catalog: Catalog, pages: Pages, out: Path) -> None:
     """What happens after MkDocs: HTML that went around it, old addresses, what scripts load, headers for servers."""
-    pages.aside.put_back(out)
+    pages.aside.put_back(out.rglob("*.html"))
     write_redirects(out, read_redirects(project)[0])
     _drop_unused(out)
     write_headers(out)
