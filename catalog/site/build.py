@@ -31,6 +31,8 @@ from catalog.site.search_index import search_files, write_files
 _WARNING = re.compile(r"^(?:WARNING|ERROR)\s+-\s+(?P<message>.*)$", re.MULTILINE)
 _ABOUT_DIRTY = re.compile(r"'dirty' build|stale files|cleaning the directory", re.IGNORECASE)
 """What MkDocs warns about whenever it builds changed pages only."""
+_OF_A_PAPER = re.compile(r"papers/[^/]+\.(bib|ris)|api/papers/[^/]+\.json")
+"""The files that every paper has beside its page."""
 _LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?!https?://|#|mailto:)(?P<path>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
 
 
@@ -61,15 +63,19 @@ def build_site(project: Project, catalog: Catalog, out: Path, *, changed_only: b
         settings = _settings(project)
         pages = Pages(catalog, project.templates / "site", settings, read_metrics(project.reference_impls))
         wanted = _source(project, catalog, pages, settings)
-        if changed_only and out.is_dir() and _paths(source) == set(wanted):
+        # MkDocs would only look at each of these, and copy it.
+        of_papers = {path: wanted.pop(path) for path in [*wanted] if _OF_A_PAPER.fullmatch(path)}
+        if changed_only and _paths(source) == set(wanted) and _of_papers(out) == set(of_papers):
             _write(wanted, source)
             _run_mkdocs(project, source, out, _epoch(catalog), dirty=True)
+            _write(of_papers, out)
             _finish(project, catalog, pages, out)
             return
         if source.exists():
             shutil.rmtree(source)
         _write(wanted, source)
         _run_mkdocs(project, source, fresh, _epoch(catalog))
+        _write(of_papers, fresh)
         _finish(project, catalog, pages, fresh)
         replace_folder(fresh, out)
     except (FormulaError, PartsError) as error:
@@ -139,6 +145,12 @@ def _write(files: dict[str, bytes], folder: Path) -> None:
 def _paths(folder: Path) -> set[str]:
     """Every file below a folder."""
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def _of_papers(out: Path) -> set[str]:
+    """The files beside papers' pages in a finished site."""
+    found = {f"{folder}/{path}" for folder in ("papers", "api/papers") for path in _paths(out / folder)}
+    return {path for path in found if _OF_A_PAPER.fullmatch(path)}
 
 
 def _settings(project: Project) -> Settings:
