@@ -2,8 +2,8 @@
 
     python benchmarks/build.py 650 10000 --work /tmp/bench --out benchmarks/results/build.json
 
-For each number: records are generated, validated, turned into README, database and exports, and into the site; then
-Material builds as many plain pages (the Markdown below) with the same `mkdocs.yml` but for the theme's overrides.
+For each number: records are generated, validated, turned into README, database and exports, and into the site; before
+and after that Material builds plain pages (the Markdown below), one a record, and then one for each page of the site.
 Seconds are wall clock and CPU (of the process and its children): on a machine that does other work, too, compare
 CPU.
 """
@@ -104,25 +104,34 @@ def size(folder: Path) -> float:
     return round(sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6, 1)
 
 
+def material(work: Path, name: str, count: int) -> dict[str, float]:
+    """Seconds of Material alone for ``count`` plain pages."""
+    folder = work / name
+    shutil.rmtree(folder, ignore_errors=True)
+    plain_pages(folder, count)
+    return timed([sys.executable, "-m", "mkdocs", "build", "-q"], folder)
+
+
 def measure(count: int, work: Path) -> dict[str, Any]:
     """All figures for one number of records; the site stays in ``work/checkout-<count>/build/site``."""
-    checkout, plain = work / f"checkout-{count}", work / f"plain-{count}"
+    checkout, plain = work / f"checkout-{count}", f"plain-{count}"
     shutil.rmtree(checkout, ignore_errors=True)
-    shutil.rmtree(plain, ignore_errors=True)
     write_checkout(Project.find(Path(__file__)), checkout, count)
-    plain_pages(plain, count)
     catalog = [sys.executable, "-c", "from catalog.cli import main; main()"]
     found: dict[str, Any] = {
         "records": count,
         "validate": timed([*catalog, "validate"], checkout),
         "README, database, exports": timed([*catalog, "build"], checkout),
-        "Material alone": timed([sys.executable, "-m", "mkdocs", "build", "-q"], plain),
+        "Material alone": material(work, plain, count),
         "site": timed([*catalog, "site", "build"], checkout),
-        "Material alone, again": timed([sys.executable, "-m", "mkdocs", "build", "-q"], plain),
+        "Material alone, again": material(work, plain, count),
     }
+    found["pages"] = sum(1 for _ in (checkout / "build" / "site").rglob("*.html"))
+    found["Material alone, as many pages"] = material(work, plain, found["pages"])
     alone = (found["Material alone"]["cpu_seconds"] + found["Material alone, again"]["cpu_seconds"]) / 2
     found["site / Material alone, CPU"] = round(found["site"]["cpu_seconds"] / alone, 2)
-    found["pages"] = sum(1 for _ in (checkout / "build" / "site").rglob("*.html"))
+    alike = found["Material alone, as many pages"]["cpu_seconds"]
+    found["site / Material alone, as many pages, CPU"] = round(found["site"]["cpu_seconds"] / alike, 2)
     found["megabytes"] = size(checkout / "build" / "site")
     return found
 

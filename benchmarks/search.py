@@ -3,9 +3,14 @@
     python benchmarks/search.py build/site /tmp/bench/checkout-10000/build/site --out benchmarks/results/search.json
 
 *Download* is everything that a browser with an empty cache asks for until the first results of a query are on
-screen (page, style sheets, scripts, data), each file compressed with gzip. *Query* is the time from the last letter
-to the results on screen, in the paper list: *new* the first time that a query is asked, with the pieces of the
-index that it loads from this machine, *again* with the pieces in memory.
+screen (page, style sheets, scripts, data), each file compressed with gzip; *ahead* is what it then loads in idle time.
+*Query* is the time from the last letter to the results on screen, in the paper list, with what it loads from a server
+on this machine:
+
+- *first*: the first query after the page was opened, with an empty cache;
+- *new, nothing ahead*: a query not asked before, in a browser that saves data and so loads nothing ahead;
+- *new, all ahead*: a query not asked before, once the idle time after a first query has been used;
+- *again*: a query asked before.
 """
 
 from __future__ import annotations
@@ -19,8 +24,8 @@ import os
 import shutil
 import statistics
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -49,7 +54,27 @@ TYPE = """query => new Promise(done => {
 })"""
 
 
+SHOWN = """
+  window.shownAt = Infinity;
+  new MutationObserver(() => {
+    if (window.shownAt === Infinity && !document.querySelector("[data-finder][aria-busy]")) {
+      window.shownAt = performance.now();
+    }
+  }).observe(document, {subtree: true, attributes: true, attributeFilter: ["aria-busy"]});
+"""
+"""Notes when the first results came on screen."""
+SAVE_DATA = "Object.defineProperty(navigator, 'connection', {value: {saveData: true}});"
+
+
 class _Quiet(http.server.SimpleHTTPRequestHandler):
+    # As servers are: connections stay open, and answers go out at once.
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # a page was left while it was loading
+            super().handle()
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         pass
 
@@ -67,32 +92,54 @@ def serving(site: Path) -> Iterator[str]:
 def ready(page: Page) -> None:
     """Wait until the list shows what was asked for."""
     page.wait_for_selector("[data-finder]:not([aria-busy])", timeout=120_000)
-    page.wait_for_load_state("networkidle")
+    page.wait_for_load_state("load")
+
+
+def all_ahead(page: Page) -> None:
+    """Wait until everything is loaded ahead."""
+    page.wait_for_selector("[data-finder][data-ahead=loaded]", timeout=300_000)
 
 
 def download(browser: Browser, site: Path, address: str, query: str) -> dict[str, int]:
-    """Bytes, compressed, of everything loaded until the first results, by kind of file."""
-    loaded: set[str] = set()
-
-    def take(response: Response) -> None:
-        if response.ok:
-            loaded.add(unquote(urlsplit(response.url).path).lstrip("/"))
-
-    with browser.new_context() as context:
-        page = context.new_page()
-        page.on("response", take)
-        page.goto(f"{address}papers/index.html?q={quote(query)}")
-        ready(page)
+    """Bytes, compressed, of everything asked for until the first results, by kind of file."""
     found = dict.fromkeys(("page", "theme", "own scripts and styles", "data"), 0)
-    for path in loaded:
+    for path in _loaded(browser, address, query, ready)[0]:
         kind = (
             "page" if path.endswith(".html")
             else "data" if path.startswith("search/")
             else "theme" if path.startswith(("assets/javascripts/", "assets/stylesheets/"))
             else "own scripts and styles"
         )  # fmt: skip
-        found[kind] += len(gzip.compress((site / path).read_bytes(), 9))
+        found[kind] += _compressed(site / path)
     return found | {"all": sum(found.values())}
+
+
+def ahead(browser: Browser, site: Path, address: str) -> int:
+    """Bytes, compressed, of what is loaded in idle time after the first results."""
+    return sum(_compressed(site / path) for path in _loaded(browser, address, "unlearning", all_ahead)[1])
+
+
+def _loaded(browser: Browser, address: str, query: str, wait: Callable[[Page], None]) -> tuple[set[str], set[str]]:
+    """What a browser with an empty cache asks for before, and what after, the first results are on screen."""
+    asked: dict[str, float] = {}
+
+    def take(response: Response) -> None:
+        if response.ok:
+            asked[unquote(urlsplit(response.url).path).lstrip("/")] = response.request.timing["startTime"]
+
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.add_init_script(SHOWN)
+        page.on("response", take)
+        page.goto(f"{address}papers/index.html?q={quote(query)}")
+        wait(page)
+        shown = page.evaluate("performance.timeOrigin + shownAt")
+    later = {path for path, start in asked.items() if start > shown}
+    return asked.keys() - later, later
+
+
+def _compressed(path: Path) -> int:
+    return len(gzip.compress(path.read_bytes(), 9))
 
 
 def downloads(browser: Browser, site: Path, address: str) -> dict[str, Any]:
@@ -107,13 +154,23 @@ def downloads(browser: Browser, site: Path, address: str) -> dict[str, Any]:
 
 def query_times(browser: Browser, address: str) -> dict[str, dict[str, float]]:
     """p50 and p95 of the milliseconds from typing a query to its results on screen."""
-    with browser.new_context() as context:
-        page = context.new_page()
-        page.goto(f"{address}papers/index.html")
-        page.evaluate(TYPE, "warm up")
-        new = [page.evaluate(TYPE, query) for query in QUERIES]
-        again = [page.evaluate(TYPE, query) for _ in range(5) for query in QUERIES]
-    return {name: _percentiles(times) for name, times in (("new", new), ("again", again))}
+    times: dict[str, list[float]] = {"first": []}
+    for query in QUERIES:
+        with browser.new_context() as context:
+            page = context.new_page()
+            page.goto(f"{address}papers/index.html")
+            times["first"].append(page.evaluate(TYPE, query))
+    for name, script in (("new, nothing ahead", SAVE_DATA), ("new, all ahead", "")):
+        with browser.new_context() as context:
+            page = context.new_page()
+            page.add_init_script(script)
+            page.goto(f"{address}papers/index.html")
+            page.evaluate(TYPE, "warm up")
+            if not script:
+                all_ahead(page)
+            times[name] = [page.evaluate(TYPE, query) for query in QUERIES]
+            times["again"] = [page.evaluate(TYPE, query) for _ in range(5) for query in QUERIES]
+    return {name: _percentiles(found) for name, found in times.items()}
 
 
 def _percentiles(times: list[float]) -> dict[str, float]:
@@ -132,7 +189,11 @@ def main() -> None:
         for site in given.sites:
             count = len(json.loads((site / "api" / "papers.json").read_text(encoding="utf-8"))["papers"])
             with serving(site) as address:
-                figures = {"download": downloads(browser, site, address), "query_ms": query_times(browser, address)}
+                figures = {
+                    "download": downloads(browser, site, address),
+                    "ahead": ahead(browser, site, address),
+                    "query_ms": query_times(browser, address),
+                }
             measured.append({"records": count, **figures})
         chromium = browser.version
         browser.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from catalog.catalog import Catalog
 from catalog.export.citation import name_parts
@@ -58,6 +59,7 @@ def authors(catalog: Catalog) -> dict[str, Author]:
     return {one.id: one for one in sorted(found, key=_order)}
 
 
+@cache  # every page that names somebody asks
 def author_id(name: str) -> str:
     """The same for all spellings of a name. A name without Latin letters gets the numbers of its characters.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from catalog.schema import Paper
@@ -56,6 +57,7 @@ def doi(paper: Paper) -> str | None:
     return paper.links.doi or (f"10.48550/arXiv.{paper.links.arxiv}" if paper.links.arxiv else None)
 
 
+@cache  # asked for each author of each paper by every export and page
 def name_parts(name: str) -> PersonName:
     """``"Laurens van der Maaten"`` in parts; groups (``"The Llama Team"``) stay whole."""
     parts = name.split()

@@ -3,13 +3,18 @@
 Most generated pages are HTML but for a code block. Markdown leaves HTML alone, but first parses it twice to see
 where it ends, and that was half of MkDocs' time under a profiler. So a page holds a comment with the HTML's hash in
 its place; where the HTML changes, the page's Markdown does, too, and a builder that looks for changes finds it.
+Pages that are Markdown themselves set their large blocks aside (``{% filter aside %}``): tables, figures, columns, but
+nothing that the Markdown of other pages links to.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
+
+from markupsafe import Markup
 
 _FENCE = re.compile(r"^(?P<fence>`{3,}|~{3,}).*?^(?P=fence)[ \t]*$", re.MULTILINE | re.DOTALL)
 _MARK = re.compile(r"<!--aside ([0-9a-f]{16})[^>]*-->")
@@ -30,13 +35,13 @@ class Aside:
             position = found.end()
         return "\n\n".join(part for part in [*parts, self._mark(body[position:])] if part)
 
-    def put_back(self, out: Path) -> None:
-        """Replace the comments in all pages of a finished site.
+    def put_back(self, pages: Iterable[Path]) -> None:
+        """Replace the comments in finished pages.
 
         Raises:
             KeyError: a page holds a comment for which nothing was set aside.
         """
-        for page in out.rglob("*.html"):
+        for page in pages:
             text = page.read_text(encoding="utf-8")
             if "<!--aside " in text:
                 page.write_text(self.restored(text), encoding="utf-8")
@@ -49,10 +54,16 @@ class Aside:
         """
         return _MARK.sub(lambda found: self._kept[found[1]], text)
 
+    def block(self, html: str) -> Markup:
+        """One block of HTML in a page of Markdown, set aside as it is; its comment needs empty lines around it."""
+        html = html.strip()
+        return Markup(f"\n{self._keep(html)}\n\n" if html else "")
+
     def _mark(self, html: str) -> str:
         html = re.sub(r"\n\s+", "\n", html.strip()) if "<pre" not in html else html.strip()
-        if not html:
-            return ""
+        return self._keep(html) if html else ""
+
+    def _keep(self, html: str) -> str:
         key = hashlib.sha256(html.encode()).hexdigest()[:16]
         self._kept[key] = html
         # The theme adds a title to a page that holds no "<h1".

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,6 +31,8 @@ from catalog.site.search_index import search_files, write_files
 _WARNING = re.compile(r"^(?:WARNING|ERROR)\s+-\s+(?P<message>.*)$", re.MULTILINE)
 _ABOUT_DIRTY = re.compile(r"'dirty' build|stale files|cleaning the directory", re.IGNORECASE)
 """What MkDocs warns about whenever it builds changed pages only."""
+_OF_A_PAPER = re.compile(r"papers/[^/]+\.(bib|ris)|api/papers/[^/]+\.json")
+"""The files that every paper has beside its page."""
 _LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?!https?://|#|mailto:)(?P<path>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
 
 
@@ -60,23 +63,54 @@ def build_site(project: Project, catalog: Catalog, out: Path, *, changed_only: b
         settings = _settings(project)
         pages = Pages(catalog, project.templates / "site", settings, read_metrics(project.reference_impls))
         wanted = _source(project, catalog, pages, settings)
-        if changed_only and out.is_dir() and _paths(source) == set(wanted):
+        # MkDocs would only look at each of these, and copy it.
+        of_papers = {path: wanted.pop(path) for path in [*wanted] if _OF_A_PAPER.fullmatch(path)}
+        if changed_only and _paths(source) == set(wanted) and _of_papers(out) == set(of_papers):
             _write(wanted, source)
             _run_mkdocs(project, source, out, _epoch(catalog), dirty=True)
+            _write(of_papers, out)
             _finish(project, catalog, pages, out)
             return
         if source.exists():
             shutil.rmtree(source)
         _write(wanted, source)
         _run_mkdocs(project, source, fresh, _epoch(catalog))
+        _write(of_papers, fresh)
         _finish(project, catalog, pages, fresh)
-        if out.exists():
-            shutil.rmtree(out)
-        fresh.rename(out)
+        replace_folder(fresh, out)
     except (FormulaError, PartsError) as error:
         raise SiteError(str(error)) from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def replace_folder(new: Path, old: Path) -> None:
+    """Put a folder in the place of another, which may be missing; there is one at nearly every moment."""
+    away = old.with_name(f"{old.name}-old")
+    shutil.rmtree(away, ignore_errors=True)
+    if old.exists():
+        old.rename(away)
+    new.rename(old)
+    shutil.rmtree(away, ignore_errors=True)
+
+
+def refresh_papers(project: Project, catalog: Catalog, out: Path, ids: Iterable[str]) -> None:
+    """Make anew the pages of some papers in a site that was built before, and nothing else, for a look while editing.
+
+    Lists, figures and the search still tell of the papers as they were.
+
+    Raises:
+        SiteError: as for `build_site`.
+    """
+    source = out.with_name(f"{out.name}-src")
+    try:
+        pages = Pages(catalog, project.templates / "site", _settings(project), read_metrics(project.reference_impls))
+        wanted = {page.path: pages.render(page).encode() for page in pages.of_papers(ids)}
+    except FormulaError as error:
+        raise SiteError(str(error)) from error
+    _write(wanted, source)
+    _run_mkdocs(project, source, out, _epoch(catalog), dirty=True)
+    pages.aside.put_back(out / path.replace(".md", ".html") for path in wanted)
 
 
 def _source(project: Project, catalog: Catalog, pages: Pages, settings: Settings) -> dict[str, bytes]:
@@ -111,6 +145,12 @@ def _write(files: dict[str, bytes], folder: Path) -> None:
 def _paths(folder: Path) -> set[str]:
     """Every file below a folder."""
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def _of_papers(out: Path) -> set[str]:
+    """The files beside papers' pages in a finished site."""
+    found = {f"{folder}/{path}" for folder in ("papers", "api/papers") for path in _paths(out / folder)}
+    return {path for path in found if _OF_A_PAPER.fullmatch(path)}
 
 
 def _settings(project: Project) -> Settings:
@@ -168,7 +208,7 @@ def _run_mkdocs(project: Project, source: Path, out: Path, epoch: int, *, dirty:
 
 def _finish(project: Project, catalog: Catalog, pages: Pages, out: Path) -> None:
     """What happens after MkDocs: HTML that went around it, old addresses, what scripts load, headers for servers."""
-    pages.aside.put_back(out)
+    pages.aside.put_back(out.rglob("*.html"))
     write_redirects(out, read_redirects(project)[0])
     _drop_unused(out)
     write_headers(out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
@@ -28,6 +29,9 @@ class Document:
     text: str = ""
 
 
+_SKIPPED = ("pre", "script", "style", "svg", "math")
+_SKIPPED_WHOLE = re.compile(rf"<({'|'.join(_SKIPPED)})\b.*?</\1>", re.DOTALL)
+"""None stands within its like, so that they can be cut out before a parser walks through them: most of a page."""
 _VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
 _TEXT_LIMIT = 1200
 
@@ -124,7 +128,7 @@ class _Section:
 def _sections(page: Path) -> list[_Section]:
     """The article of a page, cut at its headings; code, formulas and what is marked as not to be found are left out."""
     parser = _Article()
-    parser.feed(page.read_text(encoding="utf-8"))
+    parser.feed(_SKIPPED_WHOLE.sub(" ", page.read_text(encoding="utf-8")))
     parser.close()
     return parser.sections
 
@@ -142,11 +146,7 @@ class _Article(HTMLParser):
             return
         if tag in _VOID:
             return
-        skipped = (
-            tag in ("pre", "script", "style", "svg", "math")
-            or "data-search-exclude" in given
-            or given.get("class") == "headerlink"
-        )
+        skipped = tag in _SKIPPED or "data-search-exclude" in given or given.get("class") == "headerlink"
         self._open.append((tag, skipped or bool(self._open and self._open[-1][1])))
         if not self._open[-1][1] and tag in ("h1", "h2", "h3"):
             self.sections.append(_Section(f"#{given['id']}" if tag != "h1" and given.get("id") else ""))

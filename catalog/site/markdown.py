@@ -23,6 +23,8 @@ _FENCE = re.compile(r"^(?P<fence>`{3,}|~{3,}).*?^(?P=fence)[ \t]*$", re.MULTILIN
 _CODE = re.compile(r"(?P<ticks>`+)(?P<code>.+?)(?<!`)(?P=ticks)(?!`)", re.DOTALL)
 _DISPLAY = re.compile(r"\$\$(?P<latex>.+?)\$\$", re.DOTALL)
 _INLINE = re.compile(r"(?<![\\$\w])\$(?![\s$])(?P<latex>[^$]+?)(?<!\s)\$(?![\d$])")
+_MATH = re.compile(r"<math .*?</math>")
+_KEPT = re.compile(r"<!--formula (\d+)-->")
 _STRONG = re.compile(r"\*\*(\S(?:[^*]*\S)?)\*\*")
 _EMPHASIS = re.compile(r"(?<![\w*])\*(\S(?:[^*]*\S)?)\*(?![\w*])")
 _HEADING = re.compile(r"^#(?=#* )", re.MULTILINE)
@@ -49,16 +51,13 @@ def typeset(text: str, *, headings_below: int = 0) -> Markup:
         headings_below: how many levels to move headings down.
     """
 
-    def outside_code(part: str) -> str:
+    def formulas(part: str) -> str:
         for _ in range(headings_below):
             part = _HEADING.sub("##", part)
         part = _DISPLAY.sub(lambda found: "".join(map(_display, lines(found["latex"]))), part)
         return _INLINE.sub(lambda found: _in_line(found["latex"]), part)
 
-    def outside_fences(part: str) -> str:
-        return _between(_CODE, part, outside_code)
-
-    return Markup(_between(_FENCE, text, outside_fences))
+    return Markup(_outside_code(text, formulas))
 
 
 def converter(extensions: Sequence[Any]) -> Callable[[str], Markup]:
@@ -70,7 +69,19 @@ def converter(extensions: Sequence[Any]) -> Callable[[str], Markup]:
     configs = {name: config for one in extensions if isinstance(one, dict) for name, config in one.items()}
     names = [one if isinstance(one, str) else next(iter(one)) for one in extensions]
     made = Markdown(extensions=names, extension_configs=configs)
-    return lambda text: Markup(made.reset().convert(text))
+
+    def convert(text: str) -> Markup:
+        # The parser would walk through every element of every formula, only to leave it as it is.
+        kept: list[str] = []
+
+        def keep(found: re.Match[str]) -> str:
+            kept.append(found[0])
+            return f"<!--formula {len(kept) - 1}-->"
+
+        done = made.reset().convert(_outside_code(text, lambda part: _MATH.sub(keep, part)))
+        return Markup(_KEPT.sub(lambda found: kept[int(found[1])], done))
+
+    return convert
 
 
 def lines(latex: str) -> list[str]:
@@ -118,6 +129,11 @@ def _in_line(latex: str) -> str:
 def _emphasis(text: str) -> str:
     marked = _STRONG.sub(r"<strong>\1</strong>", html.escape(text))
     return _EMPHASIS.sub(r"<em>\1</em>", marked)
+
+
+def _outside_code(text: str, change: Callable[[str], str]) -> str:
+    """``text`` with ``change`` applied to everything but code."""
+    return _between(_FENCE, text, lambda part: _between(_CODE, part, change))
 
 
 def _between(kept: re.Pattern[str], text: str, change: Any) -> str:

@@ -12,7 +12,7 @@ import json
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -202,6 +202,7 @@ class Pages:
             markdown=markdown.converter(settings.markdown_extensions),
         )
         self._environment.filters.update(
+            aside=self.aside.block,
             inline=markdown.inline,
             day=day,
             number=number,
@@ -216,7 +217,7 @@ class Pages:
         """Every page, in a fixed order."""
         yield self._home()
         yield self._papers()
-        yield from (self._paper(paper) for paper in self.catalog.papers)
+        yield from self.of_papers(self.catalog.by_id)
         yield Page("methods/index.md", "methods.md.j2", "Methods that run", "Every unlearning method that runs here.")
         yield from (self._implementation(one) for one in self.catalog.methods)
         yield from (self._implementation(one) for one in self.catalog.tasks)
@@ -263,6 +264,10 @@ class Pages:
             "The terms that records may use.",
             meta={"hide": []},
         )
+
+    def of_papers(self, ids: Iterable[str]) -> Iterator[Page]:
+        """The pages of papers themselves."""
+        yield from (self._paper(self.catalog.by_id[ident]) for ident in ids)
 
     def downloads(self) -> dict[str, str]:
         """Address and text of the files beside the pages: each paper for reference managers."""

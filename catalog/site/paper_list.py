@@ -4,6 +4,7 @@
 
     search/facets.js      what every paper has of each facet: filtering and counting need no more
     search/papers-<n>.js  a paper as it stands in the list
+    search/shelf-<n>.js   many such papers, loaded ahead in idle time
     search/titles.js      the papers by title, for sorting
     search/export-<n>.js  entries for BibTeX and lines for CSV
 """
@@ -22,6 +23,8 @@ from catalog.text import words
 FACETS = ("type", "family", "target", "setting", "modality", "dataset", "venue", "year", "code", "runnable")
 BLOCK = 1
 """Papers of the list in one file: those that fit lie all over, and every other one in a file is loaded for nothing."""
+SHELF = 64
+"""Papers in one file that is loaded ahead, when nobody waits for it: few files, none so large that it would be felt."""
 EXPORTED = 64
 """Papers in one file for export."""
 
@@ -36,9 +39,11 @@ def list_files(catalog: Catalog, item: Callable[[Paper], str], bibtex: Callable[
     """
     papers = catalog.papers
     files = {"facets.js": _facets(papers), "titles.js": _titles(papers)}
-    for number, start in enumerate(range(0, len(papers), BLOCK)):
-        name = f"papers-{number}"
-        files[f"{name}.js"] = script(name, [item(paper) for paper in papers[start : start + BLOCK]])
+    items = [item(paper) for paper in papers]
+    for kind, size in (("papers", BLOCK), ("shelf", SHELF)):
+        for number, start in enumerate(range(0, len(items), size)):
+            name = f"{kind}-{number}"
+            files[f"{name}.js"] = script(name, items[start : start + size])
     for number, start in enumerate(range(0, len(papers), EXPORTED)):
         name, some = f"export-{number}", papers[start : start + EXPORTED]
         entries = {"bibtex": [bibtex(paper) for paper in some], "csv": [table.row(paper) for paper in some]}
@@ -68,6 +73,7 @@ def _facets(papers: Sequence[Paper]) -> str:
         "facets",
         {
             "block": BLOCK,
+            "shelf": SHELF,
             "exported": EXPORTED,
             "csv": table.render(()),
             "columns": {facet: _column([values(paper, facet) for paper in papers]) for facet in FACETS},

@@ -41,7 +41,9 @@ class People:
     def pages(self) -> Iterator[Page]:
         """The index, its letters, and the authors with a page."""
         everybody = tuple(self.by_id.values())
-        by_letter = {letter: [one for one in everybody if one.letter == letter] for letter in LETTERS}
+        by_letter: dict[str, list[Author]] = {letter: [] for letter in LETTERS}
+        for one in everybody:
+            by_letter[one.letter].append(one)
         letters = {letter: len(found) for letter, found in by_letter.items() if found}
         active = sorted((one for one in everybody if self.has_page(one)), key=lambda one: -len(one.papers))
         yield Page(

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 from mkdocs.livereload import LiveReloadServer
 
+from catalog.catalog import Catalog
+from catalog.load import load_catalog
+from catalog.problems import render
 from catalog.project import Project
-from catalog.site.build import SiteError, build_site
+from catalog.schema import Paper
+from catalog.site.build import SiteError, build_site, refresh_papers, replace_folder
 
 HOST = "127.0.0.1"
+_BESIDE = """
+import sys, pathlib
+from catalog.site.serve import build_beside
+build_beside(*map(pathlib.Path, sys.argv[1:]))
+"""
 
 
 def serve_site(project: Project, port: int = 8000) -> None:
@@ -27,7 +41,7 @@ def serve_site(project: Project, port: int = 8000) -> None:
     rebuild = _Rebuild(project, out)
     server = LiveReloadServer(rebuild, HOST, port, str(out), polling_interval=0.2)
     server.error_handler = lambda code: (out / "404.html").read_bytes() if code == 404 else None
-    for path in watched(project):
+    for path in [*watched(project), rebuild.done]:
         server.watch(str(path))
     rebuild()
     click.echo(f"Serving the site at {server.url} (stop with Ctrl+C)")
@@ -36,6 +50,7 @@ def serve_site(project: Project, port: int = 8000) -> None:
     except KeyboardInterrupt:
         pass
     finally:
+        rebuild.stop()
         server.shutdown()
 
 
@@ -52,33 +67,117 @@ def watched(project: Project) -> list[Path]:
     return [path for path in parts if path.exists()]
 
 
+def build_beside(root: Path, out: Path) -> None:
+    """Build the site into a folder, in a process of its own that may be stopped at any time and gives way to others."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # an exit stops MkDocs, too
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts the server is heard there, and it stops this
+    if hasattr(os, "nice"):
+        os.nice(10)
+    project = Project(root)
+    catalog, _ = load_catalog(project)
+    if catalog is None:
+        sys.exit(1)
+    try:
+        build_site(project, catalog, out)
+    except SiteError as error:
+        sys.exit(str(error))
+
+
 class _Rebuild:
-    """Load and build; problems are printed and the last good site stays."""
+    """Load and build; problems are printed and the last good site stays.
+
+    Where only records were edited, their own pages come first, and everything else, lists and the search, is built
+    beside them and takes its place when it is complete.
+    """
 
     def __init__(self, project: Project, out: Path) -> None:
         self.project = project
         self.out = out
+        self.done = out.with_name(f"{out.name}-done")
+        """A file that is watched: touching it makes browsers load the page again."""
         self._theme = 0.0
         """When the frame of all pages was last changed, as of the last build."""
-
-    def _theme_changed(self) -> float:
-        parts = [self.project.site / "mkdocs.yml", *(self.project.site / "overrides").rglob("*")]
-        return max(path.stat().st_mtime for path in parts)
+        self._around: dict[str, int] = {}
+        """Everything but the records, as of the last build."""
+        self._papers: Mapping[str, Paper] = {}
+        self._complete = False
+        """Whether all pages tell of these papers."""
+        self._beside: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self.done.parent.mkdir(parents=True, exist_ok=True)
+        self.done.touch()
 
     def __call__(self) -> None:
-        from catalog.load import load_catalog
-        from catalog.problems import render
-
         catalog, problems = load_catalog(self.project)
         if problems:
             click.echo(render(problems), err=True)
         if catalog is None:
             return
+        around = self._everything_else()
+        with self._lock:
+            if around == self._around and catalog.by_id.keys() == self._papers.keys():
+                self._refresh(catalog)
+            else:
+                self._build(catalog, around)
+
+    def stop(self) -> None:
+        """End what is being built beside."""
+        if self._beside:
+            self._beside.terminate()
+            self._beside.wait()
+            self._beside = None
+
+    def _build(self, catalog: Catalog, around: dict[str, int]) -> None:
+        """Everything, or of an unchanged frame what has changed in it."""
+        self.stop()
+        theme = self._theme_changed()
         try:
-            theme = self._theme_changed()
             build_site(self.project, catalog, self.out, changed_only=theme == self._theme)
-            self._theme = theme
         except SiteError as error:
             click.echo(str(error), err=True)
-        else:
-            click.echo(f"Built {len(catalog.papers)} papers into {os.path.relpath(self.out)}")
+            return
+        self._theme, self._around, self._papers, self._complete = theme, around, catalog.by_id, True
+        click.echo(f"Built {len(catalog.papers)} papers into {os.path.relpath(self.out)}")
+
+    def _refresh(self, catalog: Catalog) -> None:
+        """The pages of edited records at once, the rest beside."""
+        edited = [ident for ident, paper in catalog.by_id.items() if paper != self._papers[ident]]
+        if not edited and (self._complete or self._beside):
+            return
+        self.stop()
+        self._complete = False
+        try:
+            refresh_papers(self.project, catalog, self.out, edited)
+        except SiteError as error:
+            click.echo(str(error), err=True)
+            return
+        self._papers = catalog.by_id
+        click.echo(f"Built {', '.join(edited) or 'no page'}; lists and search follow")
+        made = self.out.with_name(f"{self.out.name}-beside")
+        self._beside = subprocess.Popen([sys.executable, "-c", _BESIDE, str(self.project.root), str(made)])
+        threading.Thread(target=self._take_place, args=(self._beside, made), daemon=True).start()
+
+    def _take_place(self, beside: subprocess.Popen[bytes], made: Path) -> None:
+        """Wait for what is being built beside, and put it in the place of the site, unless it was stopped."""
+        good = beside.wait() == 0
+        with self._lock:
+            if self._beside is not beside:
+                return
+            self._beside = None
+            if not good:
+                return
+            for ending in ("-src", ""):
+                replace_folder(made.with_name(made.name + ending), self.out.with_name(self.out.name + ending))
+            self._complete = True
+            click.echo(f"Built {len(self._papers)} papers into {os.path.relpath(self.out)}")
+        self.done.touch()
+
+    def _theme_changed(self) -> float:
+        parts = [self.project.site / "mkdocs.yml", *(self.project.site / "overrides").rglob("*")]
+        return max(path.stat().st_mtime for path in parts)
+
+    def _everything_else(self) -> dict[str, int]:
+        """When each file but the records was last changed."""
+        parts = [path for path in watched(self.project) if path != self.project.papers]
+        files = [file for part in parts for file in (part.rglob("*") if part.is_dir() else (part,)) if file.is_file()]
+        return {str(file): file.stat().st_mtime_ns for file in files}

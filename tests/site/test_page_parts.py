@@ -14,6 +14,8 @@ from catalog.catalog import Catalog
 from catalog.guide import Guide
 from catalog.leaderboard import read_metrics
 from catalog.project import Project
+from catalog.site import markdown
+from catalog.site.aside import Aside
 from catalog.site.pages import Pages, Settings, margin
 
 XHTML = "{http://www.w3.org/1999/xhtml}"
@@ -96,3 +98,22 @@ def test_paths_leave_out_what_a_catalog_does_not_hold(project: Project, catalog:
 )
 def test_an_interval_has_as_many_digits_as_its_mean(half: float, mean: float, said: str) -> None:
     assert margin(half, mean) == said
+
+
+def test_formulas_go_around_the_parser_and_code_does_not() -> None:
+    html = markdown.converter(["pymdownx.superfences"])(
+        markdown.typeset("A *loss* $x^2$, in code:\n\n```\n<math a>b</math>\n```\n\nor `<math c>d</math>`, then $y$.")
+    )
+    assert html.count("<math display=") == 2
+    assert "&lt;math a&gt;b&lt;/math&gt;" in html
+    assert "&lt;math c&gt;d&lt;/math&gt;" in html
+    assert "<em>loss</em>" in html
+    assert "<!--" not in html
+
+
+def test_a_block_set_aside_comes_back_as_it_was() -> None:
+    aside, block = Aside(), '<div class="a">\n\n  <pre>one\n   two</pre>\n</div>'
+    page = f"## Above\n{aside.block(block)}{aside.block(block.upper())}## Below\n"
+    made = aside.restored(markdown.converter([])(page))
+    assert made == f"<h2>Above</h2>\n{block}\n\n{block.upper()}\n\n<h2>Below</h2>"
+    assert aside.block("  ") == ""

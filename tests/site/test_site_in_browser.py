@@ -464,3 +464,26 @@ def test_claims_stand_with_their_numbers_on_a_methods_page(page: Page, served: s
         re.compile(r"^(Holds|Holds in part|Not seen at this scale|Not measured)$")
     )
     expect(claim.locator("li").first).to_contain_text("GA")
+
+
+def test_after_a_first_query_nothing_is_waited_for(page: Page, served: str) -> None:
+    page.goto(served + "papers/index.html?q=unlearning")
+    finder = page.locator("[data-finder]")
+    expect(finder).to_have_attribute("data-ahead", "loaded")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for query in ("Pawelczyk", "preferense optimisation", "large language model editing"):
+        page.get_by_placeholder("Title, author").fill(query)
+        expect(page.locator("[data-finder]:not([aria-busy]) .paper mark").first).to_be_visible()
+    assert [address for address in asked if "/search/" in address or "minisearch" in address] == []
+
+
+def test_who_saves_data_loads_what_is_asked_for(page: Page, served: str) -> None:
+    page.add_init_script("Object.defineProperty(navigator, 'connection', {value: {saveData: true}});")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(served + "papers/index.html?q=unlearning")
+    expect(page.locator("[data-finder]:not([aria-busy]) .paper mark").first).to_be_visible()
+    page.evaluate("new Promise(done => requestIdleCallback(() => requestIdleCallback(done)))")
+    assert page.locator("[data-finder][data-ahead]").count() == 0
+    assert not any("/shelf-" in address for address in asked)

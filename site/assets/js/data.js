@@ -52,6 +52,16 @@ window.catalogData = (function () {
     return loading[name];
   }
 
+  /* Loads a larger file, and keeps its items as if the files of `block` each that hold the same had been loaded. */
+  function shelve(shelf, name, block, number, size) {
+    return load(shelf + "-" + number).then(function (found) {
+      for (var at = 0; at < found.length; at += block) {
+        var one = name + "-" + (number * size + at) / block;
+        loading[one] = loading[one] || Promise.resolve(found.slice(at, at + block));
+      }
+    });
+  }
+
   /* The items with these numbers, which lie in files of `block` each. */
   function items(name, block, numbers) {
     var files = Array.from(
@@ -126,6 +136,7 @@ window.catalogData = (function () {
     load: load,
     script: script,
     items: items,
+    shelve: shelve,
     digits: digits,
     postings: postings,
     sortedWords: sortedWords,

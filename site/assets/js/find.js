@@ -286,6 +286,24 @@ window.catalogFind = (function () {
     });
   }
 
+  /* What loads the index piece by piece: a function for each. Those that are there are not loaded again. */
+  function pieceLoaders() {
+    return data.load("index").then(function (index) {
+      var loaders = index.starts.split(" ").map(function (start, number) {
+        return function () {
+          return piece(number);
+        };
+      });
+      return loaders.concat(
+        index.lengths.map(function (length) {
+          return function () {
+            return loadSpelling(index, length, length);
+          };
+        })
+      );
+    });
+  }
+
   /* {kind, title, place, address} of documents. */
   function documents(numbers) {
     return data
@@ -340,5 +358,5 @@ window.catalogFind = (function () {
     });
   }
 
-  return { find: find, documents: documents, words: words, titleFirst: titleFirst, highlight: highlight };
+  return { find: find, pieceLoaders: pieceLoaders, documents: documents, words: words, titleFirst: titleFirst, highlight: highlight };
 })();

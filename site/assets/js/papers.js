@@ -63,7 +63,7 @@
       });
       columns[name] = { sets: sets, cells: data.digits(loaded.columns[name][1], total) };
     });
-    return { columns: columns, block: loaded.block, exported: loaded.exported, csv: loaded.csv };
+    return { columns: columns, block: loaded.block, shelf: loaded.shelf, exported: loaded.exported, csv: loaded.csv };
   }
 
   function loadTable() {
@@ -226,6 +226,49 @@
     finder.removeAttribute("aria-busy");
   }
 
+  /* Once something has been found, whoever looks on finds everything in memory: the rest is loaded while nothing else is
+     to do, two files at a time, unless the connection is slow or its owner saves data. */
+  function loadAhead() {
+    var connection = navigator.connection;
+    var kind = (connection && connection.effectiveType) || "4g";
+    if (finder.dataset.ahead || (connection && connection.saveData) || kind !== "4g") {
+      return;
+    }
+    finder.dataset.ahead = "loading";
+    var idle =
+      window.requestIdleCallback ||
+      function (call) {
+        setTimeout(call, 50);
+      };
+    search.pieceLoaders().then(function (loaders) {
+      for (var number = 0; number * table.shelf < total; number += 1) {
+        loaders.push(data.shelve.bind(null, "shelf", "papers", table.block, number, table.shelf));
+      }
+      var lanes = 2;
+      function next() {
+        if (finder.hasAttribute("aria-busy")) {
+          setTimeout(next, 100); /* a query comes first */
+        } else if (loaders.length) {
+          loaders.shift()().then(later, give);
+        } else {
+          lanes -= 1;
+          if (!lanes) {
+            finder.dataset.ahead = "loaded";
+          }
+        }
+      }
+      function later() {
+        idle(next);
+      }
+      function give() {
+        loaders = []; /* what is missing is said to be missing where it is asked for */
+        finder.dataset.ahead = "stopped";
+      }
+      later();
+      later();
+    }, function () {});
+  }
+
   function show() {
     var mine = (turn += 1);
     var chosen = selection();
@@ -256,6 +299,9 @@
             });
             say(found, chosen);
             extend(texts ? titleFirst(elements(texts, result.marks)) : newest);
+            if (found) {
+              (window.requestIdleCallback || setTimeout)(loadAhead);
+            }
           });
         });
       })
