@@ -712,18 +712,18 @@ def _result_of_unknown(corpus: Corpus) -> Iterator[Finding]:
 
 @_check("claim-of-unknown")
 def _claim_of_unknown(corpus: Corpus) -> Iterator[Finding]:
-    """A claim of ``reference_impls/claims.yaml`` is about a method, a task and a comparison that exist."""
+    """A claim of ``reference_impls/claims.yaml`` is about a method, a task, a comparison and a paper that exist."""
     methods = [one.id for one in corpus.implementations if one.kind == "method"]
     tasks = [one.id for one in corpus.implementations if one.kind == "task"]
     measures = sorted({name for one in corpus.results.values() for name in one.metrics | one.attacks})
     for claim in corpus.claims:
-        named = [("method", claim.method, methods)]
+        named = [("method", claim.method, methods), ("paper", claim.paper, list(corpus.by_id))]
         for one in claim.evidence:
             named += [("task", one.task, tasks), ("measure", one.measure, measures)]
             named.append(("comparison", one.of, [*REFERENCES, *methods, *measures]))
         for kind, name, known in named:
             if name not in known:
-                hint = did_you_mean(name, known) or f"There is: {', '.join(known)}."
+                hint = did_you_mean(name, known) or "Name another one, or add it first."
                 yield Finding(
                     CLAIMS_FILE, (), f"a claim about {claim.method!r} names the {kind} {name!r}, which is none", hint
                 )

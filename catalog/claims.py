@@ -53,8 +53,10 @@ class Claim(BaseModel):
 
     method: str
     claim: str
-    source: str
-    """Where the paper says so."""
+    paper: str
+    """Id of the record of the paper that says so, which need not be the method's own."""
+    where: str = ""
+    """In which part of it, if not simply in the experiments."""
     evidence: Annotated[tuple[Evidence, ...], Field(min_length=1)]
 
 

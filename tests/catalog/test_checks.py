@@ -45,7 +45,7 @@ def claim(checkout: Checkout) -> None:
     checkout.change(checkout.root / "reference_impls/results/x.json", '"method": "fad"', '"method": "fade"')
     checkout.change(checkout.root / "reference_impls/results/x.json", '"metrics": {}', '"metrics": {"utility": 0.5}')
     comparison = "{task: gardens, measure: utility, is: above, of: target}"
-    text = f"- method: fad\n  claim: Fades.\n  source: page 1\n  evidence:\n    - {comparison}\n"
+    text = f"- method: fad\n  claim: Fades.\n  paper: lindqvist2031fading\n  evidence:\n    - {comparison}\n"
     checkout.add("reference_impls/claims.yaml", text)
 
 

@@ -43,7 +43,8 @@ RESULTS = [
 
 
 def _judged(*evidence: dict[str, object]) -> Judged:
-    claim = Claim.model_validate({"method": "fade", "claim": "Fades.", "source": "page 1", "evidence": evidence})
+    said = {"method": "fade", "claim": "Fades.", "paper": "lindqvist2031fading"}
+    claim = Claim.model_validate(said | {"evidence": evidence})
     (judged,) = judge([claim], RESULTS, TRIALS)
     return judged
 
@@ -97,7 +98,7 @@ def test_the_verdict_is_that_of_all_comparisons(evidence: tuple[dict[str, object
 CLAIMS = """\
 - method: fade
   claim: Fades.
-  source: page 1
+  paper: lindqvist2031fading
   evidence:
     - {task: gardens, measure: utility, is: above, of: target, times: 0.5}
 """
@@ -111,7 +112,8 @@ CLAIMS = """\
         (("of: target", "of: targt"), "names the comparison 'targt'"),
         (("is: above", "is: over"), "evidence.0.is"),
         (("times: 0.5", "times: half"), "evidence.0.times"),
-        (("  source: page 1\n", ""), "source: Field required"),
+        (("  paper: lindqvist2031fading\n", ""), "paper: Field required"),
+        (("paper: lindqvist2031fading", "paper: lindqvist2031fadin"), "names the paper 'lindqvist2031fadin'"),
     ],
 )
 def test_a_claim_about_nothing_is_found(checkout: Checkout, run: Run, change: tuple[str, str], found: str) -> None:
