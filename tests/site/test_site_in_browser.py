@@ -464,6 +464,8 @@ def test_claims_stand_with_their_numbers_on_a_methods_page(page: Page, served: s
         re.compile(r"^(Holds|Holds in part|Not seen at this scale|Not measured)$")
     )
     expect(claim.locator("li").first).to_contain_text("GA")
+    claim.get_by_role("link", name="Ruiqi Zhang").click()
+    expect(page).to_have_url(served + "papers/zhang2024negative.html")
 
 
 def test_after_a_first_query_nothing_is_waited_for(page: Page, served: str) -> None:
