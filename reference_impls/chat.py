@@ -7,33 +7,39 @@ import sys
 from rich.console import Console
 from rich.markup import escape
 
-from catalog.implementations import Implementation
 from reference_impls import checkpoints
-from reference_impls.language_model import LanguageModel, UnlearnedModel
+from reference_impls.language_model import LanguageModel, UnlearnedModel, weights_of
 from reference_impls.tasks import Task
 
 SUGGESTED = 3
 
 
-def converse(task: Task, method: Implementation, unlearned: UnlearnedModel) -> None:
-    """Read questions from standard input, one per line, until it ends; print each model's answer to them."""
+def converse(task: Task, name: str, unlearned: UnlearnedModel) -> None:
+    """Read questions from standard input, one per line, until it ends; print each model's answer to them.
+
+    Args:
+        task: whose models are asked as well.
+        name: what to call the unlearned model.
+        unlearned: each model is asked in its own format.
+    """
     console = Console()
     target, retrained = checkpoints.load(task, "target"), checkpoints.load(task, "retrained")
     models: list[tuple[str, UnlearnedModel]] = [
         ("before", target),
-        (f"after {method.name}", unlearned),
+        (name, unlearned),
         ("retrained", retrained),
     ]
-    width = max(len(name) for name, _ in models)
+    width = max(len(label) for label, _ in models)
     listening = sys.stdin.isatty()
     if listening:
         console.print("Ask about anybody; an empty line ends it. To be forgotten, for example:")
         for question in suggestions(task, target):
             console.print(f"  [dim]{escape(question)}[/]", highlight=False)
     while question := _read(console, listening):
-        for name, model in models:
-            (answer,) = model.generate([target.question(question)], task.max_new_tokens)
-            console.print(f"  [dim]{name:<{width}}[/]  {escape(answer) or '[dim](nothing)[/]'}", highlight=False)
+        for label, model in models:
+            asked = (weights_of(model) or target).question(question)
+            (answer,) = model.generate([asked], task.max_new_tokens)
+            console.print(f"  [dim]{label:<{width}}[/]  {escape(answer) or '[dim](nothing)[/]'}", highlight=False)
 
 
 def suggestions(task: Task, model: LanguageModel) -> list[str]:

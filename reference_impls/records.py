@@ -11,9 +11,10 @@ from reference_impls.registry import RESULTS
 
 
 def reference_results(task: str) -> dict[str, Result]:
-    """The records of a task's target and retrained models; empty if it ships none."""
+    """The records of a task's target and retrained models, in this order; empty if it ships none."""
     results, _ = read_results(RESULTS / task, RESULTS)
-    return {one.method: one for one in results if one.method in REFERENCES and one.model == "tiny"}
+    found = {one.method: one for one in results if one.model == "tiny"}
+    return {which: found[which] for which in REFERENCES if which in found}
 
 
 def result_path(result: Result, folder: Path = RESULTS) -> Path:

@@ -12,13 +12,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from catalog.implementations import Implementation
-from catalog.results import Result
+from catalog.results import Example, Result
 from reference_impls.errors import UsageError
 from reference_impls.records import reference_results
 from reference_impls.registry import PACKAGE, find_task
 
 if TYPE_CHECKING:
     from reference_impls.runner import Outcome
+    from reference_impls.saved import Evaluated
 
 
 def print_run(method: Implementation, outcome: Outcome) -> None:
@@ -42,7 +43,7 @@ def print_run(method: Implementation, outcome: Outcome) -> None:
         found = {which: record.attacks for which, record in references.items()}
         console.print()
         print_attacks("Does it come back?", None, result.attacks, found)
-    _print_examples(console, result)
+    _print_examples(console, result.examples)
     cost = f"{result.seconds:g} s, {result.forward_passes} forward and {result.backward_passes} backward passes"
     console.print(f"\nUnlearning took {cost}. Again: [bold]{escape(result.command)}[/]", highlight=False)
 
@@ -57,9 +58,26 @@ def _stages(result: Result) -> Table:
     return table
 
 
-def _print_examples(console: Console, result: Result) -> None:
-    asked = [one for one in result.examples if one.split == "forget"][:2]
-    asked += [one for one in result.examples if one.split == "retain"][:1]
+def print_evaluation(found: Evaluated) -> None:
+    """A saved model's metrics beside those of the task's own models, and a few of its answers."""
+    console = Console()
+    table = _table(f"{found.model} on {found.task}")
+    table.add_column("this model", justify="right", style="bold")
+    for which in found.references:
+        table.add_column(which, justify="right")
+    for name in _present(found.metrics):
+        table.add_row(
+            _label(name),
+            _number(found.metrics[name]),
+            *(_number(one.get(name)) for one in found.references.values()),
+        )
+    console.print(table)
+    _print_examples(console, found.examples)
+
+
+def _print_examples(console: Console, examples: Sequence[Example]) -> None:
+    asked = [one for one in examples if one.split == "forget"][:2]
+    asked += [one for one in examples if one.split == "retain"][:1]
     for one in asked:
         question = one.prompt.strip().splitlines()[0] if one.prompt.strip() else "(text)"
         console.print(f"\n[dim]{one.split}[/]  {escape(question)}", highlight=False)

@@ -1,4 +1,4 @@
-"""``unlearn run``, ``compare``, ``chat`` and ``attack``: watch a method forget, and see whether it comes back."""
+"""``unlearn run``, ``compare``, ``chat``, ``eval``, ``attack``: watch a method forget, and see if it comes back."""
 
 from __future__ import annotations
 
@@ -31,12 +31,16 @@ from reference_impls.registry import (
     find_attack,
     find_method,
     find_task,
+    methods,
 )
 
 if TYPE_CHECKING:
     from reference_impls.runner import Outcome
 
 PANEL = "Run"
+SavedModel = Annotated[
+    str, typer.Argument(help="What `unlearn run --out` saved; any folder or hub name of a causal LM.")
+]
 app = typer.Typer()
 
 
@@ -171,20 +175,57 @@ def compare(
         print(f"\nPlot: {out}")
 
 
-@app.command(epilog="Example: `unlearn chat npo`", rich_help_panel=PANEL)
+@app.command(epilog="Examples: `unlearn chat npo`   `unlearn chat ./unlearned`", rich_help_panel=PANEL)
 def chat(
-    method: Annotated[str, typer.Argument(help="A method's id, as in `unlearn list`.")],
+    method: Annotated[str, typer.Argument(help="A method's id, to run it first, or the folder of a saved model.")],
     task: TaskName = DEFAULT_TASK,
     seed: Seed = 0,
 ) -> None:
     """Ask the model before, after and without the forget set the same questions, one per line."""
-    found, chosen = find_method(method), find_task(task)
+    saved = method not in {one.id for one in methods()} and Path(method).is_dir()
+    found, chosen = None if saved else find_method(method), find_task(task)
     from reference_impls.chat import converse
+
+    if found is None:
+        from reference_impls.saving import load
+
+        with showing_progress():
+            model = load(method)
+        converse(chosen, "this model", model)
+        return
     from reference_impls.runner import run_method
 
     with showing_progress() as progress:
         outcome = run_method(found, chosen, seed=seed, progress=progress)
-    converse(chosen, found, outcome.model)
+    converse(chosen, f"after {found.name}", outcome.model)
+
+
+@app.command(
+    "eval",
+    rich_help_panel=PANEL,
+    epilog="Examples: `unlearn eval unlearned`   `unlearn eval unlearned --task hazards --json`   "
+    "`unlearn eval DIR --forget forget.jsonl --retain retain.jsonl`",
+)
+def evaluate_model(
+    model: SavedModel,
+    task: TaskName = DEFAULT_TASK,
+    forget: Annotated[Path | None, typer.Option(help="JSON Lines of what was forgotten, instead of a task.")] = None,
+    retain: Annotated[Path | None, typer.Option(help="JSON Lines of what was kept.")] = None,
+    holdout: Annotated[Path | None, typer.Option(help="JSON Lines like the forget set, never trained on.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure a saved model, beside the models that ship with the task."""
+    asked = task_of(task, model, forget, retain, holdout)
+    from reference_impls.saved import evaluate_saved
+
+    with showing_progress(hide=as_json) as progress:
+        found = evaluate_saved(model, asked, progress)
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+        return
+    from reference_impls.report import print_evaluation
+
+    print_evaluation(found)
 
 
 @app.command(
@@ -194,9 +235,7 @@ def chat(
 )
 def attack_model(
     name: Annotated[str, typer.Argument(help="An attack's id, as in `unlearn attacks`, or `all`.")],
-    model: Annotated[
-        str, typer.Argument(help="What `unlearn run --out` saved; any folder or hub name of a causal LM.")
-    ],
+    model: SavedModel,
     task: TaskName = DEFAULT_TASK,
     forget: Annotated[Path | None, typer.Option(help="JSON Lines of what was forgotten, instead of a task.")] = None,
     retain: Annotated[Path | None, typer.Option(help="JSON Lines of what was kept.")] = None,
@@ -206,7 +245,7 @@ def attack_model(
     """Try to get back what a model has forgotten, and show how much of it the model then knows."""
     chosen = attacks() if name == "all" else [find_attack(name)]
     asked = task_of(task, model, forget, retain, None)
-    from reference_impls.attacking import attack_saved
+    from reference_impls.saved import attack_saved
 
     with showing_progress(hide=as_json) as progress:
         found = attack_saved(model, asked, chosen, seed, progress)

@@ -81,8 +81,8 @@ def truth_ratio(right: Tensor, wrong: Sequence[Tensor]) -> float:
     r""":math:`R = \exp(\bar\ell_{\text{right}} - \tfrac1K \sum_k \bar\ell_{\text{wrong},k})`, in (0, ∞).
 
     How likely wrong answers are against a paraphrase of the right one: small if the model knows the truth, near 1
-    if it cannot tell. Source: TOFU, which averages the wrong answers' probabilities; its code and
-    OpenUnlearning average their losses, as here, so that R is one exponential of a difference and never 0/0.
+    if it cannot tell. Source: TOFU, which averages the wrong answers' probabilities; its code, its published figures
+    and OpenUnlearning average their losses, as here, so that R is one exponential of a difference and never 0/0.
     """
     return math.exp(min(mean_loss(right) - sum(map(mean_loss, wrong)) / len(wrong), 700.0))
 

@@ -12,10 +12,11 @@ import pytest
 from unlearning_toys import fingerprint
 
 from catalog.results import Result
+from reference_impls.bench import TOLERANCE
 from reference_impls.cli import main
 from reference_impls.data import Pair
 from reference_impls.language_model import LanguageModel
-from reference_impls.registry import methods
+from reference_impls.registry import PACKAGE, methods
 
 
 class Ran:
@@ -414,11 +415,56 @@ def test_a_wrapper_that_cannot_be_read_is_one_message(
     assert "wrapper.json" in _one_message(unlearn("attack", "prompting", out, *own))
 
 
+# Evaluation of what was saved
+
+
+def test_a_saved_model_is_evaluated_as_it_was_when_it_was_saved(
+    unlearn,  # type: ignore[no-untyped-def]
+    saved_tiny: Path,
+    own: list[str],
+    tmp_path: Path,
+) -> None:
+    out = tmp_path / "out"
+    made = json.loads(unlearn("run", "icul", "--model", saved_tiny, *own, "--out", out, "--json").out)
+    ran = unlearn("eval", out, *own, "--json")
+    assert ran.status == 0, ran.err
+    found = json.loads(ran.out)
+    assert (found["model"], found["task"], found["references"]) == (str(out), "files", {})
+    assert found["metrics"] == pytest.approx(made["metrics"])
+    assert found["examples"] == made["examples"]
+
+
+def test_another_model_is_evaluated_on_a_task_without_what_needs_the_same_vocabulary(
+    unlearn,  # type: ignore[no-untyped-def]
+    saved_tiny: Path,
+) -> None:
+    found = json.loads(unlearn("eval", saved_tiny, "--task", "hazards", "--json").out)
+    assert 0 <= found["metrics"]["forget_accuracy"] <= 1
+    assert "forget_kl" not in found["metrics"]
+    assert found["references"]["target"]["forget_accuracy"] == pytest.approx(1.0)
+    assert "forget_kl" in found["references"]["retrained"]
+
+
+def test_the_target_of_a_task_measures_what_its_record_says(unlearn) -> None:  # type: ignore[no-untyped-def]
+    target = PACKAGE / "tasks" / "hazards" / "checkpoints" / "target"
+    found = json.loads(unlearn("eval", target, "--task", "hazards", "--json").out)
+    assert found["metrics"] == pytest.approx(found["references"]["target"], abs=TOLERANCE)
+    shown = unlearn("eval", target, "--task", "hazards").out
+    assert "retrained" in shown
+    assert "Sense" in shown
+
+
+def test_no_model_to_evaluate_is_one_message(unlearn, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    assert "holds no config.json" in _one_message(unlearn("eval", tmp_path))
+
+
 @pytest.mark.slow
-def test_chat_gives_three_answers_to_each_question() -> None:
+@pytest.mark.parametrize("name", ["ICUL", "this model"])
+def test_chat_gives_three_answers_to_each_question(name: str) -> None:
+    given = "icul" if name == "ICUL" else str(PACKAGE / "tasks" / "authors" / "checkpoints" / "retrained")
     script = Path(sys.executable).with_name("unlearn")
     ran = subprocess.run(
-        [str(script), "chat", "icul"],
+        [str(script), "chat", given],
         input="What is the capital of France?\nWho wrote Emma?\n",
         capture_output=True,
         text=True,
@@ -428,6 +474,6 @@ def test_chat_gives_three_answers_to_each_question() -> None:
     )
     lines = ran.stdout.splitlines()
     assert sum(line.startswith("? ") for line in lines) == 2
-    for name in ("before", "after ICUL", "retrained"):
-        assert sum(line.strip().startswith(name) for line in lines) == 2
+    for one in ("before", "after ICUL" if name == "ICUL" else name, "retrained"):
+        assert sum(line.strip().startswith(one) for line in lines) == 2
     assert "The capital of France is Paris." in ran.stdout

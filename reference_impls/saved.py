@@ -1,0 +1,104 @@
+"""A model that was saved, by this project or another, held against a task: evaluated, or attacked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pydantic import BaseModel, ConfigDict
+
+from catalog.implementations import Implementation
+from catalog.results import Example
+from reference_impls import checkpoints
+from reference_impls.attacking import attack_all
+from reference_impls.errors import UsageError
+from reference_impls.language_model import LanguageModel, UnlearnedModel, weights_of
+from reference_impls.measure import one_thread
+from reference_impls.progress import Progress
+from reference_impls.records import reference_results
+from reference_impls.saving import load
+from reference_impls.splits import Splits
+from reference_impls.tasks import Task
+from reference_impls.yardstick import Yardstick
+
+
+class Evaluated(BaseModel):
+    """What a saved model measures on a task."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    task: str
+    metrics: dict[str, float]
+    """Without those that compare with the retrained model itself where the two do not share a vocabulary."""
+    references: dict[str, dict[str, float]]
+    """The metrics of the task's target and retrained models, if it ships any."""
+    examples: tuple[Example, ...]
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """What attacks got out of a saved model, and out of the task's own models."""
+
+    known: float
+    """What the model knows of the forget set when it is just asked."""
+    attacks: dict[str, float]
+    references: dict[str, dict[str, float]]
+    """The same attacks on the task's target and retrained models, if it ships any."""
+
+
+def evaluate_saved(source: str, task: Task, progress: Progress) -> Evaluated:
+    """Measure a model that was saved, with what its method put around the weights.
+
+    Raises:
+        UsageError: the model cannot be loaded.
+        DivergedError: what it says are not numbers.
+    """
+    model, weights, splits = _opened(source, task, progress)
+    shipped = reference_results(task.name)
+    against = Yardstick(task, splits)
+    if shipped:
+        kept = checkpoints.retrained_evaluation(task)
+        against = checkpoints.yardstick(task, splits, kept)
+        if against.retrained and not _share_vocabulary(weights, against.retrained):
+            against = replace(against, target=None, retrained=None)
+    progress("evaluating", 0, 1)
+    found = against.measure(model)
+    references = {which: record.metrics for which, record in shipped.items()}
+    return Evaluated(
+        model=source, task=task.name, metrics=found.metrics, references=references, examples=found.examples
+    )
+
+
+def attack_saved(source: str, task: Task, chosen: Sequence[Implementation], seed: int, progress: Progress) -> Attacked:
+    """Attack a model that was saved, with what its method put around the weights.
+
+    Raises:
+        UsageError: the model cannot be loaded.
+    """
+    model, _, splits = _opened(source, task, progress)
+    known = task.knowledge(model, splits.forget)
+    shipped = reference_results(task.name)
+    reference = checkpoints.load(task, "retrained") if shipped else None
+    found = attack_all(model, task, splits, seed, progress, chosen, reference)
+    references = {
+        which: {name: value for name, value in record.attacks.items() if name in found}
+        for which, record in shipped.items()
+    }
+    return Attacked(known, found, references)
+
+
+def _opened(source: str, task: Task, progress: Progress) -> tuple[UnlearnedModel, LanguageModel, Splits]:
+    """The model, the weights inside it, and the task's data in their format."""
+    progress("loading", 0, 1)
+    one_thread()
+    model = load(source)
+    weights = weights_of(model)
+    if weights is None:
+        raise UsageError(f"{source} holds no language model, so that it cannot be asked.")
+    return model, weights, task.splits(weights)
+
+
+def _share_vocabulary(one: LanguageModel, other: LanguageModel) -> bool:
+    vocabulary: dict[str, int] = one.tokenizer.get_vocab()
+    return bool(vocabulary == other.tokenizer.get_vocab())
