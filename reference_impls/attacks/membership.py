@@ -96,8 +96,9 @@ def scores(model: UnlearnedModel, pairs: Sequence[Pair], reference: UnlearnedMod
         found["min_k"].append(min_k_score(chosen))
         found["min_k_plus_plus"].append(min_k_plus_plus_score(chosen, expected, deviation))
     if reference is not None:
-        unseen = reference.answer_logprobs(prompts, answers)
-        found["reference"] = [reference_score(one, other.tolist()) for one, other in zip(known, unseen, strict=True)]
+        # Asked in the same way, so that a model held against itself comes out even, rounding included.
+        unseen = (one.chosen.tolist() for one in reference.distributions(prompts, answers))
+        found["reference"] = [reference_score(one, other) for one, other in zip(known, unseen, strict=True)]
     with suppress(NotApplicableError):
         weights, asked = inside(model, pairs)
         found["gradient"] = [gradient_norm_score(gradients(weights, pair)) for pair in asked]
