@@ -221,7 +221,7 @@ def test_scores_are_those_of_the_single_metrics(tiny: LanguageModel) -> None:
     assert found["membership_loss"] == pytest.approx([float(one.mean()) for one in logprobs], abs=1e-5)
     lowest = [sorted(one.tolist())[: int(0.4 * len(one))] for one in logprobs]
     assert found["membership_min_k"] == pytest.approx([sum(one) / len(one) for one in lowest], abs=1e-5)
-    assert found["membership_reference"] == pytest.approx([0.0] * 3, abs=1e-5)
+    assert found["membership_reference"] == [0.0] * 3  # the model against itself, rounding included
     assert set(found) == {
         f"membership_{name}" for name in ("loss", "zlib", "min_k", "min_k_plus_plus", "reference", "gradient")
     }

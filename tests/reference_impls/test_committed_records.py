@@ -88,6 +88,14 @@ def test_all_records_of_a_task_hold_the_same_measurements(task: str) -> None:
     assert all(set(one.attacks) <= attacks for one in records)
 
 
+def test_the_retrained_model_is_even_with_itself() -> None:
+    for one in map(_read, RECORDS):
+        if one.method == "retrained":
+            assert one.metrics["forget_kl"] == pytest.approx(0.0, abs=1e-9)
+            assert one.metrics["relative_distance"] == 0.0
+            assert one.attacks.get("membership_reference", 0.5) == 0.5
+
+
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
 def test_a_record_has_settings_that_its_method_allows(path: Path) -> None:
     result = _read(path)
