@@ -158,6 +158,10 @@ class Group:
         return f"{self.facet}/{self.id}.html"
 
 
+_Followed = tuple[leaderboard.Metric, Markup | None]
+"""A metric from step to step, with its figure if there is enough to draw."""
+
+
 class Pages:
     """All pages of one catalog."""
 
@@ -543,24 +547,31 @@ class Pages:
         given = urlencode({"template": form, **fields})
         return f"{self.settings.repository}/issues/new?{given}"
 
-    def _courses(self, task: Implementation) -> Iterator[tuple[Courses, list[leaderboard.Metric], Markup | None]]:
-        """What happens on a task as more is to be forgotten, with the metrics to show and the figure of utility."""
+    def _courses(self, task: Implementation) -> Iterator[tuple[Courses, list[_Followed]]]:
+        """What happens on a task as more is to be forgotten, with the metrics to show."""
         shown = (task.headline, self.settings.utility_metric)
         metrics = sorted((one for one in self.metrics if one.id in shown), key=lambda one: shown.index(one.id))
         results = self.catalog.results_of("retrained")
         goal = next((one.metrics.get(shown[1]) for one in results if one.task == task.id and one.plain), None)
         for found in courses(self.catalog, task.id, metrics):
-            utility = metrics[-1]
-            paths = found.paths(utility.id)
-            drawn = figures.course_figure(
-                paths,
-                standalone=False,
-                label=utility.label,
-                steps=found.steps,
-                goal=goal,
-                ident=f"course-{task.id}-{found.id}",
-            )
-            yield found, metrics, Markup(drawn) if paths else None
+            yield found, [(one, self._course(task, found, one, goal)) for one in metrics]
+
+    def _course(
+        self, task: Implementation, found: Courses, metric: leaderboard.Metric, goal: float | None
+    ) -> Markup | None:
+        paths = found.paths(metric.id)
+        if not paths:
+            return None
+        drawn = figures.course_figure(
+            paths,
+            standalone=False,
+            label=metric.label,
+            steps=found.steps,
+            # What the retrained model knows of a part of the forget set is in no record.
+            goal=goal if metric.id == self.settings.utility_metric else None,
+            ident=f"course-{task.id}-{found.id}-{metric.id.replace('_', '-')}",
+        )
+        return Markup(drawn)
 
     def _edit_link(self, file: str) -> str | None:
         if not self.settings.repository:

@@ -66,8 +66,10 @@ def test_a_task_shows_what_happens_as_requests_follow_each_other(project: Projec
     made = pages(project, replace(catalog, results=(*results(), *several)))
     text = text_of(made, "tasks/authors.md")
     assert "## In 2 requests, one after another" in text
-    assert text.count('id="course-authors-requests-2-title"') == 1
-    assert "NPO: 0.90, 0.70" in text
+    for metric, numbers in (("forget-probability", "0.50, 0.40"), ("model-utility", "0.90, 0.70")):
+        figure = text.split(f'id="course-authors-requests-2-{metric}-title"')
+        assert len(figure) == 2
+        assert f"NPO: {numbers}" in figure[1].split("</svg>")[0]
     table = text.split("<caption>Model utility</caption>")[1].split("</table>")[0]
     assert re.findall(r'data-value="([0-9.]+)"', table) == ["0.9", "0.7"] * 2
     # What is told apart there is not mixed into the leaderboard.
