@@ -723,7 +723,8 @@ def _claim_of_unknown(corpus: Corpus) -> Iterator[Finding]:
             named.append(("comparison", one.of, [*REFERENCES, *methods, *measures]))
         for kind, name, known in named:
             if name not in known:
-                hint = did_you_mean(name, known) or "Name another one, or add it first."
+                others = "Add its record first." if kind == "paper" else f"There is: {', '.join(known)}."
+                hint = did_you_mean(name, known) or others
                 yield Finding(
                     CLAIMS_FILE, (), f"a claim about {claim.method!r} names the {kind} {name!r}, which is none", hint
                 )
