@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import jinja2
@@ -158,8 +158,14 @@ class Group:
         return f"{self.facet}/{self.id}.html"
 
 
-_Followed = tuple[leaderboard.Metric, Markup | None]
-"""A metric from step to step, with its figure if there is enough to draw."""
+class _Followed(NamedTuple):
+    """A metric from step to step."""
+
+    metric: leaderboard.Metric
+    figure: Markup | None
+    """None if there is not enough to draw."""
+    goal: float | None
+    """The retrained model's value, where it is known."""
 
 
 class Pages:
@@ -554,24 +560,24 @@ class Pages:
         results = self.catalog.results_of("retrained")
         goal = next((one.metrics.get(shown[1]) for one in results if one.task == task.id and one.plain), None)
         for found in courses(self.catalog, task.id, metrics):
-            yield found, [(one, self._course(task, found, one, goal)) for one in metrics]
+            # What the retrained model knows of a part of the forget set is in no record.
+            goals = {self.settings.utility_metric: goal}
+            yield found, [self._followed(task, found, one, goals.get(one.id)) for one in metrics]
 
-    def _course(
-        self, task: Implementation, found: Courses, metric: leaderboard.Metric, goal: float | None
-    ) -> Markup | None:
+    @staticmethod
+    def _followed(task: Implementation, found: Courses, metric: leaderboard.Metric, goal: float | None) -> _Followed:
         paths = found.paths(metric.id)
         if not paths:
-            return None
+            return _Followed(metric, None, goal)
         drawn = figures.course_figure(
             paths,
             standalone=False,
             label=metric.label,
             steps=found.steps,
-            # What the retrained model knows of a part of the forget set is in no record.
-            goal=goal if metric.id == self.settings.utility_metric else None,
+            goal=goal,
             ident=f"course-{task.id}-{found.id}-{metric.id.replace('_', '-')}",
         )
-        return Markup(drawn)
+        return _Followed(metric, Markup(drawn), goal)
 
     def _edit_link(self, file: str) -> str | None:
         if not self.settings.repository:
