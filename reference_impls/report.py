@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,15 +26,10 @@ def print_run(method: Implementation, outcome: Outcome) -> None:
     """Before, after and retrained, and a few answers as the model gives them now."""
     console = Console()
     result = outcome.result
-    table = _table(f"{method.name} on {result.task} ({result.model}, seed {result.seed})")
-    table.add_column("before", justify="right")
-    table.add_column("after", justify="right", style="bold")
-    if outcome.retrained:
-        table.add_column("retrained", justify="right")
-    for name in _present(result.metrics):
-        row = [_label(name), _number(outcome.before.get(name)), _number(result.metrics[name])]
-        table.add_row(*row, *([_number(outcome.retrained.get(name))] if outcome.retrained else []))
-    console.print(table)
+    title = f"{method.name} on {result.task} ({result.model}, seed {result.seed})"
+    columns = [("before", outcome.before), ("after", result.metrics)]
+    columns += [("retrained", outcome.retrained)] if outcome.retrained else []
+    console.print(_metrics(title, columns, result.metrics, ["after"]))
     if result.stages:
         console.print()
         console.print(_stages(result))
@@ -61,17 +56,8 @@ def _stages(result: Result) -> Table:
 def print_evaluation(found: Evaluated) -> None:
     """A saved model's metrics beside those of the task's own models, and a few of its answers."""
     console = Console()
-    table = _table(f"{found.model} on {found.task}")
-    table.add_column("this model", justify="right", style="bold")
-    for which in found.references:
-        table.add_column(which, justify="right")
-    for name in _present(found.metrics):
-        table.add_row(
-            _label(name),
-            _number(found.metrics[name]),
-            *(_number(one.get(name)) for one in found.references.values()),
-        )
-    console.print(table)
+    columns = [("this model", found.metrics), *found.references.items()]
+    console.print(_metrics(f"{found.model} on {found.task}", columns, found.metrics, ["this model"]))
     _print_examples(console, found.examples)
 
 
@@ -104,30 +90,19 @@ def print_attacks(
 def print_comparison(found: Sequence[Implementation], outcomes: Sequence[Outcome]) -> None:
     """One column per method, between the model before and the retrained one."""
     first = outcomes[0]
-    table = _table(f"{first.result.task} ({first.result.model}, seed {first.result.seed})")
-    table.add_column("before", justify="right")
-    for method in found:
-        table.add_column(method.name, justify="right", style="bold")
-    table.add_column("retrained", justify="right")
-    for name in _present(first.result.metrics):
-        values = [
-            first.before.get(name),
-            *(one.result.metrics.get(name) for one in outcomes),
-            first.retrained.get(name),
-        ]
-        table.add_row(_label(name), *map(_number, values))
+    names = [method.name for method in found]
+    after = zip(names, (one.result.metrics for one in outcomes), strict=True)
+    columns = [("before", first.before), *after, ("retrained", first.retrained)]
+    title = f"{first.result.task} ({first.result.model}, seed {first.result.seed})"
+    table = _metrics(title, columns, first.result.metrics, names)
     table.add_row("Seconds", "", *(f"{one.result.seconds:.1f}" for one in outcomes), "")
     Console().print(table)
 
 
 def print_references(target: Result, retrained: Result) -> None:
     """The two models of a task beside each other."""
-    table = _table(f"{target.task}: the models that ship with it")
-    table.add_column("target", justify="right")
-    table.add_column("retrained", justify="right")
-    for name in _present(target.metrics):
-        table.add_row(_label(name), _number(target.metrics[name]), _number(retrained.metrics.get(name)))
-    Console().print(table)
+    columns = [("target", target.metrics), ("retrained", retrained.metrics)]
+    Console().print(_metrics(f"{target.task}: the models that ship with it", columns, target.metrics))
 
 
 def write_plot(outcomes: Sequence[Outcome], path: Path) -> None:
@@ -155,13 +130,28 @@ def write_plot(outcomes: Sequence[Outcome], path: Path) -> None:
         raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
 
 
+def _metrics(
+    title: str,
+    columns: Sequence[tuple[str, Mapping[str, float]]],
+    shown: Mapping[str, float],
+    bold: Collection[str] = (),
+) -> Table:
+    """One column per model, one row for each metric of ``shown`` that is no detail."""
+    table = _table(title)
+    for heading, _ in columns:
+        table.add_column(heading, justify="right", style="bold" if heading in bold else "")
+    for name in _present(shown):
+        table.add_row(_label(name), *(_number(one.get(name)) for _, one in columns))
+    return table
+
+
 def _table(title: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=None, header_style="dim", pad_edge=False)
     table.add_column("metric")
     return table
 
 
-def _present(metrics: dict[str, float]) -> list[str]:
+def _present(metrics: Mapping[str, float]) -> list[str]:
     """The metrics to print, in the order of their definitions; details are left to the record and the site."""
     return [name for name, row in DEFINITIONS.items() if name in metrics and not row.get("detail")]
 
