@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from pydantic import BaseModel, ConfigDict
 
@@ -30,15 +29,16 @@ class Evaluated(BaseModel):
     model: str
     task: str
     metrics: dict[str, float]
-    """Without those that compare with the retrained model itself where the two do not share a vocabulary."""
+    """Without those that compare with the retrained model where the two do not share a vocabulary."""
     references: dict[str, dict[str, float]]
     """The metrics of the task's target and retrained models, if it ships any."""
     examples: tuple[Example, ...]
 
 
-@dataclass(frozen=True)
-class Attacked:
+class Attacked(BaseModel):
     """What attacks got out of a saved model, and out of the task's own models."""
+
+    model_config = ConfigDict(frozen=True)
 
     known: float
     """What the model knows of the forget set when it is just asked."""
@@ -58,10 +58,9 @@ def evaluate_saved(source: str, task: Task, progress: Progress) -> Evaluated:
     shipped = reference_results(task.name)
     against = Yardstick(task, splits)
     if shipped:
-        kept = checkpoints.retrained_evaluation(task)
-        against = checkpoints.yardstick(task, splits, kept)
-        if against.retrained and not _share_vocabulary(weights, against.retrained):
-            against = replace(against, target=None, retrained=None)
+        shipping = checkpoints.yardstick(task, splits, checkpoints.retrained_evaluation(task))
+        if shipping.retrained and _share_vocabulary(weights, shipping.retrained):
+            against = shipping
     progress("evaluating", 0, 1)
     found = against.measure(model)
     references = {which: record.metrics for which, record in shipped.items()}
@@ -85,7 +84,7 @@ def attack_saved(source: str, task: Task, chosen: Sequence[Implementation], seed
         which: {name: value for name, value in record.attacks.items() if name in found}
         for which, record in shipped.items()
     }
-    return Attacked(known, found, references)
+    return Attacked(known=known, attacks=found, references=references)
 
 
 def _opened(source: str, task: Task, progress: Progress) -> tuple[UnlearnedModel, LanguageModel, Splits]:

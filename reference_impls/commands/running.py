@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -250,7 +249,7 @@ def attack_model(
     with showing_progress(hide=as_json) as progress:
         found = attack_saved(model, asked, chosen, seed, progress)
     if as_json:
-        print_json(asdict(found))
+        print_json(found.model_dump(mode="json"))
         return
     from reference_impls.report import print_attacks
 
