@@ -69,6 +69,14 @@ def own(tmp_path: Path, pairs: list[Pair]) -> list[str]:
     return ["--forget", str(tmp_path / "forget.jsonl"), "--retain", str(tmp_path / "retain.jsonl")]
 
 
+@pytest.fixture
+def saved_icul(unlearn, saved_tiny: Path, own: list[str], tmp_path: Path) -> Path:  # type: ignore[no-untyped-def]
+    """What a method that leaves the weights alone saved: a model, and what belongs around it."""
+    out = tmp_path / "out"
+    assert unlearn("run", "icul", "--model", saved_tiny, *own, "--out", out).status == 0
+    return out
+
+
 def _one_message(ran: Ran) -> str:
     """The message of a command that failed as it should."""
     assert ran.status == 2, ran.err
@@ -375,12 +383,10 @@ def test_attacks_are_listed_with_their_papers(unlearn) -> None:  # type: ignore[
 def test_a_saved_model_is_attacked_with_what_is_around_its_weights(
     unlearn,  # type: ignore[no-untyped-def]
     saved_tiny: Path,
+    saved_icul: Path,
     own: list[str],
-    tmp_path: Path,
 ) -> None:
-    out = tmp_path / "out"
-    assert unlearn("run", "icul", "--model", saved_tiny, *own, "--out", out).status == 0
-    ran = unlearn("attack", "all", out, *own, "--json")
+    ran = unlearn("attack", "all", saved_icul, *own, "--json")
     assert ran.status == 0, ran.err
     found = json.loads(ran.out)
     assert set(found["attacks"]) == {
@@ -403,33 +409,20 @@ def test_an_unknown_attack_suggests_the_nearest(unlearn, saved_tiny: Path) -> No
     assert "Did you mean 'relearning'?" in _one_message(unlearn("attack", "relearn", saved_tiny))
 
 
-def test_a_wrapper_that_cannot_be_read_is_one_message(
-    unlearn,  # type: ignore[no-untyped-def]
-    saved_tiny: Path,
-    own: list[str],
-    tmp_path: Path,
-) -> None:
-    out = tmp_path / "out"
-    assert unlearn("run", "icul", "--model", saved_tiny, *own, "--out", out).status == 0
-    (out / "wrapper.json").write_text("{}", encoding="utf-8")
-    assert "wrapper.json" in _one_message(unlearn("attack", "prompting", out, *own))
+def test_a_wrapper_that_cannot_be_read_is_one_message(unlearn, saved_icul: Path, own: list[str]) -> None:  # type: ignore[no-untyped-def]
+    (saved_icul / "wrapper.json").write_text("{}", encoding="utf-8")
+    assert "wrapper.json" in _one_message(unlearn("attack", "prompting", saved_icul, *own))
 
 
 # Evaluation of what was saved
 
 
-def test_a_saved_model_is_evaluated_as_it_was_when_it_was_saved(
-    unlearn,  # type: ignore[no-untyped-def]
-    saved_tiny: Path,
-    own: list[str],
-    tmp_path: Path,
-) -> None:
-    out = tmp_path / "out"
-    made = json.loads(unlearn("run", "icul", "--model", saved_tiny, *own, "--out", out, "--json").out)
-    ran = unlearn("eval", out, *own, "--json")
+def test_a_saved_model_is_evaluated_as_it_was_when_it_was_saved(unlearn, saved_icul: Path, own: list[str]) -> None:  # type: ignore[no-untyped-def]
+    made = json.loads((saved_icul / "result.json").read_text(encoding="utf-8"))
+    ran = unlearn("eval", saved_icul, *own, "--json")
     assert ran.status == 0, ran.err
     found = json.loads(ran.out)
-    assert (found["model"], found["task"], found["references"]) == (str(out), "files", {})
+    assert (found["model"], found["task"], found["references"]) == (str(saved_icul), "files", {})
     assert found["metrics"] == pytest.approx(made["metrics"])
     assert found["examples"] == made["examples"]
 
