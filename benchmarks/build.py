@@ -26,7 +26,7 @@ from typing import Any
 
 from generated import write_checkout
 
-from catalog.project import Project
+from catalog.base.project import Project
 
 PLAIN = """# {title}
 

@@ -17,8 +17,8 @@ from typing import Any
 
 import yaml
 
-from catalog.project import Project
-from catalog.text import slug
+from catalog.base.project import Project
+from catalog.base.text import slug
 
 NEW_WORD = 0.025
 """Share of invented words never used before. With 10,000 records this gives about 17,000 words in titles and summaries:

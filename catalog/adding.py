@@ -8,18 +8,18 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from catalog.base.files import write_new
+from catalog.base.project import Project
+from catalog.base.web import WebError
 from catalog.draft import Draft, make_draft
-from catalog.files import write_new
 from catalog.load import read_entries
 from catalog.problems import render
-from catalog.project import Project
 from catalog.schema import Paper
 from catalog.sources import Found, Reference, Sources, bibtex, parse_reference
 from catalog.suggest import read_cues
 from catalog.tree import parse_tree
 from catalog.validation import salvage
 from catalog.vocabulary import read_vocabularies
-from catalog.web import WebError
 
 Status = Literal["written", "drafted", "known", "similar", "failed"]
 

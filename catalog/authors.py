@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from catalog.base.text import fold, slug, words
 from catalog.catalog import Catalog
 from catalog.export.citation import name_parts
 from catalog.schema import Paper
-from catalog.text import fold, slug, words
 
 
 @dataclass(frozen=True)

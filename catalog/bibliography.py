@@ -13,14 +13,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from catalog.base.text import same_title
+from catalog.base.web import WebError
 from catalog.catalog import Catalog
 from catalog.duplicates import duplicates
 from catalog.export import bibtex as written
 from catalog.export.citation import publication
 from catalog.schema import Paper
 from catalog.sources import bibtex
-from catalog.text import same_title
-from catalog.web import WebError
 
 if TYPE_CHECKING:
     from bibtexparser.model import Entry

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from catalog.base.text import slug
 from catalog.claims import Judged
 from catalog.guide import Guide
 from catalog.implementations import Implementation
 from catalog.results import Result
 from catalog.schema import Paper, Relation
-from catalog.text import slug
 from catalog.vocabulary import Vocabularies
 
 

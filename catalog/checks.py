@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from catalog.base.text import did_you_mean, nearest, same_title, slug, words
 from catalog.claims import CLAIMS_FILE, Claim
 from catalog.guide import GLOSSARY_FILE, PATHS_FILE, Guide
 from catalog.implementations import Implementation
 from catalog.problems import Problem, Severity
 from catalog.results import REFERENCES, Result
 from catalog.schema import Paper
-from catalog.text import did_you_mean, nearest, same_title, slug, words
 from catalog.tree import Mark, Place, Tree
 from catalog.venues import anthology_venue
 from catalog.vocabulary import DatasetTerm, Vocabularies, Vocabulary

@@ -32,7 +32,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a letter shows its number.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    from catalog.project import NoProjectError
+    from catalog.base.project import NoProjectError
 
     try:
         try:

@@ -10,10 +10,10 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from catalog.base.files import write_whole
+from catalog.base.text import words
 from catalog.catalog import Catalog
-from catalog.files import write_whole
 from catalog.schema import Paper
-from catalog.text import words
 
 VERSION = 2
 """Of the tables' shape, as ``PRAGMA user_version``."""

@@ -12,17 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from catalog.base.project import PACKAGE
+from catalog.base.text import fitting, shorten, words
+from catalog.base.web import Web
 from catalog.duplicates import duplicates
 from catalog.problems import render
 from catalog.schema import Paper
 from catalog.sources import Found
 from catalog.sources.arxiv import search
-from catalog.text import fitting, shorten, words
 from catalog.tree import read_tree
 from catalog.vocabulary import Vocabulary
-from catalog.web import Web
 
-RULES = Path(__file__).parent / "discovery.yaml"
+RULES = PACKAGE / "discovery.yaml"
 """The rules that come with the package, for a checkout that has none."""
 
 MOST = 100

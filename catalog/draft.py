@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from catalog import schema
+from catalog.base.text import fold, shorten, words
 from catalog.duplicates import Duplicate, duplicates
 from catalog.export.citation import name_parts
 from catalog.fmt import Notes, layout
@@ -19,7 +20,6 @@ from catalog.schema import PAPER_ID, Links, Paper, Record
 from catalog.sources.found import Found
 from catalog.sources.venues import in_words
 from catalog.suggest import Cues, Suggestion, suggest
-from catalog.text import fold, shorten, words
 from catalog.tree import NotText, parse_tree
 from catalog.validation import validate
 from catalog.venues import anthology_venue, read_venue

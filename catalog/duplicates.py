@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from catalog.base.text import same_title, words
 from catalog.schema import Paper
-from catalog.text import same_title, words
 
 SIMILAR = 88
 """From 0 to 100: how alike titles must be to be reported."""

@@ -19,21 +19,21 @@ import yaml
 from pydantic import ValidationError
 
 from catalog.adding import Adder
+from catalog.base.project import Project
+from catalog.base.text import did_you_mean, shorten
+from catalog.base.web import Web
 from catalog.checks import Entry
 from catalog.draft import venue_value
 from catalog.fmt import rewrite
 from catalog.load import read_entries
 from catalog.problems import render
-from catalog.project import Project
 from catalog.results import Result
 from catalog.schema import Links, Record
 from catalog.sources import Sources, parse_reference
-from catalog.text import did_you_mean, shorten
 from catalog.tree import parse_tree
 from catalog.validation import known_keys
 from catalog.venues import read_venue
 from catalog.vocabulary import read_vocabularies
-from catalog.web import Web
 
 FORMS = ".github/ISSUE_TEMPLATE"
 MAX_CHARACTERS = 200_000

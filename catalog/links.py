@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
+from catalog.base.files import write_whole
+from catalog.base.text import fitting, shorten
+from catalog.base.web import Answer, Web, WebError
 from catalog.checks import Entry
-from catalog.files import write_whole
 from catalog.sources import arxiv, openreview
-from catalog.text import fitting, shorten
-from catalog.web import Answer, Web, WebError
 
 Status = Literal["fine", "moved", "insecure", "walled", "unreachable", "dead"]
 ORDER: tuple[Status, ...] = ("dead", "unreachable", "moved", "insecure", "walled", "fine")

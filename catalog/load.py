@@ -8,17 +8,17 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
+from catalog.base.project import Project
+from catalog.base.text import printable, shorten
 from catalog.catalog import Catalog
 from catalog.checks import NO_ID, Corpus, Entry, run_checks
 from catalog.claims import judge, read_claims, read_trials
 from catalog.guide import read_guide
 from catalog.implementations import read_implementations
 from catalog.problems import Problem
-from catalog.project import Project
 from catalog.redirects import read_redirects
 from catalog.results import read_result_files
 from catalog.schema import PAPER_ID, Paper, Record
-from catalog.text import printable, shorten
 from catalog.tree import Tree, read_tree
 from catalog.validation import salvage, validate
 from catalog.venues import appearance

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from catalog.text import sentence
+from catalog.base.text import sentence
 
 Severity = Literal["error", "hint"]
 Format = Literal["text", "json", "github"]

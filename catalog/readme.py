@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import jinja2
 
 from catalog import leaderboard
+from catalog.base.project import Project
+from catalog.base.text import shorten
 from catalog.catalog import Catalog
 from catalog.implementations import Implementation, Kind
 from catalog.leaderboard import Board, Row
-from catalog.project import Project
 from catalog.results import Example
 from catalog.schema import Paper, Relation
 from catalog.stats import statistics
-from catalog.text import shorten
 
 TASK = "authors"
 """The task whose results the README shows."""

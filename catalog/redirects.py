@@ -11,11 +11,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from catalog.files import write_new, write_whole
+from catalog.base.files import write_new, write_whole
+from catalog.base.project import Project
+from catalog.base.text import did_you_mean, shorten
 from catalog.problems import Problem
-from catalog.project import Project
 from catalog.schema import PAPER_ID, plain_text
-from catalog.text import did_you_mean, shorten
 from catalog.tree import Mark, Tree, read_tree
 
 FILE = "catalog/redirects.yaml"

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from catalog.base.text import same_title, words
 from catalog.catalog import Catalog
 from catalog.lineage import wanted
 from catalog.problems import Problem
 from catalog.schema import Paper
-from catalog.text import same_title, words
 
 _OLD_YEARS = 2
 

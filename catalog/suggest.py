@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from catalog.base.text import shorten, words
 from catalog.problems import Problem
-from catalog.text import shorten, words
 from catalog.tree import read_tree
 from catalog.vocabulary import Term, Vocabularies
 

@@ -25,8 +25,8 @@ from yaml.events import (
 )
 from yaml.resolver import Resolver
 
+from catalog.base.text import printable, shorten
 from catalog.problems import Problem
-from catalog.text import printable, shorten
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 8

@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from catalog.base.project import Project
+from catalog.base.text import same_title
+from catalog.base.web import Web, WebError
 from catalog.checks import Entry
 from catalog.draft import state_value, venue_field
 from catalog.fmt import is_by_hand, rewrite
 from catalog.problems import Problem
-from catalog.project import Project
 from catalog.sources import Found, Reference, Sources
 from catalog.sources.arxiv import look_up as look_up_arxiv
-from catalog.text import same_title
 from catalog.tree import NotText, Place
 from catalog.vocabulary import Vocabularies
-from catalog.web import Web, WebError
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from catalog.base.text import did_you_mean, shorten
 from catalog.problems import Problem
-from catalog.text import did_you_mean, shorten
 from catalog.tree import NotText, Place, Tree
 
 M = TypeVar("M", bound=BaseModel)

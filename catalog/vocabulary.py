@@ -12,12 +12,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from catalog.base.project import PACKAGE
 from catalog.problems import Problem, render
 from catalog.schema import Known, Model, Prose, Slug, Text, Url
 from catalog.tree import Mark, Tree, read_tree
 from catalog.validation import validate
 
-FOLDER = Path(__file__).parent / "vocabularies"
+FOLDER = PACKAGE / "vocabularies"
 NAMES = ("type", "family", "target", "setting", "modality", "dataset", "venue", "track", "technique")
 
 

@@ -63,7 +63,7 @@ def fmt(
 
     A record with errors is reported and left as it is.
     """
-    from catalog.files import write_whole
+    from catalog.base.files import write_whole
     from catalog.fmt import format_record
     from catalog.problems import render
 

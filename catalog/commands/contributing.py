@@ -64,8 +64,8 @@ def add(
     from dataclasses import asdict
 
     from catalog.adding import Adder
+    from catalog.base.web import WebError
     from catalog.sources import Sources
-    from catalog.web import WebError
 
     project = find_project(root)
     references = _references(papers or [], batch)
@@ -117,7 +117,7 @@ def new(
     import datetime
     import re
 
-    from catalog.files import write_new
+    from catalog.base.files import write_new
     from catalog.new import template
     from catalog.schema import PAPER_ID
     from catalog.vocabulary import read_vocabularies
@@ -181,9 +181,9 @@ def from_issue(
     Prints, in Markdown, what was done or why nothing could be: for the issue. Status 1 if nothing could be.
     """
     from catalog.adding import read_bounded
-    from catalog.files import write_new, write_whole
+    from catalog.base.files import write_new, write_whole
+    from catalog.base.web import WebError
     from catalog.issues import IssueError, handle
-    from catalog.web import WebError
 
     project = find_project(root)
     try:
@@ -222,7 +222,7 @@ _STATUSES: dict[Status, str] = {
 
 
 def _tell(outcome: Outcome, dry_run: bool) -> None:
-    from catalog.text import sentence
+    from catalog.base.text import sentence
 
     if outcome.status in ("written", "drafted"):
         print(outcome.text if dry_run else outcome.file, end="" if dry_run else "\n")
@@ -233,9 +233,9 @@ def _tell(outcome: Outcome, dry_run: bool) -> None:
 def _references(papers: list[str], batch: Path | None) -> list[Reference]:
     """The papers that the arguments and the batch name."""
     from catalog.adding import read_bounded, references_in
+    from catalog.base.text import sentence, shorten
+    from catalog.base.web import WebError
     from catalog.sources import parse_reference
-    from catalog.text import sentence, shorten
-    from catalog.web import WebError
 
     found: list[Reference] = []
 

@@ -95,7 +95,7 @@ def show(
     root: Root = None,
 ) -> None:
     """Show one paper with all that is known about it."""
-    from catalog.text import did_you_mean, sentence
+    from catalog.base.text import did_you_mean, sentence
 
     catalog = load_or_stop(find_project(root))
     found = catalog.by_id.get(paper)
@@ -129,8 +129,8 @@ def export(
     root: Root = None,
 ) -> None:
     """Write the whole catalog in a format of other programs."""
+    from catalog.base.files import write_whole
     from catalog.export import FORMATS
-    from catalog.files import write_whole
 
     chosen = FORMATS[choice("format", form, tuple(FORMATS))]
     if out is None and chosen.name == "sqlite" and sys.stdout.isatty():
@@ -183,8 +183,8 @@ def report(as_json: Json = False, root: Root = None) -> None:
 
 
 def _term(catalog: Catalog, vocabulary: str, given: str | None) -> str | None:
+    from catalog.base.text import did_you_mean
     from catalog.search import filter_terms
-    from catalog.text import did_you_mean
 
     if given is None:
         return None

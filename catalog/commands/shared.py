@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from catalog.base.project import Project
+    from catalog.base.web import Web
     from catalog.catalog import Catalog
-    from catalog.project import Project
-    from catalog.web import Web
 
 
 Root = Annotated[
@@ -38,7 +38,7 @@ def find_project(root: Path | None) -> Project:
     Raises:
         NoProjectError: there is none.
     """
-    from catalog.project import Project
+    from catalog.base.project import Project
 
     if root is not None and not root.is_dir():
         raise UsageError(f"--root {root} is not a folder.")
@@ -78,7 +78,7 @@ def records_in(project: Project, paths: list[Path]) -> list[Path]:
 
 def choice(what: str, given: str, known: tuple[str, ...]) -> str:
     """What was given, if it is one of what is known."""
-    from catalog.text import did_you_mean
+    from catalog.base.text import did_you_mean
 
     if given not in known:
         hint = did_you_mean(given, known) or f"One of: {', '.join(known)}."
@@ -88,7 +88,7 @@ def choice(what: str, given: str, known: tuple[str, ...]) -> str:
 
 def web_client(project: Project, told: Callable[[str], None] | None = None, **settings: Any) -> Web:
     """The client for the network, with the checkout's cache; people hear of long waits, unless others are told."""
-    from catalog.web import Settings, Web
+    from catalog.base.web import Settings, Web
 
     try:
         made = Settings.from_environment(**{"cache": project.root / ".cache" / "web", **settings})

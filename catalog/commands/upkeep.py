@@ -23,8 +23,8 @@ from catalog.commands.shared import (
 )
 
 if TYPE_CHECKING:
+    from catalog.base.project import Project
     from catalog.checks import Entry
-    from catalog.project import Project
 
 app = typer.Typer()
 PANEL = "Keep the catalog true"
@@ -107,10 +107,10 @@ def update(
         return
     import datetime
 
-    from catalog.files import write_whole
+    from catalog.base.files import write_whole
+    from catalog.base.text import sentence
     from catalog.load import read_entries
     from catalog.problems import render
-    from catalog.text import sentence
     from catalog.update import compare
     from catalog.vocabulary import read_vocabularies
 
@@ -163,10 +163,10 @@ def discover(
     from dataclasses import asdict
 
     from catalog import discover as discovery
-    from catalog.files import write_whole
+    from catalog.base.files import write_whole
+    from catalog.base.web import WebError
     from catalog.load import read_entries
     from catalog.vocabulary import read_vocabularies
-    from catalog.web import WebError
 
     project = find_project(root)
     papers = [entry.paper for entry in read_entries(project)]
@@ -230,9 +230,9 @@ def remove(
 
 def _readdress(root: Path | None, change: Callable[[Project, dict[str, str]], list[str]]) -> None:
     """Change an address with what is given the checkout and the file of every id; print what was done."""
+    from catalog.base.text import sentence
     from catalog.load import read_entries
     from catalog.redirects import MoveError
-    from catalog.text import sentence
 
     project = find_project(root)
     ids = {entry.paper.id: entry.paper.file for entry in read_entries(project)}
@@ -246,9 +246,9 @@ def _readdress(root: Path | None, change: Callable[[Project, dict[str, str]], li
 def _update_bib(path: Path, apply: bool, as_json: bool, root: Path | None) -> None:
     """Cite published versions in somebody's list of references."""
     from catalog.adding import read_bounded
+    from catalog.base.files import write_whole
+    from catalog.base.web import WebError
     from catalog.bibliography import refresh
-    from catalog.files import write_whole
-    from catalog.web import WebError
 
     catalog = load_or_stop(find_project(root))
     try:
@@ -282,7 +282,7 @@ def _update_bib(path: Path, apply: bool, as_json: bool, root: Path | None) -> No
 
 def _chosen(entries: list[Entry], ids: list[str]) -> list[Entry]:
     """The records with some ids, or all if none are named."""
-    from catalog.text import did_you_mean
+    from catalog.base.text import did_you_mean
 
     by_id = {entry.paper.id: entry for entry in entries}
     for one in ids:

@@ -14,11 +14,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from catalog.base.text import words
 from catalog.catalog import Catalog
 from catalog.export import table
 from catalog.schema import Paper
 from catalog.site.packing import digits, script, width
-from catalog.text import words
 
 FACETS = ("type", "family", "target", "setting", "modality", "dataset", "venue", "year", "code", "runnable")
 BLOCK = 1

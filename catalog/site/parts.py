@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from catalog.project import Project
+from catalog.base.project import Project
 
 COPIED = {
     "assets/js/minisearch.js": "minisearch/dist/umd/SearchableMap.js",

@@ -18,11 +18,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from catalog.base.text import words
 from catalog.catalog import Catalog
 from catalog.site.documents import Document, documents
 from catalog.site.packing import ALPHABET, script, sorted_words, varint
 from catalog.site.people import People
-from catalog.text import words
 
 BLOCK = 16
 """Documents in one file: what is found lies all over, so a file is small."""

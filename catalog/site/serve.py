@@ -13,10 +13,10 @@ from pathlib import Path
 import click
 from mkdocs.livereload import LiveReloadServer
 
+from catalog.base.project import PACKAGE, Project
 from catalog.catalog import Catalog
 from catalog.load import load_catalog
 from catalog.problems import render
-from catalog.project import Project
 from catalog.schema import Paper
 from catalog.site.build import SiteError, build_site, refresh_papers, replace_folder
 
@@ -61,7 +61,7 @@ def watched(project: Project) -> list[Path]:
         project.templates,
         *(path for path in project.site.iterdir() if path.name != "node_modules"),
         project.reference_impls,
-        Path(__file__).parent.parent / "vocabularies",
+        PACKAGE / "vocabularies",
         project.root / "CONTRIBUTING.md",
     ]
     return [path for path in parts if path.exists()]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from catalog.base.web import Web
 from catalog.sources import bibtex
 from catalog.sources.found import Found
-from catalog.web import Web
 
 SITE = "https://aclanthology.org"
 TYPES = ("text/plain", "text/x-bibtex", "application/x-bibtex", "application/octet-stream")

@@ -10,10 +10,10 @@ from typing import Any
 from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
+from catalog.base.web import Web, WebError
 from catalog.sources.cleaning import artefacts, plain
 from catalog.sources.found import Found
 from catalog.sources.venues import recognize
-from catalog.web import Web, WebError
 
 API = "https://export.arxiv.org/api/query"
 TYPES = ("application/atom+xml", "application/xml", "text/xml")

@@ -7,12 +7,12 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from catalog.base.text import shorten
+from catalog.base.web import WebError
 from catalog.sources.cleaning import artefacts, plain
 from catalog.sources.found import Found
 from catalog.sources.reference import parse_reference
 from catalog.sources.venues import Venue, recognize
-from catalog.text import shorten
-from catalog.web import WebError
 
 if TYPE_CHECKING:
     from bibtexparser.library import Library

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
+from catalog.base.web import Web, WebError
 from catalog.sources import bibtex
 from catalog.sources.cleaning import plain
 from catalog.sources.found import Found
 from catalog.sources.reference import parse_reference
 from catalog.sources.venues import Venue, recognize
-from catalog.web import Web, WebError
 
 RESOLVER = "https://doi.org"
 CSL = "application/vnd.citationstyles.csl+json"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from catalog.base.web import Web, WebError
 from catalog.sources import acl, arxiv, bibtex, crossref, openreview
 from catalog.sources.found import Found
 from catalog.sources.reference import Reference
-from catalog.web import Web, WebError
 
 
 class Sources:

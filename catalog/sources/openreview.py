@@ -6,10 +6,10 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from catalog.base.web import Web, WebError
 from catalog.sources.cleaning import artefacts, plain
 from catalog.sources.found import Found
 from catalog.sources.venues import recognize
-from catalog.web import Web, WebError
 
 APIS = ("https://api2.openreview.net", "https://api.openreview.net")
 TYPES = ("application/json",)

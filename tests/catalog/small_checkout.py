@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalog.base.project import Project
 from catalog.catalog import Catalog
 from catalog.load import load_catalog
 from catalog.problems import Problem
-from catalog.project import Project
 
 REPOSITORY = Path(__file__).parents[2]
 

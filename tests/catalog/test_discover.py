@@ -11,9 +11,9 @@ import pytest
 from local_server import Reply, Server
 from small_checkout import REPOSITORY, Checkout, Ran, Run
 
+from catalog.base.project import Project
 from catalog.discover import RulesError, read_rules, relevance
 from catalog.load import load_catalog
-from catalog.project import Project
 from catalog.sources import Found
 from catalog.vocabulary import load_vocabularies
 

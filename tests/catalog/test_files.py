@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.files import write_whole
+from catalog.base.files import write_whole
 
 
 def test_writes_and_makes_folders(tmp_path: Path) -> None:

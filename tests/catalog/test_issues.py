@@ -16,8 +16,8 @@ from issue_bodies import FORMS, body
 from local_server import Server
 from small_checkout import REPOSITORY, Checkout, Ran, Run
 
+from catalog.base.project import Project
 from catalog.issues import IssueError, issue_text, read_answers, read_forms
-from catalog.project import Project
 from catalog.schema import Links, Record
 from catalog.vocabulary import load_vocabularies
 

@@ -13,8 +13,8 @@ import pytest
 from local_server import Asked, Reply, Server
 from small_checkout import Checkout, Ran, Run
 
+from catalog.base.web import Settings, Web
 from catalog.links import Checker, Link, as_markdown, check_page, report
-from catalog.web import Settings, Web
 
 PAGE = "<html><title>Gardens</title></html>"
 

@@ -19,12 +19,12 @@ from markdown_it import MarkdownIt
 from small_checkout import REPOSITORY, Checkout
 
 from catalog import readme
+from catalog.base.project import Project
 from catalog.build import build
 from catalog.catalog import Catalog
 from catalog.export import FORMATS, bibtex, csl, records, ris, table
 from catalog.export.citation import name_parts, publication
 from catalog.load import load_catalog
-from catalog.project import Project
 from catalog.readme import escape, escape_url, render_readme, sections
 from catalog.readme import measured as measured_results
 from catalog.schema import Appearance, Paper

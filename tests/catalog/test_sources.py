@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from local_server import Asked, Reply, Server
 
+from catalog.base.web import Settings, Web, WebError
 from catalog.schema import plain_text
 from catalog.sources import Found, Reference, Sources, parse_reference, read_saved
 from catalog.sources import arxiv as arxiv_source
@@ -20,7 +21,6 @@ from catalog.sources.bibtex import parse as parse_bibtex
 from catalog.sources.bibtex import people
 from catalog.sources.cleaning import artefacts, plain
 from catalog.sources.venues import Venue, in_words, recognize
-from catalog.web import Settings, Web, WebError
 
 QUERY = "/export.arxiv.org/api/query"
 MOONLIT = "Moonlit Forgetting: Unlearning in Language Models by Relabeling"

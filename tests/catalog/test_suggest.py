@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from small_checkout import REPOSITORY
 
+from catalog.base.project import Project
 from catalog.load import load_catalog
-from catalog.project import Project
 from catalog.suggest import FIELDS, Cues, read_cues, suggest
 from catalog.vocabulary import Vocabularies, load_vocabularies
 

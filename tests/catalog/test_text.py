@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.text import did_you_mean, fitting, fold, nearest, printable, same_title, sentence, shorten, slug, words
+from catalog.base.text import (
+    did_you_mean,
+    fitting,
+    fold,
+    nearest,
+    printable,
+    same_title,
+    sentence,
+    shorten,
+    slug,
+    words,
+)
 
 
 @pytest.mark.parametrize(

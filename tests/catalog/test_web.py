@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from local_server import Reply, Server
 
-from catalog.web import AGENT, Settings, Web, WebError, retry_after
+from catalog.base.web import AGENT, Settings, Web, WebError, retry_after
 
 
 class Made:

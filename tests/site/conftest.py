@@ -25,10 +25,10 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from catalog.base.project import Project
 from catalog.catalog import Catalog
 from catalog.load import load_catalog
 from catalog.problems import render
-from catalog.project import Project
 from catalog.site import build_site
 
 ROOT = Path(__file__).parents[2]

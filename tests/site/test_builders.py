@@ -14,8 +14,8 @@ import html5lib
 import pytest
 from test_built_site import XHTML, visible
 
+from catalog.base.project import Project
 from catalog.catalog import Catalog
-from catalog.project import Project
 from catalog.site import build_site
 
 pytestmark = pytest.mark.slow

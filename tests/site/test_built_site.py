@@ -15,9 +15,9 @@ import html5lib
 import pytest
 
 from catalog import schema
+from catalog.base.project import Project
 from catalog.catalog import Catalog
 from catalog.export.citation import citable
-from catalog.project import Project
 from catalog.schema import Appearance, Paper, ProposedMethod, State
 from catalog.site import SiteError, build_site
 from catalog.site.build import _contributing

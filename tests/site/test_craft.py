@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from catalog.project import Project
+from catalog.base.project import Project
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

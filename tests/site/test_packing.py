@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Browser, Page
 
-from catalog.project import Project
+from catalog.base.project import Project
 from catalog.site.packing import ALPHABET, digits, script, sorted_words, varint, width
 
 in_browser = pytest.mark.browser

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.project import Project
+from catalog.base.project import Project
 from catalog.site import parts
 from catalog.site.parts import COPIED, PartsError, fetch_parts, part_files
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from catalog.base.text import words
 from catalog.catalog import Catalog
 from catalog.export import table
 from catalog.export.citation import citable
 from catalog.site import paper_list
-from catalog.text import words
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

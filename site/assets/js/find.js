@@ -11,7 +11,7 @@ window.catalogFind = (function () {
   var spelling = null;
   var pieces = {};
 
-  /* As the catalog folds (catalog/text.py): no accents, no apostrophes, other punctuation separates words. */
+  /* As the catalog folds (catalog/base/text.py): no accents, no apostrophes, other punctuation separates words. */
   var APART = { "\u00f8": "o", "\u0142": "l", "\u0111": "d", "\u00f0": "d", "\u00fe": "th", "\u00e6": "ae", "\u0153": "oe", "\u0131": "i", "\u00df": "ss" };
   function words(text) {
     return text

@@ -35,8 +35,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
 from catalog import __version__
-from catalog.files import write_whole
-from catalog.text import shorten
+from catalog.base.files import write_whole
+from catalog.base.text import shorten
 
 if TYPE_CHECKING:
     import socket

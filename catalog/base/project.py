@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+PACKAGE = Path(__file__).parents[1]
+"""The folder of the installed package ``catalog``, with the data that comes along."""
+
+
 class NoProjectError(Exception):
     """No checkout was found; the message says what to do."""
 
@@ -39,7 +43,7 @@ class Project:
     def vocabularies(self) -> Path:
         """The checkout's own vocabularies; those of the installed package where it has none."""
         own = self.root / "catalog" / "vocabularies"
-        return own if own.is_dir() else Path(__file__).parent / "vocabularies"
+        return own if own.is_dir() else PACKAGE / "vocabularies"
 
     @property
     def templates(self) -> Path:  # noqa: D102

@@ -1,0 +1,1 @@
+"""What knows no papers: text, files, the checkout, the network."""
