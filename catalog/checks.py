@@ -16,10 +16,10 @@ from catalog.base.text import did_you_mean, nearest, same_title, slug, words
 from catalog.claims import CLAIMS_FILE, Claim
 from catalog.guide import GLOSSARY_FILE, PATHS_FILE, Guide
 from catalog.implementations import Implementation
-from catalog.problems import Problem, Severity
+from catalog.parsing.problems import Problem, Severity
+from catalog.parsing.tree import Mark, Place, Tree
 from catalog.results import REFERENCES, Result
 from catalog.schema import Paper
-from catalog.tree import Mark, Place, Tree
 from catalog.venues import anthology_venue
 from catalog.vocabulary import DatasetTerm, Vocabularies, Vocabulary
 

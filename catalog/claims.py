@@ -15,9 +15,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from catalog.problems import Problem
+from catalog.parsing.problems import Problem
+from catalog.parsing.tree import NotText, read_tree
 from catalog.results import REFERENCES, Result
-from catalog.tree import NotText, read_tree
 
 CLAIMS_FILE = "reference_impls/claims.yaml"
 Verdict = Literal["holds", "holds in part", "not seen at this scale", "not measured"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from catalog.checks import ALL_CHECKS
-from catalog.problems import Severity
+from catalog.parsing.problems import Severity
 
 
 @dataclass(frozen=True)

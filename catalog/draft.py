@@ -15,13 +15,13 @@ from catalog.base.text import fold, shorten, words
 from catalog.duplicates import Duplicate, duplicates
 from catalog.export.citation import name_parts
 from catalog.fmt import Notes, layout
-from catalog.problems import Problem
+from catalog.parsing.problems import Problem
+from catalog.parsing.tree import NotText, parse_tree
+from catalog.parsing.validation import validate
 from catalog.schema import PAPER_ID, Links, Paper, Record
 from catalog.sources.found import Found
 from catalog.sources.venues import in_words
 from catalog.suggest import Cues, Suggestion, suggest
-from catalog.tree import NotText, parse_tree
-from catalog.validation import validate
 from catalog.venues import anthology_venue, read_venue
 from catalog.vocabulary import Vocabularies
 

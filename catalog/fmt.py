@@ -18,10 +18,10 @@ import yaml
 
 from catalog.checks import Entry
 from catalog.load import read_record
-from catalog.problems import Problem
+from catalog.parsing.problems import Problem
+from catalog.parsing.tree import NotText, Place, Tree, parse_tree
+from catalog.parsing.validation import known_keys, validate
 from catalog.schema import Record
-from catalog.tree import NotText, Place, Tree, parse_tree
-from catalog.validation import known_keys, validate
 
 WIDTH = 120
 
@@ -125,7 +125,7 @@ def layout(values: Mapping[str, Any], notes: Notes | None = None) -> str:
     """Values of a record as text in the canonical layout.
 
     Args:
-        values: as a :class:`~catalog.tree.Tree` holds them: mappings, tuples and text.
+        values: as a :class:`~catalog.parsing.tree.Tree` holds them: mappings, tuples and text.
         notes: comments to be kept.
     """
     notes = notes or Notes()

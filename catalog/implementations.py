@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from catalog.problems import Problem
+from catalog.parsing.problems import Problem
 
 Kind = Literal["method", "task", "attack"]
 

@@ -15,12 +15,12 @@ from catalog.checks import NO_ID, Corpus, Entry, run_checks
 from catalog.claims import judge, read_claims, read_trials
 from catalog.guide import read_guide
 from catalog.implementations import read_implementations
-from catalog.problems import Problem
+from catalog.parsing.problems import Problem
+from catalog.parsing.tree import Tree, read_tree
+from catalog.parsing.validation import salvage, validate
 from catalog.redirects import read_redirects
 from catalog.results import read_result_files
 from catalog.schema import PAPER_ID, Paper, Record
-from catalog.tree import Tree, read_tree
-from catalog.validation import salvage, validate
 from catalog.venues import appearance
 from catalog.vocabulary import Vocabularies, read_vocabularies
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from catalog.base.text import same_title, words
 from catalog.catalog import Catalog
 from catalog.lineage import wanted
-from catalog.problems import Problem
+from catalog.parsing.problems import Problem
 from catalog.schema import Paper
 
 _OLD_YEARS = 2

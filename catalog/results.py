@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from catalog.problems import Problem
+from catalog.parsing.problems import Problem
 
 REFERENCES = ("target", "retrained")
 """Stand in the place of a method's id: the model before unlearning, and the one that never saw the forget set."""

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from catalog.tree import NotText
+from catalog.parsing.tree import NotText
 
 Relation = Literal["introduces", "extends", "related", "uses", "evaluates"]
 """How a paper relates to a linked implementation, honestly:

@@ -13,8 +13,8 @@ from functools import cache
 from pathlib import Path
 
 from catalog.base.text import shorten, words
-from catalog.problems import Problem
-from catalog.tree import read_tree
+from catalog.parsing.problems import Problem
+from catalog.parsing.tree import read_tree
 from catalog.vocabulary import Term, Vocabularies
 
 FIELDS = {

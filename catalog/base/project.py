@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-
 PACKAGE = Path(__file__).parents[1]
 """The folder of the installed package ``catalog``, with the data that comes along."""
 

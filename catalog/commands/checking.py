@@ -10,7 +10,7 @@ import typer
 from catalog.commands.shared import Root, checked_path, choice, find_project, records_in, say, writing
 
 if TYPE_CHECKING:
-    from catalog.problems import Format, Problem
+    from catalog.parsing.problems import Format, Problem
 
 app = typer.Typer()
 PANEL = "Check records"
@@ -33,7 +33,7 @@ def validate(
     Status 1 if there is an error; hints are advice.
     """
     from catalog.load import load_catalog
-    from catalog.problems import render
+    from catalog.parsing.problems import render
 
     chosen = choice("format", form, ("text", "json", "github"))
     project = find_project(root)
@@ -65,7 +65,7 @@ def fmt(
     """
     from catalog.base.files import write_whole
     from catalog.fmt import format_record
-    from catalog.problems import render
+    from catalog.parsing.problems import render
 
     project = find_project(root)
     wanted = [checked_path(project, path) for path in paths or [project.papers]]

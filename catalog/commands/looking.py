@@ -166,7 +166,7 @@ def report(as_json: Json = False, root: Root = None) -> None:
     from dataclasses import asdict
 
     from catalog.load import load_catalog
-    from catalog.problems import render
+    from catalog.parsing.problems import render
     from catalog.report import report as findings
 
     catalog, problems = load_catalog(find_project(root))

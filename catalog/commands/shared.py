@@ -48,7 +48,7 @@ def find_project(root: Path | None) -> Project:
 def load_or_stop(project: Project) -> Catalog:
     """The catalog; with errors in it, they are printed and the command ends."""
     from catalog.load import load_catalog
-    from catalog.problems import render
+    from catalog.parsing.problems import render
 
     catalog, problems = load_catalog(project)
     if catalog is None:

@@ -110,7 +110,7 @@ def update(
     from catalog.base.files import write_whole
     from catalog.base.text import sentence
     from catalog.load import read_entries
-    from catalog.problems import render
+    from catalog.parsing.problems import render
     from catalog.update import compare
     from catalog.vocabulary import read_vocabularies
 

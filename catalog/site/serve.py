@@ -16,7 +16,7 @@ from mkdocs.livereload import LiveReloadServer
 from catalog.base.project import PACKAGE, Project
 from catalog.catalog import Catalog
 from catalog.load import load_catalog
-from catalog.problems import render
+from catalog.parsing.problems import render
 from catalog.schema import Paper
 from catalog.site.build import SiteError, build_site, refresh_papers, replace_folder
 

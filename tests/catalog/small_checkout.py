@@ -9,7 +9,7 @@ from pathlib import Path
 from catalog.base.project import Project
 from catalog.catalog import Catalog
 from catalog.load import load_catalog
-from catalog.problems import Problem
+from catalog.parsing.problems import Problem
 
 REPOSITORY = Path(__file__).parents[2]
 

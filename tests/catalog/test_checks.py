@@ -11,7 +11,7 @@ from small_checkout import FADING, REPOSITORY, Checkout
 
 from catalog.checks import ALL_CHECKS
 from catalog.codes import ALL_CODES
-from catalog.problems import Problem
+from catalog.parsing.problems import Problem
 
 FADING_FILE, GARDENS_FILE = "papers/2031/lindqvist2031fading.yaml", "papers/2032/okonkwo2032gardens.yaml"
 METHOD_FILE = "reference_impls/methods/fade.py"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from small_checkout import FADING, GARDENS, Checkout
 
 from catalog.fmt import WIDTH, format_record, layout
-from catalog.tree import parse_tree
+from catalog.parsing.tree import parse_tree
 
 MESSY = """\
 # yaml-language-server: $schema=x

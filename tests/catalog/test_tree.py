@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog import tree as module
-from catalog.tree import Mark, NotText, parse_tree, read_tree
+from catalog.parsing import tree as module
+from catalog.parsing.tree import Mark, NotText, parse_tree, read_tree
 
 plain = st.text(
     st.characters(codec="utf-8", exclude_characters="\x85\u2028\u2029", exclude_categories=["Cc", "Cs", "Cn"])

@@ -28,7 +28,7 @@ from playwright.sync_api import (
 from catalog.base.project import Project
 from catalog.catalog import Catalog
 from catalog.load import load_catalog
-from catalog.problems import render
+from catalog.parsing.problems import render
 from catalog.site import build_site
 
 ROOT = Path(__file__).parents[2]

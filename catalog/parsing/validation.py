@@ -11,8 +11,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from catalog.base.text import did_you_mean, shorten
-from catalog.problems import Problem
-from catalog.tree import NotText, Place, Tree
+from catalog.parsing.problems import Problem
+from catalog.parsing.tree import NotText, Place, Tree
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -26,7 +26,7 @@ from yaml.events import (
 from yaml.resolver import Resolver
 
 from catalog.base.text import printable, shorten
-from catalog.problems import Problem
+from catalog.parsing.problems import Problem
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 8

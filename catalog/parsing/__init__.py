@@ -1,0 +1,1 @@
+"""Untrusted YAML and JSON -> values with places, or problems."""
