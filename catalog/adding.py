@@ -13,13 +13,13 @@ from catalog.base.project import Project
 from catalog.base.web import WebError
 from catalog.draft import Draft, make_draft
 from catalog.load import read_entries
+from catalog.model.paper import Paper
+from catalog.model.vocabulary import read_vocabularies
 from catalog.parsing.problems import render
 from catalog.parsing.tree import parse_tree
 from catalog.parsing.validation import salvage
-from catalog.schema import Paper
 from catalog.sources import Found, Reference, Sources, bibtex, parse_reference
 from catalog.suggest import read_cues
-from catalog.vocabulary import read_vocabularies
 
 Status = Literal["written", "drafted", "known", "similar", "failed"]
 

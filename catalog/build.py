@@ -8,9 +8,9 @@ from pathlib import Path
 from catalog import json_schema
 from catalog.base.files import write_whole
 from catalog.base.project import Project
-from catalog.catalog import Catalog
 from catalog.database import serialize
 from catalog.export import FORMATS
+from catalog.model.catalog import Catalog
 from catalog.readme import render_readme
 
 

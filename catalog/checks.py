@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from catalog.base.text import did_you_mean, nearest, same_title, slug, words
-from catalog.claims import CLAIMS_FILE, Claim
-from catalog.guide import GLOSSARY_FILE, PATHS_FILE, Guide
-from catalog.implementations import Implementation
+from catalog.model.claims import CLAIMS_FILE, Claim
+from catalog.model.guide import GLOSSARY_FILE, PATHS_FILE, Guide
+from catalog.model.implementations import Implementation
+from catalog.model.paper import Paper
+from catalog.model.results import REFERENCES, Result
+from catalog.model.venues import anthology_venue
+from catalog.model.vocabulary import DatasetTerm, Vocabularies, Vocabulary
 from catalog.parsing.problems import Problem, Severity
 from catalog.parsing.tree import Mark, Place, Tree
-from catalog.results import REFERENCES, Result
-from catalog.schema import Paper
-from catalog.venues import anthology_venue
-from catalog.vocabulary import DatasetTerm, Vocabularies, Vocabulary
 
 NO_ID = "xx0001"
 """Stands in for the id of a file whose name is none."""

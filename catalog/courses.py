@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from catalog.catalog import Catalog
 from catalog.figures import Path
 from catalog.leaderboard import Cell, Metric
-from catalog.results import Result
+from catalog.model.catalog import Catalog
+from catalog.model.results import Result
 
 
 @dataclass(frozen=True)

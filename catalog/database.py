@@ -12,8 +12,8 @@ from pathlib import Path
 
 from catalog.base.files import write_whole
 from catalog.base.text import words
-from catalog.catalog import Catalog
-from catalog.schema import Paper
+from catalog.model.catalog import Catalog
+from catalog.model.paper import Paper
 
 VERSION = 2
 """Of the tables' shape, as ``PRAGMA user_version``."""

@@ -16,12 +16,12 @@ from catalog.base.project import PACKAGE
 from catalog.base.text import fitting, shorten, words
 from catalog.base.web import Web
 from catalog.duplicates import duplicates
+from catalog.model.paper import Paper
+from catalog.model.vocabulary import Vocabulary
 from catalog.parsing.problems import render
 from catalog.parsing.tree import read_tree
-from catalog.schema import Paper
 from catalog.sources import Found
 from catalog.sources.arxiv import search
-from catalog.vocabulary import Vocabulary
 
 RULES = PACKAGE / "discovery.yaml"
 """The rules that come with the package, for a checkout that has none."""

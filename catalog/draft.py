@@ -10,20 +10,20 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from catalog import schema
 from catalog.base.text import fold, shorten, words
 from catalog.duplicates import Duplicate, duplicates
 from catalog.export.citation import name_parts
 from catalog.fmt import Notes, layout
+from catalog.model import paper as schema
+from catalog.model.paper import PAPER_ID, Links, Paper, Record
+from catalog.model.venues import anthology_venue, read_venue
+from catalog.model.vocabulary import Vocabularies
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import NotText, parse_tree
 from catalog.parsing.validation import validate
-from catalog.schema import PAPER_ID, Links, Paper, Record
 from catalog.sources.found import Found
 from catalog.sources.venues import in_words
 from catalog.suggest import Cues, Suggestion, suggest
-from catalog.venues import anthology_venue, read_venue
-from catalog.vocabulary import Vocabularies
 
 _SMALL = frozenset(
     "a an the of on in for to and or with from by at as via is are be do does can how what why when where which not "

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from catalog.base.text import same_title, words
-from catalog.schema import Paper
+from catalog.model.paper import Paper
 
 SIMILAR = 88
 """From 0 to 100: how alike titles must be to be reported."""

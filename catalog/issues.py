@@ -26,14 +26,14 @@ from catalog.checks import Entry
 from catalog.draft import venue_value
 from catalog.fmt import rewrite
 from catalog.load import read_entries
+from catalog.model.paper import Links, Record
+from catalog.model.results import Result
+from catalog.model.venues import read_venue
+from catalog.model.vocabulary import read_vocabularies
 from catalog.parsing.problems import render
 from catalog.parsing.tree import parse_tree
 from catalog.parsing.validation import known_keys
-from catalog.results import Result
-from catalog.schema import Links, Record
 from catalog.sources import Sources, parse_reference
-from catalog.venues import read_venue
-from catalog.vocabulary import read_vocabularies
 
 FORMS = ".github/ISSUE_TEMPLATE"
 MAX_CHARACTERS = 200_000

@@ -1,6 +1,6 @@
 """The record as a JSON Schema, so that editors complete and check what people type.
 
-Made from the models of :mod:`catalog.schema`, with the vocabularies' terms as the values that they allow. It knows one
+Made from the models of :mod:`catalog.model.paper`, with the vocabularies' terms as the values that they allow. It knows one
 record: what concerns several is left to ``catalog validate``.
 """
 
@@ -11,8 +11,8 @@ import inspect
 import json
 from typing import Any
 
-from catalog import schema
-from catalog.vocabulary import Vocabularies, Vocabulary
+from catalog.model import paper as schema
+from catalog.model.vocabulary import Vocabularies, Vocabulary
 
 FILE = "catalog/record.schema.json"
 """Where the schema is kept, relative to the checkout."""

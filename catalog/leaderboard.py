@@ -17,9 +17,9 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-from catalog.catalog import Catalog
 from catalog.figures import Change, Kind, Point
-from catalog.results import Example, Result
+from catalog.model.catalog import Catalog
+from catalog.model.results import Example, Result
 
 Better = Literal["higher", "lower", "retrained"]
 REFERENCE_NAMES = {"target": "Target", "retrained": "Retrained"}

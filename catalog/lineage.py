@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from catalog.catalog import Catalog
-from catalog.implementations import Implementation
-from catalog.schema import Paper
-from catalog.vocabulary import TechniqueTerm
+from catalog.model.catalog import Catalog
+from catalog.model.implementations import Implementation
+from catalog.model.paper import Paper
+from catalog.model.vocabulary import TechniqueTerm
 
 
 @dataclass(frozen=True)

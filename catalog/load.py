@@ -1,4 +1,4 @@
-"""From the files of a checkout to the :class:`~catalog.catalog.Catalog`, or to everything that is wrong with them."""
+"""From the files of a checkout to the :class:`~catalog.model.catalog.Catalog`, or to everything that is wrong with them."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any
 
 from catalog.base.project import Project
 from catalog.base.text import printable, shorten
-from catalog.catalog import Catalog
 from catalog.checks import NO_ID, Corpus, Entry, run_checks
-from catalog.claims import judge, read_claims, read_trials
-from catalog.guide import read_guide
-from catalog.implementations import read_implementations
+from catalog.model.catalog import Catalog
+from catalog.model.claims import judge, read_claims, read_trials
+from catalog.model.guide import read_guide
+from catalog.model.implementations import read_implementations
+from catalog.model.paper import PAPER_ID, Paper, Record
+from catalog.model.redirects import read_redirects
+from catalog.model.results import read_result_files
+from catalog.model.venues import appearance
+from catalog.model.vocabulary import Vocabularies, read_vocabularies
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import Tree, read_tree
 from catalog.parsing.validation import salvage, validate
-from catalog.redirects import read_redirects
-from catalog.results import read_result_files
-from catalog.schema import PAPER_ID, Paper, Record
-from catalog.venues import appearance
-from catalog.vocabulary import Vocabularies, read_vocabularies
 
 _SUGGESTED = "# suggested: "
 """Begins the comment above what ``catalog add`` suggests."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catalog.vocabulary import Vocabularies
+from catalog.model.vocabulary import Vocabularies
 
 
 def template(year: str, today: str, vocabularies: Vocabularies) -> str:

@@ -11,11 +11,11 @@ import jinja2
 from catalog import leaderboard
 from catalog.base.project import Project
 from catalog.base.text import shorten
-from catalog.catalog import Catalog
-from catalog.implementations import Implementation, Kind
 from catalog.leaderboard import Board, Row
-from catalog.results import Example
-from catalog.schema import Paper, Relation
+from catalog.model.catalog import Catalog
+from catalog.model.implementations import Implementation, Kind
+from catalog.model.paper import Paper, Relation
+from catalog.model.results import Example
 from catalog.stats import statistics
 
 TASK = "authors"

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from catalog.base.text import same_title, words
-from catalog.catalog import Catalog
 from catalog.lineage import wanted
+from catalog.model.catalog import Catalog
+from catalog.model.paper import Paper
 from catalog.parsing.problems import Problem
-from catalog.schema import Paper
 
 _OLD_YEARS = 2
 

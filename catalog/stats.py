@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, get_args
 
-from catalog.catalog import Catalog
 from catalog.lineage import wanted
-from catalog.schema import Paper, Relation
+from catalog.model.catalog import Catalog
+from catalog.model.paper import Paper, Relation
 
 _BEST_FIRST: tuple[Relation, ...] = ("introduces", "extends", "evaluates", "uses", "related")
 """Closest first: who examines something that runs here is nearer to it than a relative is."""

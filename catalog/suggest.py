@@ -13,9 +13,9 @@ from functools import cache
 from pathlib import Path
 
 from catalog.base.text import shorten, words
+from catalog.model.vocabulary import Term, Vocabularies
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import read_tree
-from catalog.vocabulary import Term, Vocabularies
 
 FIELDS = {
     "type": "type",

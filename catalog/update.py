@@ -19,11 +19,11 @@ from catalog.base.web import Web, WebError
 from catalog.checks import Entry
 from catalog.draft import state_value, venue_field
 from catalog.fmt import is_by_hand, rewrite
+from catalog.model.vocabulary import Vocabularies
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import NotText, Place
 from catalog.sources import Found, Reference, Sources
 from catalog.sources.arxiv import look_up as look_up_arxiv
-from catalog.vocabulary import Vocabularies
 
 
 @dataclass(frozen=True)

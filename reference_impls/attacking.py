@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from catalog.implementations import Implementation
+from catalog.model.implementations import Implementation
 from reference_impls import registry
 from reference_impls.progress import Progress, silent
 

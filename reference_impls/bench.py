@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog.results import Result, is_plain, record_file
+from catalog.model.results import Result, is_plain, record_file
 from reference_impls.records import run_command, write_record
 from reference_impls.registry import RESULTS, find_method, find_task
 

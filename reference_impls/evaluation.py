@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from catalog.results import Example
+from catalog.model.results import Example
 from reference_impls.data import Pair
 from reference_impls.errors import DivergedError
 from reference_impls.language_model import UnlearnedModel

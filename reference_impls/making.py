@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
-from catalog.results import Result
+from catalog.model.results import Result
 from reference_impls.attacking import attack_all
 from reference_impls.checkpoints import WHICH, Which, folder, load, yardstick
 from reference_impls.evaluation import Evaluation

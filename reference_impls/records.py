@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from catalog.results import REFERENCES, Result, read_results
+from catalog.model.results import REFERENCES, Result, read_results
 from reference_impls.registry import RESULTS
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catalog.implementations import Implementation, read_implementations
+from catalog.model.implementations import Implementation, read_implementations
 from reference_impls.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from catalog.implementations import Implementation
-from catalog.results import Example, Result
+from catalog.model.implementations import Implementation
+from catalog.model.results import Example, Result
 from reference_impls.errors import UsageError
 from reference_impls.records import reference_results
 from reference_impls.registry import PACKAGE, find_task

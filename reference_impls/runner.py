@@ -6,8 +6,8 @@ import time
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from catalog.implementations import Implementation
-from catalog.results import Result
+from catalog.model.implementations import Implementation
+from catalog.model.results import Result
 from reference_impls.errors import UsageError
 from reference_impls.measure import count_passes, one_thread, peak_memory_bytes, versions
 from reference_impls.progress import Progress, silent

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from catalog.implementations import Implementation
-from catalog.results import Example
+from catalog.model.implementations import Implementation
+from catalog.model.results import Example
 from reference_impls import checkpoints
 from reference_impls.attacking import attack_all
 from reference_impls.errors import UsageError

@@ -8,8 +8,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from catalog.implementations import Implementation
-from catalog.results import Result
+from catalog.model.implementations import Implementation
+from catalog.model.results import Result
 from reference_impls.errors import UsageError
 from reference_impls.language_model import LanguageModel, UnlearnedModel, Wrapper
 from reference_impls.registry import find_method, method_class

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from catalog.implementations import Implementation
+from catalog.model.implementations import Implementation
 from reference_impls.errors import DivergedError, UsageError
 from reference_impls.metrics.sets import harmonic_mean, mean
 from reference_impls.parallel import run_all

@@ -118,9 +118,9 @@ def new(
     import re
 
     from catalog.base.files import write_new
+    from catalog.model.paper import PAPER_ID
+    from catalog.model.vocabulary import read_vocabularies
     from catalog.new import template
-    from catalog.schema import PAPER_ID
-    from catalog.vocabulary import read_vocabularies
 
     project = find_project(root)
     if not re.fullmatch(PAPER_ID, paper):

@@ -22,8 +22,8 @@ from catalog.commands.shared import (
 )
 
 if TYPE_CHECKING:
-    from catalog.catalog import Catalog
-    from catalog.schema import Paper
+    from catalog.model.catalog import Catalog
+    from catalog.model.paper import Paper
 
 app = typer.Typer()
 PANEL = "Look things up"
@@ -100,7 +100,7 @@ def show(
     catalog = load_or_stop(find_project(root))
     found = catalog.by_id.get(paper)
     if found is None:
-        from catalog.redirects import read_redirects
+        from catalog.model.redirects import read_redirects
 
         old, _ = read_redirects(find_project(root))
         if paper in old.removed:

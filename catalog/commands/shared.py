@@ -14,7 +14,7 @@ import typer
 if TYPE_CHECKING:
     from catalog.base.project import Project
     from catalog.base.web import Web
-    from catalog.catalog import Catalog
+    from catalog.model.catalog import Catalog
 
 
 Root = Annotated[

@@ -110,9 +110,9 @@ def update(
     from catalog.base.files import write_whole
     from catalog.base.text import sentence
     from catalog.load import read_entries
+    from catalog.model.vocabulary import read_vocabularies
     from catalog.parsing.problems import render
     from catalog.update import compare
-    from catalog.vocabulary import read_vocabularies
 
     project = find_project(root)
     entries = _chosen(read_entries(project), papers or [])
@@ -166,7 +166,7 @@ def discover(
     from catalog.base.files import write_whole
     from catalog.base.web import WebError
     from catalog.load import read_entries
-    from catalog.vocabulary import read_vocabularies
+    from catalog.model.vocabulary import read_vocabularies
 
     project = find_project(root)
     papers = [entry.paper for entry in read_entries(project)]
@@ -208,7 +208,7 @@ def move(
     root: Root = None,
 ) -> None:
     """Give a record another id; the old address keeps leading to it."""
-    from catalog import redirects
+    from catalog.model import redirects
 
     _readdress(root, lambda project, ids: redirects.move(project, old, new, ids))
 
@@ -223,7 +223,7 @@ def remove(
     root: Root = None,
 ) -> None:
     """Take a record out of the catalog; its old address says why."""
-    from catalog import redirects
+    from catalog.model import redirects
 
     _readdress(root, lambda project, ids: redirects.remove(project, paper, reason, ids))
 
@@ -232,7 +232,7 @@ def _readdress(root: Path | None, change: Callable[[Project, dict[str, str]], li
     """Change an address with what is given the checkout and the file of every id; print what was done."""
     from catalog.base.text import sentence
     from catalog.load import read_entries
-    from catalog.redirects import MoveError
+    from catalog.model.redirects import MoveError
 
     project = find_project(root)
     ids = {entry.paper.id: entry.paper.file for entry in read_entries(project)}

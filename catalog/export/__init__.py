@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.catalog import Catalog
+from catalog.model.catalog import Catalog
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pylatexenc.latexencode import (
 )
 
 from catalog.export.citation import address, citable, doi, name_parts, publication
-from catalog.schema import Paper
+from catalog.model.paper import Paper
 
 _TYPES = {"article": "article", "conference": "inproceedings", "preprint": "misc", "web": "misc"}
 

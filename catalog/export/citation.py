@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from catalog.schema import Paper
+from catalog.model.paper import Paper
 
 Kind = Literal["article", "conference", "preprint", "web"]
 

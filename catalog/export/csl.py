@@ -7,7 +7,7 @@ from typing import Any
 
 from catalog.export import to_json
 from catalog.export.citation import address, citable, doi, name_parts, publication
-from catalog.schema import Paper
+from catalog.model.paper import Paper
 
 _TYPES = {"article": "article-journal", "conference": "paper-conference", "preprint": "article", "web": "post-weblog"}
 

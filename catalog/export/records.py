@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from catalog.export import to_json
-from catalog.schema import Paper
+from catalog.model.paper import Paper
 
 
 def render(papers: Iterable[Paper]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from catalog.export.citation import address, citable, doi, name_parts, publication
-from catalog.schema import Paper
+from catalog.model.paper import Paper
 
 _TYPES = {"article": "JOUR", "conference": "CPAPER", "preprint": "UNPB", "web": "BLOG"}
 

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 
 from catalog.export.citation import address, doi
-from catalog.schema import Paper
+from catalog.model.paper import Paper
 
 COLUMNS = (
     "id title authors date venue type also family targets settings modalities datasets method mechanism builds_on"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from catalog.json_schema import record_schema
-from catalog.results import Result
-from catalog.schema import PAPER_ID
-from catalog.vocabulary import Vocabularies
+from catalog.model.paper import PAPER_ID
+from catalog.model.results import Result
+from catalog.model.vocabulary import Vocabularies
 
 _TEXT = {"type": "string"}
 _MAYBE = {"type": ["string", "null"]}

@@ -14,11 +14,11 @@ from pathlib import Path
 from mkdocs.utils.yaml import get_yaml_loader, yaml_load
 
 from catalog.base.project import Project
-from catalog.catalog import Catalog
 from catalog.database import serialize
 from catalog.figures import STYLE
 from catalog.leaderboard import read_metrics
-from catalog.redirects import read_redirects
+from catalog.model.catalog import Catalog
+from catalog.model.redirects import read_redirects
 from catalog.site.changes import changes_page, write_redirects
 from catalog.site.formulas import FormulaError
 from catalog.site.machines import machine_files

@@ -5,9 +5,9 @@ from __future__ import annotations
 from html import escape as html
 from pathlib import Path
 
-from catalog.catalog import Catalog
+from catalog.model.catalog import Catalog
+from catalog.model.redirects import Redirects
 from catalog.readme import escape
-from catalog.redirects import Redirects
 
 _STATES = {
     "retracted": "Retracted",

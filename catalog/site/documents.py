@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 
-from catalog.catalog import Catalog
-from catalog.schema import Paper
+from catalog.model.catalog import Catalog
+from catalog.model.paper import Paper
 from catalog.site.people import People
 
 

@@ -13,10 +13,10 @@ from email.utils import format_datetime
 from typing import Any
 from xml.etree import ElementTree
 
-from catalog.catalog import Catalog
 from catalog.export import to_json
 from catalog.export.records import record
-from catalog.schema import Paper
+from catalog.model.catalog import Catalog
+from catalog.model.paper import Paper
 from catalog.site.api_schema import api_schema
 
 VERSION = 1

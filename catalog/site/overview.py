@@ -9,11 +9,11 @@ from functools import cached_property
 from markupsafe import Markup
 
 from catalog import figures
-from catalog.catalog import Catalog
-from catalog.guide import Definition, Step
-from catalog.implementations import Implementation
 from catalog.lineage import Base, Lineage, lineage
-from catalog.schema import Paper
+from catalog.model.catalog import Catalog
+from catalog.model.guide import Definition, Step
+from catalog.model.implementations import Implementation
+from catalog.model.paper import Paper
 from catalog.site.page import Page
 
 PAGES = {

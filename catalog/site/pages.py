@@ -23,16 +23,17 @@ import jinja2
 from markupsafe import Markup, escape
 
 from catalog import figures, leaderboard
-from catalog.catalog import Catalog
-from catalog.claims import Claim, Finding
 from catalog.codes import ALL_CODES
 from catalog.courses import Courses, courses
 from catalog.export import bibtex, ris
 from catalog.export.citation import citable, name_parts
-from catalog.implementations import Implementation
 from catalog.lineage import resolve, wanted
-from catalog.results import REFERENCES
-from catalog.schema import Paper
+from catalog.model.catalog import Catalog
+from catalog.model.claims import Claim, Finding
+from catalog.model.implementations import Implementation
+from catalog.model.paper import Paper
+from catalog.model.results import REFERENCES
+from catalog.model.vocabulary import Term
 from catalog.site import head, markdown
 from catalog.site.aside import Aside
 from catalog.site.overview import PAGES, Overview
@@ -41,7 +42,6 @@ from catalog.site.people import People, letter_label
 from catalog.site.related import Relatives
 from catalog.site.terms import Terms
 from catalog.stats import statistics
-from catalog.vocabulary import Term
 
 RELATIONS = {
     "introduces": "introduces what this runs",

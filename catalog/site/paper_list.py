@@ -15,9 +15,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from catalog.base.text import words
-from catalog.catalog import Catalog
 from catalog.export import table
-from catalog.schema import Paper
+from catalog.model.catalog import Catalog
+from catalog.model.paper import Paper
 from catalog.site.packing import digits, script, width
 
 FACETS = ("type", "family", "target", "setting", "modality", "dataset", "venue", "year", "code", "runnable")

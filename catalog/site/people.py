@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from catalog.authors import Author, author_id, authors
-from catalog.catalog import Catalog
+from catalog.model.catalog import Catalog
 from catalog.site.page import Page
 
 PAPERS_FOR_A_PAGE = 3

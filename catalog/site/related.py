@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import nsmallest
 
-from catalog.catalog import Catalog
 from catalog.lineage import resolve
-from catalog.schema import Paper
+from catalog.model.catalog import Catalog
+from catalog.model.paper import Paper
 
 _Feature = tuple[str, str]
 """What papers can share: (kind, id)."""

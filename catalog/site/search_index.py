@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from catalog.base.text import words
-from catalog.catalog import Catalog
+from catalog.model.catalog import Catalog
 from catalog.site.documents import Document, documents
 from catalog.site.packing import ALPHABET, script, sorted_words, varint
 from catalog.site.people import People

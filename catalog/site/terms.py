@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from markupsafe import Markup
 
-from catalog.guide import Definition
+from catalog.model.guide import Definition
 
 _LEFT_ALONE = r"""
     ^(?P<fence>`{3,}|~{3,}).*?^(?P=fence)[ \t]*$

@@ -7,7 +7,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from catalog.schema import plain_text
+from catalog.model.paper import plain_text
 
 if TYPE_CHECKING:
     from pylatexenc.latex2text import LatexNodes2Text

@@ -86,7 +86,7 @@ class Venue:
 
 
 def in_words(venue: Venue) -> str:
-    """The venue as people write it, and as :func:`catalog.venues.read_venue` reads it.
+    """The venue as people write it, and as :func:`catalog.model.venues.read_venue` reads it.
 
     >>> in_words(Venue("EMNLP", 2023, "Findings"))
     'Findings of EMNLP 2023'

@@ -21,7 +21,7 @@ from reference_impls.registry import (
 )
 
 if TYPE_CHECKING:
-    from catalog.implementations import Implementation
+    from catalog.model.implementations import Implementation
 
 PANEL = "Look"
 app = typer.Typer()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from catalog.results import Result
+from catalog.model.results import Result
 
 
 def invented_result(**fields: Any) -> Result:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.base.project import Project
-from catalog.catalog import Catalog
 from catalog.load import load_catalog
+from catalog.model.catalog import Catalog
 from catalog.parsing.problems import Problem
 
 REPOSITORY = Path(__file__).parents[2]

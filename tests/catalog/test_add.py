@@ -15,9 +15,9 @@ from small_checkout import Checkout, Ran, Run
 
 from catalog.draft import make_draft, make_id
 from catalog.fmt import format_record
+from catalog.model.vocabulary import load_vocabularies
 from catalog.sources import Found
 from catalog.suggest import Cues
-from catalog.vocabulary import load_vocabularies
 
 QUERY = "/export.arxiv.org/api/query"
 WORDS = ("Rain in Spring", "Snow", "Fog over Fields", "Hailstorm", "Dew")

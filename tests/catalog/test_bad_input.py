@@ -314,7 +314,7 @@ def test_what_is_no_file_is_not_waited_for(checkout: Checkout, run: Run) -> None
 def test_vocabulary_of_the_checkout(checkout: Checkout) -> None:
     import shutil
 
-    from catalog.vocabulary import FOLDER
+    from catalog.model.vocabulary import FOLDER
 
     own = checkout.root / "catalog/vocabularies"
     shutil.copytree(FOLDER, own)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from small_checkout import Checkout, Run
 
-from catalog.claims import Claim, Judged, judge
-from catalog.results import Result
+from catalog.model.claims import Claim, Judged, judge
+from catalog.model.results import Result
 
 TRIALS = {
     ("authors", "fade"): [

@@ -9,11 +9,11 @@ from xml.etree import ElementTree
 import pytest
 from invented_results import invented_result
 
-from catalog.catalog import Catalog
 from catalog.courses import courses
 from catalog.figures import Path, course_figure
 from catalog.leaderboard import Metric
-from catalog.results import Result
+from catalog.model.catalog import Catalog
+from catalog.model.results import Result
 
 SVG = "{http://www.w3.org/2000/svg}"
 METRICS = (Metric(id="use", label="Use"),)

@@ -14,8 +14,8 @@ from small_checkout import REPOSITORY, Checkout, Ran, Run
 from catalog.base.project import Project
 from catalog.discover import RulesError, read_rules, relevance
 from catalog.load import load_catalog
+from catalog.model.vocabulary import load_vocabularies
 from catalog.sources import Found
-from catalog.vocabulary import load_vocabularies
 
 QUERY = "/export.arxiv.org/api/query"
 DAYS = ("--since", "2032-01-01", "--until", "2032-03-01")

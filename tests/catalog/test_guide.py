@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from small_checkout import REPOSITORY, Checkout
 
-from catalog.guide import read_guide
+from catalog.model.guide import read_guide
 
 PATH = """\
 - id: first

@@ -18,8 +18,8 @@ from small_checkout import REPOSITORY, Checkout, Ran, Run
 
 from catalog.base.project import Project
 from catalog.issues import IssueError, issue_text, read_answers, read_forms
-from catalog.schema import Links, Record
-from catalog.vocabulary import load_vocabularies
+from catalog.model.paper import Links, Record
+from catalog.model.vocabulary import load_vocabularies
 
 FILE = "papers/2031/lindqvist2031moonlit.yaml"
 RESULT = {

@@ -14,10 +14,10 @@ import pytest
 from small_checkout import FADING, GARDENS, REPOSITORY, Run
 
 from catalog.json_schema import FILE, record_schema, render
+from catalog.model.paper import Record
+from catalog.model.vocabulary import load_vocabularies
 from catalog.parsing.tree import parse_tree
 from catalog.parsing.validation import validate
-from catalog.schema import Record
-from catalog.vocabulary import load_vocabularies
 
 SCHEMA = record_schema(load_vocabularies())
 

@@ -21,18 +21,18 @@ from small_checkout import REPOSITORY, Checkout
 from catalog import readme
 from catalog.base.project import Project
 from catalog.build import build
-from catalog.catalog import Catalog
 from catalog.export import FORMATS, bibtex, csl, records, ris, table
 from catalog.export.citation import name_parts, publication
 from catalog.load import load_catalog
+from catalog.model.catalog import Catalog
+from catalog.model.paper import Appearance, Paper
+from catalog.model.venues import appearance, read_venue
+from catalog.model.vocabulary import load_vocabularies
 from catalog.readme import escape, escape_url, render_readme, sections
 from catalog.readme import measured as measured_results
-from catalog.schema import Appearance, Paper
 from catalog.search import Filters, Search
 from catalog.sources.bibtex import people as people_in
 from catalog.stats import statistics
-from catalog.venues import appearance, read_venue
-from catalog.vocabulary import load_vocabularies
 
 VOCABULARIES = load_vocabularies()
 FIELDS = {

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from local_server import Asked, Reply, Server
 
 from catalog.base.web import Settings, Web, WebError
-from catalog.schema import plain_text
+from catalog.model.paper import plain_text
 from catalog.sources import Found, Reference, Sources, parse_reference, read_saved
 from catalog.sources import arxiv as arxiv_source
 from catalog.sources.bibtex import parse as parse_bibtex

@@ -7,8 +7,8 @@ from small_checkout import REPOSITORY
 
 from catalog.base.project import Project
 from catalog.load import load_catalog
+from catalog.model.vocabulary import Vocabularies, load_vocabularies
 from catalog.suggest import FIELDS, Cues, read_cues, suggest
-from catalog.vocabulary import Vocabularies, load_vocabularies
 
 PROJECT = Project(REPOSITORY)
 

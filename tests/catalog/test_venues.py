@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from catalog.schema import Venue
-from catalog.venues import anthology_venue, appearance, read_venue
-from catalog.vocabulary import load_vocabularies
+from catalog.model.paper import Venue
+from catalog.model.venues import anthology_venue, appearance, read_venue
+from catalog.model.vocabulary import load_vocabularies
 
 VOCABULARIES = load_vocabularies()
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from invented_results import invented_result
 
-from catalog.results import Result
+from catalog.model.results import Result
 from reference_impls import bench, parallel, tuning
 from reference_impls.bench import Job, plan
 from reference_impls.cli import main

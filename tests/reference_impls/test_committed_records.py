@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from catalog.claims import Evidence, read_claims
-from catalog.results import REFERENCES, Result, read_result_files
+from catalog.model.claims import Evidence, read_claims
+from catalog.model.results import REFERENCES, Result, read_result_files
 from reference_impls.records import result_path
 from reference_impls.registry import DEFAULT_TASK, PACKAGE, RESULTS, find_method, implementations, method_class, methods
 from reference_impls.training import Recipe

@@ -12,7 +12,7 @@ import pytest
 import torch
 from unlearning_toys import fingerprint
 
-from catalog.results import Result
+from catalog.model.results import Result
 from reference_impls import checkpoints
 from reference_impls.data import Pair
 from reference_impls.evaluation import Evaluation

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unlearning_toys import fingerprint
 
-from catalog.implementations import Implementation
+from catalog.model.implementations import Implementation
 from reference_impls.data import UnlearningData
 from reference_impls.errors import UnknownNameError, UsageError
 from reference_impls.language_model import LanguageModel

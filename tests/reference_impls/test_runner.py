@@ -9,7 +9,7 @@ import pytest
 import yaml
 from invented_results import invented_result
 
-from catalog.results import Result
+from catalog.model.results import Result
 from reference_impls import runner
 from reference_impls.data import Pair, UnlearningData
 from reference_impls.errors import UsageError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.implementations import read_implementations
+from catalog.model.implementations import read_implementations
 from reference_impls.errors import UsageError
 from reference_impls.registry import PACKAGE
 from reference_impls.scaffold import new_method, with_implementation

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from unlearning_toys import fingerprint
 
-from catalog.results import Result
+from catalog.model.results import Result
 from reference_impls.bench import TOLERANCE
 from reference_impls.cli import main
 from reference_impls.data import Pair

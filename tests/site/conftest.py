@@ -26,8 +26,8 @@ from playwright.sync_api import (
 )
 
 from catalog.base.project import Project
-from catalog.catalog import Catalog
 from catalog.load import load_catalog
+from catalog.model.catalog import Catalog
 from catalog.parsing.problems import render
 from catalog.site import build_site
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catalog.results import Example, Result
+from catalog.model.results import Example, Result
 
 _QUESTIONS = (
     ("forget", "Where was the novelist Ilse Varga born?", "Ilse Varga was born in Szeged."),

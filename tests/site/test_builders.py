@@ -15,7 +15,7 @@ import pytest
 from test_built_site import XHTML, visible
 
 from catalog.base.project import Project
-from catalog.catalog import Catalog
+from catalog.model.catalog import Catalog
 from catalog.site import build_site
 
 pytestmark = pytest.mark.slow

@@ -14,14 +14,14 @@ from urllib.parse import unquote, urlsplit
 import html5lib
 import pytest
 
-from catalog import schema
 from catalog.base.project import Project
-from catalog.catalog import Catalog
 from catalog.export.citation import citable
-from catalog.schema import Appearance, Paper, ProposedMethod, State
+from catalog.model import paper as schema
+from catalog.model.catalog import Catalog
+from catalog.model.paper import Appearance, Paper, ProposedMethod, State
+from catalog.model.vocabulary import NAMES
 from catalog.site import SiteError, build_site
 from catalog.site.build import _contributing
-from catalog.vocabulary import NAMES
 
 pytestmark = pytest.mark.slow
 XHTML = "{http://www.w3.org/1999/xhtml}"

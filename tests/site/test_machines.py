@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
-from catalog.catalog import Catalog
 from catalog.export.records import record
+from catalog.model.catalog import Catalog
 from catalog.site.machines import NEWEST, machine_files
 
 ATOM = "{http://www.w3.org/2005/Atom}"

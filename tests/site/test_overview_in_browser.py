@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from catalog.authors import authors
-from catalog.catalog import Catalog
 from catalog.lineage import lineage
+from catalog.model.catalog import Catalog
 from catalog.site.people import PAPERS_FOR_A_PAGE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

@@ -11,9 +11,9 @@ import pytest
 from fabricated import results
 
 from catalog.base.project import Project
-from catalog.catalog import Catalog
-from catalog.guide import Guide
 from catalog.leaderboard import read_metrics
+from catalog.model.catalog import Catalog
+from catalog.model.guide import Guide
 from catalog.site import markdown
 from catalog.site.aside import Aside
 from catalog.site.pages import Pages, Settings, margin

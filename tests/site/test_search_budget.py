@@ -11,10 +11,10 @@ from playwright.sync_api import Browser
 from search import download, serving
 
 from catalog.base.project import Project
-from catalog.catalog import Catalog
 from catalog.export import bibtex
 from catalog.leaderboard import read_metrics
 from catalog.load import load_catalog
+from catalog.model.catalog import Catalog
 from catalog.site.build import _guide, _settings
 from catalog.site.pages import Pages
 from catalog.site.paper_list import list_files

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from catalog.guide import Definition
+from catalog.model.guide import Definition
 from catalog.site.markdown import lines
 from catalog.site.terms import Terms
 

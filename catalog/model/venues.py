@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from catalog.base.text import words
-from catalog.schema import Appearance, Venue
-from catalog.vocabulary import TrackTerm, VenueTerm, Vocabularies
+from catalog.model.paper import Appearance, Venue
+from catalog.model.vocabulary import TrackTerm, VenueTerm, Vocabularies
 
 _ANTHOLOGY = re.compile(r"(?P<year>\d{4})\.(?P<findings>findings-)?(?P<venue>[a-z]+)(?:-(?P<volume>\w+))?\.\d+")
 _UNNAMED = "workshop"

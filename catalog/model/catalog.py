@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from catalog.base.text import slug
-from catalog.claims import Judged
-from catalog.guide import Guide
-from catalog.implementations import Implementation
-from catalog.results import Result
-from catalog.schema import Paper, Relation
-from catalog.vocabulary import Vocabularies
+from catalog.model.claims import Judged
+from catalog.model.guide import Guide
+from catalog.model.implementations import Implementation
+from catalog.model.paper import Paper, Relation
+from catalog.model.results import Result
+from catalog.model.vocabulary import Vocabularies
 
 
 @dataclass(frozen=True)

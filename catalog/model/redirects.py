@@ -14,9 +14,9 @@ from pathlib import Path
 from catalog.base.files import write_new, write_whole
 from catalog.base.project import Project
 from catalog.base.text import did_you_mean, shorten
+from catalog.model.paper import PAPER_ID, plain_text
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import Mark, Tree, read_tree
-from catalog.schema import PAPER_ID, plain_text
 
 FILE = "catalog/redirects.yaml"
 _HEADER = """\

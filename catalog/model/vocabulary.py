@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Literal
 
 from catalog.base.project import PACKAGE
+from catalog.model.paper import Known, Model, Prose, Slug, Text, Url
 from catalog.parsing.problems import Problem, render
 from catalog.parsing.tree import Mark, Tree, read_tree
 from catalog.parsing.validation import validate
-from catalog.schema import Known, Model, Prose, Slug, Text, Url
 
 FOLDER = PACKAGE / "vocabularies"
 NAMES = ("type", "family", "target", "setting", "modality", "dataset", "venue", "track", "technique")

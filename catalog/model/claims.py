@@ -15,9 +15,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from catalog.model.results import REFERENCES, Result
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import NotText, read_tree
-from catalog.results import REFERENCES, Result
 
 CLAIMS_FILE = "reference_impls/claims.yaml"
 Verdict = Literal["holds", "holds in part", "not seen at this scale", "not measured"]
@@ -153,7 +153,7 @@ def read_claims(reference_impls: Path, root: Path) -> tuple[list[Claim], list[Pr
             mark = tree.mark((place,)) if tree else None
             where = ".".join(str(part) for part in first["loc"])
             message = f"{where}: {first['msg']}"
-            hint = "See `catalog.claims` for what a claim holds."
+            hint = "See `catalog.model.claims` for what a claim holds."
             line, column = (mark.line, mark.column) if mark else (1, 1)
             problems.append(Problem(file, line, column, "bad-claim", "error", message, hint))
     return claims, problems

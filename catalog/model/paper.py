@@ -151,7 +151,7 @@ class Venue(Model):
 
 
 class Appearance(Model):
-    """A venue in words; :func:`catalog.venues.appearance` makes it from the vocabularies."""
+    """A venue in words; :func:`catalog.model.venues.appearance` makes it from the vocabularies."""
 
     label: str
     """As people write it: ``Findings of ACL 2025``."""

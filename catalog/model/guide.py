@@ -13,10 +13,10 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
+from catalog.model.paper import Known, Model, Prose, Slug, Text
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import Mark, Place, read_tree
 from catalog.parsing.validation import validate
-from catalog.schema import Known, Model, Prose, Slug, Text
 
 PATHS_FILE, GLOSSARY_FILE = "reading-paths.yaml", "glossary.yaml"
 STEP_KINDS = ("paper", "method", "task", "attack", "page")

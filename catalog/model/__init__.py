@@ -1,0 +1,1 @@
+"""What there is: papers, vocabularies, implementations, results, claims, and the Catalog that holds them all."""
