@@ -12,12 +12,12 @@ from catalog.base.files import write_new
 from catalog.base.project import Project
 from catalog.base.web import WebError
 from catalog.draft import Draft, make_draft
-from catalog.load import read_entries
 from catalog.model.paper import Paper
 from catalog.model.vocabulary import read_vocabularies
 from catalog.parsing.problems import render
 from catalog.parsing.tree import parse_tree
 from catalog.parsing.validation import salvage
+from catalog.reading.load import read_entries
 from catalog.sources import Found, Reference, Sources, bibtex, parse_reference
 from catalog.suggest import read_cues
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from catalog import json_schema
 from catalog.base.files import write_whole
 from catalog.base.project import Project
 from catalog.database import serialize
 from catalog.export import FORMATS
 from catalog.model.catalog import Catalog
+from catalog.reading import json_schema
 from catalog.readme import render_readme
 
 

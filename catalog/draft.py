@@ -13,7 +13,6 @@ from pydantic import ValidationError
 from catalog.base.text import fold, shorten, words
 from catalog.duplicates import Duplicate, duplicates
 from catalog.export.citation import name_parts
-from catalog.fmt import Notes, layout
 from catalog.model import paper as schema
 from catalog.model.paper import PAPER_ID, Links, Paper, Record
 from catalog.model.venues import anthology_venue, read_venue
@@ -21,6 +20,7 @@ from catalog.model.vocabulary import Vocabularies
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import NotText, parse_tree
 from catalog.parsing.validation import validate
+from catalog.reading.fmt import Notes, layout
 from catalog.sources.found import Found
 from catalog.sources.venues import in_words
 from catalog.suggest import Cues, Suggestion, suggest

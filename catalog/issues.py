@@ -22,10 +22,7 @@ from catalog.adding import Adder
 from catalog.base.project import Project
 from catalog.base.text import did_you_mean, shorten
 from catalog.base.web import Web
-from catalog.checks import Entry
 from catalog.draft import venue_value
-from catalog.fmt import rewrite
-from catalog.load import read_entries
 from catalog.model.paper import Links, Record
 from catalog.model.results import Result
 from catalog.model.venues import read_venue
@@ -33,6 +30,9 @@ from catalog.model.vocabulary import read_vocabularies
 from catalog.parsing.problems import render
 from catalog.parsing.tree import parse_tree
 from catalog.parsing.validation import known_keys
+from catalog.reading.checks import Entry
+from catalog.reading.fmt import rewrite
+from catalog.reading.load import read_entries
 from catalog.sources import Sources, parse_reference
 
 FORMS = ".github/ISSUE_TEMPLATE"

@@ -32,8 +32,8 @@ def validate(
     All problems of all files are reported at once, each with file, line and column, what is wrong and what to do.
     Status 1 if there is an error; hints are advice.
     """
-    from catalog.load import load_catalog
     from catalog.parsing.problems import render
+    from catalog.reading.load import load_catalog
 
     chosen = choice("format", form, ("text", "json", "github"))
     project = find_project(root)
@@ -64,8 +64,8 @@ def fmt(
     A record with errors is reported and left as it is.
     """
     from catalog.base.files import write_whole
-    from catalog.fmt import format_record
     from catalog.parsing.problems import render
+    from catalog.reading.fmt import format_record
 
     project = find_project(root)
     wanted = [checked_path(project, path) for path in paths or [project.papers]]

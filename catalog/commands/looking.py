@@ -165,8 +165,8 @@ def report(as_json: Json = False, root: Root = None) -> None:
     """Show what people should look at: what is thin, old or easy to mix up. What is wrong, `validate` shows."""
     from dataclasses import asdict
 
-    from catalog.load import load_catalog
     from catalog.parsing.problems import render
+    from catalog.reading.load import load_catalog
     from catalog.report import report as findings
 
     catalog, problems = load_catalog(find_project(root))

@@ -47,8 +47,8 @@ def find_project(root: Path | None) -> Project:
 
 def load_or_stop(project: Project) -> Catalog:
     """The catalog; with errors in it, they are printed and the command ends."""
-    from catalog.load import load_catalog
     from catalog.parsing.problems import render
+    from catalog.reading.load import load_catalog
 
     catalog, problems = load_catalog(project)
     if catalog is None:

@@ -24,7 +24,7 @@ from catalog.commands.shared import (
 
 if TYPE_CHECKING:
     from catalog.base.project import Project
-    from catalog.checks import Entry
+    from catalog.reading.checks import Entry
 
 app = typer.Typer()
 PANEL = "Keep the catalog true"
@@ -51,7 +51,7 @@ def links(
     link is dead.
     """
     from catalog import links as checking
-    from catalog.load import read_entries
+    from catalog.reading.load import read_entries
 
     project = find_project(root)
     entries = _chosen(read_entries(project), papers or [])
@@ -109,9 +109,9 @@ def update(
 
     from catalog.base.files import write_whole
     from catalog.base.text import sentence
-    from catalog.load import read_entries
     from catalog.model.vocabulary import read_vocabularies
     from catalog.parsing.problems import render
+    from catalog.reading.load import read_entries
     from catalog.update import compare
 
     project = find_project(root)
@@ -165,8 +165,8 @@ def discover(
     from catalog import discover as discovery
     from catalog.base.files import write_whole
     from catalog.base.web import WebError
-    from catalog.load import read_entries
     from catalog.model.vocabulary import read_vocabularies
+    from catalog.reading.load import read_entries
 
     project = find_project(root)
     papers = [entry.paper for entry in read_entries(project)]
@@ -231,8 +231,8 @@ def remove(
 def _readdress(root: Path | None, change: Callable[[Project, dict[str, str]], list[str]]) -> None:
     """Change an address with what is given the checkout and the file of every id; print what was done."""
     from catalog.base.text import sentence
-    from catalog.load import read_entries
     from catalog.model.redirects import MoveError
+    from catalog.reading.load import read_entries
 
     project = find_project(root)
     ids = {entry.paper.id: entry.paper.file for entry in read_entries(project)}

@@ -19,7 +19,7 @@ from catalog.model.vocabulary import Vocabularies
 class Catalog:
     """Immutable and ordered: papers newest first, then by id; everything else by id.
 
-    Made by :func:`catalog.load.load_catalog`, which checks before it builds, so look-ups never meet an
+    Made by :func:`catalog.reading.load.load_catalog`, which checks before it builds, so look-ups never meet an
     unknown term, a duplicate id or a dangling link.
     """
 

@@ -1,6 +1,6 @@
 """The record of one paper: its fields, what each may hold, and nothing about other records.
 
-Rules that need a vocabulary, another record or an implementation live in :mod:`catalog.checks`.
+Rules that need a vocabulary, another record or an implementation live in :mod:`catalog.reading.checks`.
 Every model is frozen and refuses unknown keys, so that a typo in a key is found.
 """
 
@@ -87,7 +87,7 @@ Prose = Annotated[str, StringConstraints(min_length=1, max_length=600), AfterVal
 Name = Annotated[str, StringConstraints(min_length=2, max_length=120), AfterValidator(plain_text)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
 Known = Annotated[str, StringConstraints(min_length=1, max_length=60)]
-"""The id of something that must exist; :mod:`catalog.checks` looks it up, and suggests the nearest one."""
+"""The id of something that must exist; :mod:`catalog.reading.checks` looks it up, and suggests the nearest one."""
 Url = Annotated[str, StringConstraints(max_length=500), AfterValidator(_web_address)]
 Day = Annotated[str, AfterValidator(_calendar)]
 Year = Annotated[int, BeforeValidator(_year)]

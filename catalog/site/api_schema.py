@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from catalog.json_schema import record_schema
 from catalog.model.paper import PAPER_ID
 from catalog.model.results import Result
 from catalog.model.vocabulary import Vocabularies
+from catalog.reading.json_schema import record_schema
 
 _TEXT = {"type": "string"}
 _MAYBE = {"type": ["string", "null"]}

@@ -23,7 +23,6 @@ import jinja2
 from markupsafe import Markup, escape
 
 from catalog import figures, leaderboard
-from catalog.codes import ALL_CODES
 from catalog.courses import Courses, courses
 from catalog.export import bibtex, ris
 from catalog.export.citation import citable, name_parts
@@ -34,6 +33,7 @@ from catalog.model.implementations import Implementation
 from catalog.model.paper import Paper
 from catalog.model.results import REFERENCES
 from catalog.model.vocabulary import Term
+from catalog.reading.codes import ALL_CODES
 from catalog.site import head, markdown
 from catalog.site.aside import Aside
 from catalog.site.overview import PAGES, Overview

@@ -14,10 +14,10 @@ import click
 from mkdocs.livereload import LiveReloadServer
 
 from catalog.base.project import PACKAGE, Project
-from catalog.load import load_catalog
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Paper
 from catalog.parsing.problems import render
+from catalog.reading.load import load_catalog
 from catalog.site.build import SiteError, build_site, refresh_papers, replace_folder
 
 HOST = "127.0.0.1"

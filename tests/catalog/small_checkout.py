@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.base.project import Project
-from catalog.load import load_catalog
 from catalog.model.catalog import Catalog
 from catalog.parsing.problems import Problem
+from catalog.reading.load import load_catalog
 
 REPOSITORY = Path(__file__).parents[2]
 

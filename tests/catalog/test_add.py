@@ -14,8 +14,8 @@ from local_server import Asked, Reply, Server
 from small_checkout import Checkout, Ran, Run
 
 from catalog.draft import make_draft, make_id
-from catalog.fmt import format_record
 from catalog.model.vocabulary import load_vocabularies
+from catalog.reading.fmt import format_record
 from catalog.sources import Found
 from catalog.suggest import Cues
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import pytest
 from small_checkout import FADING, REPOSITORY, Checkout
 
-from catalog.checks import ALL_CHECKS
-from catalog.codes import ALL_CODES
 from catalog.parsing.problems import Problem
+from catalog.reading.checks import ALL_CHECKS
+from catalog.reading.codes import ALL_CODES
 
 FADING_FILE, GARDENS_FILE = "papers/2031/lindqvist2031fading.yaml", "papers/2032/okonkwo2032gardens.yaml"
 METHOD_FILE = "reference_impls/methods/fade.py"

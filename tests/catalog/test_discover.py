@@ -13,8 +13,8 @@ from small_checkout import REPOSITORY, Checkout, Ran, Run
 
 from catalog.base.project import Project
 from catalog.discover import RulesError, read_rules, relevance
-from catalog.load import load_catalog
 from catalog.model.vocabulary import load_vocabularies
+from catalog.reading.load import load_catalog
 from catalog.sources import Found
 
 QUERY = "/export.arxiv.org/api/query"

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_checkout import FADING, GARDENS, Checkout
 
-from catalog.fmt import WIDTH, format_record, layout
 from catalog.parsing.tree import parse_tree
+from catalog.reading.fmt import WIDTH, format_record, layout
 
 MESSY = """\
 # yaml-language-server: $schema=x

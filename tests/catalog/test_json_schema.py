@@ -13,11 +13,11 @@ import jsonschema
 import pytest
 from small_checkout import FADING, GARDENS, REPOSITORY, Run
 
-from catalog.json_schema import FILE, record_schema, render
 from catalog.model.paper import Record
 from catalog.model.vocabulary import load_vocabularies
 from catalog.parsing.tree import parse_tree
 from catalog.parsing.validation import validate
+from catalog.reading.json_schema import FILE, record_schema, render
 
 SCHEMA = record_schema(load_vocabularies())
 

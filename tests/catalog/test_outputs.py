@@ -23,11 +23,11 @@ from catalog.base.project import Project
 from catalog.build import build
 from catalog.export import FORMATS, bibtex, csl, records, ris, table
 from catalog.export.citation import name_parts, publication
-from catalog.load import load_catalog
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Appearance, Paper
 from catalog.model.venues import appearance, read_venue
 from catalog.model.vocabulary import load_vocabularies
+from catalog.reading.load import load_catalog
 from catalog.readme import escape, escape_url, render_readme, sections
 from catalog.readme import measured as measured_results
 from catalog.search import Filters, Search

@@ -13,9 +13,9 @@ from small_checkout import REPOSITORY
 
 from catalog import __version__ as catalog_version
 from catalog.base.project import Project
-from catalog.fmt import format_record
-from catalog.load import load_catalog, read_record
 from catalog.model.catalog import Catalog
+from catalog.reading.fmt import format_record
+from catalog.reading.load import load_catalog, read_record
 from catalog.readme import FIRST_READS
 from catalog.search import Search
 

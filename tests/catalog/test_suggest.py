@@ -6,8 +6,8 @@ import pytest
 from small_checkout import REPOSITORY
 
 from catalog.base.project import Project
-from catalog.load import load_catalog
 from catalog.model.vocabulary import Vocabularies, load_vocabularies
+from catalog.reading.load import load_catalog
 from catalog.suggest import FIELDS, Cues, read_cues, suggest
 
 PROJECT = Project(REPOSITORY)

@@ -13,8 +13,8 @@ from search import download, serving
 from catalog.base.project import Project
 from catalog.export import bibtex
 from catalog.leaderboard import read_metrics
-from catalog.load import load_catalog
 from catalog.model.catalog import Catalog
+from catalog.reading.load import load_catalog
 from catalog.site.build import _guide, _settings
 from catalog.site.pages import Pages
 from catalog.site.paper_list import list_files

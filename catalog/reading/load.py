@@ -10,7 +10,6 @@ from typing import Any
 
 from catalog.base.project import Project
 from catalog.base.text import printable, shorten
-from catalog.checks import NO_ID, Corpus, Entry, run_checks
 from catalog.model.catalog import Catalog
 from catalog.model.claims import judge, read_claims, read_trials
 from catalog.model.guide import read_guide
@@ -23,6 +22,7 @@ from catalog.model.vocabulary import Vocabularies, read_vocabularies
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import Tree, read_tree
 from catalog.parsing.validation import salvage, validate
+from catalog.reading.checks import NO_ID, Corpus, Entry, run_checks
 
 _SUGGESTED = "# suggested: "
 """Begins the comment above what ``catalog add`` suggests."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from catalog.checks import ALL_CHECKS
 from catalog.parsing.problems import Severity
+from catalog.reading.checks import ALL_CHECKS
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Files -> Catalog, or problems with a place and a hint."""
