@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 import jinja2
 
-from catalog import leaderboard
 from catalog.base.project import Project
 from catalog.base.text import shorten
-from catalog.leaderboard import Board, Row
+from catalog.insight import leaderboard
+from catalog.insight.leaderboard import Board, Row
+from catalog.insight.stats import statistics
 from catalog.model.catalog import Catalog
 from catalog.model.implementations import Implementation, Kind
 from catalog.model.paper import Paper, Relation
 from catalog.model.results import Example
-from catalog.stats import statistics
 
 TASK = "authors"
 """The task whose results the README shows."""

@@ -148,7 +148,7 @@ def export(
 @app.command(epilog="Example: `catalog stats --json`", rich_help_panel=PANEL)
 def stats(as_json: Json = False, root: Root = None) -> None:
     """Show what the catalog holds, and where it is thin."""
-    from catalog.stats import statistics
+    from catalog.insight.stats import statistics
 
     catalog = load_or_stop(find_project(root))
     found = statistics(catalog)
@@ -165,9 +165,9 @@ def report(as_json: Json = False, root: Root = None) -> None:
     """Show what people should look at: what is thin, old or easy to mix up. What is wrong, `validate` shows."""
     from dataclasses import asdict
 
+    from catalog.insight.attention import report as findings
     from catalog.parsing.problems import render
     from catalog.reading.load import load_catalog
-    from catalog.report import report as findings
 
     catalog, problems = load_catalog(find_project(root))
     if catalog is None:

@@ -16,7 +16,7 @@ from mkdocs.utils.yaml import get_yaml_loader, yaml_load
 from catalog.base.project import Project
 from catalog.database import serialize
 from catalog.figures import STYLE
-from catalog.leaderboard import read_metrics
+from catalog.insight.leaderboard import read_metrics
 from catalog.model.catalog import Catalog
 from catalog.model.redirects import read_redirects
 from catalog.site.changes import changes_page, write_redirects

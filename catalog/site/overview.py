@@ -9,7 +9,7 @@ from functools import cached_property
 from markupsafe import Markup
 
 from catalog import figures
-from catalog.lineage import Base, Lineage, lineage
+from catalog.insight.lineage import Base, Lineage, lineage
 from catalog.model.catalog import Catalog
 from catalog.model.guide import Definition, Step
 from catalog.model.implementations import Implementation

@@ -22,11 +22,13 @@ from urllib.parse import urlencode
 import jinja2
 from markupsafe import Markup, escape
 
-from catalog import figures, leaderboard
-from catalog.courses import Courses, courses
+from catalog import figures
 from catalog.export import bibtex, ris
 from catalog.export.citation import citable, name_parts
-from catalog.lineage import resolve, wanted
+from catalog.insight import leaderboard
+from catalog.insight.courses import Courses, courses
+from catalog.insight.lineage import resolve, wanted
+from catalog.insight.stats import statistics
 from catalog.model.catalog import Catalog
 from catalog.model.claims import Claim, Finding
 from catalog.model.implementations import Implementation
@@ -41,7 +43,6 @@ from catalog.site.page import Page
 from catalog.site.people import People, letter_label
 from catalog.site.related import Relatives
 from catalog.site.terms import Terms
-from catalog.stats import statistics
 
 RELATIONS = {
     "introduces": "introduces what this runs",

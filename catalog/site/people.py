@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 
-from catalog.authors import Author, author_id, authors
+from catalog.insight.authors import Author, author_id, authors
 from catalog.model.catalog import Catalog
 from catalog.site.page import Page
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import nsmallest
 
-from catalog.lineage import resolve
+from catalog.insight.lineage import resolve
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Paper
 

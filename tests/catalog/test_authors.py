@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from small_checkout import FADING, Checkout
 
-from catalog.authors import author_id, authors
+from catalog.insight.authors import author_id, authors
 
 
 def add(checkout: Checkout, word: str, names: str, date: str = "2031-04") -> None:

@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 import pytest
 from invented_results import invented_result
 
-from catalog.courses import courses
 from catalog.figures import Path, course_figure
-from catalog.leaderboard import Metric
+from catalog.insight.courses import courses
+from catalog.insight.leaderboard import Metric
 from catalog.model.catalog import Catalog
 from catalog.model.results import Result
 

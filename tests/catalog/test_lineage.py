@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from small_checkout import FADING, Checkout
 
-from catalog.lineage import lineage, resolve, wanted
-from catalog.report import report
-from catalog.stats import statistics
+from catalog.insight.attention import report
+from catalog.insight.lineage import lineage, resolve, wanted
+from catalog.insight.stats import statistics
 
 
 def add(checkout: Checkout, word: str, base: str, *, name: str = "", family: str = "gradient-ascent") -> None:

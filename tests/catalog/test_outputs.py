@@ -23,6 +23,7 @@ from catalog.base.project import Project
 from catalog.build import build
 from catalog.export import FORMATS, bibtex, csl, records, ris, table
 from catalog.export.citation import name_parts, publication
+from catalog.insight.stats import statistics
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Appearance, Paper
 from catalog.model.venues import appearance, read_venue
@@ -32,7 +33,6 @@ from catalog.readme import escape, escape_url, render_readme, sections
 from catalog.readme import measured as measured_results
 from catalog.search import Filters, Search
 from catalog.sources.bibtex import people as people_in
-from catalog.stats import statistics
 
 VOCABULARIES = load_vocabularies()
 FIELDS = {

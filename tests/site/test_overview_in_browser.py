@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from catalog.authors import authors
-from catalog.lineage import lineage
+from catalog.insight.authors import authors
+from catalog.insight.lineage import lineage
 from catalog.model.catalog import Catalog
 from catalog.site.people import PAPERS_FOR_A_PAGE
 

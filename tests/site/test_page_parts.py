@@ -11,7 +11,7 @@ import pytest
 from fabricated import results
 
 from catalog.base.project import Project
-from catalog.leaderboard import read_metrics
+from catalog.insight.leaderboard import read_metrics
 from catalog.model.catalog import Catalog
 from catalog.model.guide import Guide
 from catalog.site import markdown

@@ -12,7 +12,7 @@ from search import download, serving
 
 from catalog.base.project import Project
 from catalog.export import bibtex
-from catalog.leaderboard import read_metrics
+from catalog.insight.leaderboard import read_metrics
 from catalog.model.catalog import Catalog
 from catalog.reading.load import load_catalog
 from catalog.site.build import _guide, _settings

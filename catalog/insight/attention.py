@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from catalog.base.text import same_title, words
-from catalog.lineage import wanted
+from catalog.insight.lineage import wanted
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Paper
 from catalog.parsing.problems import Problem

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from catalog.figures import Path
-from catalog.leaderboard import Cell, Metric
+from catalog.insight.leaderboard import Cell, Metric
 from catalog.model.catalog import Catalog
 from catalog.model.results import Result
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, get_args
 
-from catalog.lineage import wanted
+from catalog.insight.lineage import wanted
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Paper, Relation
 
