@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from catalog.export import bibtex
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Paper
-from catalog.readme import byline, escape, escape_url, published, running
+from catalog.outputs.export import bibtex
+from catalog.outputs.readme import byline, escape, escape_url, published, running
 
 
 def papers(catalog: Catalog, found: Iterable[Paper]) -> None:

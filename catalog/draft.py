@@ -12,11 +12,11 @@ from pydantic import ValidationError
 
 from catalog.base.text import fold, shorten, words
 from catalog.duplicates import Duplicate, duplicates
-from catalog.export.citation import name_parts
 from catalog.model import paper as schema
 from catalog.model.paper import PAPER_ID, Links, Paper, Record
 from catalog.model.venues import anthology_venue, read_venue
 from catalog.model.vocabulary import Vocabularies
+from catalog.outputs.export.citation import name_parts
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import NotText, parse_tree
 from catalog.parsing.validation import validate

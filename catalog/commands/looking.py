@@ -52,7 +52,7 @@ def search(
     root: Root = None,
 ) -> None:
     """Find papers. Accents, case, quotes and dashes do not count."""
-    from catalog.search import Filters, Search
+    from catalog.outputs.search import Filters, Search
 
     catalog = load_or_stop(find_project(root))
     filters = Filters(
@@ -130,7 +130,7 @@ def export(
 ) -> None:
     """Write the whole catalog in a format of other programs."""
     from catalog.base.files import write_whole
-    from catalog.export import FORMATS
+    from catalog.outputs.export import FORMATS
 
     chosen = FORMATS[choice("format", form, tuple(FORMATS))]
     if out is None and chosen.name == "sqlite" and sys.stdout.isatty():
@@ -184,7 +184,7 @@ def report(as_json: Json = False, root: Root = None) -> None:
 
 def _term(catalog: Catalog, vocabulary: str, given: str | None) -> str | None:
     from catalog.base.text import did_you_mean
-    from catalog.search import filter_terms
+    from catalog.outputs.search import filter_terms
 
     if given is None:
         return None
@@ -197,11 +197,11 @@ def _term(catalog: Catalog, vocabulary: str, given: str | None) -> str | None:
 
 def _print_papers(papers: tuple[Paper, ...], as_json: bool, one: bool = False) -> None:
     if as_json:
-        from catalog.export.records import record
+        from catalog.outputs.export.records import record
 
         found = [record(paper) for paper in papers]
         print_json(found[0] if one else found)
     else:
-        from catalog.export import bibtex
+        from catalog.outputs.export import bibtex
 
         print(bibtex.render(papers), end="")

@@ -26,7 +26,7 @@ def build(
     """Make the README, the database, the exports and the JSON Schema for editors from the records."""
     from jinja2 import TemplateError
 
-    from catalog import build as building
+    from catalog.outputs import build as building
 
     project = find_project(root)
     catalog = load_or_stop(project)
@@ -56,7 +56,7 @@ def site_build(
     root: Root = None,
 ) -> None:
     """Build the static site."""
-    from catalog.site import SiteError, build_site
+    from catalog.outputs.site import SiteError, build_site
 
     project = find_project(root)
     catalog = load_or_stop(project)
@@ -72,7 +72,7 @@ def site_build(
 @site.command("parts", epilog="Example: `catalog site parts`, after a change of site/package-lock.json")
 def site_parts(root: Root = None) -> None:
     """Fetch the JavaScript that the site and its tests take from others, with npm."""
-    from catalog.site.parts import PartsError, fetch_parts
+    from catalog.outputs.site.parts import PartsError, fetch_parts
 
     try:
         fetch_parts(find_project(root))
@@ -88,7 +88,7 @@ def site_serve(
     root: Root = None,
 ) -> None:
     """Serve the site on this machine, built anew when something changes."""
-    from catalog.site import SiteError, serve_site
+    from catalog.outputs.site import SiteError, serve_site
 
     try:
         serve_site(find_project(root), port)

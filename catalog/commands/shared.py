@@ -99,7 +99,7 @@ def web_client(project: Project, told: Callable[[str], None] | None = None, **se
 
 def print_json(value: Any) -> None:
     """For scripts."""
-    from catalog.export import to_json
+    from catalog.outputs.export import to_json
 
     print(to_json(value), end="")
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from catalog.base.text import fold, slug, words
-from catalog.export.citation import name_parts
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Paper
+from catalog.outputs.export.citation import name_parts
 
 
 @dataclass(frozen=True)

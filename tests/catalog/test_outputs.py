@@ -18,20 +18,20 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from small_checkout import REPOSITORY, Checkout
 
-from catalog import readme
 from catalog.base.project import Project
-from catalog.build import build
-from catalog.export import FORMATS, bibtex, csl, records, ris, table
-from catalog.export.citation import name_parts, publication
 from catalog.insight.stats import statistics
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Appearance, Paper
 from catalog.model.venues import appearance, read_venue
 from catalog.model.vocabulary import load_vocabularies
+from catalog.outputs import readme
+from catalog.outputs.build import build
+from catalog.outputs.export import FORMATS, bibtex, csl, records, ris, table
+from catalog.outputs.export.citation import name_parts, publication
+from catalog.outputs.readme import escape, escape_url, render_readme, sections
+from catalog.outputs.readme import measured as measured_results
+from catalog.outputs.search import Filters, Search
 from catalog.reading.load import load_catalog
-from catalog.readme import escape, escape_url, render_readme, sections
-from catalog.readme import measured as measured_results
-from catalog.search import Filters, Search
 from catalog.sources.bibtex import people as people_in
 
 VOCABULARIES = load_vocabularies()

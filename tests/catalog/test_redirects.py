@@ -8,7 +8,7 @@ import pytest
 from small_checkout import Checkout, Run
 
 from catalog.model.redirects import FILE, Redirects, read_redirects
-from catalog.site.changes import changes_page, write_redirects
+from catalog.outputs.site.changes import changes_page, write_redirects
 
 OLD, NEW = "lindqvist2031fading", "lindqvist2031gentle"
 

@@ -14,10 +14,10 @@ from small_checkout import REPOSITORY
 from catalog import __version__ as catalog_version
 from catalog.base.project import Project
 from catalog.model.catalog import Catalog
+from catalog.outputs.readme import FIRST_READS
+from catalog.outputs.search import Search
 from catalog.reading.fmt import format_record
 from catalog.reading.load import load_catalog, read_record
-from catalog.readme import FIRST_READS
-from catalog.search import Search
 
 SEED = {
     "2402.08787": "rethinking",

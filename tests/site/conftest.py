@@ -27,9 +27,9 @@ from playwright.sync_api import (
 
 from catalog.base.project import Project
 from catalog.model.catalog import Catalog
+from catalog.outputs.site import build_site
 from catalog.parsing.problems import render
 from catalog.reading.load import load_catalog
-from catalog.site import build_site
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

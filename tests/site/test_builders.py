@@ -16,7 +16,7 @@ from test_built_site import XHTML, visible
 
 from catalog.base.project import Project
 from catalog.model.catalog import Catalog
-from catalog.site import build_site
+from catalog.outputs.site import build_site
 
 pytestmark = pytest.mark.slow
 

@@ -15,13 +15,13 @@ import html5lib
 import pytest
 
 from catalog.base.project import Project
-from catalog.export.citation import citable
 from catalog.model import paper as schema
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Appearance, Paper, ProposedMethod, State
 from catalog.model.vocabulary import NAMES
-from catalog.site import SiteError, build_site
-from catalog.site.build import _contributing
+from catalog.outputs.export.citation import citable
+from catalog.outputs.site import SiteError, build_site
+from catalog.outputs.site.build import _contributing
 
 pytestmark = pytest.mark.slow
 XHTML = "{http://www.w3.org/1999/xhtml}"

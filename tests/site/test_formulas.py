@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 import markdown as python_markdown
 import pytest
 
-from catalog.site.formulas import FormulaError, to_mathml
-from catalog.site.markdown import fence, inline, typeset
+from catalog.outputs.site.formulas import FormulaError, to_mathml
+from catalog.outputs.site.markdown import fence, inline, typeset
 
 
 def tree(latex: str, *, display: bool = False) -> ElementTree.Element:

@@ -10,9 +10,9 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
-from catalog.export.records import record
 from catalog.model.catalog import Catalog
-from catalog.site.machines import NEWEST, machine_files
+from catalog.outputs.export.records import record
+from catalog.outputs.site.machines import NEWEST, machine_files
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 SITE = "https://catalog.example/below/"

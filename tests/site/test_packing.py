@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from playwright.sync_api import Browser, Page
 
 from catalog.base.project import Project
-from catalog.site.packing import ALPHABET, digits, script, sorted_words, varint, width
+from catalog.outputs.site.packing import ALPHABET, digits, script, sorted_words, varint, width
 
 in_browser = pytest.mark.browser
 # The page is the same for all examples: reading leaves nothing behind.

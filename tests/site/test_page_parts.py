@@ -14,9 +14,9 @@ from catalog.base.project import Project
 from catalog.insight.leaderboard import read_metrics
 from catalog.model.catalog import Catalog
 from catalog.model.guide import Guide
-from catalog.site import markdown
-from catalog.site.aside import Aside
-from catalog.site.pages import Pages, Settings, margin
+from catalog.outputs.site import markdown
+from catalog.outputs.site.aside import Aside
+from catalog.outputs.site.pages import Pages, Settings, margin
 
 XHTML = "{http://www.w3.org/1999/xhtml}"
 

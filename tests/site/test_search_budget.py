@@ -11,14 +11,14 @@ from playwright.sync_api import Browser
 from search import download, serving
 
 from catalog.base.project import Project
-from catalog.export import bibtex
 from catalog.insight.leaderboard import read_metrics
 from catalog.model.catalog import Catalog
+from catalog.outputs.export import bibtex
+from catalog.outputs.site.build import _guide, _settings
+from catalog.outputs.site.pages import Pages
+from catalog.outputs.site.paper_list import list_files
+from catalog.outputs.site.search_index import search_files, write_files
 from catalog.reading.load import load_catalog
-from catalog.site.build import _guide, _settings
-from catalog.site.pages import Pages
-from catalog.site.paper_list import list_files
-from catalog.site.search_index import search_files, write_files
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

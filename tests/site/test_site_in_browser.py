@@ -9,10 +9,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from catalog.base.text import words
-from catalog.export import table
-from catalog.export.citation import citable
 from catalog.model.catalog import Catalog
-from catalog.site import paper_list
+from catalog.outputs.export import table
+from catalog.outputs.export.citation import citable
+from catalog.outputs.site import paper_list
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

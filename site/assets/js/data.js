@@ -1,4 +1,4 @@
-/* Data that the build has written as scripts (catalog/site/packing.py): loaded when it is needed, each file once. That
+/* Data that the build has written as scripts (catalog/outputs/site/packing.py): loaded when it is needed, each file once. That
    works from a server and from a disk alike, where pages may load scripts but not fetch. */
 window.catalogData = (function () {
   "use strict";

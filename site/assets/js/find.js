@@ -1,4 +1,4 @@
-/* Finds documents by words, in the index that the build has cut into pieces (catalog/site/search_index.py). A query loads
+/* Finds documents by words, in the index that the build has cut into pieces (catalog/outputs/site/search_index.py). A query loads
    the few pieces that hold its words; the list of all words, and the library that knows which of them are near to a
    misspelt one, only where a word is not known. */
 window.catalogFind = (function () {

@@ -6,9 +6,9 @@ import html
 import json
 from typing import Any
 
-from catalog.export.citation import publication
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Paper
+from catalog.outputs.export.citation import publication
 
 _CONTAINER_TAGS = {"article": "citation_journal_title", "conference": "citation_conference_title"}
 _CONTAINER_TYPES = {"article": "Periodical", "conference": "PublicationEvent", "web": "WebSite"}

@@ -13,11 +13,11 @@ from email.utils import format_datetime
 from typing import Any
 from xml.etree import ElementTree
 
-from catalog.export import to_json
-from catalog.export.records import record
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Paper
-from catalog.site.api_schema import api_schema
+from catalog.outputs.export import to_json
+from catalog.outputs.export.records import record
+from catalog.outputs.site.api_schema import api_schema
 
 VERSION = 1
 NEWEST = 50

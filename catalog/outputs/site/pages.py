@@ -23,8 +23,6 @@ import jinja2
 from markupsafe import Markup, escape
 
 from catalog import figures
-from catalog.export import bibtex, ris
-from catalog.export.citation import citable, name_parts
 from catalog.insight import leaderboard
 from catalog.insight.courses import Courses, courses
 from catalog.insight.lineage import resolve, wanted
@@ -35,14 +33,16 @@ from catalog.model.implementations import Implementation
 from catalog.model.paper import Paper
 from catalog.model.results import REFERENCES
 from catalog.model.vocabulary import Term
+from catalog.outputs.export import bibtex, ris
+from catalog.outputs.export.citation import citable, name_parts
+from catalog.outputs.site import head, markdown
+from catalog.outputs.site.aside import Aside
+from catalog.outputs.site.overview import PAGES, Overview
+from catalog.outputs.site.page import Page
+from catalog.outputs.site.people import People, letter_label
+from catalog.outputs.site.related import Relatives
+from catalog.outputs.site.terms import Terms
 from catalog.reading.codes import ALL_CODES
-from catalog.site import head, markdown
-from catalog.site.aside import Aside
-from catalog.site.overview import PAGES, Overview
-from catalog.site.page import Page
-from catalog.site.people import People, letter_label
-from catalog.site.related import Relatives
-from catalog.site.terms import Terms
 
 RELATIONS = {
     "introduces": "introduces what this runs",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from catalog.model.catalog import Catalog
 from catalog.model.redirects import Redirects
-from catalog.readme import escape
+from catalog.outputs.readme import escape
 
 _STATES = {
     "retracted": "Retracted",

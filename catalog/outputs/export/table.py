@@ -6,8 +6,8 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from catalog.export.citation import address, doi
 from catalog.model.paper import Paper
+from catalog.outputs.export.citation import address, doi
 
 COLUMNS = (
     "id title authors date venue type also family targets settings modalities datasets method mechanism builds_on"

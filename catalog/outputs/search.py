@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from catalog.base.text import fold, nearest, same_title, words
-from catalog.database import connect, searchable
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Paper
+from catalog.outputs.database import connect, searchable
 
 _WEIGHTS = (0.0, 8.0, 10.0, 4.0, 3.0, 6.0, 1.0)
 """Of the columns of the table ``search``, for bm25: id, method, title, authors, terms, ids, summary."""

@@ -21,37 +21,37 @@ class Format:
 
 
 def _bibtex(catalog: Catalog) -> str:
-    from catalog.export import bibtex
+    from catalog.outputs.export import bibtex
 
     return bibtex.render(catalog.papers)
 
 
 def _csl(catalog: Catalog) -> str:
-    from catalog.export import csl
+    from catalog.outputs.export import csl
 
     return csl.render(catalog.papers)
 
 
 def _ris(catalog: Catalog) -> str:
-    from catalog.export import ris
+    from catalog.outputs.export import ris
 
     return ris.render(catalog.papers)
 
 
 def _csv(catalog: Catalog) -> str:
-    from catalog.export import table
+    from catalog.outputs.export import table
 
     return table.render(catalog.papers)
 
 
 def _json(catalog: Catalog) -> str:
-    from catalog.export import records
+    from catalog.outputs.export import records
 
     return records.render(catalog.papers)
 
 
 def _sqlite(catalog: Catalog) -> bytes:
-    from catalog.database import serialize
+    from catalog.outputs.database import serialize
 
     return serialize(catalog)
 

@@ -14,7 +14,7 @@ from catalog.model.catalog import Catalog
 from catalog.model.guide import Definition, Step
 from catalog.model.implementations import Implementation
 from catalog.model.paper import Paper
-from catalog.site.page import Page
+from catalog.outputs.site.page import Page
 
 PAGES = {
     "overview": ("overview.html", "The field over time"),

@@ -15,10 +15,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from catalog.base.text import words
-from catalog.export import table
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Paper
-from catalog.site.packing import digits, script, width
+from catalog.outputs.export import table
+from catalog.outputs.site.packing import digits, script, width
 
 FACETS = ("type", "family", "target", "setting", "modality", "dataset", "venue", "year", "code", "runnable")
 BLOCK = 1

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from catalog.insight.authors import Author, author_id, authors
 from catalog.model.catalog import Catalog
-from catalog.site.page import Page
+from catalog.outputs.site.page import Page
 
 PAPERS_FOR_A_PAGE = 3
 """Who has written fewer is listed in the index with the papers themselves, where a page would say no more."""

@@ -8,7 +8,7 @@ Nothing is hooked into MkDocs: what it reads is plain Markdown, and what has to 
 finished files. So the builder stays replaceable.
 """
 
-from catalog.site.build import SiteError, build_site
-from catalog.site.serve import serve_site
+from catalog.outputs.site.build import SiteError, build_site
+from catalog.outputs.site.serve import serve_site
 
 __all__ = ["SiteError", "build_site", "serve_site"]

@@ -12,8 +12,8 @@ from pylatexenc.latexencode import (
     UnicodeToLatexEncoder,
 )
 
-from catalog.export.citation import address, citable, doi, name_parts, publication
 from catalog.model.paper import Paper
+from catalog.outputs.export.citation import address, citable, doi, name_parts, publication
 
 _TYPES = {"article": "article", "conference": "inproceedings", "preprint": "misc", "web": "misc"}
 

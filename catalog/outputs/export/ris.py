@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from catalog.export.citation import address, citable, doi, name_parts, publication
 from catalog.model.paper import Paper
+from catalog.outputs.export.citation import address, citable, doi, name_parts, publication
 
 _TYPES = {"article": "JOUR", "conference": "CPAPER", "preprint": "UNPB", "web": "BLOG"}
 

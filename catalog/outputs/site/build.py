@@ -14,19 +14,19 @@ from pathlib import Path
 from mkdocs.utils.yaml import get_yaml_loader, yaml_load
 
 from catalog.base.project import Project
-from catalog.database import serialize
 from catalog.figures import STYLE
 from catalog.insight.leaderboard import read_metrics
 from catalog.model.catalog import Catalog
 from catalog.model.redirects import read_redirects
-from catalog.site.changes import changes_page, write_redirects
-from catalog.site.formulas import FormulaError
-from catalog.site.machines import machine_files
-from catalog.site.pages import Pages, Settings
-from catalog.site.paper_list import list_files
-from catalog.site.parts import PartsError, part_files
-from catalog.site.policy import write_headers
-from catalog.site.search_index import search_files, write_files
+from catalog.outputs.database import serialize
+from catalog.outputs.site.changes import changes_page, write_redirects
+from catalog.outputs.site.formulas import FormulaError
+from catalog.outputs.site.machines import machine_files
+from catalog.outputs.site.pages import Pages, Settings
+from catalog.outputs.site.paper_list import list_files
+from catalog.outputs.site.parts import PartsError, part_files
+from catalog.outputs.site.policy import write_headers
+from catalog.outputs.site.search_index import search_files, write_files
 
 _WARNING = re.compile(r"^(?:WARNING|ERROR)\s+-\s+(?P<message>.*)$", re.MULTILINE)
 _ABOUT_DIRTY = re.compile(r"'dirty' build|stale files|cleaning the directory", re.IGNORECASE)

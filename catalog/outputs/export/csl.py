@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from catalog.export import to_json
-from catalog.export.citation import address, citable, doi, name_parts, publication
 from catalog.model.paper import Paper
+from catalog.outputs.export import to_json
+from catalog.outputs.export.citation import address, citable, doi, name_parts, publication
 
 _TYPES = {"article": "article-journal", "conference": "paper-conference", "preprint": "article", "web": "post-weblog"}
 

@@ -16,14 +16,14 @@ from mkdocs.livereload import LiveReloadServer
 from catalog.base.project import PACKAGE, Project
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Paper
+from catalog.outputs.site.build import SiteError, build_site, refresh_papers, replace_folder
 from catalog.parsing.problems import render
 from catalog.reading.load import load_catalog
-from catalog.site.build import SiteError, build_site, refresh_papers, replace_folder
 
 HOST = "127.0.0.1"
 _BESIDE = """
 import sys, pathlib
-from catalog.site.serve import build_beside
+from catalog.outputs.site.serve import build_beside
 build_beside(*map(pathlib.Path, sys.argv[1:]))
 """
 

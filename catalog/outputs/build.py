@@ -7,11 +7,11 @@ from pathlib import Path
 
 from catalog.base.files import write_whole
 from catalog.base.project import Project
-from catalog.database import serialize
-from catalog.export import FORMATS
 from catalog.model.catalog import Catalog
+from catalog.outputs.database import serialize
+from catalog.outputs.export import FORMATS
+from catalog.outputs.readme import render_readme
 from catalog.reading import json_schema
-from catalog.readme import render_readme
 
 
 def build(project: Project, catalog: Catalog) -> list[Path]:

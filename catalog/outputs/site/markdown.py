@@ -15,7 +15,7 @@ import yaml
 from markdown import Markdown
 from markupsafe import Markup
 
-from catalog.site.formulas import to_mathml
+from catalog.outputs.site.formulas import to_mathml
 
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 """The one in C where there is one, which is ten times as fast."""

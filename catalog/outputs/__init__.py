@@ -1,0 +1,1 @@
+"""The Catalog for others: README, database, search, exports, site."""
