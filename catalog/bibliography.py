@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from catalog.base.text import same_title
 from catalog.base.web import WebError
-from catalog.duplicates import duplicates
+from catalog.intake.duplicates import duplicates
+from catalog.intake.sources import bibtex
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Paper
 from catalog.outputs.export import bibtex as written
 from catalog.outputs.export.citation import publication
-from catalog.sources import bibtex
 
 if TYPE_CHECKING:
     from bibtexparser.model import Entry

@@ -16,14 +16,14 @@ from typing import Any
 from catalog.base.project import Project
 from catalog.base.text import same_title
 from catalog.base.web import Web, WebError
-from catalog.draft import state_value, venue_field
+from catalog.intake.draft import state_value, venue_field
+from catalog.intake.sources import Found, Reference, Sources
+from catalog.intake.sources.arxiv import look_up as look_up_arxiv
 from catalog.model.vocabulary import Vocabularies
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import NotText, Place
 from catalog.reading.checks import Entry
 from catalog.reading.fmt import is_by_hand, rewrite
-from catalog.sources import Found, Reference, Sources
-from catalog.sources.arxiv import look_up as look_up_arxiv
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from catalog.commands.shared import (
 )
 
 if TYPE_CHECKING:
-    from catalog.adding import Outcome, Status
-    from catalog.sources import Found, Reference
+    from catalog.intake.adding import Outcome, Status
+    from catalog.intake.sources import Found, Reference
 
 app = typer.Typer()
 PANEL = "Contribute papers"
@@ -63,9 +63,9 @@ def add(
     from collections import Counter
     from dataclasses import asdict
 
-    from catalog.adding import Adder
     from catalog.base.web import WebError
-    from catalog.sources import Sources
+    from catalog.intake.adding import Adder
+    from catalog.intake.sources import Sources
 
     project = find_project(root)
     references = _references(papers or [], batch)
@@ -118,9 +118,9 @@ def new(
     import re
 
     from catalog.base.files import write_new
+    from catalog.intake.blank import template
     from catalog.model.paper import PAPER_ID
     from catalog.model.vocabulary import read_vocabularies
-    from catalog.new import template
 
     project = find_project(root)
     if not re.fullmatch(PAPER_ID, paper):
@@ -180,10 +180,10 @@ def from_issue(
 
     Prints, in Markdown, what was done or why nothing could be: for the issue. Status 1 if nothing could be.
     """
-    from catalog.adding import read_bounded
     from catalog.base.files import write_new, write_whole
     from catalog.base.web import WebError
-    from catalog.issues import IssueError, handle
+    from catalog.intake.adding import read_bounded
+    from catalog.intake.issues import IssueError, handle
 
     project = find_project(root)
     try:
@@ -232,10 +232,10 @@ def _tell(outcome: Outcome, dry_run: bool) -> None:
 
 def _references(papers: list[str], batch: Path | None) -> list[Reference]:
     """The papers that the arguments and the batch name."""
-    from catalog.adding import read_bounded, references_in
     from catalog.base.text import sentence, shorten
     from catalog.base.web import WebError
-    from catalog.sources import parse_reference
+    from catalog.intake.adding import read_bounded, references_in
+    from catalog.intake.sources import parse_reference
 
     found: list[Reference] = []
 
@@ -273,8 +273,8 @@ _KINDS_OF_REFERENCE = (
 
 def _saved(path: Path, references: list[Reference]) -> list[Found]:
     """What a saved answer says about the papers asked for, or about all it holds."""
-    from catalog.adding import read_bounded
-    from catalog.sources import read_saved
+    from catalog.intake.adding import read_bounded
+    from catalog.intake.sources import read_saved
 
     try:
         body = read_bounded(path)

@@ -162,9 +162,9 @@ def discover(
     import datetime
     from dataclasses import asdict
 
-    from catalog import discover as discovery
     from catalog.base.files import write_whole
     from catalog.base.web import WebError
+    from catalog.intake import discover as discovery
     from catalog.model.vocabulary import read_vocabularies
     from catalog.reading.load import read_entries
 
@@ -245,10 +245,10 @@ def _readdress(root: Path | None, change: Callable[[Project, dict[str, str]], li
 
 def _update_bib(path: Path, apply: bool, as_json: bool, root: Path | None) -> None:
     """Cite published versions in somebody's list of references."""
-    from catalog.adding import read_bounded
     from catalog.base.files import write_whole
     from catalog.base.web import WebError
     from catalog.bibliography import refresh
+    from catalog.intake.adding import read_bounded
 
     catalog = load_or_stop(find_project(root))
     try:

@@ -13,11 +13,11 @@ import pytest
 from local_server import Asked, Reply, Server
 from small_checkout import Checkout, Ran, Run
 
-from catalog.draft import make_draft, make_id
+from catalog.intake.draft import make_draft, make_id
+from catalog.intake.sources import Found
+from catalog.intake.suggest import Cues
 from catalog.model.vocabulary import load_vocabularies
 from catalog.reading.fmt import format_record
-from catalog.sources import Found
-from catalog.suggest import Cues
 
 QUERY = "/export.arxiv.org/api/query"
 WORDS = ("Rain in Spring", "Snow", "Fog over Fields", "Hailstorm", "Dew")

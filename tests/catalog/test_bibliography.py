@@ -9,7 +9,7 @@ import pytest
 from small_checkout import Checkout, Run
 
 from catalog.bibliography import refresh
-from catalog.sources.bibtex import parse
+from catalog.intake.sources.bibtex import parse
 
 REFS = """% Encoding: UTF-8
 @string{us = "Lindqvist, {\\AA}sa"}

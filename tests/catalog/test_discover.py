@@ -12,10 +12,10 @@ from local_server import Reply, Server
 from small_checkout import REPOSITORY, Checkout, Ran, Run
 
 from catalog.base.project import Project
-from catalog.discover import RulesError, read_rules, relevance
+from catalog.intake.discover import RulesError, read_rules, relevance
+from catalog.intake.sources import Found
 from catalog.model.vocabulary import load_vocabularies
 from catalog.reading.load import load_catalog
-from catalog.sources import Found
 
 QUERY = "/export.arxiv.org/api/query"
 DAYS = ("--since", "2032-01-01", "--until", "2032-03-01")

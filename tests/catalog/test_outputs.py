@@ -20,6 +20,7 @@ from small_checkout import REPOSITORY, Checkout
 
 from catalog.base.project import Project
 from catalog.insight.stats import statistics
+from catalog.intake.sources.bibtex import people as people_in
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Appearance, Paper
 from catalog.model.venues import appearance, read_venue
@@ -32,7 +33,6 @@ from catalog.outputs.readme import escape, escape_url, render_readme, sections
 from catalog.outputs.readme import measured as measured_results
 from catalog.outputs.search import Filters, Search
 from catalog.reading.load import load_catalog
-from catalog.sources.bibtex import people as people_in
 
 VOCABULARIES = load_vocabularies()
 FIELDS = {

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from local_server import Asked, Reply, Server
 
 from catalog.base.web import Settings, Web, WebError
+from catalog.intake.sources import Found, Reference, Sources, parse_reference, read_saved
+from catalog.intake.sources import arxiv as arxiv_source
+from catalog.intake.sources.bibtex import parse as parse_bibtex
+from catalog.intake.sources.bibtex import people
+from catalog.intake.sources.cleaning import artefacts, plain
+from catalog.intake.sources.venues import Venue, in_words, recognize
 from catalog.model.paper import plain_text
-from catalog.sources import Found, Reference, Sources, parse_reference, read_saved
-from catalog.sources import arxiv as arxiv_source
-from catalog.sources.bibtex import parse as parse_bibtex
-from catalog.sources.bibtex import people
-from catalog.sources.cleaning import artefacts, plain
-from catalog.sources.venues import Venue, in_words, recognize
 
 QUERY = "/export.arxiv.org/api/query"
 MOONLIT = "Moonlit Forgetting: Unlearning in Language Models by Relabeling"

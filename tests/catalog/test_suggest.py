@@ -6,9 +6,9 @@ import pytest
 from small_checkout import REPOSITORY
 
 from catalog.base.project import Project
+from catalog.intake.suggest import FIELDS, Cues, read_cues, suggest
 from catalog.model.vocabulary import Vocabularies, load_vocabularies
 from catalog.reading.load import load_catalog
-from catalog.suggest import FIELDS, Cues, read_cues, suggest
 
 PROJECT = Project(REPOSITORY)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from catalog.base.web import Web
-from catalog.sources import bibtex
-from catalog.sources.found import Found
+from catalog.intake.sources import bibtex
+from catalog.intake.sources.found import Found
 
 SITE = "https://aclanthology.org"
 TYPES = ("text/plain", "text/x-bibtex", "application/x-bibtex", "application/octet-stream")

@@ -18,11 +18,12 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from catalog.adding import Adder
 from catalog.base.project import Project
 from catalog.base.text import did_you_mean, shorten
 from catalog.base.web import Web
-from catalog.draft import venue_value
+from catalog.intake.adding import Adder
+from catalog.intake.draft import venue_value
+from catalog.intake.sources import Sources, parse_reference
 from catalog.model.paper import Links, Record
 from catalog.model.results import Result
 from catalog.model.venues import read_venue
@@ -33,7 +34,6 @@ from catalog.parsing.validation import known_keys
 from catalog.reading.checks import Entry
 from catalog.reading.fmt import rewrite
 from catalog.reading.load import read_entries
-from catalog.sources import Sources, parse_reference
 
 FORMS = ".github/ISSUE_TEMPLATE"
 MAX_CHARACTERS = 200_000

@@ -11,7 +11,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from catalog.base.text import fold, shorten, words
-from catalog.duplicates import Duplicate, duplicates
+from catalog.intake.duplicates import Duplicate, duplicates
+from catalog.intake.sources.found import Found
+from catalog.intake.sources.venues import in_words
+from catalog.intake.suggest import Cues, Suggestion, suggest
 from catalog.model import paper as schema
 from catalog.model.paper import PAPER_ID, Links, Paper, Record
 from catalog.model.venues import anthology_venue, read_venue
@@ -21,9 +24,6 @@ from catalog.parsing.problems import Problem
 from catalog.parsing.tree import NotText, parse_tree
 from catalog.parsing.validation import validate
 from catalog.reading.fmt import Notes, layout
-from catalog.sources.found import Found
-from catalog.sources.venues import in_words
-from catalog.suggest import Cues, Suggestion, suggest
 
 _SMALL = frozenset(
     "a an the of on in for to and or with from by at as via is are be do does can how what why when where which not "

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from catalog.base.web import Web, WebError
-from catalog.sources.cleaning import artefacts, plain
-from catalog.sources.found import Found
-from catalog.sources.venues import recognize
+from catalog.intake.sources.cleaning import artefacts, plain
+from catalog.intake.sources.found import Found
+from catalog.intake.sources.venues import recognize
 
 APIS = ("https://api2.openreview.net", "https://api.openreview.net")
 TYPES = ("application/json",)

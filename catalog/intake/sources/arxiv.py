@@ -11,9 +11,9 @@ from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
 from catalog.base.web import Web, WebError
-from catalog.sources.cleaning import artefacts, plain
-from catalog.sources.found import Found
-from catalog.sources.venues import recognize
+from catalog.intake.sources.cleaning import artefacts, plain
+from catalog.intake.sources.found import Found
+from catalog.intake.sources.venues import recognize
 
 API = "https://export.arxiv.org/api/query"
 TYPES = ("application/atom+xml", "application/xml", "text/xml")

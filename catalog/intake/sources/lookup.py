@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from catalog.base.web import Web, WebError
-from catalog.sources import acl, arxiv, bibtex, crossref, openreview
-from catalog.sources.found import Found
-from catalog.sources.reference import Reference
+from catalog.intake.sources import acl, arxiv, bibtex, crossref, openreview
+from catalog.intake.sources.found import Found
+from catalog.intake.sources.reference import Reference
 
 
 class Sources:

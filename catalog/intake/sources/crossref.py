@@ -8,11 +8,11 @@ from typing import Any
 from urllib.parse import quote
 
 from catalog.base.web import Web, WebError
-from catalog.sources import bibtex
-from catalog.sources.cleaning import plain
-from catalog.sources.found import Found
-from catalog.sources.reference import parse_reference
-from catalog.sources.venues import Venue, recognize
+from catalog.intake.sources import bibtex
+from catalog.intake.sources.cleaning import plain
+from catalog.intake.sources.found import Found
+from catalog.intake.sources.reference import parse_reference
+from catalog.intake.sources.venues import Venue, recognize
 
 RESOLVER = "https://doi.org"
 CSL = "application/vnd.citationstyles.csl+json"

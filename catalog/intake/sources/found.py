@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from catalog.sources.venues import Venue
+from catalog.intake.sources.venues import Venue
 
 SourceName = Literal["arxiv", "acl", "openreview", "doi", "web", "hand"]
 

@@ -15,13 +15,13 @@ from typing import Any
 from catalog.base.project import PACKAGE
 from catalog.base.text import fitting, shorten, words
 from catalog.base.web import Web
-from catalog.duplicates import duplicates
+from catalog.intake.duplicates import duplicates
+from catalog.intake.sources import Found
+from catalog.intake.sources.arxiv import search
 from catalog.model.paper import Paper
 from catalog.model.vocabulary import Vocabulary
 from catalog.parsing.problems import render
 from catalog.parsing.tree import read_tree
-from catalog.sources import Found
-from catalog.sources.arxiv import search
 
 RULES = PACKAGE / "discovery.yaml"
 """The rules that come with the package, for a checkout that has none."""

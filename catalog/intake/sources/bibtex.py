@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from catalog.base.text import shorten
 from catalog.base.web import WebError
-from catalog.sources.cleaning import artefacts, plain
-from catalog.sources.found import Found
-from catalog.sources.reference import parse_reference
-from catalog.sources.venues import Venue, recognize
+from catalog.intake.sources.cleaning import artefacts, plain
+from catalog.intake.sources.found import Found
+from catalog.intake.sources.reference import parse_reference
+from catalog.intake.sources.venues import Venue, recognize
 
 if TYPE_CHECKING:
     from bibtexparser.library import Library

@@ -11,15 +11,15 @@ from typing import Any, Literal
 from catalog.base.files import write_new
 from catalog.base.project import Project
 from catalog.base.web import WebError
-from catalog.draft import Draft, make_draft
+from catalog.intake.draft import Draft, make_draft
+from catalog.intake.sources import Found, Reference, Sources, bibtex, parse_reference
+from catalog.intake.suggest import read_cues
 from catalog.model.paper import Paper
 from catalog.model.vocabulary import read_vocabularies
 from catalog.parsing.problems import render
 from catalog.parsing.tree import parse_tree
 from catalog.parsing.validation import salvage
 from catalog.reading.load import read_entries
-from catalog.sources import Found, Reference, Sources, bibtex, parse_reference
-from catalog.suggest import read_cues
 
 Status = Literal["written", "drafted", "known", "similar", "failed"]
 

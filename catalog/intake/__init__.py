@@ -1,0 +1,1 @@
+"""From what people paste to a record: sources, drafts, suggestions, issue forms."""
