@@ -50,8 +50,8 @@ def links(
     Hosts are asked at their own pace, side by side. Stopped and started again, it goes on where it was. Status 1 if a
     link is dead.
     """
-    from catalog import links as checking
     from catalog.reading.load import read_entries
+    from catalog.upkeep import links as checking
 
     project = find_project(root)
     entries = _chosen(read_entries(project), papers or [])
@@ -112,7 +112,7 @@ def update(
     from catalog.model.vocabulary import read_vocabularies
     from catalog.parsing.problems import render
     from catalog.reading.load import read_entries
-    from catalog.update import compare
+    from catalog.upkeep.update import compare
 
     project = find_project(root)
     entries = _chosen(read_entries(project), papers or [])
@@ -247,8 +247,8 @@ def _update_bib(path: Path, apply: bool, as_json: bool, root: Path | None) -> No
     """Cite published versions in somebody's list of references."""
     from catalog.base.files import write_whole
     from catalog.base.web import WebError
-    from catalog.bibliography import refresh
     from catalog.intake.adding import read_bounded
+    from catalog.upkeep.bibliography import refresh
 
     catalog = load_or_stop(find_project(root))
     try:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from small_checkout import Checkout, Run
 
-from catalog.bibliography import refresh
 from catalog.intake.sources.bibtex import parse
+from catalog.upkeep.bibliography import refresh
 
 REFS = """% Encoding: UTF-8
 @string{us = "Lindqvist, {\\AA}sa"}

@@ -14,7 +14,7 @@ from local_server import Asked, Reply, Server
 from small_checkout import Checkout, Ran, Run
 
 from catalog.base.web import Settings, Web
-from catalog.links import Checker, Link, as_markdown, check_page, report
+from catalog.upkeep.links import Checker, Link, as_markdown, check_page, report
 
 PAGE = "<html><title>Gardens</title></html>"
 

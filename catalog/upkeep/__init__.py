@@ -1,0 +1,1 @@
+"""Records that stay true: sources asked again, links checked, ids moved."""
