@@ -152,7 +152,7 @@ def preview(
     root: Root = None,
 ) -> None:
     """Print records in Markdown as their pages will show them: for pull requests."""
-    from catalog import console
+    from catalog.commands import printing as console
 
     project = find_project(root)
     wanted = records_in(project, [checked_path(project, path) for path in paths if path.exists()])

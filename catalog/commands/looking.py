@@ -77,7 +77,7 @@ def search(
     if answer.suggestion:
         say(f"Did you mean: {answer.suggestion}")
     if shown:
-        from catalog import console
+        from catalog.commands import printing as console
 
         console.papers(catalog, shown)
     if len(answer.papers) > limit:
@@ -113,7 +113,7 @@ def show(
     if as_json or as_bibtex:
         _print_papers((found,), as_json, one=True)
         return
-    from catalog import console
+    from catalog.commands import printing as console
 
     console.paper(catalog, found)
 
@@ -155,7 +155,7 @@ def stats(as_json: Json = False, root: Root = None) -> None:
     if as_json:
         print_json(found)
         return
-    from catalog import console
+    from catalog.commands import printing as console
 
     console.statistics(catalog, found)
 

@@ -1,4 +1,4 @@
-"""A tree against a model of :mod:`catalog.model.paper`: what pydantic finds, in words for people, at the right place."""
+"""A tree against a pydantic model: what pydantic finds, in words for people, at the right place."""
 
 from __future__ import annotations
 

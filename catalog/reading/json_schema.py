@@ -1,7 +1,7 @@
 """The record as a JSON Schema, so that editors complete and check what people type.
 
-Made from the models of :mod:`catalog.model.paper`, with the vocabularies' terms as the values that they allow. It knows one
-record: what concerns several is left to ``catalog validate``.
+Made from the models of :mod:`catalog.model.paper`, with the vocabularies' terms as the values that they allow. It
+knows one record: what concerns several is left to ``catalog validate``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From the files of a checkout to the :class:`~catalog.model.catalog.Catalog`, or to everything that is wrong with them."""
+"""From a checkout's files to the :class:`~catalog.model.catalog.Catalog`, or to everything that is wrong with them."""
 
 from __future__ import annotations
 

@@ -52,7 +52,8 @@ def test_an_edited_record_is_on_screen(project: Project, tmp_path: Path) -> None
     code = (
         # Where a shell started the tests in the background, interrupts would be ignored.
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "from pathlib import Path; from catalog.base.project import Project; from catalog.outputs.site import serve_site; "
+        "from pathlib import Path; from catalog.base.project import Project; "
+        "from catalog.outputs.site import serve_site; "
         f"serve_site(Project(Path({str(checkout)!r})), {port})"
     )
     log = tmp_path / "log"
