@@ -72,7 +72,7 @@ def site_build(
 @site.command("parts", epilog="Example: `catalog site parts`, after a change of site/package-lock.json")
 def site_parts(root: Root = None) -> None:
     """Fetch the JavaScript that the site and its tests take from others, with npm."""
-    from catalog.outputs.site.parts import PartsError, fetch_parts
+    from catalog.outputs.site.npm import PartsError, fetch_parts
 
     try:
         fetch_parts(find_project(root))

@@ -1,7 +1,7 @@
 """What people wrote to find one's way: reading paths and the glossary, two YAML files of ``site/``.
 
 A path is a list of steps, each a record, something that runs or a page, with a sentence that says why it comes there.
-The glossary defines the field's terms; :mod:`catalog.outputs.site.terms` links their first use on a page.
+The glossary defines the field's terms; :mod:`catalog.outputs.site.glossary_links` links their first use on a page.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import pytest
 
 from catalog.model.catalog import Catalog
 from catalog.outputs.export.records import record
-from catalog.outputs.site.machines import NEWEST, machine_files
+from catalog.outputs.site.feeds_and_api import NEWEST, machine_files
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 SITE = "https://catalog.example/below/"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from catalog.base.project import Project
-from catalog.outputs.site import parts
-from catalog.outputs.site.parts import COPIED, PartsError, fetch_parts, part_files
+from catalog.outputs.site import npm as parts
+from catalog.outputs.site.npm import COPIED, PartsError, fetch_parts, part_files
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from catalog.model.guide import Definition
+from catalog.outputs.site.glossary_links import Terms
 from catalog.outputs.site.markdown import lines
-from catalog.outputs.site.terms import Terms
 
 GLOSSARY = (
     Definition(id="forget-set", term="Forget set", forms=("forget sets",), definition='What must "go".'),

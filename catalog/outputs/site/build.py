@@ -20,11 +20,11 @@ from catalog.model.catalog import Catalog
 from catalog.model.redirects import read_redirects
 from catalog.outputs.database import serialize
 from catalog.outputs.site.changes import changes_page, write_redirects
+from catalog.outputs.site.feeds_and_api import machine_files
 from catalog.outputs.site.formulas import FormulaError
-from catalog.outputs.site.machines import machine_files
+from catalog.outputs.site.npm import PartsError, part_files
 from catalog.outputs.site.pages import Pages, Settings
 from catalog.outputs.site.paper_list import list_files
-from catalog.outputs.site.parts import PartsError, part_files
 from catalog.outputs.site.policy import write_headers
 from catalog.outputs.site.search_index import search_files, write_files
 

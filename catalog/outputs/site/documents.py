@@ -10,7 +10,7 @@ from pathlib import Path
 
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Paper
-from catalog.outputs.site.people import People
+from catalog.outputs.site.author_pages import People
 
 
 @dataclass(frozen=True)

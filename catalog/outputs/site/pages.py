@@ -37,11 +37,11 @@ from catalog.outputs.export import bibtex, ris
 from catalog.outputs.export.citation import citable, name_parts
 from catalog.outputs.site import head, markdown
 from catalog.outputs.site.aside import Aside
+from catalog.outputs.site.author_pages import People, letter_label
+from catalog.outputs.site.glossary_links import Terms
 from catalog.outputs.site.overview import PAGES, Overview
 from catalog.outputs.site.page import Page
-from catalog.outputs.site.people import People, letter_label
 from catalog.outputs.site.related import Relatives
-from catalog.outputs.site.terms import Terms
 from catalog.reading.codes import ALL_CODES
 
 RELATIONS = {

@@ -20,9 +20,9 @@ from pathlib import Path
 
 from catalog.base.text import words
 from catalog.model.catalog import Catalog
+from catalog.outputs.site.author_pages import People
 from catalog.outputs.site.documents import Document, documents
 from catalog.outputs.site.packing import ALPHABET, script, sorted_words, varint
-from catalog.outputs.site.people import People
 
 BLOCK = 16
 """Documents in one file: what is found lies all over, so a file is small."""
