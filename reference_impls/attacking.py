@@ -11,9 +11,9 @@ from reference_impls import registry
 from reference_impls.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from reference_impls.language_model import UnlearnedModel
-    from reference_impls.splits import Splits
     from reference_impls.tasks import Task
+    from reference_impls.toolkit.language_model import UnlearnedModel
+    from reference_impls.toolkit.splits import Splits
 
 
 def attack_all(
@@ -29,8 +29,8 @@ def attack_all(
 
     ``reference`` is a model that never saw the forget set, for attackers who have one.
     """
-    from reference_impls.attack import NotApplicableError, Victim
-    from reference_impls.training import Recipe, Run
+    from reference_impls.toolkit.attack import NotApplicableError, Victim
+    from reference_impls.toolkit.training import Recipe, Run
 
     victim = Victim(model, splits, task.knowledge, reference)
     found: dict[str, float] = {}

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from reference_impls import checkpoints
-from reference_impls.language_model import LanguageModel, UnlearnedModel, weights_of
 from reference_impls.tasks import Task
+from reference_impls.toolkit.language_model import LanguageModel, UnlearnedModel, weights_of
 
 SUGGESTED = 3
 

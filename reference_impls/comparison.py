@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from reference_impls.data import Pair
-from reference_impls.language_model import LanguageModel, UnlearnedModel, weights_of
 from reference_impls.metrics.answers import answer_probability, perplexity
 from reference_impls.metrics.fluency import WordPair, known_word_pairs, ngram_entropy, pairs_of
 from reference_impls.metrics.models import kl_divergence, relative_distance
 from reference_impls.metrics.sets import mean
-from reference_impls.refusals import REFUSALS
-from reference_impls.splits import Splits
+from reference_impls.toolkit.data import Pair
+from reference_impls.toolkit.language_model import LanguageModel, UnlearnedModel, weights_of
+from reference_impls.toolkit.refusals import REFUSALS
+from reference_impls.toolkit.splits import Splits
 
 WRITTEN = 40
 """To how many forget questions, evenly spread, an answer is written."""

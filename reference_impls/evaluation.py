@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from catalog.model.results import Example
-from reference_impls.data import Pair
 from reference_impls.errors import DivergedError
-from reference_impls.language_model import UnlearnedModel
 from reference_impls.metrics.answers import (
     answer_probability,
     choice_probability,
@@ -24,7 +22,9 @@ from reference_impls.metrics.sets import (
     membership_auc,
     utility_truth_ratio,
 )
-from reference_impls.splits import Splits
+from reference_impls.toolkit.data import Pair
+from reference_impls.toolkit.language_model import UnlearnedModel
+from reference_impls.toolkit.splits import Splits
 
 EXAMPLES_PER_SPLIT = 3
 

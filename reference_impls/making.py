@@ -13,13 +13,13 @@ from catalog.model.results import Result
 from reference_impls.attacking import attack_all
 from reference_impls.checkpoints import WHICH, Which, folder, load, yardstick
 from reference_impls.evaluation import Evaluation
-from reference_impls.language_model import LanguageModel
 from reference_impls.measure import one_thread, peak_memory_bytes, versions
 from reference_impls.models.tiny import new_tiny_model
 from reference_impls.progress import Progress
 from reference_impls.records import result_path, write_record
 from reference_impls.tasks import EmbeddedTask
-from reference_impls.training import Run
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.training import Run
 
 SEED = 0
 
@@ -33,7 +33,7 @@ def make(task: EmbeddedTask, results: Path, progress: Progress) -> dict[Which, R
     Args:
         task: a :class:`~reference_impls.tasks.EmbeddedTask`.
         results: the folder for the two reference records.
-        progress: see :class:`~reference_impls.training.Run`.
+        progress: see :class:`~reference_impls.toolkit.training.Run`.
     """
     import torch
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from catalog.model.implementations import Implementation
 from catalog.model.results import Result
 from reference_impls.errors import UsageError
-from reference_impls.language_model import LanguageModel, UnlearnedModel, Wrapper
 from reference_impls.registry import find_method, method_class
+from reference_impls.toolkit.language_model import LanguageModel, UnlearnedModel, Wrapper
 
 
 def prepare_folder(folder: Path) -> None:

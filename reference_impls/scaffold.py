@@ -44,10 +44,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from reference_impls.batch import Batch
-from reference_impls.language_model import LanguageModel
-from reference_impls.logprobs import TokenLogits, mean_nll
-from reference_impls.method import LossMethod, hyperparameter
+from reference_impls.toolkit.batch import Batch
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.logprobs import TokenLogits, mean_nll
+from reference_impls.toolkit.method import LossMethod, hyperparameter
 
 
 def MODULE_loss(out: TokenLogits) -> Tensor:
@@ -77,10 +77,10 @@ import pytest
 from numpy.testing import assert_allclose
 from unlearning_toys import FORGET_LOGITS, FORGET_TARGETS, token_logits
 
-from reference_impls.data import UnlearningData
-from reference_impls.language_model import LanguageModel
+from reference_impls.toolkit.data import UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel
 from reference_impls.methods.MODULE import CLASS, MODULE_loss
-from reference_impls.training import Recipe, Run
+from reference_impls.toolkit.training import Recipe, Run
 
 
 def test_loss_and_gradient_on_the_toy_are_the_hand_computed_ones() -> None:

@@ -24,7 +24,7 @@ from reference_impls.records import reference_results
 from reference_impls.registry import find_method, find_task
 from reference_impls.runner import run_method
 from reference_impls.tasks import Task
-from reference_impls.training import Recipe
+from reference_impls.toolkit.training import Recipe
 
 RECIPE_FIELDS = frozenset(field.name for field in fields(Recipe))
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from reference_impls.comparison import compare
 from reference_impls.evaluation import Evaluation
-from reference_impls.language_model import LanguageModel, UnlearnedModel
-from reference_impls.splits import Splits
 from reference_impls.tasks import Task
+from reference_impls.toolkit.language_model import LanguageModel, UnlearnedModel
+from reference_impls.toolkit.splits import Splits
 
 
 @dataclass(frozen=True)

@@ -231,7 +231,7 @@ def _hyperparameters(declaration: ast.ClassDef) -> Iterator[Hyperparameter]:
 
 
 def range_in_words(bounds: dict[str, Any]) -> str:
-    """``{"above": 0}`` -> ``"> 0"``; the keys are those of ``reference_impls.method.hyperparameter``."""
+    """``{"above": 0}`` -> ``"> 0"``; the keys are those of ``reference_impls.toolkit.method.hyperparameter``."""
     words = []
     for key, sign in (("above", ">"), ("minimum", "≥"), ("below", "<"), ("maximum", "≤")):
         if bounds.get(key) is not None:

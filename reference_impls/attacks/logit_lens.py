@@ -39,10 +39,10 @@ from dataclasses import dataclass
 
 import torch
 
-from reference_impls.attack import Attack, Victim, inside
-from reference_impls.data import Pair
-from reference_impls.language_model import LanguageModel
-from reference_impls.training import Run
+from reference_impls.toolkit.attack import Attack, Victim, inside
+from reference_impls.toolkit.data import Pair
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.training import Run
 
 
 @torch.inference_mode()

@@ -52,10 +52,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from reference_impls.attack import Attack, NotApplicableError, Victim, inside
-from reference_impls.data import Pair
-from reference_impls.language_model import LanguageModel, UnlearnedModel
-from reference_impls.logprobs import mean_nll
 from reference_impls.metrics.membership import (
     gradient_norm_score,
     loss_score,
@@ -65,7 +61,11 @@ from reference_impls.metrics.membership import (
     zlib_score,
 )
 from reference_impls.metrics.sets import membership_auc
-from reference_impls.training import Run
+from reference_impls.toolkit.attack import Attack, NotApplicableError, Victim, inside
+from reference_impls.toolkit.data import Pair
+from reference_impls.toolkit.language_model import LanguageModel, UnlearnedModel
+from reference_impls.toolkit.logprobs import mean_nll
+from reference_impls.toolkit.training import Run
 
 
 def gradients(model: LanguageModel, pair: Pair) -> list[Tensor]:

@@ -64,12 +64,12 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from reference_impls.batch import Batch
-from reference_impls.data import UnlearningData
-from reference_impls.language_model import LanguageModel
-from reference_impls.method import Method, hyperparameter
 from reference_impls.methods.rome import deletion_answers, deletion_loss
-from reference_impls.training import Run
+from reference_impls.toolkit.batch import Batch
+from reference_impls.toolkit.data import UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.method import Method, hyperparameter
+from reference_impls.toolkit.training import Run
 
 
 def nearest_allowed(weight: Tensor, start: Tensor, bound: float, norm: str) -> Tensor:

@@ -62,12 +62,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from reference_impls.batch import Batch
-from reference_impls.data import Pair, UnlearningData
-from reference_impls.language_model import LanguageModel
-from reference_impls.logprobs import Encoded
-from reference_impls.method import Method, hyperparameter
-from reference_impls.training import Run
+from reference_impls.toolkit.batch import Batch
+from reference_impls.toolkit.data import Pair, UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.logprobs import Encoded
+from reference_impls.toolkit.method import Method, hyperparameter
+from reference_impls.toolkit.training import Run
 
 
 def similarity(one: str, other: str) -> float:

@@ -66,12 +66,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from reference_impls.data import Pair, UnlearningData
-from reference_impls.language_model import LanguageModel
-from reference_impls.logprobs import IGNORE, Encoded
-from reference_impls.memories import Memory, memories
-from reference_impls.method import Method, hyperparameter
-from reference_impls.training import Run
+from reference_impls.toolkit.data import Pair, UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.logprobs import IGNORE, Encoded
+from reference_impls.toolkit.method import Method, hyperparameter
+from reference_impls.toolkit.mlp_memory import Memory, memories
+from reference_impls.toolkit.training import Run
 
 
 def integrated_gradient(gradient: Callable[[Tensor], Tensor], activations: Tensor, points: int) -> Tensor:

@@ -57,13 +57,13 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor
 
-from reference_impls.batch import Batch
-from reference_impls.data import UnlearningData
-from reference_impls.language_model import LanguageModel
-from reference_impls.logprobs import TokenLogits, mean_nll
-from reference_impls.method import LossMethod, hyperparameter
-from reference_impls.refusals import with_refusals
-from reference_impls.training import Run
+from reference_impls.toolkit.batch import Batch
+from reference_impls.toolkit.data import UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.logprobs import TokenLogits, mean_nll
+from reference_impls.toolkit.method import LossMethod, hyperparameter
+from reference_impls.toolkit.refusals import with_refusals
+from reference_impls.toolkit.training import Run
 
 
 def dpo_loss(chosen_log_ratio: Tensor, rejected_log_ratio: Tensor, beta: float) -> Tensor:

@@ -59,12 +59,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reference_impls.batch import Batch
-from reference_impls.data import UnlearningData
-from reference_impls.language_model import AnswerDistribution, LanguageModel
-from reference_impls.logprobs import TokenLogits, mean_kl, mean_nll
-from reference_impls.method import Method, hyperparameter
-from reference_impls.training import Run
+from reference_impls.toolkit.batch import Batch
+from reference_impls.toolkit.data import UnlearningData
+from reference_impls.toolkit.language_model import AnswerDistribution, LanguageModel
+from reference_impls.toolkit.logprobs import TokenLogits, mean_kl, mean_nll
+from reference_impls.toolkit.method import Method, hyperparameter
+from reference_impls.toolkit.training import Run
 
 
 def eul_loss(
@@ -161,13 +161,13 @@ class LayeredModel:
         return {"layers": [{name: one.tolist() for name, one in layer.state_dict().items()} for layer in self.layers]}
 
     def answer_logprobs(self, prompts: Sequence[str], answers: Sequence[str]) -> list[Tensor]:
-        """See :class:`~reference_impls.language_model.UnlearnedModel`."""
+        """See :class:`~reference_impls.toolkit.language_model.UnlearnedModel`."""
         return self.model.answer_logprobs(prompts, answers)
 
     def distributions(self, prompts: Sequence[str], answers: Sequence[str]) -> Iterator[AnswerDistribution]:
-        """See :class:`~reference_impls.language_model.UnlearnedModel`."""
+        """See :class:`~reference_impls.toolkit.language_model.UnlearnedModel`."""
         return self.model.distributions(prompts, answers)
 
     def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
-        """See :class:`~reference_impls.language_model.UnlearnedModel`."""
+        """See :class:`~reference_impls.toolkit.language_model.UnlearnedModel`."""
         return self.model.generate(prompts, max_new_tokens)

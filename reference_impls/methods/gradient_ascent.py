@@ -41,10 +41,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from reference_impls.batch import Batch
-from reference_impls.language_model import LanguageModel
-from reference_impls.logprobs import TokenLogits, mean_nll
-from reference_impls.method import LossMethod
+from reference_impls.toolkit.batch import Batch
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.logprobs import TokenLogits, mean_nll
+from reference_impls.toolkit.method import LossMethod
 
 
 def gradient_ascent_loss(forget: TokenLogits) -> Tensor:

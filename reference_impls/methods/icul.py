@@ -52,11 +52,11 @@ from typing import Any
 
 from torch import Tensor
 
-from reference_impls.data import Pair, UnlearningData
 from reference_impls.errors import UsageError
-from reference_impls.language_model import AnswerDistribution, LanguageModel
-from reference_impls.method import Method, hyperparameter
-from reference_impls.training import Run
+from reference_impls.toolkit.data import Pair, UnlearningData
+from reference_impls.toolkit.language_model import AnswerDistribution, LanguageModel
+from reference_impls.toolkit.method import Method, hyperparameter
+from reference_impls.toolkit.training import Run
 
 
 @dataclass(frozen=True)
@@ -147,13 +147,13 @@ class InContextModel:
         return {"requests": list(self.requests), "contexts": list(self.contexts)}
 
     def answer_logprobs(self, prompts: Sequence[str], answers: Sequence[str]) -> list[Tensor]:
-        """See :class:`~reference_impls.language_model.UnlearnedModel`."""
+        """See :class:`~reference_impls.toolkit.language_model.UnlearnedModel`."""
         return self.model.answer_logprobs([self.prompt(query) for query in prompts], answers)
 
     def distributions(self, prompts: Sequence[str], answers: Sequence[str]) -> Iterator[AnswerDistribution]:
-        """See :class:`~reference_impls.language_model.UnlearnedModel`."""
+        """See :class:`~reference_impls.toolkit.language_model.UnlearnedModel`."""
         return self.model.distributions([self.prompt(query) for query in prompts], answers)
 
     def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
-        """See :class:`~reference_impls.language_model.UnlearnedModel`."""
+        """See :class:`~reference_impls.toolkit.language_model.UnlearnedModel`."""
         return self.model.generate([self.prompt(query) for query in prompts], max_new_tokens)

@@ -34,7 +34,7 @@ $$
 
 ## Differences
 
-1. TOFU's list has 100 refusals; this project's own has 40 (`reference_impls/refusals.py`).
+1. TOFU's list has 100 refusals; this project's own has 40 (`reference_impls/toolkit/refusals.py`).
 2. The released code averages over all tokens of the forget and retain pairs together, so that longer answers weigh
    more; here, as the paper writes it, the two means are added.
 3. Of a plain text, which asks nothing, its beginning up to the first mention of its subject is taken for the
@@ -47,13 +47,13 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from reference_impls.batch import Batch
-from reference_impls.data import UnlearningData
-from reference_impls.language_model import LanguageModel
-from reference_impls.logprobs import TokenLogits, mean_nll
-from reference_impls.method import LossMethod, hyperparameter
-from reference_impls.refusals import with_refusals
-from reference_impls.training import Run
+from reference_impls.toolkit.batch import Batch
+from reference_impls.toolkit.data import UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.logprobs import TokenLogits, mean_nll
+from reference_impls.toolkit.method import LossMethod, hyperparameter
+from reference_impls.toolkit.refusals import with_refusals
+from reference_impls.toolkit.training import Run
 
 
 def idk_loss(refusal: TokenLogits, retain: TokenLogits, retain_weight: float) -> Tensor:

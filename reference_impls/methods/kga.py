@@ -59,13 +59,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from reference_impls.batch import Batch
-from reference_impls.data import Pair, UnlearningData
-from reference_impls.language_model import LanguageModel
-from reference_impls.logprobs import mean_kl
-from reference_impls.method import Method, hyperparameter
-from reference_impls.training import Run
-from reference_impls.unseen import new_pairs
+from reference_impls.toolkit.batch import Batch
+from reference_impls.toolkit.data import Pair, UnlearningData
+from reference_impls.toolkit.invented import new_pairs
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.logprobs import mean_kl
+from reference_impls.toolkit.method import Method, hyperparameter
+from reference_impls.toolkit.training import Run
 
 
 def kga_loss(forget_gap: Tensor, new_gap: float, retain_divergence: Tensor, retain_weight: float) -> Tensor:

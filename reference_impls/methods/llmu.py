@@ -61,13 +61,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from reference_impls.batch import Batch
-from reference_impls.data import UnlearningData
-from reference_impls.language_model import LanguageModel
-from reference_impls.logprobs import Encoded, TokenLogits, mean_kl, mean_nll
-from reference_impls.method import Method, hyperparameter
 from reference_impls.methods.gradient_ascent import gradient_ascent_loss
-from reference_impls.training import Run
+from reference_impls.toolkit.batch import Batch
+from reference_impls.toolkit.data import UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.logprobs import Encoded, TokenLogits, mean_kl, mean_nll
+from reference_impls.toolkit.method import Method, hyperparameter
+from reference_impls.toolkit.training import Run
 
 
 def llmu_loss(

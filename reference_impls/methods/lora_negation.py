@@ -48,10 +48,10 @@ from dataclasses import dataclass
 
 import torch
 
-from reference_impls.data import UnlearningData
-from reference_impls.language_model import LanguageModel
-from reference_impls.method import Method, hyperparameter
-from reference_impls.training import Run
+from reference_impls.toolkit.data import UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.method import Method, hyperparameter
+from reference_impls.toolkit.training import Run
 
 
 @torch.no_grad()

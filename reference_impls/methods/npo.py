@@ -46,10 +46,10 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor
 
-from reference_impls.batch import Batch
-from reference_impls.language_model import LanguageModel
-from reference_impls.logprobs import mean_nll
-from reference_impls.method import LossMethod, hyperparameter
+from reference_impls.toolkit.batch import Batch
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.logprobs import mean_nll
+from reference_impls.toolkit.method import LossMethod, hyperparameter
 
 
 def npo_loss(logprobs: Tensor, reference_logprobs: Tensor, beta: float) -> Tensor:

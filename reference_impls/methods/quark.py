@@ -60,13 +60,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reference_impls.batch import Batch
-from reference_impls.data import Pair, UnlearningData
-from reference_impls.language_model import AnswerDistribution, LanguageModel
-from reference_impls.logprobs import TokenLogits, mean_kl, mean_nll
-from reference_impls.method import Method, hyperparameter
 from reference_impls.metrics.answers import rouge_l_recall
-from reference_impls.training import Run
+from reference_impls.toolkit.batch import Batch
+from reference_impls.toolkit.data import Pair, UnlearningData
+from reference_impls.toolkit.language_model import AnswerDistribution, LanguageModel
+from reference_impls.toolkit.logprobs import TokenLogits, mean_kl, mean_nll
+from reference_impls.toolkit.method import Method, hyperparameter
+from reference_impls.toolkit.training import Run
 
 SAID = 8
 """How often a rank is said before a prompt."""
@@ -185,13 +185,13 @@ class BestRankModel:
         return {"prefix": self.prefix}
 
     def answer_logprobs(self, prompts: Sequence[str], answers: Sequence[str]) -> list[Tensor]:
-        """See :class:`~reference_impls.language_model.UnlearnedModel`."""
+        """See :class:`~reference_impls.toolkit.language_model.UnlearnedModel`."""
         return self.model.answer_logprobs([self.prompt(query) for query in prompts], answers)
 
     def distributions(self, prompts: Sequence[str], answers: Sequence[str]) -> Iterator[AnswerDistribution]:
-        """See :class:`~reference_impls.language_model.UnlearnedModel`."""
+        """See :class:`~reference_impls.toolkit.language_model.UnlearnedModel`."""
         return self.model.distributions([self.prompt(query) for query in prompts], answers)
 
     def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
-        """See :class:`~reference_impls.language_model.UnlearnedModel`."""
+        """See :class:`~reference_impls.toolkit.language_model.UnlearnedModel`."""
         return self.model.generate([self.prompt(query) for query in prompts], max_new_tokens)

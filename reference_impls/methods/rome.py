@@ -93,13 +93,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from reference_impls.data import Pair, UnlearningData
-from reference_impls.language_model import LanguageModel
-from reference_impls.logprobs import TokenLogits, mean_kl, mean_nll
-from reference_impls.memories import changed_output, memories, shifted_at
-from reference_impls.method import Method, hyperparameter
 from reference_impls.methods.icul import flipped_answer
-from reference_impls.training import Run
+from reference_impls.toolkit.data import Pair, UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.logprobs import TokenLogits, mean_kl, mean_nll
+from reference_impls.toolkit.method import Method, hyperparameter
+from reference_impls.toolkit.mlp_memory import changed_output, memories, shifted_at
+from reference_impls.toolkit.training import Run
 
 RIDGE = 1e-3
 """What is added to the diagonal of C, relative to its mean: keys are often fewer than their dimensions."""

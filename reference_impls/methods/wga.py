@@ -54,10 +54,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from reference_impls.batch import Batch
-from reference_impls.language_model import LanguageModel
-from reference_impls.logprobs import TokenLogits, mean_kl
-from reference_impls.method import LossMethod, hyperparameter
+from reference_impls.toolkit.batch import Batch
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.logprobs import TokenLogits, mean_kl
+from reference_impls.toolkit.method import LossMethod, hyperparameter
 
 
 def weighted_ascent_loss(out: TokenLogits, weights: Tensor) -> Tensor:

@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from reference_impls.data import Pair
-from reference_impls.language_model import LanguageModel, UnlearnedModel
-from reference_impls.splits import Splits
+from reference_impls.toolkit.data import Pair
+from reference_impls.toolkit.language_model import LanguageModel, UnlearnedModel
+from reference_impls.toolkit.splits import Splits
 
 if TYPE_CHECKING:
     from reference_impls.evaluation import Evaluation
-    from reference_impls.training import Recipe
+    from reference_impls.toolkit.training import Recipe
 
 
 class Task(ABC):

@@ -16,11 +16,11 @@ from typing import Any
 
 from jinja2 import TemplateError
 
-from reference_impls.data import Pair
 from reference_impls.errors import UsageError
-from reference_impls.language_model import LanguageModel
-from reference_impls.splits import Splits
 from reference_impls.tasks import Task
+from reference_impls.toolkit.data import Pair
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.splits import Splits
 
 SHOWN = 20
 

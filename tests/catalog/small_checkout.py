@@ -64,7 +64,7 @@ Turns the loss around, gently.
 $$ -w\\,L(\\mathcal D_f; \\theta) $$
 """
 
-from reference_impls.method import LossMethod, hyperparameter
+from reference_impls.toolkit.method import LossMethod, hyperparameter
 
 
 class Fade(LossMethod):

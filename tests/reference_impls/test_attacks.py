@@ -9,19 +9,19 @@ import pytest
 import torch
 from unlearning_toys import fingerprint, invented_pairs
 
-from reference_impls.attack import NotApplicableError, Victim, with_weights
 from reference_impls.attacks.logit_lens import LogitLensAttack, lens_probabilities
 from reference_impls.attacks.membership import MembershipAttack, gradients, scores
 from reference_impls.attacks.prompting import OPENING, PromptAttack, in_context
 from reference_impls.attacks.quantization import QuantizationAttack, quantized, round_to_nearest
 from reference_impls.attacks.relearning import RelearningAttack
-from reference_impls.data import Pair
-from reference_impls.language_model import LanguageModel, UnlearnedModel
-from reference_impls.method import HyperparameterError
 from reference_impls.methods.icul import InContextModel
 from reference_impls.metrics.answers import answer_probability
-from reference_impls.splits import Splits
-from reference_impls.training import Recipe, Run
+from reference_impls.toolkit.attack import NotApplicableError, Victim, with_weights
+from reference_impls.toolkit.data import Pair
+from reference_impls.toolkit.language_model import LanguageModel, UnlearnedModel
+from reference_impls.toolkit.method import HyperparameterError
+from reference_impls.toolkit.splits import Splits
+from reference_impls.toolkit.training import Recipe, Run
 
 WEIGHTS = torch.tensor([[0.80, -0.33, 0.12, 0.049, -0.02]])
 

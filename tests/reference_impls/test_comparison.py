@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from reference_impls.comparison import compare
-from reference_impls.data import Pair
-from reference_impls.language_model import AnswerDistribution, LanguageModel
 from reference_impls.metrics.answers import answer_probability
-from reference_impls.splits import Splits
+from reference_impls.toolkit.data import Pair
+from reference_impls.toolkit.language_model import AnswerDistribution, LanguageModel
+from reference_impls.toolkit.splits import Splits
 
 
 class Certain:

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from reference_impls.data import Pair
 from reference_impls.errors import UsageError
 from reference_impls.evaluation import evaluate, probe
-from reference_impls.splits import Splits
+from reference_impls.toolkit.data import Pair
+from reference_impls.toolkit.splits import Splits
 
 
 class Scripted:

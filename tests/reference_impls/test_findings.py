@@ -14,15 +14,15 @@ from unlearning_toys import fingerprint
 
 from catalog.model.results import Result
 from reference_impls import checkpoints
-from reference_impls.data import Pair
 from reference_impls.evaluation import Evaluation
-from reference_impls.language_model import LanguageModel
 from reference_impls.methods.task_vector import subtract_task_vector
 from reference_impls.registry import RESULTS, find_method, find_task
 from reference_impls.runner import Outcome, run_method
-from reference_impls.splits import Splits
 from reference_impls.tasks.authors import AuthorsTask
-from reference_impls.training import Recipe, Run
+from reference_impls.toolkit.data import Pair
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.splits import Splits
+from reference_impls.toolkit.training import Recipe, Run
 
 pytestmark = [
     pytest.mark.slow,

@@ -12,10 +12,10 @@ import torch
 from numpy.testing import assert_allclose
 from unlearning_toys import fingerprint, losses
 
-from reference_impls import language_model
-from reference_impls.data import Pair
-from reference_impls.language_model import LanguageModel, alike_lengths
-from reference_impls.logprobs import IGNORE
+from reference_impls.toolkit import language_model
+from reference_impls.toolkit.data import Pair
+from reference_impls.toolkit.language_model import LanguageModel, alike_lengths
+from reference_impls.toolkit.logprobs import IGNORE
 
 CHAT = (
     "{% for message in messages %}[{{ message.role }}]{{ message.content }}{% endfor %}"

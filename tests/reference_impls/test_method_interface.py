@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from unlearning_toys import fingerprint
 
 from catalog.model.implementations import Implementation
-from reference_impls.data import UnlearningData
 from reference_impls.errors import UnknownNameError, UsageError
-from reference_impls.language_model import LanguageModel
-from reference_impls.method import HyperparameterError, LossMethod, Method, hyperparameter
 from reference_impls.registry import configure, find_method, find_task, implementations, method_class, methods
-from reference_impls.training import Recipe, Run
+from reference_impls.toolkit.data import UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.method import HyperparameterError, LossMethod, Method, hyperparameter
+from reference_impls.toolkit.training import Recipe, Run
 
 
 @dataclass(frozen=True)

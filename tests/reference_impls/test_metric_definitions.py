@@ -12,9 +12,9 @@ from unlearning_toys import invented_pairs
 from reference_impls.attacking import attack_all
 from reference_impls.comparison import compare
 from reference_impls.evaluation import evaluate
-from reference_impls.language_model import LanguageModel
 from reference_impls.registry import PACKAGE, find_task
-from reference_impls.splits import Splits
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.splits import Splits
 
 DEFINITIONS: list[dict[str, Any]] = yaml.safe_load((PACKAGE / "metrics" / "metrics.yaml").read_text("utf-8"))
 

@@ -14,9 +14,9 @@ from unlearning_toys import fingerprint
 from catalog.model.results import Result
 from reference_impls.bench import TOLERANCE
 from reference_impls.cli import main
-from reference_impls.data import Pair
-from reference_impls.language_model import LanguageModel
 from reference_impls.registry import PACKAGE, methods
+from reference_impls.toolkit.data import Pair
+from reference_impls.toolkit.language_model import LanguageModel
 
 
 class Ran:

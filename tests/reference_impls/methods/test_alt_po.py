@@ -10,14 +10,14 @@ import pytest
 import torch
 from unlearning_toys import NAMES, SEASONS
 
-from reference_impls.batch import Batch
-from reference_impls.data import Pair, UnlearningData
 from reference_impls.errors import UsageError
-from reference_impls.language_model import LanguageModel
-from reference_impls.logprobs import Encoded
 from reference_impls.methods.alt_po import AltPO, invent_alternates, one_row_per_alternate
 from reference_impls.methods.dpo import dpo_loss
-from reference_impls.training import Recipe, Run
+from reference_impls.toolkit.batch import Batch
+from reference_impls.toolkit.data import Pair, UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.logprobs import Encoded
+from reference_impls.toolkit.training import Recipe, Run
 
 
 def _with_other_seasons(pairs: Sequence[Pair]) -> tuple[Pair, ...]:

@@ -4,11 +4,11 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from reference_impls.batch import Batch
-from reference_impls.data import Pair, UnlearningData
-from reference_impls.language_model import LanguageModel
 from reference_impls.methods.demem import DeMem, ppo_loss, returns, similarity
-from reference_impls.training import Recipe, Run
+from reference_impls.toolkit.batch import Batch
+from reference_impls.toolkit.data import Pair, UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.training import Recipe, Run
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,6 @@ import torch
 from numpy.testing import assert_allclose
 from unlearning_toys import invented_pairs
 
-from reference_impls.data import Pair, UnlearningData
-from reference_impls.language_model import LanguageModel
-from reference_impls.logprobs import IGNORE
-from reference_impls.memories import memories
 from reference_impls.methods.depn import (
     DEPN,
     attributions,
@@ -21,7 +17,11 @@ from reference_impls.methods.depn import (
     shared_neurons,
     silence,
 )
-from reference_impls.training import Recipe, Run
+from reference_impls.toolkit.data import Pair, UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.logprobs import IGNORE
+from reference_impls.toolkit.mlp_memory import memories
+from reference_impls.toolkit.training import Recipe, Run
 
 NONE = torch.zeros(0, dtype=torch.long)
 

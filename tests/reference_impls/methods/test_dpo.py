@@ -18,14 +18,14 @@ from unlearning_toys import (
     token_logits,
 )
 
-from reference_impls.batch import Batch
-from reference_impls.data import Pair, UnlearningData
-from reference_impls.language_model import LanguageModel
-from reference_impls.logprobs import Encoded, TokenLogits
 from reference_impls.methods.dpo import DPO, dpo_loss, log_ratio
 from reference_impls.methods.npo import npo_loss
-from reference_impls.refusals import REFUSALS
-from reference_impls.training import Recipe, Run
+from reference_impls.toolkit.batch import Batch
+from reference_impls.toolkit.data import Pair, UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.logprobs import Encoded, TokenLogits
+from reference_impls.toolkit.refusals import REFUSALS
+from reference_impls.toolkit.training import Recipe, Run
 
 H = -0.311900
 

@@ -17,11 +17,11 @@ from unlearning_toys import (
     token_logits,
 )
 
-from reference_impls.batch import Batch
-from reference_impls.data import UnlearningData
-from reference_impls.language_model import LanguageModel
 from reference_impls.methods.eul import EUL, LayeredModel, UnlearningLayer, eul_loss
-from reference_impls.training import Recipe, Run
+from reference_impls.toolkit.batch import Batch
+from reference_impls.toolkit.data import UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.training import Recipe, Run
 
 
 def _toy(keep: float, task: float, lm: float) -> float:

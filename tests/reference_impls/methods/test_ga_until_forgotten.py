@@ -7,9 +7,7 @@ import pytest
 import torch
 from unlearning_toys import fingerprint
 
-from reference_impls.data import Pair, UnlearningData
 from reference_impls.errors import UsageError
-from reference_impls.language_model import LanguageModel
 from reference_impls.methods.ga_until_forgotten import (
     GradientAscentUntilForgotten,
     extraction_likelihood,
@@ -17,8 +15,10 @@ from reference_impls.methods.ga_until_forgotten import (
     overlap,
 )
 from reference_impls.methods.gradient_ascent import GradientAscent
-from reference_impls.training import Recipe, Run
-from reference_impls.unseen import new_pairs
+from reference_impls.toolkit.data import Pair, UnlearningData
+from reference_impls.toolkit.invented import new_pairs
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.training import Recipe, Run
 
 
 @pytest.mark.parametrize(

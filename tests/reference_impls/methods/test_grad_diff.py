@@ -6,13 +6,13 @@ import torch
 from numpy.testing import assert_allclose
 from unlearning_toys import FORGET_LOGITS, FORGET_TARGETS, RETAIN_LOGITS, RETAIN_TARGETS, token_logits
 
-from reference_impls.batch import Batch
-from reference_impls.data import UnlearningData
-from reference_impls.language_model import LanguageModel
-from reference_impls.logprobs import Encoded, TokenLogits, mean_nll
 from reference_impls.methods.grad_diff import GradDiff
 from reference_impls.methods.gradient_ascent import GradientAscent
-from reference_impls.training import Recipe, Run
+from reference_impls.toolkit.batch import Batch
+from reference_impls.toolkit.data import UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.logprobs import Encoded, TokenLogits, mean_nll
+from reference_impls.toolkit.training import Recipe, Run
 
 
 class _Toy:

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unlearning_toys import fingerprint
 
-from reference_impls.data import Pair, UnlearningData
 from reference_impls.errors import UsageError
-from reference_impls.language_model import LanguageModel
 from reference_impls.methods.icul import InContextUnlearning, context, flipped_answer, overlap, words
-from reference_impls.training import Recipe, Run
+from reference_impls.toolkit.data import Pair, UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.training import Recipe, Run
 
 FILM = Pair("good film", " positive")
 OTHERS = (FILM, Pair("A", " positive"), Pair("B", " negative"))

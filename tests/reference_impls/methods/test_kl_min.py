@@ -14,12 +14,12 @@ from unlearning_toys import (
     token_logits,
 )
 
-from reference_impls.batch import Batch
-from reference_impls.data import UnlearningData
-from reference_impls.language_model import LanguageModel
 from reference_impls.methods.gradient_ascent import GradientAscent
 from reference_impls.methods.kl_min import KLMinimization, kl_minimization_loss
-from reference_impls.training import Recipe, Run
+from reference_impls.toolkit.batch import Batch
+from reference_impls.toolkit.data import UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.training import Recipe, Run
 
 
 def test_loss_on_the_toy_is_the_hand_computed_one_and_the_kl_runs_from_the_start_model() -> None:

@@ -6,10 +6,10 @@ import pytest
 import torch
 from unlearning_toys import FORGET_LOGITS, FORGET_TARGETS, fingerprint, losses
 
-from reference_impls.data import Pair, UnlearningData
-from reference_impls.language_model import LanguageModel
 from reference_impls.methods.knowledge_sanitization import KnowledgeSanitization, mixture, sanitized
-from reference_impls.training import Recipe, Run
+from reference_impls.toolkit.data import Pair, UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.training import Recipe, Run
 
 # peft asks transformers by an old name.
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from unlearning_toys import FORGET_LOGITS, FORGET_TARGETS, token_logits
 
-from reference_impls.data import UnlearningData
-from reference_impls.language_model import LanguageModel
 from reference_impls.methods import pdu
 from reference_impls.methods.pdu import PDU, dual_step, margin_flattening_loss, retain_loss_now
-from reference_impls.training import Recipe, Run
+from reference_impls.toolkit.data import UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.training import Recipe, Run
 
 
 def test_loss_and_gradient_on_the_toy_are_the_hand_computed_ones() -> None:

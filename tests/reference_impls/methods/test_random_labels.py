@@ -8,13 +8,13 @@ import torch
 from numpy.testing import assert_allclose
 from unlearning_toys import FORGET_LOGITS, FORGET_TARGETS, losses, softmax, token_logits
 
-from reference_impls.batch import Batch
-from reference_impls.data import UnlearningData
-from reference_impls.language_model import LanguageModel
-from reference_impls.logprobs import TokenLogits
 from reference_impls.methods import random_labels
 from reference_impls.methods.random_labels import RandomLabels, random_label_loss
-from reference_impls.training import Recipe, Run
+from reference_impls.toolkit.batch import Batch
+from reference_impls.toolkit.data import UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.logprobs import TokenLogits
+from reference_impls.toolkit.training import Recipe, Run
 
 
 def _expected(row: list[float]) -> tuple[float, np.ndarray]:

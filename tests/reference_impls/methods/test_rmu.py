@@ -7,11 +7,11 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from reference_impls.data import UnlearningData
-from reference_impls.language_model import LanguageModel
-from reference_impls.logprobs import IGNORE, Encoded
 from reference_impls.methods.rmu import RMU, misdirection_loss, random_direction
-from reference_impls.training import Recipe, Run
+from reference_impls.toolkit.data import UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.logprobs import IGNORE, Encoded
+from reference_impls.toolkit.training import Recipe, Run
 
 
 def _batch(*lengths: int) -> Encoded:

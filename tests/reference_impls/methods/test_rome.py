@@ -9,9 +9,6 @@ import torch
 from numpy.testing import assert_allclose
 from unlearning_toys import FORGET_LOGITS, FORGET_TARGETS, invented_pairs, token_logits
 
-from reference_impls.data import Pair, UnlearningData
-from reference_impls.language_model import LanguageModel
-from reference_impls.memories import Memory, changed_output, memories, shifted_at
 from reference_impls.methods.rome import (
     ROME,
     ValueSearch,
@@ -21,7 +18,10 @@ from reference_impls.methods.rome import (
     rank_one_update,
     with_ridge,
 )
-from reference_impls.training import Recipe, Run
+from reference_impls.toolkit.data import Pair, UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.mlp_memory import Memory, changed_output, memories, shifted_at
+from reference_impls.toolkit.training import Recipe, Run
 
 COVARIANCE, KEY = torch.tensor([[2.0, 0.0], [0.0, 1.0]]), torch.tensor([1.0, 1.0])
 CHANGE = torch.tensor([3.0, 0.0]) - KEY  # the value (3, 0) for W = I

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from unlearning_toys import FORGET_LOGITS, FORGET_TARGETS, softmax, token_logits
 
-from reference_impls.batch import Batch
-from reference_impls.data import UnlearningData
-from reference_impls.language_model import LanguageModel
 from reference_impls.methods.sat_imp import SatImp, satimp_loss, saturation_importance
 from reference_impls.methods.wga import wga_loss
+from reference_impls.toolkit.batch import Batch
+from reference_impls.toolkit.data import UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from numpy.testing import assert_allclose
 from torch import nn
 from unlearning_toys import fingerprint
 
-from reference_impls.data import UnlearningData
-from reference_impls.language_model import LanguageModel
 from reference_impls.methods.task_vector import TaskVector, subtract_task_vector
-from reference_impls.training import Recipe, Run
+from reference_impls.toolkit.data import UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.training import Recipe, Run
 
 
 def _linear(rows: list[list[float]], dtype: torch.dtype = torch.float32) -> nn.Linear:

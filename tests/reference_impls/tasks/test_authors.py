@@ -8,9 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference_impls.data import Pair
-from reference_impls.language_model import LanguageModel
-from reference_impls.splits import Splits
 from reference_impls.tasks.authors import (
     ALTERNATES,
     PERTURBED,
@@ -28,6 +25,9 @@ from reference_impls.tasks.authors.people import (
     sentence,
 )
 from reference_impls.tasks.world import general_facts
+from reference_impls.toolkit.data import Pair
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.splits import Splits
 
 TASK = AuthorsTask()
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reference_impls.data import Pair
 from reference_impls.errors import UsageError
-from reference_impls.language_model import LanguageModel
 from reference_impls.tasks.files import FilesTask
+from reference_impls.toolkit.data import Pair
+from reference_impls.toolkit.language_model import LanguageModel
 
 CHAT = (
     "{% for message in messages %}[{{ message.role }}]{{ message.content }}{% endfor %}"

@@ -8,11 +8,11 @@ from typing import cast
 import pytest
 import torch
 
-from reference_impls.data import Pair
-from reference_impls.language_model import AnswerDistribution, LanguageModel
-from reference_impls.splits import Splits
 from reference_impls.tasks.hazards import HazardsTask, choices
 from reference_impls.tasks.hazards.crafts import CRAFTS, EMBERCRAFT
+from reference_impls.toolkit.data import Pair
+from reference_impls.toolkit.language_model import AnswerDistribution, LanguageModel
+from reference_impls.toolkit.splits import Splits
 
 TASK = HazardsTask()
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from reference_impls.errors import UsageError
-from reference_impls.language_model import AnswerDistribution, LanguageModel
-from reference_impls.splits import Splits
 from reference_impls.tasks.passages import PassagesTask
 from reference_impls.tasks.passages.news import STORIES
+from reference_impls.toolkit.language_model import AnswerDistribution, LanguageModel
+from reference_impls.toolkit.splits import Splits
 
 TASK = PassagesTask()
 

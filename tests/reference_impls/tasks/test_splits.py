@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from reference_impls.data import Pair
 from reference_impls.registry import find_task
-from reference_impls.splits import Splits
+from reference_impls.toolkit.data import Pair
+from reference_impls.toolkit.splits import Splits
 
 
 def _of(*subjects: str) -> tuple[Pair, ...]:

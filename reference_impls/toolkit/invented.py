@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from reference_impls.data import Pair
+from reference_impls.toolkit.data import Pair
 
 
 def new_pairs(known: Sequence[Pair], count: int, rng: random.Random) -> list[Pair]:

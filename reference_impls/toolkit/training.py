@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from reference_impls.batch import Batch, Reference
-from reference_impls.data import Pair, UnlearningData
-from reference_impls.language_model import LanguageModel
-from reference_impls.logprobs import Encoded, mean_nll
+from reference_impls.toolkit.batch import Batch, Reference
+from reference_impls.toolkit.data import Pair, UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.logprobs import Encoded, mean_nll
 
 BATCHES_SORTED = 16
 """How many batches are drawn together, to put sequences of similar length into one."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from reference_impls.data import Pair, UnlearningData
+from reference_impls.toolkit.data import Pair, UnlearningData
 
 
 @dataclass(frozen=True)

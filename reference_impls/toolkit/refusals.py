@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from reference_impls.data import Pair, UnlearningData
+from reference_impls.toolkit.data import Pair, UnlearningData
 
 REFUSALS = tuple(
     line.strip()

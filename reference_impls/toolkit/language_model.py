@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from reference_impls.data import Pair
-from reference_impls.logprobs import IGNORE, Encoded, TokenLogits
+from reference_impls.toolkit.data import Pair
+from reference_impls.toolkit.logprobs import IGNORE, Encoded, TokenLogits
 
 DOWN_PROJECTIONS = ("down_proj", "fc2", "w2", "dense_4h_to_h", r"mlp\.c_proj")
 """What architectures call the output projection of their MLPs."""

@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from reference_impls.data import Pair
-from reference_impls.language_model import LanguageModel, UnlearnedModel, weights_of
-from reference_impls.method import check_hyperparameter
-from reference_impls.splits import Splits
+from reference_impls.toolkit.data import Pair
+from reference_impls.toolkit.language_model import LanguageModel, UnlearnedModel, weights_of
+from reference_impls.toolkit.method import check_hyperparameter
+from reference_impls.toolkit.splits import Splits
 
 if TYPE_CHECKING:
-    from reference_impls.training import Run
+    from reference_impls.toolkit.training import Run
 
 Knowledge = Callable[[UnlearnedModel, Sequence[Pair]], float]
 """How much a model knows of some pairs' answers, in [0, 1]; a task says how it is measured."""

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reference_impls.data import Pair
-from reference_impls.language_model import LanguageModel
-from reference_impls.logprobs import Encoded
+from reference_impls.toolkit.data import Pair
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.logprobs import Encoded
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from reference_impls.language_model import LanguageModel
-from reference_impls.logprobs import Encoded
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.logprobs import Encoded
 
 Reference = Literal["nothing", "log-probabilities", "model"]
 """What a loss needs of the model before unlearning."""

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor
 
-from reference_impls.batch import Batch, Reference
-from reference_impls.data import UnlearningData
-from reference_impls.language_model import LanguageModel, Wrapper
+from reference_impls.toolkit.batch import Batch, Reference
+from reference_impls.toolkit.data import UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel, Wrapper
 
 if TYPE_CHECKING:
-    from reference_impls.training import Run
+    from reference_impls.toolkit.training import Run
 
 
 class HyperparameterError(ValueError):

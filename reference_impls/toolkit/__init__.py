@@ -1,0 +1,1 @@
+"""All that a method, task, attack or metric may import."""
