@@ -12,8 +12,8 @@ from typing import Any, cast
 from catalog.model.results import Result
 from reference_impls.attacking import attack_all
 from reference_impls.checkpoints import WHICH, Which, folder, load, yardstick
-from reference_impls.evaluation import Evaluation
-from reference_impls.measure import one_thread, peak_memory_bytes, versions
+from reference_impls.measuring.cost import one_thread, peak_memory_bytes, versions
+from reference_impls.measuring.evaluation import Evaluation
 from reference_impls.models.tiny import new_tiny_model
 from reference_impls.progress import Progress
 from reference_impls.records import result_path, write_record

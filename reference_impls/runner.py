@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 from catalog.model.implementations import Implementation
 from catalog.model.results import Result
 from reference_impls.errors import UsageError
-from reference_impls.measure import count_passes, one_thread, peak_memory_bytes, versions
+from reference_impls.measuring.cost import count_passes, one_thread, peak_memory_bytes, versions
 from reference_impls.progress import Progress, silent
 from reference_impls.records import reference_results
 from reference_impls.registry import configure, recipe_of
 
 if TYPE_CHECKING:
+    from reference_impls.measuring.yardstick import Yardstick
     from reference_impls.tasks import Task
     from reference_impls.toolkit.language_model import LanguageModel, Wrapper
     from reference_impls.toolkit.method import Method
     from reference_impls.toolkit.splits import Splits
     from reference_impls.toolkit.training import Recipe
-    from reference_impls.yardstick import Yardstick
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def run_method(
 def _yardstick(task: Task, splits: Splits, references: dict[str, Result], *, whole: bool, compared: bool) -> Yardstick:
     """What the unlearned model is held against: all that ships with the task, or as much as is wanted."""
     from reference_impls import checkpoints
-    from reference_impls.yardstick import Yardstick
+    from reference_impls.measuring.yardstick import Yardstick
 
     if not references:
         return Yardstick(task, splits)

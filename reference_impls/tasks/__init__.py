@@ -16,7 +16,7 @@ from reference_impls.toolkit.language_model import LanguageModel, UnlearnedModel
 from reference_impls.toolkit.splits import Splits
 
 if TYPE_CHECKING:
-    from reference_impls.evaluation import Evaluation
+    from reference_impls.measuring.evaluation import Evaluation
     from reference_impls.toolkit.training import Recipe
 
 
@@ -50,7 +50,7 @@ class Task(ABC):
             retrained: what the evaluation of the retrained model kept (``Evaluation.kept``); without it, metrics that
                 compare with that model are left out.
         """
-        from reference_impls.evaluation import evaluate
+        from reference_impls.measuring.evaluation import evaluate
 
         return evaluate(model, splits, self.max_new_tokens, retrained)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from reference_impls.comparison import compare
+from reference_impls.measuring.comparison import compare
 from reference_impls.metrics.answers import answer_probability
 from reference_impls.toolkit.data import Pair
 from reference_impls.toolkit.language_model import AnswerDistribution, LanguageModel

@@ -14,7 +14,7 @@ from unlearning_toys import fingerprint
 
 from catalog.model.results import Result
 from reference_impls import checkpoints
-from reference_impls.evaluation import Evaluation
+from reference_impls.measuring.evaluation import Evaluation
 from reference_impls.methods.task_vector import subtract_task_vector
 from reference_impls.registry import RESULTS, find_method, find_task
 from reference_impls.runner import Outcome, run_method

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reference_impls.measure import count_passes
+from reference_impls.measuring.cost import count_passes
 from reference_impls.toolkit.data import Pair, UnlearningData
 from reference_impls.toolkit.language_model import LanguageModel
 from reference_impls.toolkit.training import Recipe, Run

@@ -10,8 +10,8 @@ import yaml
 from unlearning_toys import invented_pairs
 
 from reference_impls.attacking import attack_all
-from reference_impls.comparison import compare
-from reference_impls.evaluation import evaluate
+from reference_impls.measuring.comparison import compare
+from reference_impls.measuring.evaluation import evaluate
 from reference_impls.registry import PACKAGE, find_task
 from reference_impls.toolkit.language_model import LanguageModel
 from reference_impls.toolkit.splits import Splits

@@ -43,7 +43,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from reference_impls.evaluation import Evaluation, asked_examples
+from reference_impls.measuring.evaluation import Evaluation, asked_examples
 from reference_impls.metrics.answers import answer_probability, choice_accuracy
 from reference_impls.metrics.sets import harmonic_mean, mean
 from reference_impls.tasks import EmbeddedTask

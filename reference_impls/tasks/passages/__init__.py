@@ -49,7 +49,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from reference_impls.errors import DivergedError
-from reference_impls.evaluation import Evaluation, asked_examples
+from reference_impls.measuring.evaluation import Evaluation, asked_examples
 from reference_impls.metrics.answers import rouge_l_f1
 from reference_impls.metrics.membership import min_k_score, privacy_leakage
 from reference_impls.metrics.memorization import exact_memorization, extraction_strength
