@@ -14,12 +14,12 @@ from rich.table import Table
 from catalog.model.implementations import Implementation
 from catalog.model.results import Example, Result
 from reference_impls.errors import UsageError
-from reference_impls.records import reference_results
-from reference_impls.registry import PACKAGE, find_task
+from reference_impls.running.records import reference_results
+from reference_impls.running.registry import PACKAGE, find_task
 
 if TYPE_CHECKING:
-    from reference_impls.runner import Outcome
-    from reference_impls.saved import Evaluated
+    from reference_impls.running.evaluate_saved import Evaluated
+    from reference_impls.running.runner import Outcome
 
 
 def print_run(method: Implementation, outcome: Outcome) -> None:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from reference_impls.errors import UsageError
-from reference_impls.registry import PACKAGE
+from reference_impls.running.registry import PACKAGE
 
 METHOD = r'''r"""Title as in the paper (SHORT).
 

@@ -12,7 +12,7 @@ from reference_impls.commands.shared import (
     plain,
     print_json,
 )
-from reference_impls.registry import (
+from reference_impls.running.registry import (
     PACKAGE,
     attacks,
     find_method,

@@ -15,7 +15,7 @@ from reference_impls.commands.shared import (
     showing_progress,
 )
 from reference_impls.errors import UsageError
-from reference_impls.registry import (
+from reference_impls.running.registry import (
     DEFAULT_TASK,
     PACKAGE,
     RESULTS,
@@ -27,7 +27,7 @@ from reference_impls.registry import (
 )
 
 if TYPE_CHECKING:
-    from reference_impls.bench import Job
+    from reference_impls.running.bench import Job
 
 PANEL = "Maintain"
 Answer = TypeVar("Answer")
@@ -55,7 +55,7 @@ def bench(
     workers: Annotated[int | None, typer.Option(min=1, help="Runs at a time; as many as cores by default.")] = None,
 ) -> None:
     """Run methods with several seeds, attack what they leave, and keep the records for the leaderboard."""
-    from reference_impls.bench import plan, run_job
+    from reference_impls.running.bench import plan, run_job
 
     if task != "all":
         find_task(task)
@@ -75,7 +75,7 @@ def bench(
 
 def _run(function: Callable[[Job], Answer], jobs: list[Job], workers: int | None) -> list[Answer]:
     """``function`` of each job, with a progress bar."""
-    from reference_impls.parallel import run_all
+    from reference_impls.running.parallel import run_all
 
     with showing_progress() as progress:
         finished: list[Job] = []
@@ -90,7 +90,7 @@ def _run(function: Callable[[Job], Answer], jobs: list[Job], workers: int | None
 
 
 def _check_records(jobs: list[Job], tolerance: float | None, workers: int | None) -> None:
-    from reference_impls.bench import TOLERANCE, run_again
+    from reference_impls.running.bench import TOLERANCE, run_again
 
     allowed = TOLERANCE if tolerance is None else tolerance
     if not jobs:
@@ -115,7 +115,7 @@ def tune(
     """Search for each method's recipe: the same number of trials for all, on a seed that no result uses."""
     found = [find_method(name) for name in names] if names else methods()
     chosen = find_task(task)
-    from reference_impls.tuning import tune as search
+    from reference_impls.running.tuning import tune as search
 
     with showing_progress() as progress:
         winners = search(chosen, found, progress)
@@ -127,7 +127,7 @@ def tune(
 def make_task(task: Annotated[str, typer.Argument(help="A task's id.")]) -> None:
     """Train the checkpoints that ship with a task: its target and its retrained model."""
     chosen = find_task(task)
-    from reference_impls import making
+    from reference_impls.running import make_task as making
     from reference_impls.tasks import EmbeddedTask
 
     if not isinstance(chosen, EmbeddedTask):

@@ -24,7 +24,7 @@ from reference_impls.commands.shared import (
     task_of,
 )
 from reference_impls.errors import UsageError
-from reference_impls.registry import (
+from reference_impls.running.registry import (
     DEFAULT_TASK,
     attacks,
     find_attack,
@@ -34,7 +34,7 @@ from reference_impls.registry import (
 )
 
 if TYPE_CHECKING:
-    from reference_impls.runner import Outcome
+    from reference_impls.running.runner import Outcome
 
 PANEL = "Run"
 SavedModel = Annotated[
@@ -79,11 +79,11 @@ def run(
             "--record is for the embedded model and task, so that the leaderboard compares like with like."
         )
     if out:
-        from reference_impls.saving import prepare_folder
+        from reference_impls.running.saving import prepare_folder
 
         prepare_folder(out)
-    from reference_impls.records import result_path, run_command, write_record
-    from reference_impls.runner import run_method
+    from reference_impls.running.records import result_path, run_command, write_record
+    from reference_impls.running.runner import run_method
 
     recipe = {"learning_rate": learning_rate, "steps": steps, "batch_size": batch_size}
     command = run_command(
@@ -114,7 +114,7 @@ def run(
             progress=progress,
         )
     if out:
-        from reference_impls.saving import save
+        from reference_impls.running.saving import save
 
         save(out, outcome.model, found, outcome.result)
     if record:
@@ -147,8 +147,8 @@ def compare(
     """Run several methods and set them side by side."""
     found = [find_method(name) for name in names]
     chosen = find_task(task)
-    from reference_impls.records import run_command
-    from reference_impls.runner import run_method
+    from reference_impls.running.records import run_command
+    from reference_impls.running.runner import run_method
 
     outcomes: list[Outcome] = []
     with showing_progress(hide=as_json) as progress:
@@ -183,16 +183,16 @@ def chat(
     """Ask the model before, after and without the forget set the same questions, one per line."""
     saved = method not in {one.id for one in methods()} and Path(method).is_dir()
     found, chosen = None if saved else find_method(method), find_task(task)
-    from reference_impls.chat import converse
+    from reference_impls.running.chat import converse
 
     if found is None:
-        from reference_impls.saving import load
+        from reference_impls.running.saving import load
 
         with showing_progress():
             model = load(method)
         converse(chosen, "this model", model)
         return
-    from reference_impls.runner import run_method
+    from reference_impls.running.runner import run_method
 
     with showing_progress() as progress:
         outcome = run_method(found, chosen, seed=seed, progress=progress)
@@ -215,7 +215,7 @@ def evaluate_model(
 ) -> None:
     """Measure a saved model, beside the models that ship with the task."""
     asked = task_of(task, model, forget, retain, holdout)
-    from reference_impls.saved import evaluate_saved
+    from reference_impls.running.evaluate_saved import evaluate_saved
 
     with showing_progress(hide=as_json) as progress:
         found = evaluate_saved(model, asked, progress)
@@ -244,7 +244,7 @@ def attack_model(
     """Try to get back what a model has forgotten, and show how much of it the model then knows."""
     chosen = attacks() if name == "all" else [find_attack(name)]
     asked = task_of(task, model, forget, retain, None)
-    from reference_impls.saved import attack_saved
+    from reference_impls.running.evaluate_saved import attack_saved
 
     with showing_progress(hide=as_json) as progress:
         found = attack_saved(model, asked, chosen, seed, progress)

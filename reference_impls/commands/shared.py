@@ -12,7 +12,7 @@ import typer
 
 from reference_impls.errors import UsageError
 from reference_impls.progress import Progress, silent
-from reference_impls.registry import find_task
+from reference_impls.running.registry import find_task
 
 if TYPE_CHECKING:
     from reference_impls.tasks import Task

@@ -10,12 +10,12 @@ import yaml
 from invented_results import invented_result
 
 from catalog.model.results import Result
-from reference_impls import bench, parallel, tuning
-from reference_impls.bench import Job, plan
 from reference_impls.cli import main
 from reference_impls.errors import DivergedError
-from reference_impls.records import reference_results
-from reference_impls.registry import find_method, find_task, recipes, tasks
+from reference_impls.running import bench, parallel, tuning
+from reference_impls.running.bench import Job, plan
+from reference_impls.running.records import reference_results
+from reference_impls.running.registry import find_method, find_task, recipes, tasks
 
 
 def test_the_plan_has_every_method_with_every_seed_in_order() -> None:

@@ -14,10 +14,18 @@ import yaml
 
 from catalog.model.claims import Evidence, read_claims
 from catalog.model.results import REFERENCES, Result, read_result_files
-from reference_impls.records import result_path
-from reference_impls.registry import DEFAULT_TASK, PACKAGE, RESULTS, find_method, implementations, method_class, methods
+from reference_impls.running.records import result_path
+from reference_impls.running.registry import (
+    DEFAULT_TASK,
+    PACKAGE,
+    RESULTS,
+    find_method,
+    implementations,
+    method_class,
+    methods,
+)
+from reference_impls.running.tuning import trials
 from reference_impls.toolkit.training import Recipe
-from reference_impls.tuning import trials
 
 RECORDS = sorted(RESULTS.rglob("*.json"))
 TASKS = [one.id for one in implementations().values() if one.kind == "task"]

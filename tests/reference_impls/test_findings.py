@@ -13,11 +13,11 @@ import torch
 from unlearning_toys import fingerprint
 
 from catalog.model.results import Result
-from reference_impls import checkpoints
 from reference_impls.measuring.evaluation import Evaluation
 from reference_impls.methods.task_vector import subtract_task_vector
-from reference_impls.registry import RESULTS, find_method, find_task
-from reference_impls.runner import Outcome, run_method
+from reference_impls.running import checkpoints
+from reference_impls.running.registry import RESULTS, find_method, find_task
+from reference_impls.running.runner import Outcome, run_method
 from reference_impls.tasks.authors import AuthorsTask
 from reference_impls.toolkit.data import Pair
 from reference_impls.toolkit.language_model import LanguageModel

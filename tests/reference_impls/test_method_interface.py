@@ -15,7 +15,7 @@ from unlearning_toys import fingerprint
 
 from catalog.model.implementations import Implementation
 from reference_impls.errors import UnknownNameError, UsageError
-from reference_impls.registry import configure, find_method, find_task, implementations, method_class, methods
+from reference_impls.running.registry import configure, find_method, find_task, implementations, method_class, methods
 from reference_impls.toolkit.data import UnlearningData
 from reference_impls.toolkit.language_model import LanguageModel
 from reference_impls.toolkit.method import HyperparameterError, LossMethod, Method, hyperparameter

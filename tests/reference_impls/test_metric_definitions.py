@@ -9,10 +9,10 @@ import pytest
 import yaml
 from unlearning_toys import invented_pairs
 
-from reference_impls.attacking import attack_all
 from reference_impls.measuring.comparison import compare
 from reference_impls.measuring.evaluation import evaluate
-from reference_impls.registry import PACKAGE, find_task
+from reference_impls.running.attacking import attack_all
+from reference_impls.running.registry import PACKAGE, find_task
 from reference_impls.toolkit.language_model import LanguageModel
 from reference_impls.toolkit.splits import Splits
 

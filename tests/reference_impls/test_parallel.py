@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from reference_impls.parallel import run_all
+from reference_impls.running.parallel import run_all
 
 
 def test_answers_come_in_the_order_of_the_jobs_and_each_end_is_told() -> None:

@@ -10,9 +10,9 @@ import pytest
 from invented_results import invented_result
 
 from reference_impls.errors import UsageError
-from reference_impls.registry import find_method
 from reference_impls.report import print_run, write_plot
-from reference_impls.runner import Outcome
+from reference_impls.running.registry import find_method
+from reference_impls.running.runner import Outcome
 
 SVG = "{http://www.w3.org/2000/svg}"
 

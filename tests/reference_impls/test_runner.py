@@ -10,18 +10,18 @@ import yaml
 from invented_results import invented_result
 
 from catalog.model.results import Result
-from reference_impls import runner
 from reference_impls.errors import UsageError
-from reference_impls.records import result_path
-from reference_impls.registry import PACKAGE, find_method, methods
-from reference_impls.runner import run_method
-from reference_impls.saving import card, prepare_folder, save
+from reference_impls.running import runner
+from reference_impls.running.records import result_path
+from reference_impls.running.registry import PACKAGE, find_method, methods
+from reference_impls.running.runner import run_method
+from reference_impls.running.saving import card, prepare_folder, save
+from reference_impls.running.tuning import score, trials
 from reference_impls.tasks import Task
 from reference_impls.tasks.files import FilesTask
 from reference_impls.toolkit.data import Pair, UnlearningData
 from reference_impls.toolkit.language_model import LanguageModel
 from reference_impls.toolkit.training import Recipe
-from reference_impls.tuning import score, trials
 
 
 def _result(**changes: Any) -> Result:

@@ -9,7 +9,7 @@ import pytest
 
 from catalog.model.implementations import read_implementations
 from reference_impls.errors import UsageError
-from reference_impls.registry import PACKAGE
+from reference_impls.running.registry import PACKAGE
 from reference_impls.scaffold import new_method, with_implementation
 
 ROOT = PACKAGE.parent

@@ -11,7 +11,7 @@ from pathlib import Path
 from catalog.model.implementations import Implementation
 from catalog.model.results import Result
 from reference_impls.errors import UsageError
-from reference_impls.registry import find_method, method_class
+from reference_impls.running.registry import find_method, method_class
 from reference_impls.toolkit.language_model import LanguageModel, UnlearnedModel, Wrapper
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reference_impls.toolkit.attack import Attack
     from reference_impls.toolkit.method import Method
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 DEFAULT_TASK = "authors"
 RESULTS = PACKAGE / "results"
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.model.results import Result, is_plain, record_file
-from reference_impls.records import run_command, write_record
-from reference_impls.registry import RESULTS, find_method, find_task
+from reference_impls.running.records import run_command, write_record
+from reference_impls.running.registry import RESULTS, find_method, find_task
 
 TOLERANCE = 0.01
 """How far a number may be from the record's when it is measured again with the same versions: see the design."""
@@ -68,7 +68,7 @@ def run_again(job: Job) -> dict[str, float]:
 
 def _measured(job: Job) -> Result:
     from reference_impls.quiet import silence_libraries
-    from reference_impls.runner import run_method
+    from reference_impls.running.runner import run_method
 
     silence_libraries()
     outcome = run_method(

@@ -18,11 +18,11 @@ import yaml
 from catalog.model.implementations import Implementation
 from reference_impls.errors import DivergedError, UsageError
 from reference_impls.metrics.sets import harmonic_mean, mean
-from reference_impls.parallel import run_all
 from reference_impls.progress import Progress
-from reference_impls.records import reference_results
-from reference_impls.registry import find_method, find_task
-from reference_impls.runner import run_method
+from reference_impls.running.parallel import run_all
+from reference_impls.running.records import reference_results
+from reference_impls.running.registry import find_method, find_task
+from reference_impls.running.runner import run_method
 from reference_impls.tasks import Task
 from reference_impls.toolkit.training import Recipe
 

@@ -11,8 +11,8 @@ from catalog.model.results import Result
 from reference_impls.errors import UsageError
 from reference_impls.measuring.cost import count_passes, one_thread, peak_memory_bytes, versions
 from reference_impls.progress import Progress, silent
-from reference_impls.records import reference_results
-from reference_impls.registry import configure, recipe_of
+from reference_impls.running.records import reference_results
+from reference_impls.running.registry import configure, recipe_of
 
 if TYPE_CHECKING:
     from reference_impls.measuring.yardstick import Yardstick
@@ -79,7 +79,7 @@ def run_method(
         splits = splits.part(0, forget_share)
     used = _recipe(chosen, recipe or {}, len(splits.forget), embedded=model is None)
 
-    from reference_impls.attacking import attack_all
+    from reference_impls.running.attacking import attack_all
 
     progress("evaluating the model before", 0, 1)
     references = reference_results(task.name) if model is None else {}
@@ -130,8 +130,8 @@ def run_method(
 
 def _yardstick(task: Task, splits: Splits, references: dict[str, Result], *, whole: bool, compared: bool) -> Yardstick:
     """What the unlearned model is held against: all that ships with the task, or as much as is wanted."""
-    from reference_impls import checkpoints
     from reference_impls.measuring.yardstick import Yardstick
+    from reference_impls.running import checkpoints
 
     if not references:
         return Yardstick(task, splits)
@@ -155,7 +155,7 @@ def _unlearn(
 
 def _load(task: Task, model: str | None) -> LanguageModel:
     if model is None:
-        from reference_impls import checkpoints
+        from reference_impls.running import checkpoints
 
         if not checkpoints.folder(task, "target").is_dir():
             raise UsageError(f"The task {task.name!r} ships no model; name one with --model DIR_OR_NAME.")

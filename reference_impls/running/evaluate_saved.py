@@ -8,14 +8,14 @@ from pydantic import BaseModel, ConfigDict
 
 from catalog.model.implementations import Implementation
 from catalog.model.results import Example
-from reference_impls import checkpoints
-from reference_impls.attacking import attack_all
 from reference_impls.errors import UsageError
 from reference_impls.measuring.cost import one_thread
 from reference_impls.measuring.yardstick import Yardstick
 from reference_impls.progress import Progress
-from reference_impls.records import reference_results
-from reference_impls.saving import load
+from reference_impls.running import checkpoints
+from reference_impls.running.attacking import attack_all
+from reference_impls.running.records import reference_results
+from reference_impls.running.saving import load
 from reference_impls.tasks import Task
 from reference_impls.toolkit.language_model import LanguageModel, UnlearnedModel, weights_of
 from reference_impls.toolkit.splits import Splits

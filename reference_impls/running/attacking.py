@@ -7,8 +7,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from catalog.model.implementations import Implementation
-from reference_impls import registry
 from reference_impls.progress import Progress, silent
+from reference_impls.running import registry
 
 if TYPE_CHECKING:
     from reference_impls.tasks import Task

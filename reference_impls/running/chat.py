@@ -7,7 +7,7 @@ import sys
 from rich.console import Console
 from rich.markup import escape
 
-from reference_impls import checkpoints
+from reference_impls.running import checkpoints
 from reference_impls.tasks import Task
 from reference_impls.toolkit.language_model import LanguageModel, UnlearnedModel, weights_of
 

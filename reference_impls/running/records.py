@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from catalog.model.results import REFERENCES, Result, read_results
-from reference_impls.registry import RESULTS
+from reference_impls.running.registry import RESULTS
 
 
 def reference_results(task: str) -> dict[str, Result]:

@@ -1,0 +1,1 @@
+"""From names to a record: one run, many, a search, and models as folders."""
