@@ -134,7 +134,7 @@ def make_task(task: Annotated[str, typer.Argument(help="A task's id.")]) -> None
         raise UsageError(f"The task {task!r} has no models to be made.")
     with showing_progress() as progress:
         records = making.make(chosen, RESULTS, progress)
-    from reference_impls.report import print_references
+    from reference_impls.commands.printing import print_references
 
     print_references(records["target"], records["retrained"])
 
@@ -145,7 +145,7 @@ def new(
     paper: Annotated[str, typer.Option(help="Id of the record of the paper that it follows.")] = "unknown",
 ) -> None:
     """A new method's file and its test, ready to fill in."""
-    from reference_impls.scaffold import new_method
+    from reference_impls.commands.scaffold import new_method
 
     file, test = (path.relative_to(PACKAGE.parent).as_posix() for path in new_method(method, paper))
     print(f"{file}\n{test}\n\nRun it:  unlearn run {method}\nTest it: pytest {test}")

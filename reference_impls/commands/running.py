@@ -122,7 +122,7 @@ def run(
     if as_json:
         sys.stdout.write(outcome.result.to_json())
         return
-    from reference_impls.report import print_run
+    from reference_impls.commands.printing import print_run
 
     print_run(found, outcome)
     if out:
@@ -161,13 +161,13 @@ def compare(
             command = run_command(one.id, chosen.name, seed, **recipe)
             outcomes.append(run_method(one, chosen, seed=seed, recipe=recipe, command=command, progress=labelled))
     if out:
-        from reference_impls.report import write_plot
+        from reference_impls.commands.printing import write_plot
 
         write_plot(outcomes, out)
     if as_json:
         print_json([outcome.result.model_dump(mode="json") for outcome in outcomes])
         return
-    from reference_impls.report import print_comparison
+    from reference_impls.commands.printing import print_comparison
 
     print_comparison(found, outcomes)
     if out:
@@ -222,7 +222,7 @@ def evaluate_model(
     if as_json:
         print_json(found.model_dump(mode="json"))
         return
-    from reference_impls.report import print_evaluation
+    from reference_impls.commands.printing import print_evaluation
 
     print_evaluation(found)
 
@@ -251,6 +251,6 @@ def attack_model(
     if as_json:
         print_json(found.model_dump(mode="json"))
         return
-    from reference_impls.report import print_attacks
+    from reference_impls.commands.printing import print_attacks
 
     print_attacks(f"{model} on {asked.name}", found.known, found.attacks, found.references)

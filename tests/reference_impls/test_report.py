@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 import pytest
 from invented_results import invented_result
 
+from reference_impls.commands.printing import print_run, write_plot
 from reference_impls.errors import UsageError
-from reference_impls.report import print_run, write_plot
 from reference_impls.running.registry import find_method
 from reference_impls.running.runner import Outcome
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from catalog.model.implementations import read_implementations
+from reference_impls.commands.scaffold import new_method, with_implementation
 from reference_impls.errors import UsageError
 from reference_impls.running.registry import PACKAGE
-from reference_impls.scaffold import new_method, with_implementation
 
 ROOT = PACKAGE.parent
 
