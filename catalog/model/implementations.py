@@ -1,11 +1,10 @@
 """What runs, read as data: the files of ``reference_impls`` through their syntax tree, never imported.
 
 A method, task or attack is one file whose module docstring is its page and whose public class declares
-the rest in literals::
+the rest in literals; a method's folder is its family (``methods/preference_optimization/npo.py``)::
 
     class NPO(LossMethod):
         paper = "zhang2024negative"
-        family = "preference-optimization"
         acts_on = "loss"
         reference = "log-probabilities"
 
@@ -28,12 +27,12 @@ from catalog.parsing.problems import Problem
 Kind = Literal["method", "task", "attack"]
 
 _PLACES: tuple[tuple[Kind, str], ...] = (
-    ("method", "methods/*.py"),
+    ("method", "methods/*/*.py"),
     ("task", "tasks/*/__init__.py"),
     ("attack", "attacks/*.py"),
 )
 _REQUIRED: dict[Kind, tuple[str, ...]] = {
-    "method": ("paper", "family", "acts_on"),
+    "method": ("paper", "acts_on"),
     "task": ("paper", "headline"),
     "attack": ("paper",),
 }
@@ -71,6 +70,7 @@ class Implementation:
     paper: str
     """The id of the record whose method (or benchmark) the file follows."""
     family: str
+    """The family of methods, which is the folder of the file; ``""`` for what is no method."""
     acts_on: str
     reference: str
     headline: str
@@ -81,6 +81,11 @@ class Implementation:
     """Path relative to the project's root, with forward slashes."""
     line: int
     """The line of ``paper = ...``."""
+
+    @property
+    def module(self) -> str:
+        """The file as Python imports it: ``reference_impls.methods.preference_optimization.npo``."""
+        return self.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
 class _UnreadableError(Exception):
@@ -100,6 +105,12 @@ def read_implementations(package: Path, root: Path | None = None) -> tuple[list[
     root = root or package.parent
     found: list[Implementation] = []
     problems: list[Problem] = []
+    for path in sorted(package.glob("methods/*.py")):
+        if not path.name.startswith("_"):
+            file, hint = path.relative_to(root).as_posix(), f"Move it to methods/<family>/{path.name}."
+            problems.append(
+                Problem(file, 1, 1, "no-family-folder", "error", "a method outside a family's folder", hint)
+            )
     for kind, path in _files(package):
         file = path.relative_to(root).as_posix()
         try:
@@ -144,6 +155,9 @@ def _read(kind: Kind, path: Path, file: str) -> Implementation:
         raise _UnreadableError(
             literals["acts_on"][1], "bad-acts-on", f"acts_on is {acts_on!r}", f"One of: {', '.join(ACTS_ON)}."
         )
+    if kind == "method" and "family" in literals:
+        message, hint = "the family is said twice: the folder says it", "Delete the line."
+        raise _UnreadableError(literals["family"][1], "stated-family", message, hint)
     stem = path.parent.name if kind == "task" else path.stem
     return Implementation(
         id=stem.replace("_", "-"),
@@ -153,7 +167,7 @@ def _read(kind: Kind, path: Path, file: str) -> Implementation:
         summary=summary,
         body=body,
         paper=str(literals["paper"][0]),
-        family=str(literals["family"][0]) if "family" in literals else "",
+        family=path.parent.name.replace("_", "-") if kind == "method" else "",
         acts_on=acts_on,
         reference=str(literals["reference"][0]) if "reference" in literals else "nothing",
         headline=str(literals["headline"][0]) if "headline" in literals else "",

@@ -155,9 +155,10 @@ def _mentions(project: Project, old: str, new: str) -> list[str]:
         *project.papers.glob("*/*.yaml"),
         *project.site.glob("*.yaml"),
         *project.root.glob("catalog/vocabularies/dataset.yaml"),
+        *project.reference_impls.glob("claims.yaml"),
     ]
-    code = [*project.reference_impls.glob("*/*.py"), *project.reference_impls.glob("*/*/__init__.py")]
-    for path in sorted(data + code):
+    code = project.reference_impls.rglob("*.py")
+    for path in sorted([*data, *code]):
         text = path.read_text(encoding="utf-8", errors="surrogateescape")
         named = r"(?:^|[{,])\s*(?:- )?(?:by|paper): " if path.suffix == ".yaml" else r"^\s+paper = \""
         pattern = rf"(?m)({named}){old}\b"

@@ -689,9 +689,19 @@ def _one_way_link(corpus: Corpus) -> Iterator[Finding]:
             yield Finding(one, (), message, hint)
 
 
+@_check("duplicate-implementation")
+def _duplicate_implementation(corpus: Corpus) -> Iterator[Finding]:
+    """No two methods, tasks or attacks share an id, which is the file's name: commands and addresses use it alone."""
+    first: dict[str, Implementation] = {}
+    for one in corpus.implementations:
+        other = first.setdefault(one.id, one)
+        if other is not one:
+            yield Finding(one, (), f"the id {one.id!r} is taken by {other.file}", "Rename one of the two files.")
+
+
 @_check("implementation-family")
 def _implementation_family(corpus: Corpus) -> Iterator[Finding]:
-    """The ``family`` of a method file is a term of ``catalog/vocabularies/family.yaml``."""
+    """The folder of a method's file, with dashes, is a family of ``catalog/vocabularies/family.yaml``."""
     families = corpus.vocabularies.get("family")
     for one in corpus.implementations:
         if families and one.kind == "method" and one.family not in families:

@@ -64,6 +64,8 @@ _READING = {
     "no-docstring": "A method or task file has no docstring, which is its page.",
     "no-class": "A method or task file declares no method or task.",
     "undeclared": "A method or task does not say which paper it follows, or how it acts.",
+    "no-family-folder": "A method's file is not in a family's folder, ``methods/<family>/``.",
+    "stated-family": "A method says its family, which is its folder already.",
     "bad-acts-on": "A method says that it acts on something unknown.",
     "bad-hyperparameter": "A hyper-parameter is not declared in literals.",
     "bad-claim": "A claim of ``reference_impls/claims.yaml`` has not the form of one.",

@@ -13,7 +13,6 @@ from reference_impls.commands.shared import (
     print_json,
 )
 from reference_impls.running.registry import (
-    PACKAGE,
     attacks,
     find_method,
     implementations,
@@ -107,5 +106,5 @@ def _summary(method: Implementation) -> dict[str, Any]:
         "hyperparameters": [
             {key: value for key, value in asdict(one).items() if key != "line"} for one in method.hyperparameters
         ],
-        "file": f"{PACKAGE.name}/methods/{method.id.replace('-', '_')}.py",
+        "file": method.file,
     }

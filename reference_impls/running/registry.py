@@ -52,7 +52,7 @@ def method_class(method: Implementation) -> type[Method]:
     """The class of a method's file. Imports torch."""
     from reference_impls.toolkit.method import Method
 
-    found: type[Method] = _class_of(f"reference_impls.methods.{method.id.replace('-', '_')}", Method)
+    found: type[Method] = _class_of(method.module, Method)
     return found
 
 
@@ -77,7 +77,7 @@ def attack_class(attack: Implementation) -> type[Attack]:
     """The class of an attack's file. Imports torch."""
     from reference_impls.toolkit.attack import Attack
 
-    found: type[Attack] = _class_of(f"reference_impls.attacks.{attack.id.replace('-', '_')}", Attack)
+    found: type[Attack] = _class_of(attack.module, Attack)
     return found
 
 
@@ -142,7 +142,7 @@ def find_task(name: str) -> Task:
 
     if name not in tasks():
         raise UnknownNameError("task", name, tasks())
-    found: Task = _class_of(f"reference_impls.tasks.{name.replace('-', '_')}", Task)()
+    found: Task = _class_of(implementations()[name].module, Task)()
     return found
 
 

@@ -53,8 +53,6 @@ class Method(ABC):
 
     paper: ClassVar[str]
     """Id of the record of the paper that the file follows."""
-    family: ClassVar[str]
-    """Its family, a term of the catalog's vocabulary."""
     acts_on: ClassVar[str]
     """loss, gradients, weights, activations, data, decoding or prompt."""
 

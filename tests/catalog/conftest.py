@@ -24,7 +24,7 @@ def checkout(tmp_path: Path) -> Checkout:
     made = Checkout(tmp_path / "checkout")
     made.add("papers/2031/lindqvist2031fading.yaml", FADING)
     made.add("papers/2032/okonkwo2032gardens.yaml", GARDENS)
-    made.add("reference_impls/methods/fade.py", METHOD)
+    made.add("reference_impls/methods/gradient_ascent/fade.py", METHOD)
     made.add("reference_impls/tasks/gardens/__init__.py", TASK)
     (made.root / "templates").mkdir()
     shutil.copy(REPOSITORY / "templates/readme.md.j2", made.root / "templates/readme.md.j2")

@@ -71,7 +71,6 @@ class Fade(LossMethod):
     """Fade."""
 
     paper = "lindqvist2031fading"
-    family = "gradient-ascent"
     acts_on = "loss"
 
     weight: float = hyperparameter(0.5, "Weight of the turned loss.", source="Section 3", above=0)

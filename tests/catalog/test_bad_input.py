@@ -223,7 +223,7 @@ def test_all_problems_of_all_files_in_one_run(checkout: Checkout, run: Run) -> N
     checkout.change(checkout.gardens, "type: benchmark", "type: bench")
     checkout.add("papers/2033/tab2033file.yaml", "\t")
     checkout.add("papers/2033/notes.txt", "mine")
-    checkout.add("reference_impls/methods/broken.py", "def")
+    checkout.add("reference_impls/methods/gradient_ascent/broken.py", "def")
     checkout.add("reference_impls/results/broken.json", "{")
     problems = json.loads(run("validate", "-f", "json").out)
     found = {(one["file"].rpartition("/")[2], one["line"], one["code"]) for one in problems}

@@ -7,14 +7,14 @@ import re
 from collections.abc import Callable
 
 import pytest
-from small_checkout import FADING, REPOSITORY, Checkout
+from small_checkout import FADING, METHOD, REPOSITORY, Checkout
 
 from catalog.parsing.problems import Problem
 from catalog.reading.checks import ALL_CHECKS
 from catalog.reading.codes import ALL_CODES
 
 FADING_FILE, GARDENS_FILE = "papers/2031/lindqvist2031fading.yaml", "papers/2032/okonkwo2032gardens.yaml"
-METHOD_FILE = "reference_impls/methods/fade.py"
+METHOD_FILE = "reference_impls/methods/gradient_ascent/fade.py"
 
 
 def fading(old: str, new: str) -> Callable[[Checkout], object]:
@@ -23,6 +23,15 @@ def fading(old: str, new: str) -> Callable[[Checkout], object]:
 
 def gardens(old: str, new: str) -> Callable[[Checkout], object]:
     return lambda checkout: checkout.change(checkout.gardens, old, new)
+
+
+def twin(checkout: Checkout) -> None:
+    checkout.add(METHOD_FILE.replace("gradient_ascent", "relabeling"), METHOD)
+
+
+def elsewhere(checkout: Checkout) -> None:
+    checkout.add(METHOD_FILE.replace("gradient_ascent", "gradient_descent"), METHOD)
+    (checkout.root / METHOD_FILE).unlink()
 
 
 def method(old: str, new: str) -> Callable[[Checkout], object]:
@@ -192,7 +201,13 @@ ROWS: dict[str, tuple[Callable[[Checkout], object], str, int, str]] = {
         16,
         "link back",
     ),
-    "implementation-family": (method("gradient-ascent", "gradient-descent"), METHOD_FILE, 16, "'gradient-ascent'"),
+    "duplicate-implementation": (twin, METHOD_FILE.replace("gradient_ascent", "relabeling"), 16, "Rename"),
+    "implementation-family": (
+        elsewhere,
+        METHOD_FILE.replace("gradient_ascent", "gradient_descent"),
+        16,
+        "'gradient-ascent'",
+    ),
     "result-of-unknown": (result, "reference_impls/results/x.json", 1, "'fade'"),
     "claim-of-unknown": (claim, "reference_impls/claims.yaml", 1, "'fade'"),
     "guide-to-unknown": (lost_path, "site/reading-paths.yaml", 6, "'fade'"),
@@ -318,7 +333,7 @@ def test_every_superseding_paper_is_another_one(checkout: Checkout) -> None:
 
 
 def test_every_code_is_documented() -> None:
-    texts = [path.read_text(encoding="utf-8") for path in (REPOSITORY / "catalog").glob("*.py")]
+    texts = [path.read_text(encoding="utf-8") for path in (REPOSITORY / "catalog").rglob("*.py")]
     source = "\n".join(texts)
     problems = re.findall(r'"([a-z0-9-]+)", "(?:error|hint)", ', source)
     stops = re.findall(r'(?:_StopError\(|report\()\s*[\w().,\s]+?, "([a-z0-9-]+)"', source)

@@ -360,7 +360,7 @@ def test_addresses_stay_inside_their_link() -> None:
 def test_readme(checkout: Checkout) -> None:
     text = render_readme(checkout.project, checkout.catalog())
     assert text.count("lindqvist2031fading.yaml") == 1
-    assert "▶ Runs here: [`unlearn run fade`](reference_impls/methods/fade.py)" in text
+    assert "▶ Runs here: [`unlearn run fade`](reference_impls/methods/gradient_ascent/fade.py)" in text
     assert "Åsa Lindqvist, Tomé van der Ávila, Grace Okonkwo, et al. · <kbd>CoLLAs 2032</kbd>" in text
     assert "which also proposes Weed" in text
     assert text.endswith("\n")
@@ -415,7 +415,7 @@ def test_readme_shows_results(checkout: Checkout) -> None:
         row |= {"metrics": {"forget_probability": value}, "seconds": 3.2, "peak_memory_bytes": 1, "versions": {}}
         checkout.add(f"reference_impls/results/{method}{seed}.json", json.dumps({**row, "command": "unlearn run"}))
     text = render_readme(checkout.project, checkout.catalog())
-    assert text.count("| [Fade](reference_impls/methods/fade.py) | 0.30 | 3 |") == 2, (
+    assert text.count("| [Fade](reference_impls/methods/gradient_ascent/fade.py) | 0.30 | 3 |") == 2, (
         "in the short table and in the whole"
     )
     assert "| *Target* | 0.90 | – |" in text
@@ -426,10 +426,10 @@ def test_the_short_table_has_the_nearest_method_of_each_family_that_keeps_utilit
     checkout.add("reference_impls/tasks/authors/__init__.py", _task("authors"))
     checkout.change(checkout.gardens, "  - {id: fade", "  - {id: authors, relation: introduces}\n  - {id: fade")
     first = links = "  - {id: fade, relation: introduces}\n"
-    fade = (checkout.root / "reference_impls/methods/fade.py").read_text(encoding="utf-8")
+    fade = (checkout.root / "reference_impls/methods/gradient_ascent/fade.py").read_text(encoding="utf-8")
     for name, family in (("near", "gradient-ascent"), ("broken", "gradient-ascent"), ("other", "relabeling")):
-        text = fade.replace("(Fade)", f"({name.title()})").replace('"gradient-ascent"', f'"{family}"')
-        checkout.add(f"reference_impls/methods/{name}.py", text)
+        text = fade.replace("(Fade)", f"({name.title()})")
+        checkout.add(f"reference_impls/methods/{family.replace('-', '_')}/{name}.py", text)
         links += f"  - {{id: {name}, relation: introduces}}\n"
     checkout.change(checkout.fading, first, links)
     # known of the forget set, and utility: broken is nearest to the retrained model, but little else is left of it.

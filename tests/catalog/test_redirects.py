@@ -22,7 +22,7 @@ def test_move(checkout: Checkout, run: Run) -> None:
         f"papers/2031/{NEW}.yaml",
         FILE,
         "papers/2032/okonkwo2032gardens.yaml",
-        "reference_impls/methods/fade.py",
+        "reference_impls/methods/gradient_ascent/fade.py",
     ]
     assert (checkout.root / f"papers/2031/{NEW}.yaml").read_bytes() == before
     assert not checkout.fading.exists()
@@ -41,7 +41,11 @@ def test_moving_changes_what_names_the_record(checkout: Checkout, run: Run) -> N
     checkout.add("site/reading-paths.yaml", f"- id: a\n  title: One\n  audience: Anybody.\n  steps:\n{steps}")
     checkout.add("site/glossary.yaml", f"- id: a\n  term: Fade\n  definition: To go.\n  paper: {OLD}\n")
     ran = run("move", OLD, NEW)
-    assert ran.out.split()[2:] == ["reference_impls/methods/fade.py", "site/glossary.yaml", "site/reading-paths.yaml"]
+    assert ran.out.split()[2:] == [
+        "reference_impls/methods/gradient_ascent/fade.py",
+        "site/glossary.yaml",
+        "site/reading-paths.yaml",
+    ]
     assert OLD not in (checkout.root / "site/reading-paths.yaml").read_text()
     assert run("validate").status == 0
 

@@ -14,7 +14,7 @@ from reference_impls.attacks.membership import MembershipAttack, gradients, scor
 from reference_impls.attacks.prompting import OPENING, PromptAttack, in_context
 from reference_impls.attacks.quantization import QuantizationAttack, quantized, round_to_nearest
 from reference_impls.attacks.relearning import RelearningAttack
-from reference_impls.methods.icul import InContextModel
+from reference_impls.methods.in_context.icul import InContextModel
 from reference_impls.metrics.answers import answer_probability
 from reference_impls.toolkit.attack import NotApplicableError, Victim, with_weights
 from reference_impls.toolkit.data import Pair

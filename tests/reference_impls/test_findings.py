@@ -14,7 +14,7 @@ from unlearning_toys import fingerprint
 
 from catalog.model.results import Result
 from reference_impls.measuring.evaluation import Evaluation
-from reference_impls.methods.task_vector import subtract_task_vector
+from reference_impls.methods.task_arithmetic.task_vector import subtract_task_vector
 from reference_impls.running import checkpoints
 from reference_impls.running.registry import RESULTS, find_method, find_task
 from reference_impls.running.runner import Outcome, run_method

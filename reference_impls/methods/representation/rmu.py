@@ -1,0 +1,109 @@
+r"""Representation misdirection for unlearning (RMU).
+
+Steer the model's inner states on what is to be forgotten towards a fixed random direction, so that later layers have
+nothing to work with, and pin its states on everything else to where they were. Only a few layers learn.
+
+## Objective
+
+Li et al. (section 4 of the WMDP paper):
+
+$$
+\mathcal L_f = \mathbb E_{x_f} \frac{1}{|x_f|} \sum_{t} \left\| M_\theta(t) - c\, u \right\|_2^2,
+\qquad
+\mathcal L_r = \mathbb E_{x_r} \frac{1}{|x_r|} \sum_{t} \left\| M_\theta(t) - M_{\theta_0}(t) \right\|_2^2,
+$$
+
+$$
+\mathcal L = \mathcal L_f + \alpha\, \mathcal L_r .
+$$
+
+## Symbols
+
+- $M_\theta(t) \in \mathbb R^d$: the residual stream after layer $\ell$ at token $t$; $M_{\theta_0}$ that of the model
+  before unlearning.
+- $u$: a random unit vector with entries drawn uniformly from $[0, 1)$ before normalization; drawn once per run.
+- $c$ (`steering`): how long the target is; it must exceed the states' usual length to have an effect.
+- $\alpha$ (`retain_weight`): weight of the pinning term.
+- $\ell$: a fraction of the depth (`depth`); the MLP down-projections of layers $\ell-2$ to $\ell$ are trained.
+
+## Facts
+
+- Bounded below by 0; $\mathcal L_r$ has value and gradient 0 at the start.
+- Weights above layer $\ell$ get no gradient: RMU changes the tensors named above and nothing else.
+- All entries of $u$ are positive, so two random draws of it point much the same way (cosine about 3/4).
+
+## Differences
+
+1. States are taken where the answer's tokens are predicted; the paper takes every token of a text.
+2. The released code averages over the $d$ entries too, padding included: its losses are smaller by $d$, which leaves
+   the balance of the two terms as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from reference_impls.toolkit.batch import Batch
+from reference_impls.toolkit.data import UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.logprobs import Encoded, mean_by_sequence
+from reference_impls.toolkit.method import Method, hyperparameter
+from reference_impls.toolkit.training import Run
+
+
+def misdirection_loss(states: Tensor, target: Tensor, batch: Encoded) -> Tensor:
+    r"""() The squared distance $\| M(t) - m(t) \|_2^2$, mean over a text's tokens, then over texts.
+
+    Args:
+        states: (N, d) activations at the supervised places of a batch.
+        target: (N, d) or (d,) where they should be: $c\,u$, or the activations before unlearning.
+        batch: the B texts.
+    """
+    sequence, _ = batch.supervised
+    return mean_by_sequence((states - target).square().sum(dim=1), sequence, len(batch)).mean()
+
+
+def random_direction(width: int, seed: int) -> Tensor:
+    """(d,) The unit vector $u$."""
+    direction = torch.rand(width, generator=torch.Generator().manual_seed(seed))
+    return torch.nn.functional.normalize(direction, dim=0)
+
+
+@dataclass(frozen=True)
+class RMU(Method):
+    r"""Minimise $\mathcal L_f + \alpha \mathcal L_r$ in the down-projections of three layers."""
+
+    paper = "li2024wmdp"
+    acts_on = "activations"
+    reference = "model"
+
+    steering: float = hyperparameter(6.5, "c, length of the target", source="published Zephyr-7B run", above=0)
+    retain_weight: float = hyperparameter(
+        1200.0, "α, weight of the pinning term", source="published Zephyr-7B run", minimum=0
+    )
+    depth: float = hyperparameter(
+        0.226, "layer ℓ as a fraction of the depth", source="layer 7 of Zephyr-7B's 32", minimum=0, maximum=1
+    )
+
+    def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
+        """Draw the direction, then train the chosen weights towards it."""
+        target = self.steering * random_direction(model.model.config.hidden_size, run.seed).to(model.device)
+
+        def loss(model: LanguageModel, batch: Batch) -> Tensor:
+            assert batch.reference is not None
+            with torch.no_grad():
+                before = batch.reference.activations(batch.retain, self.depth)
+            forget_loss = misdirection_loss(model.activations(batch.forget, self.depth), target, batch.forget)
+            retain_loss = misdirection_loss(model.activations(batch.retain, self.depth), before, batch.retain)
+            return forget_loss + self.retain_weight * retain_loss
+
+        return run.minimize(loss, model, data, self.trainable(model), reference="model")
+
+    def trainable(self, model: LanguageModel) -> Iterable[Tensor]:
+        r"""The MLP down-projections of layers $\ell-2$ to $\ell$."""
+        last = model.layer_at(self.depth)
+        return model.down_projections(range(max(0, last - 2), last + 1))

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from unlearning_toys import (
+    FORGET_LOGITS,
+    FORGET_TARGETS,
+    RETAIN_LOGITS,
+    RETAIN_REFERENCE,
+    RETAIN_TARGETS,
+    token_logits,
+)
+
+from reference_impls.methods.gradient_ascent.gradient_ascent import gradient_ascent_loss
+from reference_impls.methods.gradient_ascent.llmu import LLMU, llmu_loss
+from reference_impls.toolkit.batch import Batch
+from reference_impls.toolkit.data import UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.training import Recipe, Run
+
+
+def _toy(**weights: float) -> float:
+    forget = token_logits(FORGET_LOGITS, FORGET_TARGETS)
+    retain, before = token_logits(RETAIN_LOGITS, RETAIN_TARGETS), token_logits(RETAIN_REFERENCE, RETAIN_TARGETS)
+    # The retain token stands for the random answer, too.
+    return llmu_loss(forget, retain, retain, before, **weights).item()
+
+
+@pytest.mark.parametrize(
+    ("forget", "mismatch", "normal", "loss"),
+    [(0.5, 1.0, 1.0, 0.452583), (1.0, 0.0, 0.0, -0.395495), (0.0, 1.0, 0.0, 0.551445), (0.0, 0.0, 1.0, 0.098886)],
+)
+def test_loss_on_the_toy_is_the_hand_computed_one(forget: float, mismatch: float, normal: float, loss: float) -> None:
+    value = _toy(forget_weight=forget, mismatch_weight=mismatch, normal_weight=normal)
+    assert value == pytest.approx(loss, abs=1e-5)
+
+
+def test_a_random_answer_that_is_the_right_one_undoes_the_ascent() -> None:
+    forget = token_logits(FORGET_LOGITS, FORGET_TARGETS)
+    retain = token_logits(RETAIN_LOGITS, RETAIN_TARGETS)
+    llmu_loss(forget, forget, retain, retain, forget_weight=0.7, mismatch_weight=0.7, normal_weight=1.0).backward()
+    assert_allclose(forget.logits.grad, torch.zeros(2, 3), atol=1e-7)
+
+
+def test_at_the_start_the_divergence_pulls_nowhere(fresh: LanguageModel, data: UnlearningData) -> None:
+    batch = Batch(fresh.encode(data.forget), fresh.encode(data.retain), fresh.frozen())
+    weights = {"forget_weight": 0.0, "mismatch_weight": 0.0, "normal_weight": 5.0}
+    value = LLMU(**weights).loss(fresh, batch, batch.forget)
+    value.backward()
+    assert value.item() == pytest.approx(0.0, abs=1e-6)
+    assert max(float(one.grad.abs().max()) for one in fresh.model.parameters()) < 1e-6
+
+
+class _Watched(LLMU):
+    def loss(self, model: LanguageModel, batch: Batch, mismatched: Any) -> torch.Tensor:
+        texts = model.tokenizer.batch_decode(mismatched.input_ids, skip_special_tokens=True)
+        self.seen.append((batch.forget.rows.tolist(), texts))
+        return super().loss(model, batch, mismatched)
+
+
+def test_every_forget_prompt_is_paired_with_each_of_the_drawn_answers(
+    fresh: LanguageModel, data: UnlearningData
+) -> None:
+    method = _Watched(mismatches=2)
+    object.__setattr__(method, "seen", [])
+    method.unlearn(fresh, data, Run(Recipe(steps=6, batch_size=2)))
+    draws = set()
+    for rows, texts in method.seen:
+        prompts = [data.forget[row].prompt for row in rows for _ in range(2)]
+        answers = [text.removeprefix(prompt) for text, prompt in zip(texts, prompts, strict=True)]
+        assert answers == answers[:2] * 2
+        assert len(set(answers[:2])) == 2
+        assert set(answers) <= {pair.answer for pair in data.retain}
+        draws.add(tuple(answers[:2]))
+    assert len(draws) > 1
+
+
+def test_an_answer_that_is_right_for_a_prompt_of_the_batch_is_not_drawn(
+    fresh: LanguageModel, data: UnlearningData
+) -> None:
+    method = _Watched(mismatches=50)
+    object.__setattr__(method, "seen", [])
+    shared = replace(data, retain=(*data.retain, *data.forget))
+    method.unlearn(fresh, shared, Run(Recipe(steps=3, batch_size=1)))
+    for (row,), texts in method.seen:
+        right = data.forget[row]
+        assert sorted(texts) == sorted({right.prompt + one.answer for one in shared.retain if one != right})
+
+
+def test_more_mismatches_than_answers_take_them_all(fresh: LanguageModel, data: UnlearningData) -> None:
+    method = _Watched(mismatches=50)
+    object.__setattr__(method, "seen", [])
+    few = replace(data, retain=data.retain[:2])
+    method.unlearn(fresh, few, Run(Recipe(steps=1, batch_size=1)))
+    assert len(method.seen[0][1]) == 2
+
+
+def test_unlearning_forgets_and_moves_to_answers_of_others_while_ascent_alone_loses_them(
+    learned: LanguageModel, data: UnlearningData
+) -> None:
+    recipe = Recipe(learning_rate=1e-3, steps=25)
+    unlearned = LLMU().unlearn(learned.copy(), data, Run(recipe))
+    ascended = Run(recipe).minimize(
+        lambda model, batch: gradient_ascent_loss(*model.token_logits(batch.forget)), learned.copy(), data
+    )
+    mismatched = [replace(pair, answer=other.answer) for pair in data.forget for other in data.retain]
+
+    def mean(model: LanguageModel, pairs: Any) -> float:
+        return float(torch.cat(model.pair_logprobs(pairs)).mean())
+
+    assert mean(unlearned, data.forget) < mean(learned, data.forget) - 1
+    assert mean(unlearned, mismatched) > mean(learned, mismatched)
+    assert mean(ascended, mismatched) < mean(unlearned, mismatched) - 1
+    assert mean(unlearned, data.retain) > mean(ascended, data.retain) + 0.5

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from unlearning_toys import NAMES, fingerprint, invented_pairs
+
+from reference_impls.methods.modular.sisa_adapters import SISAAdapters, mean_of_probabilities, shard_of, split
+from reference_impls.toolkit.data import Pair, UnlearningData
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.training import Recipe, Run
+
+# peft asks transformers by an old name.
+pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+
+RECIPE = Recipe(learning_rate=1e-2, steps=3, batch_size=2)
+
+
+def test_votes_are_averaged_as_probabilities_and_not_counted() -> None:
+    votes = torch.tensor([[0.9, 0.1], [0.4, 0.6], [0.4, 0.6]]).log()
+    assert_allclose(mean_of_probabilities(votes).exp(), [0.566667, 0.433333], atol=1e-5)  # two of three vote for 1
+
+
+def test_the_shards_are_disjoint_and_hold_everything_in_order() -> None:
+    pairs = invented_pairs()
+    shards = split(pairs, 3)
+    assert sorted((pair for shard in shards for pair in shard), key=pairs.index) == pairs
+    assert all(shard == sorted(shard, key=pairs.index) for shard in shards)
+    assert all(shard_of(pair, 3) == number for number, shard in enumerate(shards) for pair in shard)
+
+
+def test_a_subject_is_in_one_shard_whatever_is_said_of_it() -> None:
+    for name in NAMES:
+        said = [Pair(f"question {number}", "answer", subject=name) for number in range(20)]
+        assert len({shard_of(pair, 4) for pair in said}) == 1
+    assert len({shard_of(Pair(f"question {number}", ""), 4) for number in range(20)}) == 4
+
+
+def test_deleting_is_to_the_bit_never_having_trained_on_it(tiny: LanguageModel) -> None:
+    pairs = invented_pairs()
+    method, run = SISAAdapters(shards=3), Run(RECIPE, seed=5)
+    ensemble = method.learn(tiny.copy(), pairs, run)
+    learned = [[weight.detach().clone() for weight in ensemble.adapter(shard)] for shard in range(3)]
+    request = pairs[:1]
+    method.delete(ensemble, request, run)
+
+    never = method.learn(tiny.copy(), pairs[1:], Run(RECIPE, seed=5))
+    touched = shard_of(request[0], 3)
+    for shard in range(3):
+        same = [torch.equal(*two) for two in zip(ensemble.adapter(shard), never.adapter(shard), strict=True)]
+        kept = [torch.equal(*two) for two in zip(ensemble.adapter(shard), learned[shard], strict=True)]
+        assert same
+        assert all(same)
+        assert all(kept) == (shard != touched)
+    asked = ([pair.prompt for pair in pairs], [pair.answer for pair in pairs])
+    for one, other in zip(ensemble.answer_logprobs(*asked), never.answer_logprobs(*asked), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_the_base_is_never_changed(tiny: LanguageModel, fresh: LanguageModel, data: UnlearningData) -> None:
+    ensemble = SISAAdapters(shards=2).unlearn(fresh, data, Run(RECIPE))
+    base = {name.replace(".base_layer", ""): weight for name, weight in ensemble.adapted.model.named_parameters()}
+    assert all(torch.equal(weight, base[name]) for name, weight in tiny.model.named_parameters())
+    assert fingerprint(ensemble.model.model) == fingerprint(tiny.model)  # what is saved has no adapters in it
+
+
+def test_an_emptied_shard_votes_as_the_base_does(tiny: LanguageModel, data: UnlearningData) -> None:
+    ensemble = SISAAdapters(shards=1).unlearn(tiny.copy(), replace(data, retain=()), Run(RECIPE))
+    asked = ([pair.prompt for pair in data.forget], [pair.answer for pair in data.forget])
+    for one, other in zip(ensemble.answer_logprobs(*asked), tiny.answer_logprobs(*asked), strict=True):
+        assert_allclose(one, other, atol=1e-5)
+
+
+def test_one_shard_decodes_as_the_model_with_its_adapter(tiny: LanguageModel) -> None:
+    pairs = invented_pairs()
+    recipe = Recipe(learning_rate=1e-2, steps=30, batch_size=8)
+    ensemble = SISAAdapters(shards=1).learn(tiny.copy(), pairs, Run(recipe))
+    prompts = [pair.prompt for pair in pairs]
+    texts = ensemble.generate(prompts, 12)
+    assert texts == ensemble.adapted.generate(prompts, 12)
+    assert any(texts)
+
+
+def test_the_decoded_text_is_the_most_likely_under_the_mean(tiny: LanguageModel) -> None:
+    pairs = invented_pairs()
+    ensemble = SISAAdapters(shards=2).learn(tiny.copy(), pairs, Run(replace(RECIPE, steps=60, batch_size=8)))
+    prompt = pairs[0].prompt
+    (first,) = ensemble.generate([prompt], 1)
+    words = sorted({tiny.tokenizer.decode([token]) for token in range(2, len(tiny.tokenizer))})
+    single = [word for word in words if len(tiny.tokenizer(word, add_special_tokens=False)["input_ids"]) == 1]
+    likely = [float(one[0]) for one in ensemble.answer_logprobs([prompt] * len(single), single)]
+    assert single[likely.index(max(likely))].strip() == first
+
+
+def test_the_deleted_pairs_are_unlearned_and_the_others_kept(tiny: LanguageModel, data: UnlearningData) -> None:
+    run = Run(Recipe(learning_rate=1e-2, steps=40, batch_size=8))
+    method = SISAAdapters(shards=1)
+    ensemble = method.learn(tiny.copy(), [*data.forget, *data.retain], run)
+
+    def mean(pairs: tuple[Pair, ...]) -> float:
+        asked = ([pair.prompt for pair in pairs], [pair.answer for pair in pairs])
+        return float(torch.cat(ensemble.answer_logprobs(*asked)).mean())
+
+    forget, retain = mean(data.forget), mean(data.retain)
+    method.delete(ensemble, data.forget, run)
+    assert mean(data.forget) < forget - 0.3
+    assert mean(data.retain) > retain - 0.1
+
+
+def test_the_adapters_are_what_is_kept_besides_the_weights(tiny: LanguageModel, data: UnlearningData) -> None:
+    ensemble = SISAAdapters(shards=2, rank=1).unlearn(tiny.copy(), data, Run(replace(RECIPE, steps=1)))
+    kept = json.loads(json.dumps(ensemble.to_json()))["adapters"]
+    for shard in range(2):
+        for one, other in zip(kept[shard], ensemble.adapter(shard), strict=True):
+            assert torch.equal(torch.tensor(one), other.detach())
