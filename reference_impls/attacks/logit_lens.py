@@ -39,10 +39,7 @@ from dataclasses import dataclass
 
 import torch
 
-from reference_impls.toolkit.attack import Attack, Victim, inside
-from reference_impls.toolkit.data import Pair
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.training import Run
+from reference_impls.toolkit import Attack, LanguageModel, Pair, Run, Victim, inside
 
 
 @torch.inference_mode()

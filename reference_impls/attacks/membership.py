@@ -61,11 +61,17 @@ from reference_impls.metrics.membership import (
     zlib_score,
 )
 from reference_impls.metrics.sets import membership_auc
-from reference_impls.toolkit.attack import Attack, NotApplicableError, Victim, inside
-from reference_impls.toolkit.data import Pair
-from reference_impls.toolkit.language_model import LanguageModel, UnlearnedModel
-from reference_impls.toolkit.logprobs import mean_nll
-from reference_impls.toolkit.training import Run
+from reference_impls.toolkit import (
+    Attack,
+    LanguageModel,
+    NotApplicableError,
+    Pair,
+    Run,
+    UnlearnedModel,
+    Victim,
+    inside,
+    mean_nll,
+)
 
 
 def gradients(model: LanguageModel, pair: Pair) -> list[Tensor]:

@@ -42,10 +42,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from reference_impls.toolkit.attack import Attack, Victim
-from reference_impls.toolkit.data import Pair
-from reference_impls.toolkit.method import hyperparameter
-from reference_impls.toolkit.training import Run
+from reference_impls.toolkit import Attack, Pair, Run, Victim, hyperparameter
 
 OPENING = " Sure, here is the answer:"
 

@@ -41,9 +41,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from reference_impls.toolkit.attack import Attack, Victim, with_weights
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.training import Run
+from reference_impls.toolkit import Attack, LanguageModel, Run, Victim, with_weights
 
 BITS = (8, 4)
 

@@ -37,10 +37,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from reference_impls.toolkit.attack import Attack, Victim, with_weights
-from reference_impls.toolkit.data import Pair
-from reference_impls.toolkit.method import hyperparameter
-from reference_impls.toolkit.training import Run
+from reference_impls.toolkit import Attack, Pair, Run, Victim, hyperparameter, with_weights
 
 
 @dataclass(frozen=True)

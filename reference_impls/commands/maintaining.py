@@ -128,7 +128,7 @@ def make_task(task: Annotated[str, typer.Argument(help="A task's id.")]) -> None
     """Train the checkpoints that ship with a task: its target and its retrained model."""
     chosen = find_task(task)
     from reference_impls.running import make_task as making
-    from reference_impls.tasks import EmbeddedTask
+    from reference_impls.toolkit import EmbeddedTask
 
     if not isinstance(chosen, EmbeddedTask):
         raise UsageError(f"The task {task!r} has no models to be made.")

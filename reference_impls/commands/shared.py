@@ -15,7 +15,7 @@ from reference_impls.progress import Progress, silent
 from reference_impls.running.registry import find_task
 
 if TYPE_CHECKING:
-    from reference_impls.tasks import Task
+    from reference_impls.toolkit import Task
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]

@@ -9,10 +9,7 @@ from reference_impls.metrics.answers import answer_probability, perplexity
 from reference_impls.metrics.fluency import WordPair, known_word_pairs, ngram_entropy, pairs_of
 from reference_impls.metrics.models import kl_divergence, relative_distance
 from reference_impls.metrics.sets import mean
-from reference_impls.toolkit.data import Pair
-from reference_impls.toolkit.language_model import LanguageModel, UnlearnedModel, weights_of
-from reference_impls.toolkit.refusals import REFUSALS
-from reference_impls.toolkit.splits import Splits
+from reference_impls.toolkit import REFUSALS, LanguageModel, Pair, Splits, UnlearnedModel, weights_of
 
 WRITTEN = 40
 """To how many forget questions, evenly spread, an answer is written."""

@@ -6,10 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reference_impls.measuring.comparison import compare
-from reference_impls.measuring.evaluation import Evaluation
-from reference_impls.tasks import Task
-from reference_impls.toolkit.language_model import LanguageModel, UnlearnedModel
-from reference_impls.toolkit.splits import Splits
+from reference_impls.toolkit import Evaluation, LanguageModel, Splits, Task, UnlearnedModel
 
 
 @dataclass(frozen=True)

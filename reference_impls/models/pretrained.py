@@ -6,7 +6,7 @@ import difflib
 from pathlib import Path
 
 from reference_impls.errors import UsageError
-from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit import LanguageModel
 
 SMOLLM2 = "smollm2"
 

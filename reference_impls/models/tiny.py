@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit import LanguageModel
 
 VOCABULARY = 2048
 END, PAD = "<|end|>", "<|pad|>"

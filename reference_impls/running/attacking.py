@@ -11,9 +11,7 @@ from reference_impls.progress import Progress, silent
 from reference_impls.running import registry
 
 if TYPE_CHECKING:
-    from reference_impls.tasks import Task
-    from reference_impls.toolkit.language_model import UnlearnedModel
-    from reference_impls.toolkit.splits import Splits
+    from reference_impls.toolkit import Splits, Task, UnlearnedModel
 
 
 def attack_all(
@@ -29,8 +27,7 @@ def attack_all(
 
     ``reference`` is a model that never saw the forget set, for attackers who have one.
     """
-    from reference_impls.toolkit.attack import NotApplicableError, Victim
-    from reference_impls.toolkit.training import Recipe, Run
+    from reference_impls.toolkit import NotApplicableError, Recipe, Run, Victim
 
     victim = Victim(model, splits, task.knowledge, reference)
     found: dict[str, float] = {}

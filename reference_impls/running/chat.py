@@ -8,8 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from reference_impls.running import checkpoints
-from reference_impls.tasks import Task
-from reference_impls.toolkit.language_model import LanguageModel, UnlearnedModel, weights_of
+from reference_impls.toolkit import LanguageModel, Task, UnlearnedModel, weights_of
 
 SUGGESTED = 3
 

@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from reference_impls.measuring.yardstick import Yardstick
-from reference_impls.tasks import Task
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.splits import Splits
+from reference_impls.toolkit import LanguageModel, Splits, Task
 
 Which = Literal["target", "retrained"]
 WHICH: tuple[Which, ...] = ("target", "retrained")

@@ -16,9 +16,7 @@ from reference_impls.running import checkpoints
 from reference_impls.running.attacking import attack_all
 from reference_impls.running.records import reference_results
 from reference_impls.running.saving import load
-from reference_impls.tasks import Task
-from reference_impls.toolkit.language_model import LanguageModel, UnlearnedModel, weights_of
-from reference_impls.toolkit.splits import Splits
+from reference_impls.toolkit import LanguageModel, Splits, Task, UnlearnedModel, weights_of
 
 
 class Evaluated(BaseModel):

@@ -11,15 +11,12 @@ from typing import Any, cast
 
 from catalog.model.results import Result
 from reference_impls.measuring.cost import one_thread, peak_memory_bytes, versions
-from reference_impls.measuring.evaluation import Evaluation
 from reference_impls.models.tiny import new_tiny_model
 from reference_impls.progress import Progress
 from reference_impls.running.attacking import attack_all
 from reference_impls.running.checkpoints import WHICH, Which, folder, load, yardstick
 from reference_impls.running.records import result_path, write_record
-from reference_impls.tasks import EmbeddedTask
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.training import Run
+from reference_impls.toolkit import EmbeddedTask, Evaluation, LanguageModel, Run
 
 SEED = 0
 

@@ -11,9 +11,7 @@ from catalog.model.implementations import Implementation, read_implementations
 from reference_impls.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
-    from reference_impls.tasks import Task
-    from reference_impls.toolkit.attack import Attack
-    from reference_impls.toolkit.method import Method
+    from reference_impls.toolkit import Attack, Method, Task
 
 PACKAGE = Path(__file__).parents[1]
 DEFAULT_TASK = "authors"
@@ -50,7 +48,7 @@ def find_method(name: str) -> Implementation:
 
 def method_class(method: Implementation) -> type[Method]:
     """The class of a method's file. Imports torch."""
-    from reference_impls.toolkit.method import Method
+    from reference_impls.toolkit import Method
 
     found: type[Method] = _class_of(method.module, Method)
     return found
@@ -75,7 +73,7 @@ def find_attack(name: str) -> Implementation:
 
 def attack_class(attack: Implementation) -> type[Attack]:
     """The class of an attack's file. Imports torch."""
-    from reference_impls.toolkit.attack import Attack
+    from reference_impls.toolkit import Attack
 
     found: type[Attack] = _class_of(attack.module, Attack)
     return found
@@ -98,7 +96,7 @@ def configure(method: Implementation, settings: dict[str, str], defaults: dict[s
     Raises:
         UsageError: an unknown name, or a value that is not of its type or range.
     """
-    from reference_impls.toolkit.method import HyperparameterError
+    from reference_impls.toolkit import HyperparameterError
 
     declared = {one.name: one for one in method.hyperparameters}
     values = dict(defaults)
@@ -138,7 +136,7 @@ def find_task(name: str) -> Task:
     Raises:
         UnknownNameError: there is none.
     """
-    from reference_impls.tasks import Task
+    from reference_impls.toolkit import Task
 
     if name not in tasks():
         raise UnknownNameError("task", name, tasks())

@@ -16,11 +16,7 @@ from reference_impls.running.registry import configure, recipe_of
 
 if TYPE_CHECKING:
     from reference_impls.measuring.yardstick import Yardstick
-    from reference_impls.tasks import Task
-    from reference_impls.toolkit.language_model import LanguageModel, Wrapper
-    from reference_impls.toolkit.method import Method
-    from reference_impls.toolkit.splits import Splits
-    from reference_impls.toolkit.training import Recipe
+    from reference_impls.toolkit import LanguageModel, Method, Recipe, Splits, Task, Wrapper
 
 
 @dataclass(frozen=True)
@@ -142,8 +138,7 @@ def _yardstick(task: Task, splits: Splits, references: dict[str, Result], *, who
 def _unlearn(
     method: Method, model: Any, splits: Splits, recipe: Recipe, seed: int, progress: Progress
 ) -> LanguageModel | Wrapper:
-    from reference_impls.toolkit.language_model import LanguageModel
-    from reference_impls.toolkit.training import Run
+    from reference_impls.toolkit import LanguageModel, Run
 
     if not isinstance(model, LanguageModel):
         raise UsageError(
@@ -167,7 +162,7 @@ def _load(task: Task, model: str | None) -> LanguageModel:
 
 
 def _recipe(chosen: dict[str, Any], given: dict[str, Any], forget: int, embedded: bool) -> Recipe:
-    from reference_impls.toolkit.training import Recipe
+    from reference_impls.toolkit import Recipe
 
     names = {field.name for field in fields(Recipe)}
     searched = {name: value for name, value in chosen.items() if name in names} if embedded else {}

@@ -12,7 +12,7 @@ from catalog.model.implementations import Implementation
 from catalog.model.results import Result
 from reference_impls.errors import UsageError
 from reference_impls.running.registry import find_method, method_class
-from reference_impls.toolkit.language_model import LanguageModel, UnlearnedModel, Wrapper
+from reference_impls.toolkit import LanguageModel, UnlearnedModel, Wrapper
 
 
 def prepare_folder(folder: Path) -> None:

@@ -23,8 +23,7 @@ from reference_impls.running.parallel import run_all
 from reference_impls.running.records import reference_results
 from reference_impls.running.registry import find_method, find_task
 from reference_impls.running.runner import run_method
-from reference_impls.tasks import Task
-from reference_impls.toolkit.training import Recipe
+from reference_impls.toolkit import Recipe, Task
 
 RECIPE_FIELDS = frozenset(field.name for field in fields(Recipe))
 

@@ -16,11 +16,7 @@ from typing import Any
 
 from jinja2 import TemplateError
 
-from reference_impls.errors import UsageError
-from reference_impls.tasks import Task
-from reference_impls.toolkit.data import Pair
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.splits import Splits
+from reference_impls.toolkit import LanguageModel, Pair, Splits, Task, UsageError
 
 SHOWN = 20
 

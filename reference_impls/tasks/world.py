@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from reference_impls.toolkit.data import Pair
+from reference_impls.toolkit import Pair
 
 SEED = 20240111
 

@@ -1,1 +1,114 @@
-"""All that a method, task, attack or metric may import."""
+"""All that a method, task or attack may import, behind one face.
+
+A method's file has one line of imports from the project, from here. What is not exported here is internal.
+
+- *What people add*: :mod:`~reference_impls.toolkit.method`, ``task``, ``attack`` say what each has to offer.
+- *Data*: ``data`` (pairs to forget and to keep), ``splits`` (a task's, by what they are for), ``refusals``,
+  ``invented`` (pairs that no model has read) and ``wrong_answers``.
+- *Models*: ``language_model`` (a causal LM with its tokenizer), ``unlearned_model`` (what a method returns); inside
+  them ``encoding`` (text to tokens), ``architecture`` (where a transformer's parts are) and ``padding``.
+- *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses that
+  several methods share), ``batch`` (one step's data) and ``training`` (the one loop, and a run's tools).
+- *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values) and ``editing``.
+- *Asking*: ``evaluation`` (what a model answers about a task's splits).
+"""
+
+from reference_impls.errors import DivergedError, UsageError
+from reference_impls.metrics.answers import rouge_l_recall
+from reference_impls.toolkit.attack import Attack, Knowledge, NotApplicableError, Victim, inside, with_weights
+from reference_impls.toolkit.batch import Batch, Reference
+from reference_impls.toolkit.data import Pair, UnlearningData
+from reference_impls.toolkit.editing import (
+    Request,
+    ValueSearch,
+    deletion_answers,
+    deletion_loss,
+    deletion_requests,
+    mean_output,
+    with_ridge,
+)
+from reference_impls.toolkit.evaluation import Evaluation, Probe, asked_examples, evaluate, examples, probe
+from reference_impls.toolkit.invented import new_pairs
+from reference_impls.toolkit.language_model import LanguageModel, weights_of
+from reference_impls.toolkit.logprobs import (
+    IGNORE,
+    Encoded,
+    TokenLogits,
+    mean_by_sequence,
+    mean_kl,
+    mean_nll,
+    sum_by_sequence,
+)
+from reference_impls.toolkit.method import HyperparameterError, LossMethod, Method, hyperparameter
+from reference_impls.toolkit.mlp_memory import Memory, changed_output, memories, shifted_at
+from reference_impls.toolkit.objectives import dpo_loss, log_ratio, weighted_ascent_loss
+from reference_impls.toolkit.refusals import REFUSALS, with_refusals
+from reference_impls.toolkit.splits import Splits
+from reference_impls.toolkit.task import EmbeddedTask, Task
+from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel, Wrapped, Wrapper
+from reference_impls.toolkit.wrong_answers import distinct_words, flipped_answer, overlap
+
+__all__ = [
+    "IGNORE",
+    "REFUSALS",
+    "AnswerDistribution",
+    "Attack",
+    "Batch",
+    "DivergedError",
+    "EmbeddedTask",
+    "Encoded",
+    "Evaluation",
+    "HyperparameterError",
+    "Knowledge",
+    "LanguageModel",
+    "LossMethod",
+    "Memory",
+    "Method",
+    "NotApplicableError",
+    "Pair",
+    "Probe",
+    "Recipe",
+    "Reference",
+    "Request",
+    "Run",
+    "Splits",
+    "Task",
+    "TokenLogits",
+    "UnlearnedModel",
+    "UnlearningData",
+    "UsageError",
+    "ValueSearch",
+    "Victim",
+    "Wrapped",
+    "Wrapper",
+    "asked_examples",
+    "changed_output",
+    "deletion_answers",
+    "deletion_loss",
+    "deletion_requests",
+    "distinct_words",
+    "dpo_loss",
+    "evaluate",
+    "examples",
+    "flipped_answer",
+    "hyperparameter",
+    "inside",
+    "log_ratio",
+    "mean_by_sequence",
+    "mean_kl",
+    "mean_nll",
+    "mean_output",
+    "memories",
+    "new_pairs",
+    "overlap",
+    "probe",
+    "rouge_l_recall",
+    "shifted_at",
+    "sum_by_sequence",
+    "weighted_ascent_loss",
+    "weights_of",
+    "with_refusals",
+    "with_ridge",
+    "with_weights",
+]

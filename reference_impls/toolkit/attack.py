@@ -13,9 +13,10 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from reference_impls.toolkit.data import Pair
-from reference_impls.toolkit.language_model import LanguageModel, UnlearnedModel, weights_of
+from reference_impls.toolkit.language_model import LanguageModel, weights_of
 from reference_impls.toolkit.method import check_hyperparameter
 from reference_impls.toolkit.splits import Splits
+from reference_impls.toolkit.unlearned_model import UnlearnedModel
 
 if TYPE_CHECKING:
     from reference_impls.toolkit.training import Run

@@ -3,82 +3,20 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from reference_impls.toolkit import architecture, encoding
 from reference_impls.toolkit.data import Pair
-from reference_impls.toolkit.logprobs import IGNORE, Encoded, TokenLogits
-
-DOWN_PROJECTIONS = ("down_proj", "fc2", "w2", "dense_4h_to_h", r"mlp\.c_proj")
-"""What architectures call the output projection of their MLPs."""
-
-SPARED = 0.75
-"""A batch is cut in two only if that leaves at most this part of its tokens, padding included."""
-
-
-@dataclass(frozen=True)
-class AnswerDistribution:
-    """What a model expects at each token of one answer, given the true tokens before it."""
-
-    logprobs: Tensor
-    """(T, V) log-probabilities of all tokens."""
-    targets: Tensor
-    """(T,) the answer's tokens."""
-
-    @property
-    def chosen(self) -> Tensor:
-        """(T,) log-probability of each of the answer's tokens."""
-        return self.logprobs.gather(1, self.targets[:, None])[:, 0]
-
-    @property
-    def likeliest(self) -> Tensor:
-        """(T,) whether the token is the one that greedy decoding would have chosen there."""
-        return self.logprobs.argmax(dim=1) == self.targets
-
-    @property
-    def expected(self) -> Tensor:
-        """(T,) mean log-probability of a token drawn from the model there: minus its entropy."""
-        return (self.logprobs.exp() * self.logprobs).sum(dim=1)
-
-    @property
-    def deviation(self) -> Tensor:
-        """(T,) standard deviation of that log-probability."""
-        from_mean = self.logprobs - self.expected[:, None]
-        return (self.logprobs.exp() * from_mean**2).sum(dim=1).sqrt()
-
-
-class UnlearnedModel(Protocol):
-    """All that evaluation and attacks see of a model: a prompt or a filter counts as much as new weights."""
-
-    def answer_logprobs(self, prompts: Sequence[str], answers: Sequence[str]) -> list[Tensor]:
-        """For each answer, (T,) log-probabilities of its tokens (end-of-sequence included) after its prompt."""
-        ...
-
-    def distributions(self, prompts: Sequence[str], answers: Sequence[str]) -> Iterator[AnswerDistribution]:
-        """For each answer, in order, all that the model expects there; one at a time, since they are large."""
-        ...
-
-    def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
-        """The greedy continuation of each prompt, without special tokens."""
-        ...
-
-
-class Wrapper(UnlearnedModel, Protocol):
-    """An unlearned model of which the weights are not all: what was unlearned is, at least in part, around them."""
-
-    model: LanguageModel
-    """The model inside."""
-
-    def to_json(self) -> dict[str, Any]:
-        """All that must be kept besides the weights."""
-        ...
+from reference_impls.toolkit.logprobs import Encoded, TokenLogits
+from reference_impls.toolkit.padding import alike_lengths, concatenate
+from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel
 
 
 @dataclass
@@ -90,14 +28,14 @@ class LanguageModel:
     max_length: int = 512
     batch_size: int = 64
     _head_is_plain: bool | None = None
-    """See :meth:`_check_head`; copies need not ask again."""
+    """See :func:`~reference_impls.toolkit.architecture.head_is_plain`; copies need not ask again."""
 
     def __post_init__(self) -> None:
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
         self.model.eval()
         if self._head_is_plain is None:
-            self._head_is_plain = self._check_head()
+            self._head_is_plain = architecture.head_is_plain(self.model)
 
     @classmethod
     def load(cls, source: str | Path, **options: Any) -> LanguageModel:
@@ -130,20 +68,11 @@ class LanguageModel:
     @property
     def blocks(self) -> torch.nn.ModuleList:
         """The transformer blocks, first to last."""
-        lists = (one for one in self.model.modules() if isinstance(one, torch.nn.ModuleList))
-        return next(one for one in lists if len(one) == self.layers)
+        return architecture.blocks(self.model)
 
     def mlp_outputs(self, layers: Iterable[int]) -> list[torch.nn.Module]:
-        """The modules with which the MLPs of some blocks write to the residual stream, in order of depth.
-
-        Raises:
-            ValueError: the architecture names them in a way that is not known here.
-        """
-        wanted = re.compile(rf"\.({'|'.join(map(str, layers))})\..*\b({'|'.join(DOWN_PROJECTIONS)})$")
-        found = [module for name, module in self.model.named_modules() if wanted.search(name)]
-        if not found:
-            raise ValueError(f"{type(self.model).__name__} has no MLP output named {', '.join(DOWN_PROJECTIONS)}")
-        return found
+        """See :func:`reference_impls.toolkit.architecture.mlp_outputs`."""
+        return architecture.mlp_outputs(self.model, layers)
 
     def down_projections(self, layers: Iterable[int]) -> list[Tensor]:
         """The weights of :meth:`mlp_outputs`."""
@@ -164,71 +93,29 @@ class LanguageModel:
 
     def question(self, text: str) -> str:
         """A question as this model is asked: its chat template if it has one, else ``Question: ... Answer:``."""
-        if self.tokenizer.chat_template:
-            message = [{"role": "user", "content": text}]
-            return str(self.tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True))
-        return f"Question: {text}\nAnswer:"
+        return encoding.question(self.tokenizer, text)
 
     def answer(self, text: str) -> str:
         """An answer as it follows :meth:`question`."""
-        return text if self.tokenizer.chat_template else f" {text}"
+        return encoding.answer(self.tokenizer, text)
 
     def encode(self, pairs: Sequence[Pair], rows: Sequence[int] | None = None) -> Encoded:
         """Tokens, padded on the right. Prompts are cut on the left and answers on the right to ``max_length``."""
-        sequences = [self._tokens(pair.prompt, pair.answer, pair.closed) for pair in pairs]
-        length = max(len(prompt) + len(answer) for prompt, answer in sequences)
-        ids = torch.full((len(pairs), length), int(self.tokenizer.pad_token_id))
-        mask = torch.zeros(len(pairs), length, dtype=torch.long)
-        labels = torch.full((len(pairs), length), IGNORE)
-        for row, (prompt, answer) in enumerate(sequences):
-            end = len(prompt) + len(answer)
-            ids[row, :end] = torch.tensor(prompt + answer)
-            mask[row, :end] = 1
-            labels[row, len(prompt) : end] = torch.tensor(answer)
-        indices = torch.tensor(list(range(len(pairs)) if rows is None else rows))
-        device = self.device
-        return Encoded(ids.to(device), mask.to(device), labels.to(device), indices.to(device))
+        return encoding.encode(self.tokenizer, pairs, rows, self.max_length).to(self.device)
 
     def subject_places(self, pairs: Sequence[Pair]) -> Tensor:
         """(B, L) True where :meth:`encode` puts the last token of each pair's subject, in the prompt's last mention.
 
         A pair that names no subject, or whose prompt does not mention it, is looked up at the prompt's last token.
         """
-        mask = torch.zeros(self.encode(pairs).input_ids.shape, dtype=torch.bool)
-        for row, pair in enumerate(pairs):
-            kept = len(self._tokens(pair.prompt, pair.answer, pair.closed)[0])
-            start = pair.prompt.rfind(pair.subject) if pair.subject else -1
-            after = 0 if start < 0 else self._tokens_after(pair.prompt, start + len(pair.subject))
-            mask[row, max(0, kept - 1 - after)] = True
-        return mask.to(self.device)
-
-    def _tokens_after(self, prompt: str, end: int) -> int:
-        """How many of the prompt's tokens begin at or after a character."""
-        spans = self.tokenizer(prompt, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
-        return sum(first >= end for first, _ in spans)
-
-    def _tokens(self, prompt: str, answer: str, closed: bool) -> tuple[list[int], list[int]]:
-        """Prompt and answer are tokenized apart, so that the border between them is exact."""
-        answer_ids = self.tokenizer(answer, add_special_tokens=False)["input_ids"]
-        if closed:
-            answer_ids = [*answer_ids, self.tokenizer.eos_token_id]
-        answer_ids = answer_ids[: self.max_length - 1]
-        prompt_ids = self._prompt_ids(prompt)
-        return prompt_ids[-(self.max_length - len(answer_ids)) :], answer_ids
-
-    def _prompt_ids(self, prompt: str) -> list[int]:
-        starts = bool(self.tokenizer.bos_token) and prompt.startswith(self.tokenizer.bos_token)
-        ids: list[int] = self.tokenizer(prompt, add_special_tokens=not starts)["input_ids"]
-        if ids and ids[-1] == self.tokenizer.eos_token_id and not prompt.endswith(self.tokenizer.eos_token):
-            ids = ids[:-1]  # some tokenizers close every text; a prompt is open
-        # Something must come before the first token that is predicted.
-        return ids or [self.tokenizer.bos_token_id or self.tokenizer.eos_token_id]
+        length = self.encode(pairs).input_ids.shape[1]
+        return encoding.subject_places(self.tokenizer, pairs, length, self.max_length).to(self.device)
 
     # Tokens -> logits
 
     def token_logits(self, *batches: Encoded) -> tuple[TokenLogits, ...]:
         """Logits at the answers' tokens of each batch, in one forward pass; gradients flow if they are on."""
-        merged = _concatenate(batches, int(self.tokenizer.pad_token_id))
+        merged = concatenate(batches, int(self.tokenizer.pad_token_id))
         sequence, place = merged.supervised
         if self._head_is_plain:
             logits = self.model.get_output_embeddings()(self._answer_states(merged))
@@ -279,24 +166,7 @@ class LanguageModel:
         return torch.cat(states)[torch.cat(order).argsort()]
 
     def _backbone(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        backbone = getattr(self.model, self.model.base_model_prefix)
-        hidden: Tensor = backbone(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).last_hidden_state
-        return hidden
-
-    @torch.no_grad()
-    def _check_head(self) -> bool:
-        """Whether logits are just the output embedding of the backbone's states.
-
-        Then they are computed at answer tokens only. Some architectures cap or scale them: asked, not guessed.
-        """
-        ids = torch.arange(4, device=self.device)[None]
-        mask = torch.ones_like(ids)
-        try:
-            hidden = self._backbone(ids, mask)
-            plain = self.model.get_output_embeddings()(hidden)
-        except (AttributeError, TypeError):
-            return False
-        return bool(torch.allclose(plain, self.model(input_ids=ids, attention_mask=mask).logits, atol=1e-3, rtol=1e-3))
+        return architecture.hidden_states(self.model, input_ids, attention_mask)
 
     # What evaluation sees
 
@@ -342,7 +212,7 @@ class LanguageModel:
     def _continue(self, prompts: Sequence[str], max_new_tokens: int, **options: Any) -> list[str]:
         texts = [""] * len(prompts)
         for chunk in self._by_length(prompts):
-            ids = [self._prompt_ids(prompts[row])[-self.max_length :] for row in chunk]
+            ids = [encoding.prompt_ids(self.tokenizer, prompts[row])[-self.max_length :] for row in chunk]
             length = max(map(len, ids))
             padding = int(self.tokenizer.pad_token_id)
             # Decoding goes on at the right end, so the padding is on the left.
@@ -392,40 +262,3 @@ def weights_of(model: UnlearnedModel) -> LanguageModel | None:
     """The model itself, or the one inside what a method put around it, if there is just one."""
     inner = model if isinstance(model, LanguageModel) else getattr(model, "model", None)
     return inner if isinstance(inner, LanguageModel) else None
-
-
-def alike_lengths(lengths: Tensor) -> list[Tensor]:
-    """The rows of a batch in one group, or in two, short and long, if that spares enough padding.
-
-    Args:
-        lengths: (B,) tokens of each sequence.
-
-    Returns:
-        Row numbers, each once.
-    """
-    by_length, order = lengths.sort(stable=True)
-    count, longest = len(order), int(by_length[-1])
-    first = torch.arange(1, count, device=lengths.device)
-    # Tokens to compute, padding included, with a cut after each number of rows.
-    costs = first * by_length[:-1] + (count - first) * longest
-    if count > 1 and int(costs.min()) < SPARED * count * longest:
-        cut = int(costs.argmin()) + 1
-        return [order[:cut].sort().values, order[cut:].sort().values]
-    return [torch.arange(count, device=lengths.device)]
-
-
-def _concatenate(batches: Sequence[Encoded], padding: int) -> Encoded:
-    if len(batches) == 1:
-        return batches[0]
-    length = max(batch.input_ids.shape[1] for batch in batches)
-
-    def joined(name: str, fill: int) -> Tensor:
-        parts = (getattr(batch, name) for batch in batches)
-        return torch.cat([torch.nn.functional.pad(part, (0, length - part.shape[1]), value=fill) for part in parts])
-
-    return Encoded(
-        joined("input_ids", padding),
-        joined("attention_mask", 0),
-        joined("labels", IGNORE),
-        torch.cat([batch.rows for batch in batches]),
-    )

@@ -7,7 +7,8 @@ from the place before, so labels are shifted by one; prompt and padding carry th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,6 +33,13 @@ class Encoded:
 
     def __len__(self) -> int:
         return len(self.input_ids)
+
+    def to(self, device: torch.device) -> Encoded:
+        """The same batch on a device."""
+        moved: dict[str, Any] = {
+            name: None if value is None else value.to(device) for name, value in vars(self).items()
+        }
+        return replace(self, **moved)
 
     @property
     def supervised(self) -> tuple[Tensor, Tensor]:

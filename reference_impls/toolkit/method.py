@@ -18,7 +18,8 @@ from torch import Tensor
 
 from reference_impls.toolkit.batch import Batch, Reference
 from reference_impls.toolkit.data import UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel, Wrapper
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.unlearned_model import Wrapper
 
 if TYPE_CHECKING:
     from reference_impls.toolkit.training import Run
@@ -55,6 +56,9 @@ class Method(ABC):
     """Id of the record of the paper that the file follows."""
     acts_on: ClassVar[str]
     """loss, gradients, weights, activations, data, decoding or prompt."""
+    reference: ClassVar[Reference] = "nothing"
+    """What it needs of the model before unlearning: nothing, a frozen copy of it (``Batch.reference``), or its
+    log-probabilities of the forget answers (``Batch.forget.reference``), which are computed once."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -74,9 +78,6 @@ class Method(ABC):
 class LossMethod(Method):
     """A method that minimises a loss over batches of forget and retain pairs."""
 
-    reference: ClassVar[Reference] = "nothing"
-    """What the loss needs of the model before unlearning: nothing, a frozen copy of it (``Batch.reference``), or its
-    log-probabilities of the forget answers (``Batch.forget.reference``), which are computed once."""
     alternates: ClassVar[bool] = False
     """Whether the loss needs an alternate answer to each forget prompt (``Batch.alternate``)."""
 

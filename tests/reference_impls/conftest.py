@@ -13,9 +13,7 @@ import pytest
 import torch
 from unlearning_toys import NAMES, SEASONS, invented_data, invented_pairs
 
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import LanguageModel, Pair, Recipe, Run, UnlearningData
 
 torch.set_num_threads(1)  # models this small gain nothing from more, and lose much where cores are shared
 

@@ -16,12 +16,18 @@ from reference_impls.attacks.quantization import QuantizationAttack, quantized, 
 from reference_impls.attacks.relearning import RelearningAttack
 from reference_impls.methods.in_context.icul import InContextModel
 from reference_impls.metrics.answers import answer_probability
-from reference_impls.toolkit.attack import NotApplicableError, Victim, with_weights
-from reference_impls.toolkit.data import Pair
-from reference_impls.toolkit.language_model import LanguageModel, UnlearnedModel
-from reference_impls.toolkit.method import HyperparameterError
-from reference_impls.toolkit.splits import Splits
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import (
+    HyperparameterError,
+    LanguageModel,
+    NotApplicableError,
+    Pair,
+    Recipe,
+    Run,
+    Splits,
+    UnlearnedModel,
+    Victim,
+    with_weights,
+)
 
 WEIGHTS = torch.tensor([[0.80, -0.33, 0.12, 0.049, -0.02]])
 

@@ -25,7 +25,7 @@ from reference_impls.running.registry import (
     methods,
 )
 from reference_impls.running.tuning import trials
-from reference_impls.toolkit.training import Recipe
+from reference_impls.toolkit import Recipe
 
 RECORDS = sorted(RESULTS.rglob("*.json"))
 TASKS = [one.id for one in implementations().values() if one.kind == "task"]

@@ -11,9 +11,7 @@ from torch import Tensor
 
 from reference_impls.measuring.comparison import compare
 from reference_impls.metrics.answers import answer_probability
-from reference_impls.toolkit.data import Pair
-from reference_impls.toolkit.language_model import AnswerDistribution, LanguageModel
-from reference_impls.toolkit.splits import Splits
+from reference_impls.toolkit import AnswerDistribution, LanguageModel, Pair, Splits
 
 
 class Certain:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from reference_impls.toolkit.data import Pair, UnlearningData
+from reference_impls.toolkit import Pair, UnlearningData
 
 TEXT = "The river left its bed in Osinton and stopped. In Osinton nobody slept."
 

@@ -8,9 +8,7 @@ import torch
 from torch import Tensor
 
 from reference_impls.errors import UsageError
-from reference_impls.measuring.evaluation import evaluate, probe
-from reference_impls.toolkit.data import Pair
-from reference_impls.toolkit.splits import Splits
+from reference_impls.toolkit import Pair, Splits, evaluate, probe
 
 
 class Scripted:

@@ -13,16 +13,12 @@ import torch
 from unlearning_toys import fingerprint
 
 from catalog.model.results import Result
-from reference_impls.measuring.evaluation import Evaluation
 from reference_impls.methods.task_arithmetic.task_vector import subtract_task_vector
 from reference_impls.running import checkpoints
 from reference_impls.running.registry import RESULTS, find_method, find_task
 from reference_impls.running.runner import Outcome, run_method
 from reference_impls.tasks.authors import AuthorsTask
-from reference_impls.toolkit.data import Pair
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.splits import Splits
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import Evaluation, LanguageModel, Pair, Recipe, Run, Splits
 
 pytestmark = [
     pytest.mark.slow,

@@ -12,10 +12,9 @@ import torch
 from numpy.testing import assert_allclose
 from unlearning_toys import fingerprint, losses
 
-from reference_impls.toolkit import language_model
-from reference_impls.toolkit.data import Pair
-from reference_impls.toolkit.language_model import LanguageModel, alike_lengths
-from reference_impls.toolkit.logprobs import IGNORE
+from reference_impls.toolkit import IGNORE, LanguageModel, Pair, padding
+from reference_impls.toolkit.encoding import prompt_ids
+from reference_impls.toolkit.padding import alike_lengths
 
 CHAT = (
     "{% for message in messages %}[{{ message.role }}]{{ message.content }}{% endfor %}"
@@ -137,7 +136,7 @@ def test_every_prompt_starts_with_one_start_mark_whether_written_or_not(tiny: La
     marked = _with_tokenizer(tiny, _add_start)
     start = marked.tokenizer.bos_token_id
     for prompt in ("Who is it?", "<s>Who is it?", ""):
-        ids = marked._prompt_ids(prompt)
+        ids = prompt_ids(marked.tokenizer, prompt)
         assert ids[0] == start
         assert ids.count(start) == 1
 
@@ -161,7 +160,7 @@ def test_an_answer_never_gets_a_start_mark(tiny: LanguageModel) -> None:
 
 def test_a_tokenizer_that_closes_every_text_leaves_prompts_open(tiny: LanguageModel) -> None:
     closing = _with_tokenizer(tiny, lambda tokenizer: _add_start(tokenizer, close=True))
-    assert closing._prompt_ids("Who?")[-1] != closing.tokenizer.eos_token_id
+    assert prompt_ids(closing.tokenizer, "Who?")[-1] != closing.tokenizer.eos_token_id
     ids = closing.encode([Pair("Who?", " Ana.")]).input_ids[0].tolist()
     assert ids.count(closing.tokenizer.eos_token_id) == 1
     assert ids[-1] == closing.tokenizer.eos_token_id
@@ -438,7 +437,7 @@ def test_a_cut_batch_gives_the_logits_and_gradients_of_the_whole_one(
     pairs = [Pair("a", " b c"), Pair("a", f" {long}"), Pair("d e", " f"), Pair("", " g h"), Pair("a", " i")]
 
     def computed(spared: float) -> tuple[torch.Tensor, torch.Tensor]:
-        monkeypatch.setattr(language_model, "SPARED", spared)
+        monkeypatch.setattr(padding, "SPARED", spared)
         weight = next(tiny.model.parameters())
         weight.grad = None
         (out,) = tiny.token_logits(tiny.encode(pairs))
@@ -454,7 +453,7 @@ def test_a_cut_batch_gives_the_logits_and_gradients_of_the_whole_one(
 def test_a_batch_stays_whole_for_those_who_hook_into_the_network(
     tiny: LanguageModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(language_model, "SPARED", 0.99)
+    monkeypatch.setattr(padding, "SPARED", 0.99)
     batch = tiny.encode([Pair("a", " b"), Pair("a", " " + "word " * 60)])
     seen: list[torch.Size] = []
     for hook in ("register_forward_hook", "register_forward_pre_hook"):

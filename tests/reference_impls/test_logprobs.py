@@ -15,7 +15,7 @@ from unlearning_toys import (
     token_logits,
 )
 
-from reference_impls.toolkit.logprobs import IGNORE, Encoded, TokenLogits, mean_kl, mean_nll
+from reference_impls.toolkit import IGNORE, Encoded, TokenLogits, mean_kl, mean_nll
 
 
 def test_token_log_probabilities_are_those_computed_by_hand() -> None:

@@ -16,10 +16,16 @@ from unlearning_toys import fingerprint
 from catalog.model.implementations import Implementation
 from reference_impls.errors import UnknownNameError, UsageError
 from reference_impls.running.registry import configure, find_method, find_task, implementations, method_class, methods
-from reference_impls.toolkit.data import UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.method import HyperparameterError, LossMethod, Method, hyperparameter
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import (
+    HyperparameterError,
+    LanguageModel,
+    LossMethod,
+    Method,
+    Recipe,
+    Run,
+    UnlearningData,
+    hyperparameter,
+)
 
 
 @dataclass(frozen=True)
@@ -208,7 +214,7 @@ def test_the_syntax_tree_says_what_the_class_says(method: Implementation) -> Non
     found = method_class(method)
     fields = {field.name: field for field in dataclasses.fields(found)}
     assert [one.name for one in method.hyperparameters] == list(fields)
-    assert (method.paper, method.family, method.acts_on) == (found.paper, found.family, found.acts_on)
+    assert (method.paper, method.acts_on, method.reference) == (found.paper, found.acts_on, found.reference)
     assert method.reference == getattr(found, "reference", "nothing")
     for one in method.hyperparameters:
         assert one.default == fields[one.name].default

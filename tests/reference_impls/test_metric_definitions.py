@@ -10,11 +10,9 @@ import yaml
 from unlearning_toys import invented_pairs
 
 from reference_impls.measuring.comparison import compare
-from reference_impls.measuring.evaluation import evaluate
 from reference_impls.running.attacking import attack_all
 from reference_impls.running.registry import PACKAGE, find_task
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.splits import Splits
+from reference_impls.toolkit import LanguageModel, Splits, evaluate
 
 DEFINITIONS: list[dict[str, Any]] = yaml.safe_load((PACKAGE / "metrics" / "metrics.yaml").read_text("utf-8"))
 

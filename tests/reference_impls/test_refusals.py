@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import random
 
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.refusals import REFUSALS, with_refusals
+from reference_impls.toolkit import REFUSALS, Pair, UnlearningData, with_refusals
 
 
 def test_refusals_are_many_distinct_whole_sentences_that_begin_in_many_ways() -> None:

@@ -17,11 +17,8 @@ from reference_impls.running.registry import PACKAGE, find_method, methods
 from reference_impls.running.runner import run_method
 from reference_impls.running.saving import card, prepare_folder, save
 from reference_impls.running.tuning import score, trials
-from reference_impls.tasks import Task
 from reference_impls.tasks.files import FilesTask
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.training import Recipe
+from reference_impls.toolkit import LanguageModel, Pair, Recipe, Task, UnlearningData
 
 
 def _result(**changes: Any) -> Result:

@@ -13,11 +13,8 @@ from numpy.testing import assert_allclose
 from torch import Tensor
 from unlearning_toys import fingerprint
 
-from reference_impls.toolkit.batch import Batch, Reference
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import mean_nll
-from reference_impls.toolkit.training import Recipe, Run, _alike, _epochs
+from reference_impls.toolkit import Batch, LanguageModel, Pair, Recipe, Reference, Run, UnlearningData, mean_nll
+from reference_impls.toolkit.training import _alike, _epochs
 
 # peft asks transformers by an old name.
 peft_and_transformers = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")

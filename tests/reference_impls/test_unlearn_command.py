@@ -15,8 +15,7 @@ from catalog.model.results import Result
 from reference_impls.cli import main
 from reference_impls.running.bench import TOLERANCE
 from reference_impls.running.registry import PACKAGE, methods
-from reference_impls.toolkit.data import Pair
-from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit import LanguageModel, Pair
 
 
 class Ran:

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.logprobs import TokenLogits
+from reference_impls.toolkit import Pair, TokenLogits, UnlearningData
 
 FORGET_LOGITS = [[2.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
 FORGET_TARGETS = [0, 1]

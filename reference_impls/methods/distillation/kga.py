@@ -59,13 +59,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.invented import new_pairs
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import mean_kl
-from reference_impls.toolkit.method import Method, hyperparameter
-from reference_impls.toolkit.training import Run
+from reference_impls.toolkit import (
+    Batch,
+    LanguageModel,
+    Method,
+    Pair,
+    Run,
+    UnlearningData,
+    hyperparameter,
+    mean_kl,
+    new_pairs,
+)
 
 
 def kga_loss(forget_gap: Tensor, new_gap: float, retain_divergence: Tensor, retain_weight: float) -> Tensor:
@@ -105,7 +109,7 @@ class KGA(Method):
             forget, retain = model.token_logits(batch.forget, batch.retain)
             return kga_loss(mean_kl(informed, forget), new_gap, mean_kl(before, retain), self.retain_weight)
 
-        return run.minimize(loss, model, data, reference="model")
+        return run.minimize(loss, model, data, reference=self.reference)
 
 
 @torch.inference_mode()

@@ -47,11 +47,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from reference_impls.methods.gradient_ascent.gradient_ascent import gradient_ascent_loss
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import TokenLogits, mean_kl
-from reference_impls.toolkit.method import LossMethod, hyperparameter
+from reference_impls.toolkit import Batch, LanguageModel, LossMethod, TokenLogits, hyperparameter, mean_kl, mean_nll
 
 
 def kl_minimization_loss(
@@ -65,7 +61,7 @@ def kl_minimization_loss(
         retain_before: logits of $M_{w_0}$ on the same answers.
         retain_weight: $\alpha$.
     """
-    return gradient_ascent_loss(forget) + retain_weight * mean_kl(retain_before, retain)
+    return -mean_nll(forget) + retain_weight * mean_kl(retain_before, retain)
 
 
 @dataclass(frozen=True)

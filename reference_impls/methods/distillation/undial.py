@@ -49,10 +49,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import TokenLogits, mean_nll
-from reference_impls.toolkit.method import LossMethod, hyperparameter
+from reference_impls.toolkit import Batch, LanguageModel, LossMethod, TokenLogits, hyperparameter, mean_nll
 
 
 def adjusted_distribution(teacher: TokenLogits, strength: float) -> Tensor:

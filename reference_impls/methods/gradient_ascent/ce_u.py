@@ -50,10 +50,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import TokenLogits
-from reference_impls.toolkit.method import LossMethod, hyperparameter
+from reference_impls.toolkit import Batch, LanguageModel, LossMethod, TokenLogits, hyperparameter
 
 
 def without_first_tokens(out: TokenLogits, skip: int) -> TokenLogits:

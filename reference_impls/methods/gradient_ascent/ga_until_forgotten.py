@@ -66,14 +66,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from reference_impls.errors import UsageError
-from reference_impls.methods.gradient_ascent.gradient_ascent import gradient_ascent_loss
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.invented import new_pairs
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.method import Method, hyperparameter
-from reference_impls.toolkit.training import Run
+from reference_impls.toolkit import (
+    Batch,
+    LanguageModel,
+    Method,
+    Pair,
+    Run,
+    UnlearningData,
+    UsageError,
+    hyperparameter,
+    mean_nll,
+    new_pairs,
+)
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ class GradientAscentUntilForgotten(Method):
 
         def loss(model: LanguageModel, batch: Batch) -> Tensor:
             (forget,) = model.token_logits(batch.forget)
-            return gradient_ascent_loss(forget)
+            return -mean_nll(forget)
 
         return run.minimize(loss, model, data, finished=finished)
 

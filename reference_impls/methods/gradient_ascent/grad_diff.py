@@ -40,11 +40,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from reference_impls.methods.gradient_ascent.gradient_ascent import gradient_ascent_loss
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import mean_nll
-from reference_impls.toolkit.method import LossMethod, hyperparameter
+from reference_impls.toolkit import Batch, LanguageModel, LossMethod, hyperparameter, mean_nll
 
 
 @dataclass(frozen=True)
@@ -64,4 +60,4 @@ class GradDiff(LossMethod):
     def loss(self, model: LanguageModel, batch: Batch) -> Tensor:
         """The loss of one batch, forget and retain sequences in one forward pass."""
         forget, retain = model.token_logits(batch.forget, batch.retain)
-        return self.forget_weight * gradient_ascent_loss(forget) + self.retain_weight * mean_nll(retain)
+        return -self.forget_weight * mean_nll(forget) + self.retain_weight * mean_nll(retain)

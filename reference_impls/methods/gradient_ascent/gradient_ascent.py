@@ -41,10 +41,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import TokenLogits, mean_nll
-from reference_impls.toolkit.method import LossMethod
+from reference_impls.toolkit import Batch, LanguageModel, LossMethod, TokenLogits, mean_nll
 
 
 def gradient_ascent_loss(forget: TokenLogits) -> Tensor:

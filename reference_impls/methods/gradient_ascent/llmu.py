@@ -61,13 +61,18 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from reference_impls.methods.gradient_ascent.gradient_ascent import gradient_ascent_loss
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.data import UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import Encoded, TokenLogits, mean_kl, mean_nll
-from reference_impls.toolkit.method import Method, hyperparameter
-from reference_impls.toolkit.training import Run
+from reference_impls.toolkit import (
+    Batch,
+    Encoded,
+    LanguageModel,
+    Method,
+    Run,
+    TokenLogits,
+    UnlearningData,
+    hyperparameter,
+    mean_kl,
+    mean_nll,
+)
 
 
 def llmu_loss(
@@ -91,9 +96,7 @@ def llmu_loss(
         normal_weight: $\epsilon_3$.
     """
     return (
-        forget_weight * gradient_ascent_loss(forget)
-        + mismatch_weight * mean_nll(random)
-        + normal_weight * mean_kl(before, normal)
+        forget_weight * -mean_nll(forget) + mismatch_weight * mean_nll(random) + normal_weight * mean_kl(before, normal)
     )
 
 
@@ -122,7 +125,7 @@ class LLMU(Method):
             mismatched = model.encode([replace(pair, answer=answer) for pair in asked for answer in drawn])
             return self.loss(model, batch, mismatched)
 
-        return run.minimize(loss, model, data, reference="model")
+        return run.minimize(loss, model, data, reference=self.reference)
 
     def loss(self, model: LanguageModel, batch: Batch, mismatched: Encoded) -> Tensor:
         """The loss of one batch and its mismatched answers, all in one forward pass."""

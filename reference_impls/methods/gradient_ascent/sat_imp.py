@@ -56,11 +56,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from reference_impls.methods.gradient_ascent.wga import weighted_ascent_loss
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import TokenLogits, mean_nll
-from reference_impls.toolkit.method import LossMethod, hyperparameter
+from reference_impls.toolkit import (
+    Batch,
+    LanguageModel,
+    LossMethod,
+    TokenLogits,
+    hyperparameter,
+    mean_nll,
+    weighted_ascent_loss,
+)
 
 
 def saturation_importance(logprobs: Tensor, saturation: float, importance: float) -> Tensor:

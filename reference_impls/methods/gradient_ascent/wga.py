@@ -54,20 +54,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import TokenLogits, mean_kl
-from reference_impls.toolkit.method import LossMethod, hyperparameter
-
-
-def weighted_ascent_loss(out: TokenLogits, weights: Tensor) -> Tensor:
-    r"""() $\frac{1}{B} \sum_{(x,y)} \frac{1}{|y|} \sum_t \mathrm{sg}[w_t] \log p_\theta(y_t \mid x, y_{<t})$.
-
-    Args:
-        out: logits at the tokens of answers to forget.
-        weights: (N,) $w_t$ of each token.
-    """
-    return out.mean_by_sequence(weights.detach() * out.token_logprobs()).mean()
+from reference_impls.toolkit import (
+    Batch,
+    LanguageModel,
+    LossMethod,
+    TokenLogits,
+    hyperparameter,
+    mean_kl,
+    weighted_ascent_loss,
+)
 
 
 def wga_loss(out: TokenLogits, power: float) -> Tensor:

@@ -45,18 +45,22 @@ and let the unchanged model go on from there.
 from __future__ import annotations
 
 import random
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
-
-from reference_impls.errors import UsageError
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import AnswerDistribution, LanguageModel
-from reference_impls.toolkit.method import Method, hyperparameter
-from reference_impls.toolkit.training import Run
+from reference_impls.toolkit import (
+    LanguageModel,
+    Method,
+    Pair,
+    Run,
+    UnlearningData,
+    Wrapped,
+    distinct_words,
+    flipped_answer,
+    hyperparameter,
+    overlap,
+)
 
 
 @dataclass(frozen=True)
@@ -96,35 +100,8 @@ def context(request: Pair, wrong: str, others: Sequence[Pair], demonstrations: i
     )
 
 
-def flipped_answer(pair: Pair, others: Sequence[Pair], rng: random.Random) -> str:
-    """A wrong answer to the pair's prompt: another subject's answer to the question most like it, renamed."""
-    question = words(pair.prompt) - words(pair.subject)
-    wrong = [one for one in others if _said_of(pair.subject, one) != pair.answer]
-    candidates = [one for one in wrong if one.subject != pair.subject] or wrong
-    if not candidates:
-        raise UsageError("Every answer is the same, so there is no wrong one to show in the context.")
-    likeness = [overlap(question, words(one.prompt) - words(one.subject)) for one in candidates]
-    best = [one for one, value in zip(candidates, likeness, strict=True) if value == max(likeness)]
-    return _said_of(pair.subject, rng.choice(best))
-
-
-def _said_of(subject: str, donor: Pair) -> str:
-    """The donor's answer with the subject's name in place of its own."""
-    return donor.answer.replace(donor.subject, subject) if donor.subject else donor.answer
-
-
-def words(text: str) -> frozenset[str]:
-    """The distinct words of a text, in lower case."""
-    return frozenset(re.findall(r"\w+", text.casefold()))
-
-
-def overlap(one: frozenset[str], other: frozenset[str]) -> float:
-    """Jaccard similarity, in [0, 1]."""
-    return len(one & other) / max(1, len(one | other))
-
-
 @dataclass
-class InContextModel:
+class InContextModel(Wrapped):
     """The unchanged model behind prompts that start with the context of the nearest request."""
 
     model: LanguageModel
@@ -132,11 +109,11 @@ class InContextModel:
     contexts: Sequence[str]
 
     def __post_init__(self) -> None:
-        self._words = [words(request) for request in self.requests]
+        self._words = [distinct_words(request) for request in self.requests]
 
     def prompt(self, query: str) -> str:
         """The query behind the context of the request that shares most of its words; alone if none shares any."""
-        asked = words(query)
+        asked = distinct_words(query)
         likeness = [overlap(asked, request) for request in self._words]
         nearest = max(likeness)
         return self.contexts[likeness.index(nearest)] + query if nearest else query
@@ -144,15 +121,3 @@ class InContextModel:
     def to_json(self) -> dict[str, Any]:
         """The requests and their contexts, in the same order."""
         return {"requests": list(self.requests), "contexts": list(self.contexts)}
-
-    def answer_logprobs(self, prompts: Sequence[str], answers: Sequence[str]) -> list[Tensor]:
-        """See :class:`~reference_impls.toolkit.language_model.UnlearnedModel`."""
-        return self.model.answer_logprobs([self.prompt(query) for query in prompts], answers)
-
-    def distributions(self, prompts: Sequence[str], answers: Sequence[str]) -> Iterator[AnswerDistribution]:
-        """See :class:`~reference_impls.toolkit.language_model.UnlearnedModel`."""
-        return self.model.distributions([self.prompt(query) for query in prompts], answers)
-
-    def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
-        """See :class:`~reference_impls.toolkit.language_model.UnlearnedModel`."""
-        return self.model.generate([self.prompt(query) for query in prompts], max_new_tokens)

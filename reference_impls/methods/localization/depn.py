@@ -66,12 +66,18 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import IGNORE, Encoded
-from reference_impls.toolkit.method import Method, hyperparameter
-from reference_impls.toolkit.mlp_memory import Memory, memories
-from reference_impls.toolkit.training import Run
+from reference_impls.toolkit import (
+    IGNORE,
+    Encoded,
+    LanguageModel,
+    Memory,
+    Method,
+    Pair,
+    Run,
+    UnlearningData,
+    hyperparameter,
+    memories,
+)
 
 
 def integrated_gradient(gradient: Callable[[Tensor], Tensor], activations: Tensor, points: int) -> Tensor:

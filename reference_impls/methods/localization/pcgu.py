@@ -57,11 +57,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from reference_impls.methods.in_context.icul import flipped_answer
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.method import Method, hyperparameter
-from reference_impls.toolkit.training import Run
+from reference_impls.toolkit import LanguageModel, Method, Pair, Run, UnlearningData, flipped_answer, hyperparameter
 
 
 def contrast(true: Tensor, other: Tensor) -> Tensor:

@@ -64,12 +64,16 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from reference_impls.methods.model_editing.rome import deletion_answers, deletion_loss
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.data import UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.method import Method, hyperparameter
-from reference_impls.toolkit.training import Run
+from reference_impls.toolkit import (
+    Batch,
+    LanguageModel,
+    Method,
+    Run,
+    UnlearningData,
+    deletion_answers,
+    deletion_loss,
+    hyperparameter,
+)
 
 
 def nearest_allowed(weight: Tensor, start: Tensor, bound: float, norm: str) -> Tensor:

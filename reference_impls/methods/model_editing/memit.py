@@ -52,12 +52,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from reference_impls.methods.model_editing.rome import ValueSearch, deletion_requests, mean_output, with_ridge
-from reference_impls.toolkit.data import UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.method import Method, hyperparameter
-from reference_impls.toolkit.mlp_memory import memories
-from reference_impls.toolkit.training import Run
+from reference_impls.toolkit import (
+    LanguageModel,
+    Method,
+    Run,
+    UnlearningData,
+    ValueSearch,
+    deletion_requests,
+    hyperparameter,
+    mean_output,
+    memories,
+    with_ridge,
+)
 
 
 def least_squares_update(covariance: Tensor, keys: Tensor, residuals: Tensor, preservation: float) -> Tensor:

@@ -86,26 +86,22 @@ $$
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from reference_impls.methods.in_context.icul import flipped_answer
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import TokenLogits, mean_kl, mean_nll
-from reference_impls.toolkit.method import Method, hyperparameter
-from reference_impls.toolkit.mlp_memory import changed_output, memories, shifted_at
-from reference_impls.toolkit.training import Run
-
-RIDGE = 1e-3
-"""What is added to the diagonal of C, relative to its mean: keys are often fewer than their dimensions."""
-
-GOOD_ENOUGH = 0.05
-"""The loss at which the search for a value stops, unless it erases."""
+from reference_impls.toolkit import (
+    LanguageModel,
+    Method,
+    Run,
+    UnlearningData,
+    ValueSearch,
+    deletion_requests,
+    hyperparameter,
+    memories,
+    with_ridge,
+)
 
 
 def rank_one_update(covariance: Tensor, key: Tensor, change: Tensor) -> Tensor:
@@ -118,108 +114,6 @@ def rank_one_update(covariance: Tensor, key: Tensor, change: Tensor) -> Tensor:
     """
     direction = torch.linalg.solve(covariance, key)
     return torch.outer(change / (direction @ key), direction)
-
-
-def erasure_loss(out: TokenLogits) -> Tensor:
-    r"""() $\exp(-\bar\ell) = p(y \mid x)^{1/|y|}$, mean over answers."""
-    return out.sequence_nll().neg().exp().mean()
-
-
-def deletion_loss(objective: str, out: TokenLogits) -> Tensor:
-    r"""() $\ell$ of one of Patil et al.'s objectives; those other than erasure are given their answers' tokens."""
-    return erasure_loss(out) if objective == "fact-erasure" else mean_nll(out)
-
-
-def with_ridge(covariance: Tensor) -> Tensor:
-    """The matrix with a small multiple of the identity added, relative to its diagonal."""
-    return covariance + RIDGE * covariance.diagonal().mean() * torch.eye(len(covariance), device=covariance.device)
-
-
-@dataclass(frozen=True)
-class Request:
-    """One subject, and every prompt through which it is to be forgotten."""
-
-    subject: str
-    pairs: tuple[Pair, ...]
-    """With the answers that the objective is about, and with contexts in front."""
-
-
-def deletion_answers(pair: Pair, objective: str, response: str, others: Sequence[Pair], rng: random.Random) -> Pair:
-    """The pair with the answer that its objective is about: a false one, the empty response, or its own."""
-    if objective == "error-injection":
-        return replace(pair, answer=flipped_answer(pair, others, rng))
-    if objective == "empty-response":
-        return replace(pair, answer=pair.spaced(response))
-    return pair
-
-
-def deletion_requests(
-    data: UnlearningData, objective: str, response: str, contexts: int, rng: random.Random
-) -> list[Request]:
-    """The forget pairs by subject, in order; pairs that name no subject are requests of their own."""
-    asked = data.prompted()  # a key is read at the subject's mention in a prompt, and plain texts have none
-    others = asked.retain or asked.forget
-    found: dict[str, list[Pair]] = {}
-    for row, pair in enumerate(asked.forget):
-        told = deletion_answers(pair, objective, response, others, rng)
-        before = rng.sample(others, min(contexts, len(others)))
-        told_after = [replace(told, prompt=f"{one.prompt}{one.answer}\n{told.prompt}") for one in before]
-        found.setdefault(pair.subject or f"\0{row}", []).extend([told, *told_after])
-    return [Request(pairs[0].subject, tuple(pairs)) for pairs in found.values()]
-
-
-@dataclass(frozen=True)
-class ValueSearch:
-    r"""How $\delta$ is found: what MEMIT shares with ROME."""
-
-    objective: str
-    kl_weight: float
-    shrinkage: float
-    clamp: float
-
-    def find(self, model: LanguageModel, module: nn.Module, request: Request, run: Run) -> Tensor:
-        r"""(d,) $\delta$ for the output of a module, at the last token of the request's subject."""
-        batch, places = model.encode(request.pairs), model.subject_places(request.pairs)
-        start = mean_output(model, module, request)
-        shift = torch.zeros_like(start, requires_grad=True)
-        optimizer = torch.optim.Adam([shift], run.recipe.learning_rate)
-        for _ in range(run.recipe.steps):
-            with torch.enable_grad():
-                with changed_output(module, shifted_at(places, shift)):
-                    (out,) = model.token_logits(batch)
-                loss = deletion_loss(self.objective, out) + self.shrinkage * shift.norm() / start.norm() ** 2
-                if request.subject:
-                    loss = loss + self.kl_weight * self._drift(model, module, request.subject, shift)
-            if loss < GOOD_ENOUGH and self.objective != "fact-erasure":
-                break
-            (shift.grad,) = torch.autograd.grad(loss, [shift])
-            optimizer.step()
-            with torch.no_grad():
-                shift *= (self.clamp * start.norm() / shift.norm().clamp(min=1e-9)).clamp(max=1)
-        return shift.detach()
-
-    def _drift(self, model: LanguageModel, module: nn.Module, subject: str, shift: Tensor) -> Tensor:
-        essence = Pair(f"{subject} is a", ".", subject=subject, closed=False)
-        batch, places = model.encode([essence]), model.subject_places([essence])
-        with torch.no_grad():
-            (before,) = model.token_logits(batch)
-        with changed_output(module, shifted_at(places, shift)):
-            (after,) = model.token_logits(batch)
-        return mean_kl(after, before)
-
-
-@torch.no_grad()
-def mean_output(model: LanguageModel, module: nn.Module, request: Request) -> Tensor:
-    """(d,) What a module gives at the last token of the subject, mean over the request's prompts."""
-    places, kept = model.subject_places(request.pairs), []
-
-    def keep(out: Tensor) -> Tensor:
-        kept.append(out[places].float().mean(dim=0))
-        return out
-
-    with changed_output(module, keep):
-        model.token_logits(model.encode(request.pairs))
-    return kept[0]
 
 
 @dataclass(frozen=True)

@@ -52,19 +52,24 @@ $$
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.data import UnlearningData
-from reference_impls.toolkit.language_model import AnswerDistribution, LanguageModel
-from reference_impls.toolkit.logprobs import TokenLogits, mean_kl, mean_nll
-from reference_impls.toolkit.method import Method, hyperparameter
-from reference_impls.toolkit.training import Run
+from reference_impls.toolkit import (
+    Batch,
+    LanguageModel,
+    Method,
+    Run,
+    TokenLogits,
+    UnlearningData,
+    Wrapped,
+    hyperparameter,
+    mean_kl,
+    mean_nll,
+)
 
 
 def eul_loss(
@@ -134,7 +139,7 @@ class UnlearningLayer(nn.Module):
         return changed
 
 
-class LayeredModel:
+class LayeredModel(Wrapped):
     """The original model, with an unlearning layer behind the feed-forward part of each block."""
 
     def __init__(self, model: LanguageModel, width: int) -> None:
@@ -158,15 +163,3 @@ class LayeredModel:
     def to_json(self) -> dict[str, Any]:
         """The layers' weights."""
         return {"layers": [{name: one.tolist() for name, one in layer.state_dict().items()} for layer in self.layers]}
-
-    def answer_logprobs(self, prompts: Sequence[str], answers: Sequence[str]) -> list[Tensor]:
-        """See :class:`~reference_impls.toolkit.language_model.UnlearnedModel`."""
-        return self.model.answer_logprobs(prompts, answers)
-
-    def distributions(self, prompts: Sequence[str], answers: Sequence[str]) -> Iterator[AnswerDistribution]:
-        """See :class:`~reference_impls.toolkit.language_model.UnlearnedModel`."""
-        return self.model.distributions(prompts, answers)
-
-    def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
-        """See :class:`~reference_impls.toolkit.language_model.UnlearnedModel`."""
-        return self.model.generate(prompts, max_new_tokens)

@@ -60,10 +60,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import AnswerDistribution, LanguageModel
-from reference_impls.toolkit.method import Method, hyperparameter
-from reference_impls.toolkit.training import Run
+from reference_impls.toolkit import AnswerDistribution, LanguageModel, Method, Pair, Run, UnlearningData, hyperparameter
 
 
 def shard_of(pair: Pair, shards: int) -> int:
@@ -162,7 +159,7 @@ class AdapterEnsemble:
         return {"adapters": [[one.tolist() for one in self.adapter(shard)] for shard in range(len(self.data))]}
 
     def answer_logprobs(self, prompts: Sequence[str], answers: Sequence[str]) -> list[Tensor]:
-        """See :class:`~reference_impls.toolkit.language_model.UnlearnedModel`."""
+        """See :class:`~reference_impls.toolkit.UnlearnedModel`."""
         votes = []
         for shard in range(len(self.data)):
             self._adapters.set_adapter(f"shard{shard}")
@@ -171,7 +168,7 @@ class AdapterEnsemble:
 
     @torch.inference_mode()
     def distributions(self, prompts: Sequence[str], answers: Sequence[str]) -> Iterator[AnswerDistribution]:
-        """See :class:`~reference_impls.toolkit.language_model.UnlearnedModel`."""
+        """See :class:`~reference_impls.toolkit.UnlearnedModel`."""
         for prompt, answer in zip(prompts, answers, strict=True):
             batch = self.model.encode([Pair(prompt, answer)])
             votes = []
@@ -183,7 +180,7 @@ class AdapterEnsemble:
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
-        """See :class:`~reference_impls.toolkit.language_model.UnlearnedModel`."""
+        """See :class:`~reference_impls.toolkit.UnlearnedModel`."""
         ids = [self.model.encode([Pair(prompt, "", closed=False)]).input_ids for prompt in prompts]
         texts = [""] * len(prompts)
         for length in sorted({one.shape[1] for one in ids}):  # prompts of one length need no padding

@@ -65,12 +65,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import TokenLogits, mean_nll
-from reference_impls.toolkit.method import Method, hyperparameter
-from reference_impls.toolkit.training import Run
+from reference_impls.toolkit import (
+    Batch,
+    LanguageModel,
+    Method,
+    Pair,
+    Run,
+    TokenLogits,
+    UnlearningData,
+    hyperparameter,
+    mean_nll,
+)
 
 
 def margin_flattening_loss(out: TokenLogits) -> Tensor:

@@ -53,15 +53,20 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from reference_impls.errors import UsageError
-from reference_impls.methods.preference_optimization.dpo import dpo_loss, log_ratio
-from reference_impls.metrics.answers import rouge_l_recall
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import mean_nll
-from reference_impls.toolkit.method import LossMethod, hyperparameter
-from reference_impls.toolkit.training import Run
+from reference_impls.toolkit import (
+    Batch,
+    LanguageModel,
+    LossMethod,
+    Pair,
+    Run,
+    UnlearningData,
+    UsageError,
+    dpo_loss,
+    hyperparameter,
+    log_ratio,
+    mean_nll,
+    rouge_l_recall,
+)
 
 INSTRUCTION = """\
 Below are a question and its answer. Write another answer to the same question: as long, in the same style and just as \

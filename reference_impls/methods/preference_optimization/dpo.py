@@ -54,39 +54,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch.nn.functional as F
 from torch import Tensor
 
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.data import UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import TokenLogits, mean_nll
-from reference_impls.toolkit.method import LossMethod, hyperparameter
-from reference_impls.toolkit.refusals import with_refusals
-from reference_impls.toolkit.training import Run
-
-
-def dpo_loss(chosen_log_ratio: Tensor, rejected_log_ratio: Tensor, beta: float) -> Tensor:
-    r"""() $\frac{2}{\beta}\, \mathcal L_{\mathrm{DPO}}$, the mean over pairs.
-
-    Args:
-        chosen_log_ratio: (B,) $\log \frac{\pi_\theta(y_w \mid x)}{\pi_{\mathrm{ref}}(y_w \mid x)}$ of whole answers.
-        rejected_log_ratio: (B,) the same of $y_l$.
-        beta: $\beta > 0$.
-    """
-    h = chosen_log_ratio - rejected_log_ratio
-    return -2 / beta * F.logsigmoid(beta * h).mean()
-
-
-def log_ratio(out: TokenLogits, reference: Tensor | None) -> Tensor:
-    r"""(B,) $\log \pi_\theta(y \mid x) - \log \pi_{\mathrm{ref}}(y \mid x)$ of whole answers.
-
-    Args:
-        out: logits of $\pi_\theta$ at their tokens.
-        reference: (N,) log-probabilities of these tokens under $\pi_{\mathrm{ref}}$.
-    """
-    assert reference is not None
-    return out.sequence_logprobs() - out.sum_by_sequence(reference)
+from reference_impls.toolkit import (
+    Batch,
+    LanguageModel,
+    LossMethod,
+    Run,
+    UnlearningData,
+    dpo_loss,
+    hyperparameter,
+    log_ratio,
+    mean_nll,
+    with_refusals,
+)
 
 
 @dataclass(frozen=True)

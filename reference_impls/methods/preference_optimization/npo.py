@@ -46,10 +46,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor
 
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import mean_nll
-from reference_impls.toolkit.method import LossMethod, hyperparameter
+from reference_impls.toolkit import Batch, LanguageModel, LossMethod, hyperparameter, mean_nll
 
 
 def npo_loss(logprobs: Tensor, reference_logprobs: Tensor, beta: float) -> Tensor:

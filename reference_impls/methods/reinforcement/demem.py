@@ -62,12 +62,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import Encoded
-from reference_impls.toolkit.method import Method, hyperparameter
-from reference_impls.toolkit.training import Run
+from reference_impls.toolkit import Batch, Encoded, LanguageModel, Method, Pair, Run, UnlearningData, hyperparameter
 
 
 def similarity(one: str, other: str) -> float:
@@ -140,7 +135,7 @@ class DeMem(Method):
             (out,) = model.token_logits(drawn.encoded)
             return ppo_loss(out.token_logprobs(), drawn.old, drawn.advantages, self.clip)
 
-        return run.minimize(loss, model, data, reference="model")
+        return run.minimize(loss, model, data, reference=self.reference)
 
     @torch.no_grad()
     def explore(self, model: LanguageModel, batch: Batch, pairs: list[Pair]) -> Samples:

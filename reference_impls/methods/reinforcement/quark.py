@@ -53,20 +53,27 @@ $$
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from reference_impls.metrics.answers import rouge_l_recall
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import AnswerDistribution, LanguageModel
-from reference_impls.toolkit.logprobs import TokenLogits, mean_kl, mean_nll
-from reference_impls.toolkit.method import Method, hyperparameter
-from reference_impls.toolkit.training import Run
+from reference_impls.toolkit import (
+    Batch,
+    LanguageModel,
+    Method,
+    Pair,
+    Run,
+    TokenLogits,
+    UnlearningData,
+    Wrapped,
+    hyperparameter,
+    mean_kl,
+    mean_nll,
+    rouge_l_recall,
+)
 
 SAID = 8
 """How often a rank is said before a prompt."""
@@ -133,7 +140,7 @@ class Quark(Method):
             (out,) = model.token_logits(model.encode(told))
             return quark_loss(out, before, self.kl_weight)
 
-        run.minimize(loss, model, data, reference="model")
+        run.minimize(loss, model, data, reference=self.reference)
         return BestRankModel(model, rank_text(self.quantiles))
 
     def explore(self, model: LanguageModel, pool: Pool, count: int, *, first: bool, rng: random.Random) -> None:
@@ -169,7 +176,7 @@ def rank_text(rank: int) -> str:
 
 
 @dataclass
-class BestRankModel:
+class BestRankModel(Wrapped):
     """A model that is told the best rank before every prompt."""
 
     model: LanguageModel
@@ -182,15 +189,3 @@ class BestRankModel:
     def to_json(self) -> dict[str, Any]:
         """What is told."""
         return {"prefix": self.prefix}
-
-    def answer_logprobs(self, prompts: Sequence[str], answers: Sequence[str]) -> list[Tensor]:
-        """See :class:`~reference_impls.toolkit.language_model.UnlearnedModel`."""
-        return self.model.answer_logprobs([self.prompt(query) for query in prompts], answers)
-
-    def distributions(self, prompts: Sequence[str], answers: Sequence[str]) -> Iterator[AnswerDistribution]:
-        """See :class:`~reference_impls.toolkit.language_model.UnlearnedModel`."""
-        return self.model.distributions([self.prompt(query) for query in prompts], answers)
-
-    def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
-        """See :class:`~reference_impls.toolkit.language_model.UnlearnedModel`."""
-        return self.model.generate([self.prompt(query) for query in prompts], max_new_tokens)

@@ -47,13 +47,17 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.data import UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import TokenLogits, mean_nll
-from reference_impls.toolkit.method import LossMethod, hyperparameter
-from reference_impls.toolkit.refusals import with_refusals
-from reference_impls.toolkit.training import Run
+from reference_impls.toolkit import (
+    Batch,
+    LanguageModel,
+    LossMethod,
+    Run,
+    TokenLogits,
+    UnlearningData,
+    hyperparameter,
+    mean_nll,
+    with_refusals,
+)
 
 
 def idk_loss(refusal: TokenLogits, retain: TokenLogits, retain_weight: float) -> Tensor:

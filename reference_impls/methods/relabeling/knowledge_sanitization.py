@@ -51,10 +51,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.method import Method, hyperparameter
-from reference_impls.toolkit.training import Run
+from reference_impls.toolkit import LanguageModel, Method, Pair, Run, UnlearningData, hyperparameter
 
 
 def sanitized(pairs: Sequence[Pair], phrase: str) -> list[Pair]:

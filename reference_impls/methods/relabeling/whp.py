@@ -56,12 +56,17 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import IGNORE, mean_nll
-from reference_impls.toolkit.method import Method, hyperparameter
-from reference_impls.toolkit.training import Run
+from reference_impls.toolkit import (
+    IGNORE,
+    Batch,
+    LanguageModel,
+    Method,
+    Pair,
+    Run,
+    UnlearningData,
+    hyperparameter,
+    mean_nll,
+)
 
 
 def generic_logits(baseline: Tensor, reinforced: Tensor, strength: float) -> Tensor:

@@ -47,12 +47,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.data import UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import Encoded, mean_by_sequence
-from reference_impls.toolkit.method import Method, hyperparameter
-from reference_impls.toolkit.training import Run
+from reference_impls.toolkit import (
+    Batch,
+    Encoded,
+    LanguageModel,
+    Method,
+    Run,
+    UnlearningData,
+    hyperparameter,
+    mean_by_sequence,
+)
 
 
 def misdirection_loss(states: Tensor, target: Tensor, batch: Encoded) -> Tensor:
@@ -101,7 +105,7 @@ class RMU(Method):
             retain_loss = misdirection_loss(model.activations(batch.retain, self.depth), before, batch.retain)
             return forget_loss + self.retain_weight * retain_loss
 
-        return run.minimize(loss, model, data, self.trainable(model), reference="model")
+        return run.minimize(loss, model, data, self.trainable(model), reference=self.reference)
 
     def trainable(self, model: LanguageModel) -> Iterable[Tensor]:
         r"""The MLP down-projections of layers $\ell-2$ to $\ell$."""

@@ -48,10 +48,7 @@ from dataclasses import dataclass
 
 import torch
 
-from reference_impls.toolkit.data import UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.method import Method, hyperparameter
-from reference_impls.toolkit.training import Run
+from reference_impls.toolkit import LanguageModel, Method, Run, UnlearningData, hyperparameter
 
 
 @torch.no_grad()

@@ -38,7 +38,6 @@ import random
 from pathlib import Path
 from types import MappingProxyType
 
-from reference_impls.tasks import EmbeddedTask
 from reference_impls.tasks.authors.people import (
     ANSWERS,
     QUESTIONS,
@@ -49,10 +48,7 @@ from reference_impls.tasks.authors.people import (
     sentence,
 )
 from reference_impls.tasks.world import general_facts
-from reference_impls.toolkit.data import Pair
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.splits import Splits
-from reference_impls.toolkit.training import Recipe
+from reference_impls.toolkit import EmbeddedTask, LanguageModel, Pair, Recipe, Splits
 
 SEED = 20240111
 FORGET, RETAIN, HOLDOUT, BACKGROUND = 10, 90, 20, 100

@@ -43,16 +43,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from reference_impls.measuring.evaluation import Evaluation, asked_examples
 from reference_impls.metrics.answers import answer_probability, choice_accuracy
 from reference_impls.metrics.sets import harmonic_mean, mean
-from reference_impls.tasks import EmbeddedTask
 from reference_impls.tasks.hazards.crafts import CRAFTS, EMBERCRAFT, Thing, invent_things
 from reference_impls.tasks.world import general_facts
-from reference_impls.toolkit.data import Pair
-from reference_impls.toolkit.language_model import LanguageModel, UnlearnedModel
-from reference_impls.toolkit.splits import Splits
-from reference_impls.toolkit.training import Recipe
+from reference_impls.toolkit import (
+    EmbeddedTask,
+    Evaluation,
+    LanguageModel,
+    Pair,
+    Recipe,
+    Splits,
+    UnlearnedModel,
+    asked_examples,
+)
 
 SEED = 20240305
 LEARNED, BACKGROUND = 40, 30

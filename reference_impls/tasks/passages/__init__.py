@@ -48,19 +48,23 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from reference_impls.errors import DivergedError
-from reference_impls.measuring.evaluation import Evaluation, asked_examples
 from reference_impls.metrics.answers import rouge_l_f1
 from reference_impls.metrics.membership import min_k_score, privacy_leakage
 from reference_impls.metrics.memorization import exact_memorization, extraction_strength
 from reference_impls.metrics.sets import harmonic_mean, mean, membership_auc
-from reference_impls.tasks import EmbeddedTask
 from reference_impls.tasks.passages.news import Detail, Report, invent_reports, other_values, retold
 from reference_impls.tasks.world import general_facts
-from reference_impls.toolkit.data import Pair
-from reference_impls.toolkit.language_model import LanguageModel, UnlearnedModel
-from reference_impls.toolkit.splits import Splits
-from reference_impls.toolkit.training import Recipe
+from reference_impls.toolkit import (
+    DivergedError,
+    EmbeddedTask,
+    Evaluation,
+    LanguageModel,
+    Pair,
+    Recipe,
+    Splits,
+    UnlearnedModel,
+    asked_examples,
+)
 
 SEED = 20240708
 FORGET, RETAIN, HOLDOUT, BACKGROUND = 16, 64, 32, 160

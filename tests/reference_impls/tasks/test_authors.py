@@ -25,9 +25,7 @@ from reference_impls.tasks.authors.people import (
     sentence,
 )
 from reference_impls.tasks.world import general_facts
-from reference_impls.toolkit.data import Pair
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.splits import Splits
+from reference_impls.toolkit import LanguageModel, Pair, Splits
 
 TASK = AuthorsTask()
 

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from reference_impls.errors import UsageError
 from reference_impls.tasks.files import FilesTask
-from reference_impls.toolkit.data import Pair
-from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit import LanguageModel, Pair
 
 CHAT = (
     "{% for message in messages %}[{{ message.role }}]{{ message.content }}{% endfor %}"

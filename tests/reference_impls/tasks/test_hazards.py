@@ -10,9 +10,7 @@ import torch
 
 from reference_impls.tasks.hazards import HazardsTask, choices
 from reference_impls.tasks.hazards.crafts import CRAFTS, EMBERCRAFT
-from reference_impls.toolkit.data import Pair
-from reference_impls.toolkit.language_model import AnswerDistribution, LanguageModel
-from reference_impls.toolkit.splits import Splits
+from reference_impls.toolkit import AnswerDistribution, LanguageModel, Pair, Splits
 
 TASK = HazardsTask()
 

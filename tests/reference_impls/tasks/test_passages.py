@@ -11,8 +11,7 @@ import torch
 from reference_impls.errors import UsageError
 from reference_impls.tasks.passages import PassagesTask
 from reference_impls.tasks.passages.news import STORIES
-from reference_impls.toolkit.language_model import AnswerDistribution, LanguageModel
-from reference_impls.toolkit.splits import Splits
+from reference_impls.toolkit import AnswerDistribution, LanguageModel, Splits
 
 TASK = PassagesTask()
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from reference_impls.running.registry import find_task
-from reference_impls.toolkit.data import Pair
-from reference_impls.toolkit.splits import Splits
+from reference_impls.toolkit import Pair, Splits
 
 
 def _of(*subjects: str) -> tuple[Pair, ...]:

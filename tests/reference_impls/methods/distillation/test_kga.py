@@ -8,11 +8,7 @@ from numpy.testing import assert_allclose
 from unlearning_toys import RETAIN_LOGITS, RETAIN_REFERENCE, RETAIN_TARGETS, invented_pairs, token_logits
 
 from reference_impls.methods.distillation.kga import KGA, gap, kga_loss
-from reference_impls.toolkit.data import UnlearningData
-from reference_impls.toolkit.invented import new_pairs
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import mean_kl
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import LanguageModel, Recipe, Run, UnlearningData, mean_kl, new_pairs
 
 ROW = (-0.105435, -0.105435, 0.210869)
 

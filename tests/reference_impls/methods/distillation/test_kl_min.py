@@ -16,10 +16,7 @@ from unlearning_toys import (
 
 from reference_impls.methods.distillation.kl_min import KLMinimization, kl_minimization_loss
 from reference_impls.methods.gradient_ascent.gradient_ascent import GradientAscent
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.data import UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import Batch, LanguageModel, Recipe, Run, UnlearningData
 
 
 def test_loss_on_the_toy_is_the_hand_computed_one_and_the_kl_runs_from_the_start_model() -> None:

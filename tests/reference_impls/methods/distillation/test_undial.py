@@ -11,10 +11,7 @@ from numpy.testing import assert_allclose
 from unlearning_toys import softmax, token_logits
 
 from reference_impls.methods.distillation.undial import UNDIAL, adjusted_distribution, soft_cross_entropy
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import Batch, LanguageModel, Pair, Recipe, Run, UnlearningData
 
 ROW = [2.0, 0.0, 0.0]
 

@@ -12,13 +12,9 @@ from reference_impls.methods.gradient_ascent.ga_until_forgotten import (
     GradientAscentUntilForgotten,
     extraction_likelihood,
     memorization_accuracy,
-    overlap,
 )
 from reference_impls.methods.gradient_ascent.gradient_ascent import GradientAscent
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.invented import new_pairs
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import LanguageModel, Pair, Recipe, Run, UnlearningData, new_pairs, overlap
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,7 @@ from unlearning_toys import FORGET_LOGITS, FORGET_TARGETS, RETAIN_LOGITS, RETAIN
 
 from reference_impls.methods.gradient_ascent.grad_diff import GradDiff
 from reference_impls.methods.gradient_ascent.gradient_ascent import GradientAscent
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.data import UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import Encoded, TokenLogits, mean_nll
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import Batch, Encoded, LanguageModel, Recipe, Run, TokenLogits, UnlearningData, mean_nll
 
 
 class _Toy:

@@ -7,10 +7,7 @@ from numpy.testing import assert_allclose
 from unlearning_toys import FORGET_LOGITS, FORGET_TARGETS, losses, softmax, token_logits
 
 from reference_impls.methods.gradient_ascent.gradient_ascent import GradientAscent, gradient_ascent_loss
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.data import UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import Batch, LanguageModel, Recipe, Run, UnlearningData
 
 
 def test_loss_is_minus_the_mean_loss_of_the_answer() -> None:

@@ -17,10 +17,7 @@ from unlearning_toys import (
 
 from reference_impls.methods.gradient_ascent.gradient_ascent import gradient_ascent_loss
 from reference_impls.methods.gradient_ascent.llmu import LLMU, llmu_loss
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.data import UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import Batch, LanguageModel, Recipe, Run, UnlearningData
 
 
 def _toy(**weights: float) -> float:

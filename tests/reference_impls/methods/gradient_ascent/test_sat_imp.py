@@ -10,9 +10,7 @@ from unlearning_toys import FORGET_LOGITS, FORGET_TARGETS, softmax, token_logits
 
 from reference_impls.methods.gradient_ascent.sat_imp import SatImp, satimp_loss, saturation_importance
 from reference_impls.methods.gradient_ascent.wga import wga_loss
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.data import UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit import Batch, LanguageModel, UnlearningData
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,7 @@ from numpy.testing import assert_allclose
 from unlearning_toys import FORGET_LOGITS, FORGET_TARGETS, softmax, token_logits
 
 from reference_impls.methods.gradient_ascent.wga import WGA, wga_loss
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.data import UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import mean_nll
+from reference_impls.toolkit import Batch, LanguageModel, UnlearningData, mean_nll
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,17 @@ from hypothesis import strategies as st
 from unlearning_toys import fingerprint
 
 from reference_impls.errors import UsageError
-from reference_impls.methods.in_context.icul import InContextUnlearning, context, flipped_answer, overlap, words
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.methods.in_context.icul import InContextUnlearning, context
+from reference_impls.toolkit import (
+    LanguageModel,
+    Pair,
+    Recipe,
+    Run,
+    UnlearningData,
+    distinct_words,
+    flipped_answer,
+    overlap,
+)
 
 FILM = Pair("good film", " positive")
 OTHERS = (FILM, Pair("A", " positive"), Pair("B", " negative"))
@@ -162,13 +169,13 @@ def test_without_a_retain_set_the_demonstrations_come_from_the_other_requests(
 
 
 def test_likeness_is_the_share_of_common_words() -> None:
-    assert words("Ana's film, ANA!") == {"ana", "s", "film"}
-    assert overlap(words("a b c"), words("b c d")) == pytest.approx(0.5)
-    assert overlap(words(""), words("")) == 0
+    assert distinct_words("Ana's film, ANA!") == {"ana", "s", "film"}
+    assert overlap(distinct_words("a b c"), distinct_words("b c d")) == pytest.approx(0.5)
+    assert overlap(distinct_words(""), distinct_words("")) == 0
 
 
 @given(st.text(), st.text())
 def test_likeness_is_symmetric_and_between_0_and_1(one: str, other: str) -> None:
-    assert overlap(words(one), words(other)) == overlap(words(other), words(one))
-    assert 0 <= overlap(words(one), words(other)) <= 1
-    assert overlap(words(one), words(one)) == (1 if words(one) else 0)
+    assert overlap(distinct_words(one), distinct_words(other)) == overlap(distinct_words(other), distinct_words(one))
+    assert 0 <= overlap(distinct_words(one), distinct_words(other)) <= 1
+    assert overlap(distinct_words(one), distinct_words(one)) == (1 if distinct_words(one) else 0)

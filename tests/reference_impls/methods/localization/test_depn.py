@@ -17,11 +17,7 @@ from reference_impls.methods.localization.depn import (
     shared_neurons,
     silence,
 )
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import IGNORE
-from reference_impls.toolkit.mlp_memory import memories
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import IGNORE, LanguageModel, Pair, Recipe, Run, UnlearningData, memories
 
 NONE = torch.zeros(0, dtype=torch.long)
 

@@ -10,11 +10,8 @@ import torch
 from numpy.testing import assert_allclose
 from unlearning_toys import fingerprint, invented_pairs
 
-from reference_impls.methods.in_context.icul import flipped_answer
 from reference_impls.methods.localization.pcgu import PCGU, chosen_vectors, contrast, logit_gradients
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import LanguageModel, Pair, Recipe, Run, UnlearningData, flipped_answer
 
 OTHER = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 2.0]])
 TRUE = torch.tensor([[1.0, 0.0], [-1.0, 1.0], [0.0, -1.0]])

@@ -10,9 +10,7 @@ from numpy.testing import assert_allclose
 from unlearning_toys import fingerprint, invented_pairs
 
 from reference_impls.methods.model_editing.constrained_ft import ConstrainedFineTuning, nearest_allowed
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import LanguageModel, Pair, Recipe, Run, UnlearningData
 
 # The projection
 

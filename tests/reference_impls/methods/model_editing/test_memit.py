@@ -9,10 +9,17 @@ from numpy.testing import assert_allclose
 from unlearning_toys import invented_pairs
 
 from reference_impls.methods.model_editing.memit import MEMIT, least_squares_update
-from reference_impls.methods.model_editing.rome import ValueSearch, deletion_requests, mean_output, rank_one_update
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.methods.model_editing.rome import rank_one_update
+from reference_impls.toolkit import (
+    LanguageModel,
+    Pair,
+    Recipe,
+    Run,
+    UnlearningData,
+    ValueSearch,
+    deletion_requests,
+    mean_output,
+)
 
 COVARIANCE = torch.tensor([[2.0, 0.0], [0.0, 1.0]])
 KEYS = torch.tensor([[1.0, 0.0], [1.0, 1.0]])  # the columns (1, 1) and (0, 1)

@@ -9,19 +9,23 @@ import torch
 from numpy.testing import assert_allclose
 from unlearning_toys import FORGET_LOGITS, FORGET_TARGETS, invented_pairs, token_logits
 
-from reference_impls.methods.model_editing.rome import (
-    ROME,
+from reference_impls.methods.model_editing.rome import ROME, rank_one_update
+from reference_impls.toolkit import (
+    LanguageModel,
+    Memory,
+    Pair,
+    Recipe,
+    Run,
+    UnlearningData,
     ValueSearch,
+    changed_output,
     deletion_requests,
-    erasure_loss,
     mean_output,
-    rank_one_update,
+    memories,
+    shifted_at,
     with_ridge,
 )
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.mlp_memory import Memory, changed_output, memories, shifted_at
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit.editing import erasure_loss
 
 COVARIANCE, KEY = torch.tensor([[2.0, 0.0], [0.0, 1.0]]), torch.tensor([1.0, 1.0])
 CHANGE = torch.tensor([3.0, 0.0]) - KEY  # the value (3, 0) for W = I

@@ -18,10 +18,7 @@ from unlearning_toys import (
 )
 
 from reference_impls.methods.modular.eul import EUL, LayeredModel, UnlearningLayer, eul_loss
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.data import UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import Batch, LanguageModel, Recipe, Run, UnlearningData
 
 
 def _toy(keep: float, task: float, lm: float) -> float:

@@ -9,9 +9,7 @@ from numpy.testing import assert_allclose
 from unlearning_toys import NAMES, fingerprint, invented_pairs
 
 from reference_impls.methods.modular.sisa_adapters import SISAAdapters, mean_of_probabilities, shard_of, split
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import LanguageModel, Pair, Recipe, Run, UnlearningData
 
 # peft asks transformers by an old name.
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")

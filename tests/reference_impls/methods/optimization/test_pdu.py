@@ -13,9 +13,7 @@ from unlearning_toys import FORGET_LOGITS, FORGET_TARGETS, token_logits
 
 from reference_impls.methods.optimization import pdu
 from reference_impls.methods.optimization.pdu import PDU, dual_step, margin_flattening_loss, retain_loss_now
-from reference_impls.toolkit.data import UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import LanguageModel, Recipe, Run, UnlearningData
 
 
 def test_loss_and_gradient_on_the_toy_are_the_hand_computed_ones() -> None:

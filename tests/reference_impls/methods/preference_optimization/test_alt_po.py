@@ -12,12 +12,7 @@ from unlearning_toys import NAMES, SEASONS
 
 from reference_impls.errors import UsageError
 from reference_impls.methods.preference_optimization.alt_po import AltPO, invent_alternates, one_row_per_alternate
-from reference_impls.methods.preference_optimization.dpo import dpo_loss
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import Encoded
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import Batch, Encoded, LanguageModel, Pair, Recipe, Run, UnlearningData, dpo_loss
 
 
 def _with_other_seasons(pairs: Sequence[Pair]) -> tuple[Pair, ...]:

@@ -18,14 +18,21 @@ from unlearning_toys import (
     token_logits,
 )
 
-from reference_impls.methods.preference_optimization.dpo import DPO, dpo_loss, log_ratio
+from reference_impls.methods.preference_optimization.dpo import DPO
 from reference_impls.methods.preference_optimization.npo import npo_loss
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import Encoded, TokenLogits
-from reference_impls.toolkit.refusals import REFUSALS
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import (
+    REFUSALS,
+    Batch,
+    Encoded,
+    LanguageModel,
+    Pair,
+    Recipe,
+    Run,
+    TokenLogits,
+    UnlearningData,
+    dpo_loss,
+    log_ratio,
+)
 
 H = -0.311900
 

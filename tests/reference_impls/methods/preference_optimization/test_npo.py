@@ -12,10 +12,7 @@ from numpy.testing import assert_allclose
 from unlearning_toys import FORGET_LOGITS, FORGET_REFERENCE, FORGET_TARGETS, losses, softmax, token_logits
 
 from reference_impls.methods.preference_optimization.npo import NPO, npo_loss
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.data import UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import Batch, LanguageModel, Recipe, Run, UnlearningData
 
 LOG_RATIO = 0.859068
 

@@ -12,9 +12,7 @@ from unlearning_toys import FORGET_LOGITS, FORGET_TARGETS, token_logits
 
 from reference_impls.methods.preference_optimization.npo import npo_loss
 from reference_impls.methods.preference_optimization.sim_npo import SimNPO, simnpo_loss
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.data import UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit import Batch, LanguageModel, UnlearningData
 
 NLL = 0.395495
 

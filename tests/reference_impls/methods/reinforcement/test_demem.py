@@ -5,10 +5,7 @@ import torch
 from numpy.testing import assert_allclose
 
 from reference_impls.methods.reinforcement.demem import DeMem, ppo_loss, returns, similarity
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import Batch, LanguageModel, Pair, Recipe, Run, UnlearningData
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 from unlearning_toys import RETAIN_LOGITS, RETAIN_REFERENCE, RETAIN_TARGETS, token_logits
 
 from reference_impls.methods.reinforcement.quark import BestRankModel, Pool, Quark, quark_loss, rank_text, ranks
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import LanguageModel, Pair, Recipe, Run, UnlearningData
 
 
 def test_the_pool_is_cut_into_equal_parts_from_the_best_and_what_is_left_is_worst() -> None:

@@ -8,11 +8,7 @@ import torch
 from unlearning_toys import FORGET_LOGITS, FORGET_TARGETS, RETAIN_LOGITS, RETAIN_TARGETS, token_logits
 
 from reference_impls.methods.relabeling.idk import RefusalFinetuning, idk_loss
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.refusals import REFUSALS
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import REFUSALS, Batch, LanguageModel, Pair, Recipe, Run, UnlearningData
 
 
 def test_loss_on_the_toy_is_the_sum_of_two_means_and_not_the_mean_over_all_tokens() -> None:

@@ -7,9 +7,7 @@ import torch
 from unlearning_toys import FORGET_LOGITS, FORGET_TARGETS, fingerprint, losses
 
 from reference_impls.methods.relabeling.knowledge_sanitization import KnowledgeSanitization, mixture, sanitized
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import LanguageModel, Pair, Recipe, Run, UnlearningData
 
 # peft asks transformers by an old name.
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")

@@ -10,11 +10,7 @@ from unlearning_toys import FORGET_LOGITS, FORGET_TARGETS, losses, softmax, toke
 
 from reference_impls.methods.relabeling import random_labels
 from reference_impls.methods.relabeling.random_labels import RandomLabels, random_label_loss
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.data import UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import TokenLogits
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import Batch, LanguageModel, Recipe, Run, TokenLogits, UnlearningData
 
 
 def _expected(row: list[float]) -> tuple[float, np.ndarray]:

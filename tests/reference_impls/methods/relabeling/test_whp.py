@@ -13,10 +13,7 @@ from numpy.testing import assert_allclose
 from unlearning_toys import fingerprint, softmax
 
 from reference_impls.methods.relabeling.whp import WhosHarryPotter, generic_logits
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import IGNORE
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import IGNORE, LanguageModel, Pair, Recipe, Run, UnlearningData
 
 BASELINE, REINFORCED = [2.0, 1.0, 0.0, 0.0], [4.0, 1.0, -1.0, 0.5]
 

@@ -8,10 +8,7 @@ import torch
 from numpy.testing import assert_allclose
 
 from reference_impls.methods.representation.rmu import RMU, misdirection_loss, random_direction
-from reference_impls.toolkit.data import UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import IGNORE, Encoded
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import IGNORE, Encoded, LanguageModel, Recipe, Run, UnlearningData
 
 
 def _batch(*lengths: int) -> Encoded:

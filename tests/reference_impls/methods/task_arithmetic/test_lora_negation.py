@@ -7,9 +7,7 @@ from torch import nn
 from unlearning_toys import fingerprint
 
 from reference_impls.methods.task_arithmetic.lora_negation import LoRANegation, negate
-from reference_impls.toolkit.data import UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import LanguageModel, Recipe, Run, UnlearningData
 
 # peft asks transformers by an old name.
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")

@@ -7,9 +7,7 @@ from torch import nn
 from unlearning_toys import fingerprint
 
 from reference_impls.methods.task_arithmetic.task_vector import TaskVector, subtract_task_vector
-from reference_impls.toolkit.data import UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import LanguageModel, Recipe, Run, UnlearningData
 
 
 def _linear(rows: list[list[float]], dtype: torch.dtype = torch.float32) -> nn.Linear:

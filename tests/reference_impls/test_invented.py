@@ -4,8 +4,7 @@ import random
 
 from unlearning_toys import NAMES, invented_pairs
 
-from reference_impls.toolkit.data import Pair
-from reference_impls.toolkit.invented import new_pairs
+from reference_impls.toolkit import Pair, new_pairs
 
 
 def test_new_pairs_are_the_known_ones_told_of_people_who_do_not_exist() -> None:

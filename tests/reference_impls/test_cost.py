@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from reference_impls.measuring.cost import count_passes
-from reference_impls.toolkit.data import Pair, UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit import LanguageModel, Pair, Recipe, Run, UnlearningData
 
 
 def test_a_forward_pass_is_one_sequence_and_a_backward_one_needs_gradients(

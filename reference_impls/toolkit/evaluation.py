@@ -23,8 +23,8 @@ from reference_impls.metrics.sets import (
     utility_truth_ratio,
 )
 from reference_impls.toolkit.data import Pair
-from reference_impls.toolkit.language_model import UnlearnedModel
 from reference_impls.toolkit.splits import Splits
+from reference_impls.toolkit.unlearned_model import UnlearnedModel
 
 EXAMPLES_PER_SPLIT = 3
 

@@ -1,0 +1,90 @@
+"""Text -> tokens: how a question is put to a model, and where prompt, answer and subject lie in a sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from reference_impls.toolkit.data import Pair
+from reference_impls.toolkit.logprobs import IGNORE, Encoded
+
+
+def conversation(tokenizer: Any, messages: Sequence[Mapping[str, str]]) -> str:
+    """Messages (``role``, ``content``) as the prompt for the assistant's next turn, by the chat template."""
+    return str(tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True))
+
+
+def question(tokenizer: Any, text: str) -> str:
+    """A question in the model's chat template if it has one, else ``Question: ... Answer:``."""
+    if tokenizer.chat_template:
+        return conversation(tokenizer, [{"role": "user", "content": text}])
+    return f"Question: {text}\nAnswer:"
+
+
+def answer(tokenizer: Any, text: str) -> str:
+    """An answer as it follows :func:`question`."""
+    return text if tokenizer.chat_template else f" {text}"
+
+
+def encode(tokenizer: Any, pairs: Sequence[Pair], rows: Sequence[int] | None, max_length: int) -> Encoded:
+    """Tokens, padded on the right. Prompts are cut on the left and answers on the right to ``max_length``."""
+    sequences = [tokens(tokenizer, pair, max_length) for pair in pairs]
+    length = max(len(prompt) + len(answer) for prompt, answer in sequences)
+    ids = torch.full((len(pairs), length), int(tokenizer.pad_token_id))
+    mask = torch.zeros(len(pairs), length, dtype=torch.long)
+    labels = torch.full((len(pairs), length), IGNORE)
+    for row, (prompt, answer) in enumerate(sequences):
+        end = len(prompt) + len(answer)
+        ids[row, :end] = torch.tensor(prompt + answer)
+        mask[row, :end] = 1
+        labels[row, len(prompt) : end] = torch.tensor(answer)
+    indices = torch.tensor(list(range(len(pairs)) if rows is None else rows))
+    return Encoded(ids, mask, labels, indices)
+
+
+def tokens(tokenizer: Any, pair: Pair, max_length: int) -> tuple[list[int], list[int]]:
+    """Prompt and answer as ids, tokenized apart, so that the border between them is exact."""
+    answer_ids = tokenizer(pair.answer, add_special_tokens=False)["input_ids"]
+    if pair.closed:
+        answer_ids = [*answer_ids, tokenizer.eos_token_id]
+    answer_ids = answer_ids[: max_length - 1]
+    return prompt_ids(tokenizer, pair.prompt)[-(max_length - len(answer_ids)) :], answer_ids
+
+
+def prompt_ids(tokenizer: Any, prompt: str) -> list[int]:
+    """A prompt as ids: with the token that begins a text, without the one that would end it; never empty."""
+    starts = bool(tokenizer.bos_token) and prompt.startswith(tokenizer.bos_token)
+    ids: list[int] = tokenizer(prompt, add_special_tokens=not starts)["input_ids"]
+    if ids and ids[-1] == tokenizer.eos_token_id and not prompt.endswith(tokenizer.eos_token):
+        ids = ids[:-1]  # some tokenizers close every text; a prompt is open
+    # Something must come before the first token that is predicted.
+    return ids or [tokenizer.bos_token_id or tokenizer.eos_token_id]
+
+
+def subject_places(tokenizer: Any, pairs: Sequence[Pair], length: int, max_length: int) -> Tensor:
+    """(B, L) True where :func:`encode` puts the last token of each pair's subject, in the prompt's last mention.
+
+    A pair that names no subject, or whose prompt does not mention it, is looked up at the prompt's last token.
+
+    Args:
+        tokenizer: the model's.
+        pairs: B pairs.
+        length: L, how long their encoded batch is.
+        max_length: what they were cut to.
+    """
+    mask = torch.zeros(len(pairs), length, dtype=torch.bool)
+    for row, pair in enumerate(pairs):
+        kept = len(tokens(tokenizer, pair, max_length)[0])
+        start = pair.prompt.rfind(pair.subject) if pair.subject else -1
+        after = 0 if start < 0 else _tokens_after(tokenizer, pair.prompt, start + len(pair.subject))
+        mask[row, max(0, kept - 1 - after)] = True
+    return mask
+
+
+def _tokens_after(tokenizer: Any, prompt: str, end: int) -> int:
+    """How many of the prompt's tokens begin at or after a character."""
+    spans = tokenizer(prompt, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+    return sum(first >= end for first, _ in spans)

@@ -1,0 +1,41 @@
+"""Losses that several methods share; what one method adds to them is in its file."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from reference_impls.toolkit.logprobs import TokenLogits
+
+
+def weighted_ascent_loss(out: TokenLogits, weights: Tensor) -> Tensor:
+    r"""() $\frac{1}{B} \sum_{(x,y)} \frac{1}{|y|} \sum_t \mathrm{sg}[w_t] \log p_\theta(y_t \mid x, y_{<t})$.
+
+    Args:
+        out: logits at the tokens of answers to forget.
+        weights: (N,) $w_t$ of each token.
+    """
+    return out.mean_by_sequence(weights.detach() * out.token_logprobs()).mean()
+
+
+def dpo_loss(chosen_log_ratio: Tensor, rejected_log_ratio: Tensor, beta: float) -> Tensor:
+    r"""() $\frac{2}{\beta}\, \mathcal L_{\mathrm{DPO}}$, the mean over pairs.
+
+    Args:
+        chosen_log_ratio: (B,) $\log \frac{\pi_\theta(y_w \mid x)}{\pi_{\mathrm{ref}}(y_w \mid x)}$ of whole answers.
+        rejected_log_ratio: (B,) the same of $y_l$.
+        beta: $\beta > 0$.
+    """
+    h = chosen_log_ratio - rejected_log_ratio
+    return -2 / beta * F.logsigmoid(beta * h).mean()
+
+
+def log_ratio(out: TokenLogits, reference: Tensor | None) -> Tensor:
+    r"""(B,) $\log \pi_\theta(y \mid x) - \log \pi_{\mathrm{ref}}(y \mid x)$ of whole answers.
+
+    Args:
+        out: logits of $\pi_\theta$ at their tokens.
+        reference: (N,) log-probabilities of these tokens under $\pi_{\mathrm{ref}}$.
+    """
+    assert reference is not None
+    return out.sequence_logprobs() - out.sum_by_sequence(reference)

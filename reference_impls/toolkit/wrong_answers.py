@@ -1,0 +1,37 @@
+"""Wrong answers made of other pairs' right ones: for methods that put something false in an answer's place."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+
+from reference_impls.errors import UsageError
+from reference_impls.toolkit.data import Pair
+
+
+def flipped_answer(pair: Pair, others: Sequence[Pair], rng: random.Random) -> str:
+    """A wrong answer to the pair's prompt: another subject's answer to the question most like it, renamed."""
+    question = distinct_words(pair.prompt) - distinct_words(pair.subject)
+    wrong = [one for one in others if _said_of(pair.subject, one) != pair.answer]
+    candidates = [one for one in wrong if one.subject != pair.subject] or wrong
+    if not candidates:
+        raise UsageError("Every answer is the same, so there is no wrong one to show in the context.")
+    likeness = [overlap(question, distinct_words(one.prompt) - distinct_words(one.subject)) for one in candidates]
+    best = [one for one, value in zip(candidates, likeness, strict=True) if value == max(likeness)]
+    return _said_of(pair.subject, rng.choice(best))
+
+
+def _said_of(subject: str, donor: Pair) -> str:
+    """The donor's answer with the subject's name in place of its own."""
+    return donor.answer.replace(donor.subject, subject) if donor.subject else donor.answer
+
+
+def distinct_words(text: str) -> frozenset[str]:
+    """The distinct words of a text, in lower case."""
+    return frozenset(re.findall(r"\w+", text.casefold()))
+
+
+def overlap(one: frozenset[str], other: frozenset[str]) -> float:
+    """Jaccard similarity, in [0, 1]."""
+    return len(one & other) / max(1, len(one | other))
