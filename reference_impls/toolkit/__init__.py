@@ -5,8 +5,9 @@ A method's file has one line of imports from the project, from here. What is not
 - *What people add*: :mod:`~reference_impls.toolkit.method`, ``task``, ``attack`` say what each has to offer.
 - *Data*: ``data`` (pairs to forget and to keep), ``splits`` (a task's, by what they are for), ``refusals``,
   ``invented`` (pairs that no model has read) and ``wrong_answers``.
-- *Models*: ``language_model`` (a causal LM with its tokenizer), ``unlearned_model`` (what a method returns); inside
-  them ``encoding`` (text to tokens), ``architecture`` (where a transformer's parts are) and ``padding``.
+- *Models*: ``language_model`` (a causal LM with its tokenizer), ``unlearned_model`` (what a method returns) and
+  ``wrapper`` (something around a model); inside them ``encoding`` (text to tokens), ``architecture`` (where a
+  transformer's parts are) and ``padding``.
 - *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses that
   several methods share), ``batch`` (one step's data) and ``training`` (the one loop, and a run's tools).
 - *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values) and ``editing``.
@@ -46,8 +47,9 @@ from reference_impls.toolkit.refusals import REFUSALS, with_refusals
 from reference_impls.toolkit.splits import Splits
 from reference_impls.toolkit.task import EmbeddedTask, Task
 from reference_impls.toolkit.training import Recipe, Run
-from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel, Wrapped, Wrapper
-from reference_impls.toolkit.wrong_answers import distinct_words, flipped_answer, overlap
+from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel
+from reference_impls.toolkit.wrapper import Wrapped, Wrapper
+from reference_impls.toolkit.wrong_answers import distinct_words, flipped_answer, jaccard
 
 __all__ = [
     "IGNORE",
@@ -94,6 +96,7 @@ __all__ = [
     "flipped_answer",
     "hyperparameter",
     "inside",
+    "jaccard",
     "log_ratio",
     "mean_by_sequence",
     "mean_kl",
@@ -101,7 +104,6 @@ __all__ = [
     "mean_output",
     "memories",
     "new_pairs",
-    "overlap",
     "probe",
     "rouge_l_recall",
     "shifted_at",

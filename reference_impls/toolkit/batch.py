@@ -24,3 +24,25 @@ class Batch:
     alternate: Encoded | None = None
     """The forget sequences with another answer each, if the method asks for it: drawn from ``Pair.alternates``, anew
     for every batch. With ``alternate.reference``, if the method asks for ``"log-probabilities"``."""
+
+    @property
+    def before(self) -> LanguageModel:
+        """The model before unlearning, frozen: no gradients flow through it.
+
+        Raises:
+            LookupError: the method does not say ``reference = "model"``.
+        """
+        if self.reference is None:
+            raise LookupError('a method that looks at the model before unlearning says reference = "model"')
+        return self.reference
+
+    @property
+    def preferred(self) -> Encoded:
+        """``alternate``: the answers that may be given instead.
+
+        Raises:
+            LookupError: the method does not say ``alternates = True``.
+        """
+        if self.alternate is None:
+            raise LookupError("a method that looks at alternate answers says alternates = True")
+        return self.alternate

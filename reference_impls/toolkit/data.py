@@ -70,6 +70,11 @@ class UnlearningData:
     anchors: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Idiosyncratic terms of the forget set -> generic counterparts (used by Who's Harry Potter)."""
 
+    @property
+    def others(self) -> tuple[Pair, ...]:
+        """Pairs to take other subjects' answers and texts from: the retain set, or the forget set without one."""
+        return self.retain or self.forget
+
     def prompted(self) -> UnlearningData:
         """With a prompt for every plain text (:meth:`Pair.prompted`), for methods that want another answer to it."""
         forget, retain = (tuple(pair.prompted() for pair in pairs) for pairs in (self.forget, self.retain))

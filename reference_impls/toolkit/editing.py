@@ -66,7 +66,7 @@ def deletion_requests(
 ) -> list[Request]:
     """The forget pairs by subject, in order; pairs that name no subject are requests of their own."""
     asked = data.prompted()  # a key is read at the subject's mention in a prompt, and plain texts have none
-    others = asked.retain or asked.forget
+    others = asked.others
     found: dict[str, list[Pair]] = {}
     for row, pair in enumerate(asked.forget):
         told = deletion_answers(pair, objective, response, others, rng)

@@ -19,7 +19,7 @@ from torch import Tensor
 from reference_impls.toolkit.batch import Batch, Reference
 from reference_impls.toolkit.data import UnlearningData
 from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.unlearned_model import Wrapper
+from reference_impls.toolkit.wrapper import Wrapper
 
 if TYPE_CHECKING:
     from reference_impls.toolkit.training import Run

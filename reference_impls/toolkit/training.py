@@ -135,7 +135,8 @@ class Run:
         optimizer = torch.optim.AdamW(trained, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
         warmup = max(1, round(recipe.warmup * recipe.steps))
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / warmup))
-        model.model, optimizer = accelerator.prepare(model.model, optimizer)
+        # The model stays on the device where its caller put it, with all that a method has made beside it.
+        model.model, optimizer = accelerator.prepare(model.model, optimizer, device_placement=[False, False])
         frozen = _freeze_others(model.model, trained)
         with model.training():
             for step in range(recipe.steps):
@@ -156,6 +157,7 @@ class Run:
     def _batches(
         self, model: LanguageModel, data: UnlearningData, needs: Reference, alternates: bool
     ) -> Iterator[Batch]:
+        """Endless batches. References are computed here and now, in evaluation mode, not with the first batch."""
         size = self.recipe.batch_size
         forget = _Encoder(model, data.forget, needs)
         retain = _Encoder(model, data.retain)
@@ -163,9 +165,12 @@ class Run:
         reference = model.frozen() if needs == "model" else None
         forget_rows = _epochs(len(data.forget), size, self.rng)
         retain_rows = _epochs(len(data.retain), min(size, len(data.forget)), self.rng)
-        while True:
-            rows = next(forget_rows)
-            yield Batch(forget(rows), retain(next(retain_rows)), reference, alternate(rows) if alternate else None)
+
+        def batch(rows: list[int]) -> Batch:
+            kept = retain(next(retain_rows))
+            return Batch(forget(rows), kept, reference, alternate(rows) if alternate else None)
+
+        return map(batch, forget_rows)
 
 
 class _Encoder:

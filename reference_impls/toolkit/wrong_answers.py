@@ -17,7 +17,7 @@ def flipped_answer(pair: Pair, others: Sequence[Pair], rng: random.Random) -> st
     candidates = [one for one in wrong if one.subject != pair.subject] or wrong
     if not candidates:
         raise UsageError("Every answer is the same, so there is no wrong one to show in the context.")
-    likeness = [overlap(question, distinct_words(one.prompt) - distinct_words(one.subject)) for one in candidates]
+    likeness = [jaccard(question, distinct_words(one.prompt) - distinct_words(one.subject)) for one in candidates]
     best = [one for one, value in zip(candidates, likeness, strict=True) if value == max(likeness)]
     return _said_of(pair.subject, rng.choice(best))
 
@@ -32,6 +32,6 @@ def distinct_words(text: str) -> frozenset[str]:
     return frozenset(re.findall(r"\w+", text.casefold()))
 
 
-def overlap(one: frozenset[str], other: frozenset[str]) -> float:
+def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
     """Jaccard similarity, in [0, 1]."""
     return len(one & other) / max(1, len(one | other))

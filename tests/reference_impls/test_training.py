@@ -43,6 +43,37 @@ def _watch(model: LanguageModel, data: UnlearningData, recipe: Recipe, needs: Re
 # Batches
 
 
+def test_references_are_taken_without_dropout(fresh: LanguageModel, data: UnlearningData) -> None:
+    mlp = fresh.model.model.layers[0].mlp
+    mlp.act_fn = torch.nn.Sequential(mlp.act_fn, torch.nn.Dropout(0.5)).eval()
+    expected = fresh.pair_logprobs(data.forget)
+    (batch, *_) = _watch(fresh, data, Recipe(learning_rate=0.0, steps=1, batch_size=3), "log-probabilities")
+    assert batch.forget.reference is not None
+    in_order = torch.cat([expected[row] for row in batch.forget.rows.tolist()])
+    assert_allclose(batch.forget.reference, in_order, atol=1e-5)
+
+
+def test_a_model_stays_where_it_is_whatever_the_machine_has(
+    fresh: LanguageModel, data: UnlearningData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from accelerate.state import AcceleratorState, PartialState
+
+    # As on a laptop with Apple silicon: the loop would move the model there, away from what a method keeps beside it.
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
+    monkeypatch.setattr("torch.backends.mps.is_built", lambda: True)
+    moves: list[object] = []
+    monkeypatch.setattr(torch.nn.Module, "to", lambda module, *where, **how: moves.append(where) or module)
+    for state in (AcceleratorState, PartialState):
+        state._reset_state()
+    try:
+        Run(Recipe(learning_rate=1e-3, steps=1, batch_size=2)).minimize(_retain_loss, fresh, data)
+    finally:
+        for state in (AcceleratorState, PartialState):
+            state._reset_state()
+    assert moves == []
+    assert fresh.device == torch.device("cpu")
+
+
 @given(st.integers(1, 30), st.integers(1, 12), st.integers(0, 5))
 def test_each_epoch_meets_every_row_once(count: int, size: int, seed: int) -> None:
     drawn = _epochs(count, size, random.Random(seed))

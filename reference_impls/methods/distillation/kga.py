@@ -102,10 +102,9 @@ class KGA(Method):
         new_gap = gap(knows_new, model, new)
 
         def loss(model: LanguageModel, batch: Batch) -> Tensor:
-            assert batch.reference is not None
             with torch.no_grad():
                 (informed,) = knows_forget.token_logits(batch.forget)
-                (before,) = batch.reference.token_logits(batch.retain)
+            (before,) = batch.before.token_logits(batch.retain)
             forget, retain = model.token_logits(batch.forget, batch.retain)
             return kga_loss(mean_kl(informed, forget), new_gap, mean_kl(before, retain), self.retain_weight)
 

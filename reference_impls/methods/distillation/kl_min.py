@@ -44,7 +44,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from reference_impls.toolkit import Batch, LanguageModel, LossMethod, TokenLogits, hyperparameter, mean_kl, mean_nll
@@ -78,8 +77,6 @@ class KLMinimization(LossMethod):
 
     def loss(self, model: LanguageModel, batch: Batch) -> Tensor:
         """The loss of one batch, forget and retain sequences in one forward pass."""
-        assert batch.reference is not None
-        with torch.no_grad():
-            (retain_before,) = batch.reference.token_logits(batch.retain)
+        (retain_before,) = batch.before.token_logits(batch.retain)
         forget, retain = model.token_logits(batch.forget, batch.retain)
         return kl_minimization_loss(forget, retain, retain_before, self.retain_weight)

@@ -78,9 +78,7 @@ class UNDIAL(LossMethod):
 
     def loss(self, model: LanguageModel, batch: Batch) -> Tensor:
         """The loss of one batch, forget and retain sequences in one forward pass."""
-        assert batch.reference is not None
-        with torch.no_grad():
-            (teacher,) = batch.reference.token_logits(batch.forget)
+        (teacher,) = batch.before.token_logits(batch.forget)
         forget, retain = model.token_logits(batch.forget, batch.retain)
         loss = soft_cross_entropy(forget, adjusted_distribution(teacher, self.strength))
         return loss + self.retain_weight * mean_nll(retain)

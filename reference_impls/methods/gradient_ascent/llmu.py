@@ -58,7 +58,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor
 
 from reference_impls.toolkit import (
@@ -129,8 +128,6 @@ class LLMU(Method):
 
     def loss(self, model: LanguageModel, batch: Batch, mismatched: Encoded) -> Tensor:
         """The loss of one batch and its mismatched answers, all in one forward pass."""
-        assert batch.reference is not None
-        with torch.no_grad():
-            (before,) = batch.reference.token_logits(batch.retain)
+        (before,) = batch.before.token_logits(batch.retain)
         forget, random, normal = model.token_logits(batch.forget, mismatched, batch.retain)
         return llmu_loss(forget, random, normal, before, self.forget_weight, self.mismatch_weight, self.normal_weight)

@@ -87,8 +87,6 @@ class WGA(LossMethod):
 
     def loss(self, model: LanguageModel, batch: Batch) -> Tensor:
         """The loss of one batch, forget and retain sequences in one forward pass."""
-        assert batch.reference is not None
-        with torch.no_grad():
-            (retain_before,) = batch.reference.token_logits(batch.retain)
+        (retain_before,) = batch.before.token_logits(batch.retain)
         forget, retain = model.token_logits(batch.forget, batch.retain)
         return wga_loss(forget, self.power) + self.retain_weight * mean_kl(retain_before, retain)

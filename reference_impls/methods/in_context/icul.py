@@ -59,7 +59,7 @@ from reference_impls.toolkit import (
     distinct_words,
     flipped_answer,
     hyperparameter,
-    overlap,
+    jaccard,
 )
 
 
@@ -77,7 +77,7 @@ class InContextUnlearning(Method):
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> InContextModel:
         """Write one context per forget pair; the weights are not touched."""
         asked = data.prompted()
-        others = asked.retain or asked.forget
+        others = asked.others
         contexts = [
             context(pair, flipped_answer(pair, others, run.rng), others, self.demonstrations, run.rng)
             for pair in asked.forget
@@ -114,7 +114,7 @@ class InContextModel(Wrapped):
     def prompt(self, query: str) -> str:
         """The query behind the context of the request that shares most of its words; alone if none shares any."""
         asked = distinct_words(query)
-        likeness = [overlap(asked, request) for request in self._words]
+        likeness = [jaccard(asked, request) for request in self._words]
         nearest = max(likeness)
         return self.contexts[likeness.index(nearest)] + query if nearest else query
 

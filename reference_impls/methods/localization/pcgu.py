@@ -103,7 +103,7 @@ class PCGU(Method):
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """Write a contrasting answer for each pair, then step."""
         asked = data.prompted()
-        others = asked.retain or asked.forget
+        others = asked.others
         contrasting = [replace(pair, answer=flipped_answer(pair, others, run.rng)) for pair in asked.forget]
         recipe, count = run.recipe, len(asked.forget)
         for step in range(recipe.steps):

@@ -110,7 +110,7 @@ class ConstrainedFineTuning(Method):
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """Choose the answers, then train the layer inside its bounds."""
         asked = data.prompted()
-        others = asked.retain or asked.forget
+        others = asked.others
         told = tuple(deletion_answers(pair, self.objective, self.response, others, run.rng) for pair in asked.forget)
         weights = model.down_projections([model.layer_at(self.depth)])
         starts = [weight.detach().clone() for weight in weights]

@@ -116,7 +116,7 @@ class MEMIT(Method):
         last = model.layer_at(self.depth)
         layers = range(max(0, last - self.window + 1), last + 1)
         edited, block = memories(model, layers), model.blocks[last]
-        covariances = [with_ridge(memory.second_moment(model, data.retain or data.forget)) for memory in edited]
+        covariances = [with_ridge(memory.second_moment(model, data.others)) for memory in edited]
         search = ValueSearch(self.objective, self.kl_weight, self.shrinkage, self.clamp)
         requests = deletion_requests(data, self.objective, self.response, self.contexts, run.rng)
         targets = []

@@ -144,7 +144,7 @@ class ROME(Method):
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """For each subject: find a value, then insert it."""
         (memory,) = memories(model, [model.layer_at(self.depth)])
-        covariance = with_ridge(memory.second_moment(model, data.retain or data.forget))
+        covariance = with_ridge(memory.second_moment(model, data.others))
         search = ValueSearch(self.objective, self.kl_weight, self.shrinkage, self.clamp)
         requests = deletion_requests(data, self.objective, self.response, self.contexts, run.rng)
         for done, request in enumerate(requests):

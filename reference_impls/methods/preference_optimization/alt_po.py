@@ -134,9 +134,6 @@ class AltPO(LossMethod):
 
     def loss(self, model: LanguageModel, batch: Batch) -> Tensor:
         """The loss of one batch; alternates, true answers and retain sequences in one forward pass."""
-        assert batch.alternate is not None
-        chosen, rejected, retain = model.token_logits(batch.alternate, batch.forget, batch.retain)
-        preference = dpo_loss(
-            log_ratio(chosen, batch.alternate.reference), log_ratio(rejected, batch.forget.reference), self.beta
-        )
-        return preference + self.retain_weight * mean_nll(retain)
+        chosen, rejected, retain = model.token_logits(batch.preferred, batch.forget, batch.retain)
+        better, worse = log_ratio(chosen, batch.preferred.reference), log_ratio(rejected, batch.forget.reference)
+        return dpo_loss(better, worse, self.beta) + self.retain_weight * mean_nll(retain)

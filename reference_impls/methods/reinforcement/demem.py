@@ -140,7 +140,6 @@ class DeMem(Method):
     @torch.no_grad()
     def explore(self, model: LanguageModel, batch: Batch, pairs: list[Pair]) -> Samples:
         """Sample answers to the pairs' prompts, and work out the advantage of every token."""
-        assert batch.reference is not None
         asked = [pair for pair in pairs for _ in range(self.samples)]
         with model.evaluating():
             texts = model.sample([pair.prompt for pair in asked], self.length)
@@ -153,7 +152,7 @@ class DeMem(Method):
                 ]
             )
             (out,) = model.token_logits(encoded)
-            (before,) = batch.reference.token_logits(encoded)
+            (before,) = batch.before.token_logits(encoded)
         rewards = torch.tensor([-similarity(text, pair.answer) for text, pair in zip(texts, asked, strict=True)])
         old = out.token_logprobs()
         earned = returns(old, before.token_logprobs(), rewards.to(old), out.sequence, self.kl_weight)

@@ -57,7 +57,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from reference_impls.toolkit import (
@@ -132,11 +131,9 @@ class Quark(Method):
                 for pool in pools:
                     self.explore(model, pool, len(data.forget), first=step == 0, rng=run.rng)
             step += 1
-            assert batch.reference is not None
             drawn = [run.rng.choice(pool.samples) for pool in pools for _ in range(len(batch.forget))]
             told = [replace(pair, prompt=rank_text(rank) + pair.prompt) for pair, rank in drawn]
-            with torch.no_grad():
-                (before,) = batch.reference.token_logits(model.encode([pair for pair, _ in drawn]))
+            (before,) = batch.before.token_logits(model.encode([pair for pair, _ in drawn]))
             (out,) = model.token_logits(model.encode(told))
             return quark_loss(out, before, self.kl_weight)
 

@@ -98,9 +98,7 @@ class RMU(Method):
         target = self.steering * random_direction(model.model.config.hidden_size, run.seed).to(model.device)
 
         def loss(model: LanguageModel, batch: Batch) -> Tensor:
-            assert batch.reference is not None
-            with torch.no_grad():
-                before = batch.reference.activations(batch.retain, self.depth)
+            before = batch.before.activations(batch.retain, self.depth)
             forget_loss = misdirection_loss(model.activations(batch.forget, self.depth), target, batch.forget)
             retain_loss = misdirection_loss(model.activations(batch.retain, self.depth), before, batch.retain)
             return forget_loss + self.retain_weight * retain_loss

@@ -12,9 +12,10 @@ from reference_impls.methods.gradient_ascent.ga_until_forgotten import (
     GradientAscentUntilForgotten,
     extraction_likelihood,
     memorization_accuracy,
+    overlap,
 )
 from reference_impls.methods.gradient_ascent.gradient_ascent import GradientAscent
-from reference_impls.toolkit import LanguageModel, Pair, Recipe, Run, UnlearningData, new_pairs, overlap
+from reference_impls.toolkit import LanguageModel, Pair, Recipe, Run, UnlearningData, new_pairs
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from reference_impls.toolkit import (
     UnlearningData,
     distinct_words,
     flipped_answer,
-    overlap,
+    jaccard,
 )
 
 FILM = Pair("good film", " positive")
@@ -170,12 +170,12 @@ def test_without_a_retain_set_the_demonstrations_come_from_the_other_requests(
 
 def test_likeness_is_the_share_of_common_words() -> None:
     assert distinct_words("Ana's film, ANA!") == {"ana", "s", "film"}
-    assert overlap(distinct_words("a b c"), distinct_words("b c d")) == pytest.approx(0.5)
-    assert overlap(distinct_words(""), distinct_words("")) == 0
+    assert jaccard(distinct_words("a b c"), distinct_words("b c d")) == pytest.approx(0.5)
+    assert jaccard(distinct_words(""), distinct_words("")) == 0
 
 
 @given(st.text(), st.text())
 def test_likeness_is_symmetric_and_between_0_and_1(one: str, other: str) -> None:
-    assert overlap(distinct_words(one), distinct_words(other)) == overlap(distinct_words(other), distinct_words(one))
-    assert 0 <= overlap(distinct_words(one), distinct_words(other)) <= 1
-    assert overlap(distinct_words(one), distinct_words(one)) == (1 if distinct_words(one) else 0)
+    assert jaccard(distinct_words(one), distinct_words(other)) == jaccard(distinct_words(other), distinct_words(one))
+    assert 0 <= jaccard(distinct_words(one), distinct_words(other)) <= 1
+    assert jaccard(distinct_words(one), distinct_words(one)) == (1 if distinct_words(one) else 0)

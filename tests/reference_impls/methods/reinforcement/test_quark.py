@@ -66,8 +66,8 @@ def test_a_model_that_knows_two_answers_keeps_the_better_one(tiny: LanguageModel
     recipe = Recipe(learning_rate=3e-3, steps=200, batch_size=8)
 
     def likely(model: LanguageModel, prefix: str) -> float:
-        texts = model.sample([prefix + forget] * 256, 14)
-        return sum(text == "Ana Lund was born in spring." for text in texts) / 256
+        (logprobs,) = model.answer_logprobs([prefix + forget], [unwanted.answer])
+        return float(logprobs.sum().exp())
 
     assert likely(start, "") > 0.4
     unlearned = Quark(quantiles=2, rounds=8, length=14).unlearn(start, data, Run(recipe))
