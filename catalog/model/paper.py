@@ -27,9 +27,13 @@ Relation = Literal["introduces", "extends", "related", "uses", "evaluates"]
 PAPER_ID = r"^[a-z][a-z-]{0,40}\d{4}[a-z0-9]{0,40}$"
 """First author's family name, year, a word of the title: ``zhang2024negative``."""
 
-_HTML = re.compile(r"</?[A-Za-z][^>]*>|&(?:#\d+|#x[0-9a-fA-F]+|[A-Za-z]+);")
+TAG = r"</[A-Za-z][^<>]*>|<[A-Za-z][\w:.-]*(?:\s*/|\s[^<>]*=[^<>]*|/[^<>]*)?>"
+"""A tag of HTML or XML as it is really written: "n<d and d>k" holds none."""
+MATH = r"\$(?=[^\s$])[^$]*(?<=[^\s$])\$(?!\d)|\$[^$]*[\\_^][^$]*\$"
+"""Mathematics of LaTeX between dollars: "$5 and $6" holds none."""
+_HTML = re.compile(rf"{TAG}|&(?:#\d+|#x[0-9a-fA-F]+|[A-Za-z]+);")
 _MARKDOWN = re.compile(r"\*\*[^*]+\*\*|`[^`]+`|!?\[[^\]]*\]\([^)]*\)|^#{1,6} |^> ")
-_LATEX = re.compile(r"\\[A-Za-z]+|\\['\"`^~=.]|\$[^$]+\$|\{[^}]*\}")
+_LATEX = re.compile(rf"\\[A-Za-z]+|\\['\"`^~=.]|{MATH}|\{{[^}}]*\}}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 

@@ -18,9 +18,8 @@ from catalog.intake.sources import Found, Reference, Sources, parse_reference, r
 from catalog.intake.sources import arxiv as arxiv_source
 from catalog.intake.sources.bibtex import parse as parse_bibtex
 from catalog.intake.sources.bibtex import people
-from catalog.intake.sources.cleaning import artefacts, plain
+from catalog.intake.sources.cleaning import artefacts
 from catalog.intake.sources.venues import Venue, in_words, recognize
-from catalog.model.paper import plain_text
 
 QUERY = "/export.arxiv.org/api/query"
 MOONLIT = "Moonlit Forgetting: Unlearning in Language Models by Relabeling"
@@ -98,29 +97,6 @@ def test_any_text_is_a_reference_or_none(text: str) -> None:
 # Text -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("text", "clean"),
-    [
-        (r"M{\"u}ller's <i>na{\"\i}ve</i> $\beta$-test &amp; more", "Müller's naïve β-test & more"),
-        ("50% of {LLM}s  forget\n 10\\%", "50% of LLMs forget 10%"),
-        ("\ufeffA\u200bB\x00", "AB"),
-        ("<jats:p>One</jats:p>", "One"),
-        ("**bold** `code` [x](https://y.z)", "bold code x"),
-        ("a < b and b > c", "a < b and b > c"),
-        (r"\href{", "href"),
-        ("$5 and $6", None),
-    ],
-)
-def test_plain(text: str, clean: str | None) -> None:
-    assert clean is None or plain(text) == clean
-    plain_text(plain(text))
-
-
-@given(st.text(alphabet=st.sampled_from("\\{}$<>&;#*`[]()!% \nabcé1_^~'\"-.\u200b")))
-def test_plain_is_always_plain(text: str) -> None:
-    plain_text(plain(text))
-
-
 def test_artefacts() -> None:
     text = (
         r"Code (https://github.com/a/b.git). See \url{https://a.github.io/x/}, github.com/c/d, "
@@ -132,33 +108,6 @@ def test_artefacts() -> None:
         "data": "https://huggingface.co/datasets/a/b",
     }
     assert artefacts("Code at www.github.com/a/b_c.") == {"code": "https://www.github.com/a/b_c"}
-
-
-@pytest.mark.parametrize(
-    ("text", "venue"),
-    [
-        ("Accepted at ICLR 2025", "ICLR 2025"),
-        ("ICLR'25 camera-ready", "ICLR 2025"),
-        ("EMNLP 2024 Findings", "Findings of EMNLP 2024"),
-        ("15 pages. Accepted to EMNLP Findings 2024", "Findings of EMNLP 2024"),
-        ("Accepted to NeurIPS 2024 Datasets and Benchmarks Track", "NeurIPS 2024 Datasets and Benchmarks"),
-        ("Accepted by the ICLR 2024 Workshop on Secure and Trustworthy LLMs", None),
-        ("Published in Transactions on Machine Learning Research (05/2024)", None),
-        ("Submitted to ICLR 2025", None),
-        ("Under review at NAACL 2025", None),
-        ("12 pages, 3 figures", None),
-        ("We compare with the ICLR 2023 version of the benchmark", None),
-        ("Accepted by some workshop", None),
-    ],
-)
-def test_venues_in_comments(text: str, venue: str | None) -> None:
-    found = recognize(text)
-    if "Workshop on Secure" in text:
-        assert found == Venue("ICLR", 2024, "Workshop on Secure and Trustworthy LLMs")
-    elif "Transactions" in text:
-        assert found == Venue("TMLR", 2024)
-    else:
-        assert (in_words(found) if found else None) == venue
 
 
 @pytest.mark.parametrize(
@@ -176,7 +125,7 @@ def test_venues_in_comments(text: str, venue: str | None) -> None:
     ],
 )
 def test_venues_of_publishers(text: str, venue: str) -> None:
-    found = recognize(text, 2023, published=True)
+    found = recognize(text, 2023)
     assert found
     assert in_words(found) == venue
 
@@ -212,7 +161,7 @@ def test_arxiv(server: Server, sources: Sources) -> None:
 
 def test_arxiv_withdrawn(server: Server, sources: Sources) -> None:
     server[QUERY] = answers.atom(answers.entry(comment="This paper has been withdrawn by the author due to an error"))
-    assert look_up(sources, "3104.01234").withdrawn.startswith("withdrawn by the author")
+    assert look_up(sources, "3104.01234").withdrawn.startswith("This paper has been withdrawn by the author")
     server[QUERY] = answers.atom(answers.entry(paper="3104.01235", abstract="We show that retracted papers " * 40))
     assert look_up(sources, "3104.01235").withdrawn == ""
 

@@ -12,6 +12,7 @@ from defusedxml.common import DefusedXmlException
 
 from catalog.base.web import Web, WebError
 from catalog.intake.sources.cleaning import artefacts, plain
+from catalog.intake.sources.comments import venue_in_comment, withdrawal
 from catalog.intake.sources.found import Found
 from catalog.intake.sources.venues import recognize
 
@@ -20,7 +21,6 @@ TYPES = ("application/atom+xml", "application/xml", "text/xml")
 BATCH = 100
 """Papers in one request."""
 _ATOM = "{http://www.w3.org/2005/Atom}"
-_WITHDRAWN = re.compile(r"\bwithdr(?:awn|aw|ew)\b.{0,80}|\bretract(?:ed|ion)\b.{0,80}", re.IGNORECASE | re.DOTALL)
 
 
 def look_up(web: Web, ids: Iterable[str]) -> dict[str, Found]:
@@ -133,7 +133,6 @@ def _found(result: Any) -> Found | None:
     links = {"arxiv": match[1], **artefacts(f"{result.comment or ''} {result.summary}")}
     if result.doi and re.fullmatch(r"10\.\d{4,9}/[^\s\"<>{}\\^`|]+", result.doi):
         links["doi"] = result.doi
-    said = _WITHDRAWN.search(comment) or (_WITHDRAWN.search(abstract[:200]) if len(abstract) < 600 else None)
     return Found(
         source="arxiv",
         title=title,
@@ -141,9 +140,9 @@ def _found(result: Any) -> Found | None:
         # arXiv is of 1991; what is said to be older has no date.
         date=f"{result.published:%Y-%m}" if result.published.year >= 1991 else "",
         links=links,
-        venue=recognize(journal, published=True) or recognize(comment),
+        venue=recognize(journal) or venue_in_comment(comment),
         abstract=abstract,
         version=int(match[2]) if match[2] else None,
         updated=f"{result.updated:%Y-%m-%d}",
-        withdrawn=" ".join(said[0].split()) if said else "",
+        withdrawn=withdrawal(comment, abstract),
     )

@@ -174,5 +174,5 @@ def _venue(given: Mapping[str, str], year: int) -> Venue | None:
         if not name or re.search(r"arxiv|corr\b|preprint|ssrn", name, re.IGNORECASE):
             continue
         # What BibTeX calls a venue it was published at; one that is not known by a short name keeps its own.
-        return recognize(name, year, published=True) or Venue(re.sub(r"\s*\b20\d\d\b", "", name), year)
+        return recognize(name, year) or Venue(re.sub(r"\s*\b20\d\d\b", "", name), year)
     return None

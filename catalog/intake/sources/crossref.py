@@ -135,7 +135,7 @@ def _venue(given: dict[str, Any], year: int) -> Venue | None:
     said = plain(_text(event.get("name") if isinstance(event, dict) else event))
     if not name or given.get("type") == "posted-content":
         return None
-    return recognize(name, year, published=True) or recognize(said, year, published=True) or Venue(name[:200], year)
+    return recognize(name, year) or recognize(said, year) or Venue(name[:200], year)
 
 
 def _retraction(given: dict[str, Any], title: str) -> str:

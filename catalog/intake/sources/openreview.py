@@ -92,7 +92,7 @@ def _found(note: dict[str, Any]) -> Found | None:
         authors=authors,
         date=_month(min(moments)) if moments else "",
         links=links,
-        venue=recognize(venue_text, int(_month(published)[:4]) if published else None, published=True),
+        venue=recognize(venue_text, int(_month(published)[:4]) if published else None),
         abstract=plain(text("abstract")),
         updated=_day(note["mdate"]) if isinstance(note.get("mdate"), int) and note["mdate"] > 0 else "",
         withdrawn=venue_text or "Withdrawn" if "withdrawn" in said.lower() else "",

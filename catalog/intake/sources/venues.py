@@ -57,15 +57,10 @@ _NAMES: tuple[tuple[str, str], ...] = (
     ("ICSE", r"ICSE|International Conference on Software Engineering"),
 )
 _YEAR = re.compile(r"(?<!\d)(20\d\d)(?!\d)")
-_NEAR_YEAR = re.compile(r"(?:['’]|(?=\d))(?P<short>\d\d)(?!\d)|[\s\-,(:']*(?:Findings |Main )?(?P<year>20\d\d)(?!\d)")
-_ACCEPTED = re.compile(
-    r"\baccept|\bpublish|\bappear|\bproceedings|camera[- ]ready|\bpresented|conference paper|\bin press|\boral\b"
-    r"|\bposter\b|\bspotlight\b|\bfindings\b",
-    re.IGNORECASE,
+_NEAR_YEAR = re.compile(
+    r"(?:\s?['’]|-|(?=\d))(?P<short>\d\d)(?!\d)|[\s\-,(:']*(?:Findings |Main )?(?P<year>20\d\d)(?!\d)"
 )
-_PENDING = re.compile(
-    r"submitted to|under review|in submission|submission to|withdrawn|reject|under submission|\bCoRR\b", re.IGNORECASE
-)
+_PENDING = re.compile(r"submitted to|under (?:[\w-]+ )?review|submission|withdrawn|reject|\bCoRR\b", re.IGNORECASE)
 _TRACKS = (
     ("Datasets and Benchmarks", r"datasets? (?:and|&) benchmarks?"),
     ("Position Papers", r"position papers?"),
@@ -97,44 +92,58 @@ def in_words(venue: Venue) -> str:
     return f"{venue.name}{year}{f' {venue.track}' if venue.track else ''}"
 
 
-def recognize(text: str, year: int | None = None, *, published: bool = False) -> Venue | None:
-    """The venue that a text names, if it says that the paper was accepted there.
+@dataclass(frozen=True)
+class Mention:
+    """The name of a venue in a text."""
 
-    Args:
-        text: a comment of authors, a journal reference, the title of proceedings.
-        year: the year of publication where the text names none; without a year nothing is recognized.
-        published: the text comes from a publisher, so it need not say that the paper was accepted.
-    """
-    text = " ".join(text.split())
-    # What stands after "submitted to" or in "rejected from" is no venue of the paper.
-    if _PENDING.search(text):
-        return None
+    name: str
+    year: int | None
+    """The year that stands at the name, if one does."""
+    start: int
+    end: int
+
+
+def mentions(text: str) -> list[Mention]:
+    """The venues that a text names, those with a year first, then those whose names hold others, then in order."""
     candidates = []
     for order, (name, pattern) in enumerate(_NAMES):
         for found in re.finditer(rf"(?<![A-Za-z])(?:{pattern})(?![A-Za-z])", text):
-            near = re.match(_NEAR_YEAR, text[found.end() :])
-            candidates.append((near is None, order, found.start(), name, near))
-    if not candidates:
+            near = _NEAR_YEAR.match(text, found.end())
+            year = int(near["year"] or f"20{near['short']}") if near else None
+            end = near.end() if near else found.end()
+            candidates.append(((near is None, order, found.start()), Mention(name, year, found.start(), end)))
+    return [mention for _, mention in sorted(candidates, key=lambda one: one[0])]
+
+
+def recognize(text: str, year: int | None = None) -> Venue | None:
+    """The venue that a publisher's text names: a journal reference, the title of proceedings.
+
+    What authors write in a comment is read by :func:`catalog.intake.sources.comments.venue_in_comment`.
+
+    Args:
+        text: in a publisher's words.
+        year: the year of publication where the text names none; without a year nothing is recognized.
+    """
+    text = " ".join(text.split())
+    found = mentions(text)
+    # What stands after "submitted to" or in "rejected from" is no venue of the paper.
+    if not found or _PENDING.search(text):
         return None
-    _, _, start, name, near = min(candidates, key=lambda one: one[:3])
-    if not published and start > 2 and not _ACCEPTED.search(text):
-        return None
-    if near:
-        when: int | None = int(near["year"] or f"20{near['short']}")
-    else:
-        years = _YEAR.findall(text)
-        when = int(years[0]) if years else year
+    years = _YEAR.findall(text)
+    when = found[0].year or (int(years[0]) if years else year)
     if when is None or not 2000 <= when <= 2100:
         return None
-    # These are workshops by themselves.
-    return Venue(name, when, "" if name in ("SemEval", "BlackboxNLP") else _track(text))
+    return Venue(found[0].name, when, track_of(found[0].name, text))
 
 
-def _track(text: str) -> str:
+def track_of(name: str, text: str) -> str:
+    """The part of a venue that a text names: ``Findings``, ``Workshop on ...``, a track; empty for the main one."""
+    if name in ("SemEval", "BlackboxNLP"):  # workshops by themselves
+        return ""
     for track, pattern in _TRACKS:
         if re.search(pattern, text, re.IGNORECASE):
             return track
     if found := re.search(r"\bworkshop(?: on (?P<topic>[A-Z][^,.;:()]{3,80}))?", text, re.IGNORECASE):
-        topic = re.sub(r"\s+(?:at|@|in|of) .*$|\s*20\d\d.*$", "", found["topic"] or "").strip()
+        topic = re.sub(r"\s*@.*$|\s+(?:at|in|of) .*$|\s*20\d\d.*$", "", found["topic"] or "").strip()
         return f"Workshop on {topic}" if topic else "Workshop"
     return "Findings" if re.search(r"\bfindings\b", text, re.IGNORECASE) else ""
