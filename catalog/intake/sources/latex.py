@@ -107,7 +107,7 @@ def raised(text: str) -> str:
 
 def _quotes(text: str) -> str:
     if "``" in text:
-        text = re.sub(r"``(.*?)''", r"“\1”", text, flags=re.DOTALL)
+        text = re.sub(r"``(.{1,500}?)''", r"“\1”", text, flags=re.DOTALL)
     return re.sub(r"(?<![\w\\`])`(?=[^\s`])([^`']{1,200}?)'(?!\w)", r"‘\1’", text)
 
 
