@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from local_server import Asked, Reply, Server
 
 from catalog.base.web import Settings, Web, WebError
-from catalog.intake.sources import Found, Reference, Sources, parse_reference, read_saved
+from catalog.intake.sources import Found, Reference, Sources, openreview, parse_reference, read_saved
 from catalog.intake.sources import arxiv as arxiv_source
 from catalog.intake.sources.bibtex import parse as parse_bibtex
 from catalog.intake.sources.bibtex import people
@@ -308,13 +308,38 @@ def test_openreview_venues(
         (Reply('{"notes": 7}', type="application/json"), "no list of notes"),
         (Reply("[" * 100_000, type="application/json"), "no list of notes"),
         (Reply('{"notes": [7, {}, {"content": []}]}', type="application/json"), "no such public forum"),
-        (answers.notes(answers.note(authors=["Anonymous"])), "no such public forum"),
+        (answers.notes(answers.note(authors=["Anonymous"])), "names no authors yet"),
+        (answers.notes(answers.note(authors=None)), "names no authors yet"),
         (Reply("<html>captcha</html>", type="text/html"), "text/html"),
     ],
 )
 def test_openreview_in_trouble(reply: Reply, said: str, server: Server, sources: Sources) -> None:
     server["/api2.openreview.net/notes"] = server["/api.openreview.net/notes"] = reply
     assert said in str(failure(sources, "openreview:aB3_x-9Z"))
+
+
+@pytest.mark.parametrize(
+    "authors",
+    [
+        ["Jane Doe", "Ann Roe"],
+        [{"fullname": "Jane Doe", "username": "~Jane_Doe1"}, {"fullname": "Ann Roe", "username": "~Ann_Roe1"}],
+        [{"name": "Jane Doe"}, "Ann Roe", 7, None, {}],
+    ],
+)
+def test_openreview_gives_authors_in_several_forms(
+    authors: list[object], server: Server, sources: Sources, web: Web
+) -> None:
+    server["/api2.openreview.net/notes"] = answers.notes({**answers.note(authors=authors), "cdate": 1.9299e12})
+    found = look_up(sources, "openreview:aB3_x-9Z")
+    assert (found.authors, found.date) == (("Jane Doe", "Ann Roe"), "2031-02")
+    assert openreview.exists(web, "aB3_x-9Z")
+
+
+@pytest.mark.parametrize("authors", [None, [], ["Anonymous"], "hidden", [{}]])
+def test_a_forum_without_authors_exists_all_the_same(authors: object, server: Server, web: Web) -> None:
+    server["/api2.openreview.net/notes"] = answers.notes(answers.note(authors=authors))
+    assert openreview.exists(web, "aB3_x-9Z")
+    assert not openreview.exists(web, "another")
 
 
 def test_doi(server: Server, sources: Sources) -> None:
@@ -335,6 +360,28 @@ def test_doi_of_a_journal_and_of_a_retracted_paper(server: Server, sources: Sour
     found = look_up(sources, "10.5555/moonlit.12")
     assert (found.title, found.venue) == ("Moonlit", Venue("Journal of Gardens", 2031))
     assert found.withdrawn == "Retracted by the publisher"
+
+
+@pytest.mark.parametrize(
+    ("title", "updates", "clean", "notice"),
+    [
+        ("RETRACTED: Moonlit", [], "Moonlit", "Retracted by the publisher"),
+        ("[Retracted] Moonlit", [], "Moonlit", "Retracted by the publisher"),
+        ("RETRACTED ARTICLE: Moonlit", [], "Moonlit", "Retracted by the publisher"),
+        ("WITHDRAWN: Moonlit", [], "Moonlit", "Withdrawn by the publisher"),
+        ("Moonlit", [{"type": "withdrawal"}], "Moonlit", "Withdrawn by the publisher"),
+        ("Moonlit", [{"type": "correction"}, {"type": "removal"}], "Moonlit", "Withdrawn by the publisher"),
+        ("Moonlit", [{"type": "correction"}], "Moonlit", ""),
+        ("Retracted Papers in Language Models", [], "Retracted Papers in Language Models", ""),
+        ("Withdrawn Consent and Forgetting", None, "Withdrawn Consent and Forgetting", ""),
+    ],
+)
+def test_doi_of_what_was_taken_back(
+    title: str, updates: object, clean: str, notice: str, server: Server, sources: Sources
+) -> None:
+    server["/doi.org/10.5555/moonlit.12"] = answers.csl(title=[title], **{"updated-by": updates})
+    found = look_up(sources, "10.5555/moonlit.12")
+    assert (found.title, found.withdrawn) == (clean, notice)
 
 
 def test_doi_where_only_bibtex_is_spoken(server: Server, sources: Sources) -> None:

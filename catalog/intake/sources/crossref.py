@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +18,13 @@ from catalog.intake.sources.venues import Venue, recognize
 RESOLVER = "https://doi.org"
 CSL = "application/vnd.citationstyles.csl+json"
 BIBTEX = "application/x-bibtex"
+_NAME_PARTS = ("given", "dropping-particle", "non-dropping-particle", "family", "suffix")
+_KIND = r"(?P<{}>retracted|withdrawn)(?: article| paper| chapter)?"
+_NOTICE = re.compile(
+    rf"(?:[\[(]{_KIND.format('boxed')}[\])]\s*[:.–—-]?|{_KIND.format('plain')}\s*(?::|[.–—-]\s))\s*(?P<title>\S.*)",
+    re.IGNORECASE,
+)
+"""What publishers put before the title of a paper that they took back; "Retracted Papers" is the beginning of one."""
 _JSON_TYPES = (CSL, "application/json", "application/vnd.crossref.unixref+json", "application/citeproc+json")
 _BIBTEX_TYPES = (BIBTEX, "text/x-bibtex", "text/bibliography", "text/plain")
 
@@ -55,7 +63,7 @@ def parse(body: bytes, where: str = "the DOI") -> list[Found]:
         given = given["message"]
     if not isinstance(given, dict):
         raise WebError("content", where, "gives something else than a paper")
-    title, authors, date = _title(given), _authors(given), _date(given)
+    (title, notice), authors, date = _without_notice(_title(given)), _authors(given), _date(given)
     missing = [name for name, value in (("title", title), ("author", authors), ("year", date)) if not value]
     if missing:
         raise WebError("content", where, f"gives a paper with no {' and no '.join(missing)}")
@@ -68,7 +76,7 @@ def parse(body: bytes, where: str = "the DOI") -> list[Found]:
             links=_links(given),
             venue=_venue(given, int(date[:4])),
             abstract=plain(_text(given.get("abstract"))).removeprefix("Abstract").strip(),
-            withdrawn=_retraction(given, title),
+            withdrawn=notice or _taken_back(given),
         )
     ]
 
@@ -94,7 +102,10 @@ def _authors(given: dict[str, Any]) -> tuple[str, ...]:
     names = []
     for one in people if isinstance(people, list) else ():
         if isinstance(one, dict):
-            parts = [_text(one.get(key)) for key in ("given", "non-dropping-particle", "family", "suffix")]
+            parts = [
+                _text(one.get(key))
+                for key in ("given", "dropping-particle", "non-dropping-particle", "family", "suffix")
+            ]
             name = plain(
                 " ".join(part for part in parts if part) or _text(one.get("literal")) or _text(one.get("name"))
             )
@@ -138,10 +149,19 @@ def _venue(given: dict[str, Any], year: int) -> Venue | None:
     return recognize(name, year) or recognize(said, year) or Venue(name[:200], year)
 
 
-def _retraction(given: dict[str, Any], title: str) -> str:
+def _without_notice(title: str) -> tuple[str, str]:
+    """The title, and the notice before it: ``RETRACTED: X``, ``[Retracted] X`` or ``WITHDRAWN: X``."""
+    found = _NOTICE.match(title)
+    return (found["title"], _notice(found["boxed"] or found["plain"])) if found else (title, "")
+
+
+def _notice(kind: str) -> str:
+    return f"{'Retracted' if kind.lower().startswith('retract') else 'Withdrawn'} by the publisher"
+
+
+def _taken_back(given: dict[str, Any]) -> str:
     # "update-to" stands in the notice, "updated-by" in the paper that is taken back.
     updates = given.get("updated-by")
-    kinds = [_text(one.get("type")) for one in updates if isinstance(one, dict)] if isinstance(updates, list) else []
-    if "retraction" in kinds or title.upper().startswith("RETRACTED"):
-        return "Retracted by the publisher"
-    return ""
+    kinds = {_text(one.get("type")) for one in updates if isinstance(one, dict)} if isinstance(updates, list) else set()
+    kind = next((kind for kind in ("retraction", "withdrawal", "removal") if kind in kinds), "")
+    return _notice(kind) if kind else ""

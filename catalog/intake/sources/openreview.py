@@ -34,6 +34,10 @@ def look_up(web: Web, forum: str) -> Found:
             continue
         if found := parse(answer.body, url):
             return found[0]
+        if is_paper(answer.body, forum):
+            raise WebError(
+                "content", url, "names no authors yet", "Wait until the submission is public, or add it by hand."
+            )
     raise problem or WebError("content", f"https://openreview.net/forum?id={forum}", "there is no such public forum")
 
 
@@ -50,6 +54,31 @@ def parse(body: bytes, where: str = "OpenReview") -> list[Found]:
     except (ValueError, KeyError, TypeError, RecursionError):
         raise WebError("content", where, "gives no list of notes", "Try again later.") from None
     return [found for note in notes if isinstance(note, dict) and (found := _found(note))]
+
+
+def exists(web: Web, forum: str) -> bool:
+    """Whether OpenReview shows a forum to everybody, whatever can be read of it.
+
+    Raises:
+        WebError: OpenReview does not say, or not now.
+    """
+    for api in APIS:
+        url = f"{api}/notes?id={forum}"
+        try:
+            body = web.get(url, accept=TYPES[0], types=TYPES, check=lambda body, url=url: _refuse_none(body, url)).body  # type: ignore[misc]
+        except WebError as error:
+            if error.status not in (400, 403, 404):
+                raise
+            continue
+        if is_paper(body, forum):
+            return True
+    return False
+
+
+def is_paper(body: bytes, forum: str) -> bool:
+    """Whether an answer holds the note that begins a forum."""
+    notes = json.loads(body)["notes"]
+    return any(isinstance(note, dict) and forum in (note.get("id"), note.get("forum")) for note in notes)
 
 
 def _refuse_none(body: bytes, where: str) -> None:
@@ -71,18 +100,11 @@ def _found(note: dict[str, Any]) -> Found | None:
         return given if isinstance(given, str) else ""
 
     title, forum = plain(text("title")), note.get("forum") or note.get("id")
-    people = value("authors")
-    authors = (
-        tuple(name for one in people if isinstance(one, str) and len(name := plain(one)) >= 2)
-        if isinstance(people, list)
-        else ()
-    )
-    if not title or not isinstance(forum, str) or not authors or authors == ("Anonymous",):
+    authors = _authors(value("authors"))
+    if not title or not isinstance(forum, str) or not authors:
         return None
-    moments = [
-        one for key in ("cdate", "odate", "pdate", "tcdate") if isinstance(one := note.get(key), int) and one > 0
-    ]
-    published = note.get("pdate") if isinstance(note.get("pdate"), int) else None
+    moments = [moment for key in ("cdate", "odate", "pdate", "tcdate") if (moment := _time(note, key))]
+    published, changed = _time(note, "pdate"), _time(note, "mdate")
     venue_text = plain(text("venue"))
     links = {"openreview": forum, **artefacts(" ".join((text("code"), text("TL;DR"), text("abstract"))))}
     said = " ".join((venue_text, text("venueid")))
@@ -94,9 +116,26 @@ def _found(note: dict[str, Any]) -> Found | None:
         links=links,
         venue=recognize(venue_text, int(_month(published)[:4]) if published else None),
         abstract=plain(text("abstract")),
-        updated=_day(note["mdate"]) if isinstance(note.get("mdate"), int) and note["mdate"] > 0 else "",
+        updated=_day(changed) if changed else "",
         withdrawn=venue_text or "Withdrawn" if "withdrawn" in said.lower() else "",
     )
+
+
+def _authors(people: Any) -> tuple[str, ...]:
+    """Names, which the interface gives as texts or as objects; none of a submission that is still anonymous."""
+    names = []
+    for person in people if isinstance(people, list) else ():
+        given = person.get("fullname") or person.get("name") if isinstance(person, dict) else person
+        if isinstance(given, str) and len(name := plain(given)) >= 2:
+            names.append(name)
+    return () if {name.casefold() for name in names} <= {"anonymous", "anonymous authors"} else tuple(names)
+
+
+def _time(note: dict[str, Any], key: str) -> int:
+    """Milliseconds since 1970, as a whole number or not; 0 where the note does not say."""
+    given = note.get(key)
+    usable = isinstance(given, int | float) and not isinstance(given, bool) and 0 < given < 1e15
+    return int(given) if usable else 0  # type: ignore[arg-type]
 
 
 def _moment(milliseconds: int) -> datetime:
