@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from catalog.base.text import shorten
 from catalog.base.web import WebError
+from catalog.intake.sources.bibtex_names import people
 from catalog.intake.sources.cleaning import artefacts, plain
 from catalog.intake.sources.found import Found
 from catalog.intake.sources.reference import parse_reference
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 MAX_BYTES = 2 * 1024 * 1024
+_NAMING = ("eprint", "journal", "journaltitle", "number", "volume", "howpublished", "eid", "note", "pages", "annote")
+"""Fields in which programs and people name a preprint."""
+_ARXIV = re.compile(
+    r"arxiv(?:\.org/(?:abs|pdf)/|[\s:./]*(?:preprint)?[\s:./]*(?:arxiv)?[\s:./]*(?:abs/)?)"
+    r"(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})|^abs/(\d{4}\.\d{4,5})",
+    re.IGNORECASE,
+)
 
 
 def parse(text: str, where: str = "BibTeX") -> list[Found]:
@@ -31,9 +39,11 @@ def parse(text: str, where: str = "BibTeX") -> list[Found]:
     Raises:
         WebError: it holds no entry, or one that cannot be read or has no title, author or year.
     """
+    library = _library(text, where)
+    names = {one.key.lower(): _value(one.value, {}) for one in library.strings}
     return [
-        _found({field.key.lower(): field.value for field in entry.fields}, entry.key, where)
-        for entry in _library(text, where).entries
+        _found({field.key.lower(): _value(str(field.value), names) for field in entry.fields}, entry.key, where)
+        for entry in library.entries
     ]
 
 
@@ -85,8 +95,25 @@ def _library(text: str, where: str, **how: Any) -> Library:
     return library
 
 
-def _found(fields: Mapping[str, object], key: str, where: str) -> Found:
-    given = {key: str(value) for key, value in fields.items()}
+_PART = re.compile(r'\s*(?:"((?:[^"{}]|\{[^{}]*\})*)"|\{((?:[^{}]|\{[^{}]*\})*)\}|([^\s"{}#,]+))\s*(#|$)')
+"""A part of a value that is put together with ``#``: in quotes, in braces, or an abbreviation."""
+
+
+def _value(text: str, names: Mapping[str, str]) -> str:
+    """A value with its parts put together, as in ``"Part " # one``; the parser leaves those as they stand."""
+    if "#" not in text:
+        return text
+    parts, at = [], 0
+    while part := _PART.match(text, at):
+        quoted = part[1] if part[1] is not None else part[2]
+        parts.append(quoted if quoted is not None else names.get(part[3].lower(), part[3]))
+        at = part.end()
+        if not part[4]:
+            return "".join(parts) if len(parts) > 1 else text
+    return text
+
+
+def _found(given: Mapping[str, str], key: str, where: str) -> Found:
     title = plain(given.get("title", ""))
     authors, incomplete = people(given.get("author", ""))
     date = _date(given)
@@ -107,54 +134,32 @@ def _found(fields: Mapping[str, object], key: str, where: str) -> Found:
     )
 
 
-def people(text: str) -> tuple[tuple[str, ...], bool]:
-    """Names in reading order from BibTeX's list of authors, and whether it ends with "and others"."""
-    from bibtexparser.middlewares.names import (
-        InvalidNameError,
-        parse_single_name_into_parts,
-        split_multiple_persons_names,
-    )
-
-    names: list[str] = []
-    incomplete = False
-    for one in split_multiple_persons_names(" ".join(text.split())):
-        if one.strip().lower() in ("others", "et al.", "et al"):
-            incomplete = True
-            continue
-        try:
-            parts = parse_single_name_into_parts(one)
-            ordered = [*parts.first, *parts.von, *parts.last, *parts.jr]
-        except InvalidNameError:
-            ordered = [one]
-        # A group in braces is one word to BibTeX, and its braces are no part of it.
-        name = plain(" ".join(ordered))
-        if 2 <= len(name) <= 120:
-            names.append(name)
-    return tuple(names), incomplete
-
-
 def _date(given: Mapping[str, str]) -> str:
     year = re.search(r"(?:19|20)\d\d", given.get("date", "") or given.get("year", ""))
     if not year:
         return ""
     if found := re.match(r"\d{4}-(0[1-9]|1[0-2])", given.get("date", "")):
         return found[0]
-    month = given.get("month", "").strip('{}" ').lower()
-    number = next((index for index, name in enumerate(_MONTHS, 1) if month.startswith(name)), None)
-    if number is None and month.isdigit() and 1 <= int(month) <= 12:
-        number = int(month)
+    number = _month(plain(given.get("month", "")).lower())
     return f"{year[0]}-{number:02}" if number else year[0]
+
+
+def _month(text: str) -> int | None:
+    """The month that a field names, however many days stand beside it: ``jul``, ``21--27 Jul``, ``7``."""
+    if text.isdigit():
+        return int(text) if 1 <= int(text) <= 12 else None
+    found = re.search(rf"(?<![a-z])({'|'.join(_MONTHS)})", text)
+    return _MONTHS.index(found[1]) + 1 if found else None
 
 
 def _links(given: Mapping[str, str]) -> dict[str, str]:
     """The ids that an entry names in any of the places where people and programs put them."""
     links: dict[str, str] = {}
-    eprint = given.get("eprint", "")
+    eprint = given.get("eprint", "").strip()
     is_arxiv = given.get("archiveprefix", given.get("eprinttype", "")).lower() in ("arxiv", "")
-    texts = [f"arxiv:{eprint}" if is_arxiv and eprint else "", given.get("doi", ""), given.get("url", "")]
-    texts += [
-        found[0] for found in re.finditer(r"arXiv:\s*\d{4}\.\d{4,5}", f"{given.get('journal')} {given.get('note')}")
-    ]
+    bare = is_arxiv and not re.search(r"arxiv", eprint, re.IGNORECASE)
+    texts = [f"arxiv:{eprint}" if bare and eprint else "", given.get("doi", ""), given.get("url", "")]
+    texts += [f"arxiv:{found[1] or found[2]}" for key in _NAMING for found in _ARXIV.finditer(given.get(key, ""))]
     for text in texts:
         reference = parse_reference(text.replace("\\_", "_").replace("\\", ""))
         if reference and reference.kind != "bibtex":
