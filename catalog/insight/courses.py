@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from catalog.figures import Path
 from catalog.insight.leaderboard import Cell, Metric
 from catalog.model.catalog import Catalog
-from catalog.model.results import Result
+from catalog.model.results import EMBEDDED, Result
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def courses(catalog: Catalog, task: str, metrics: Iterable[Metric]) -> tuple[Cou
         task: a task's id.
         metrics: which ones to follow.
     """
-    results = [one for one in catalog.results if (one.task, one.model) == (task, "tiny")]
+    results = [one for one in catalog.results if (one.task, one.model) == (task, EMBEDDED)]
     names = [metric.id for metric in metrics]
     return tuple(found for found in (_growing(catalog, results, names), *_successive(catalog, results, names)) if found)
 

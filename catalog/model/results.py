@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from catalog.parsing.problems import Problem
 
+EMBEDDED = "tiny"
+"""The name of the embedded model in records, whatever task it was made for."""
 REFERENCES = ("target", "retrained")
 """Stand in the place of a method's id: the model before unlearning, and the one that never saw the forget set."""
 

@@ -27,7 +27,7 @@ from reference_impls.running.registry import (
 )
 
 if TYPE_CHECKING:
-    from reference_impls.running.bench import Job
+    from reference_impls.running.experiment import Experiment
 
 PANEL = "Maintain"
 Answer = TypeVar("Answer")
@@ -55,54 +55,54 @@ def bench(
     workers: Annotated[int | None, typer.Option(min=1, help="Runs at a time; as many as cores by default.")] = None,
 ) -> None:
     """Run methods with several seeds, attack what they leave, and keep the records for the leaderboard."""
-    from reference_impls.running.bench import plan, run_job
+    from reference_impls.running.bench import plan, recorded, run_and_record
 
     if task != "all":
         find_task(task)
     chosen = tasks() if task == "all" else [task]
     given = [find_method(name).id for name in names or ()]
-    jobs = [
-        job
+    runs = [
+        experiment
         for one in chosen
-        for job in plan(given or sorted(recipes(one)), one, seeds, resume and not check, forget_share, requests)
+        for experiment in plan(given or sorted(recipes(one)), one, seeds, forget_share, requests)
     ]
     if check:
-        _check_records([job for job in jobs if job.path.exists()], tolerance, workers)
+        _check_records([experiment for experiment in runs if recorded(experiment)], tolerance, workers)
         return
-    _run(run_job, jobs, workers)
-    print(f"{len(jobs)} new records in {RESULTS}.")
+    wanted = [experiment for experiment in runs if not (resume and recorded(experiment))]
+    _run_all(run_and_record, wanted, workers)
+    print(f"{len(wanted)} new records in {RESULTS}.")
 
 
-def _run(function: Callable[[Job], Answer], jobs: list[Job], workers: int | None) -> list[Answer]:
-    """``function`` of each job, with a progress bar."""
+def _run_all(function: Callable[[Experiment], Answer], runs: list[Experiment], workers: int | None) -> list[Answer]:
+    """``function`` of each run, with a progress bar."""
     from reference_impls.running.parallel import run_all
 
     with showing_progress() as progress:
-        finished: list[Job] = []
+        finished: list[Experiment] = []
 
-        def done(job: Job, _: Answer) -> None:
-            finished.append(job)
-            last = f"{job.method} on {job.task} with seed {job.seed}"
-            progress(f"{len(finished)}/{len(jobs)} runs, last {last}", len(finished), len(jobs))
+        def done(experiment: Experiment, _: Answer) -> None:
+            finished.append(experiment)
+            progress(f"{len(finished)}/{len(runs)} runs, last {experiment.title}", len(finished), len(runs))
 
-        progress(f"0/{len(jobs)} runs", 0, len(jobs))
-        return run_all(function, jobs, done, workers)
+        progress(f"0/{len(runs)} runs", 0, len(runs))
+        return run_all(function, runs, done, workers)
 
 
-def _check_records(jobs: list[Job], tolerance: float | None, workers: int | None) -> None:
+def _check_records(runs: list[Experiment], tolerance: float | None, workers: int | None) -> None:
     from reference_impls.running.bench import TOLERANCE, run_again
 
     allowed = TOLERANCE if tolerance is None else tolerance
-    if not jobs:
+    if not runs:
         raise UsageError("There is no record of such a run. Without --check, it is made.")
-    apart = _run(run_again, jobs, workers)
+    apart = _run_all(run_again, runs, workers)
     off = 0
-    for job, numbers in zip(jobs, apart, strict=True):
+    for experiment, numbers in zip(runs, apart, strict=True):
         name, largest = max(numbers.items(), key=lambda one: one[1])
         off += largest > allowed
         verdict = f"off by {largest:.2g} in {name}" if largest > allowed else f"within {largest:.2g}"
-        print(f"{job.method} on {job.task}, seed {job.seed}: {verdict}")
-    print(f"{len(jobs) - off} of {len(jobs)} records come out again within {allowed:g}.")
+        print(f"{experiment.title}: {verdict}")
+    print(f"{len(runs) - off} of {len(runs)} records come out again within {allowed:g}.")
     if off:
         sys.exit(1)
 

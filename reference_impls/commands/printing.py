@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from catalog.model.implementations import Implementation
-from catalog.model.results import Example, Result
+from catalog.model.results import EMBEDDED, Example, Result
 from reference_impls.errors import UsageError
 from reference_impls.running.records import reference_results
 from reference_impls.running.registry import PACKAGE, find_task
@@ -34,7 +34,7 @@ def print_run(method: Implementation, outcome: Outcome) -> None:
         console.print()
         console.print(_stages(result))
     if result.attacks:
-        references = reference_results(result.task) if result.model == "tiny" else {}
+        references = reference_results(result.task) if result.model == EMBEDDED else {}
         found = {which: record.attacks for which, record in references.items()}
         console.print()
         print_attacks("Does it come back?", None, result.attacks, found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,12 +18,14 @@ from reference_impls.commands.shared import (
     Settings,
     Steps,
     TaskName,
+    data_of,
     print_json,
     settings_of,
     showing_progress,
     task_of,
 )
 from reference_impls.errors import UsageError
+from reference_impls.running.experiment import Experiment
 from reference_impls.running.registry import (
     DEFAULT_TASK,
     attacks,
@@ -71,9 +73,18 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Unlearn with one method and show what it did: before, after, and the retrained model."""
-    found = find_method(method)
-    chosen = task_of(task, model, forget, retain, holdout)
-    values = settings_of(settings)
+    experiment = Experiment(
+        find_method(method).id,
+        task,
+        seed,
+        settings=settings_of(settings),
+        recipe={"learning_rate": learning_rate, "steps": steps, "batch_size": batch_size},
+        forget_share=forget_share,
+        requests=requests,
+        model=model,
+        data=data_of(model, forget, retain, holdout),
+    )
+    loaded = experiment.load_task()
     if record and (model or forget):
         raise UsageError(
             "--record is for the embedded model and task, so that the leaderboard compares like with like."
@@ -82,49 +93,24 @@ def run(
         from reference_impls.running.saving import prepare_folder
 
         prepare_folder(out)
-    from reference_impls.running.records import result_path, run_command, write_record
-    from reference_impls.running.runner import run_method
+    from reference_impls.running.runner import run as run_experiment
 
-    recipe = {"learning_rate": learning_rate, "steps": steps, "batch_size": batch_size}
-    command = run_command(
-        found.id,
-        chosen.name if forget is None else None,
-        seed,
-        forget_share,
-        requests,
-        settings=settings,
-        model=model,
-        forget=forget,
-        retain=retain,
-        holdout=holdout,
-        **recipe,
-    )
     with showing_progress(hide=as_json) as progress:
-        outcome = run_method(
-            found,
-            chosen,
-            model=model,
-            seed=seed,
-            settings=values,
-            recipe=recipe,
-            forget_share=forget_share,
-            requests=requests,
-            attacks=attacked or record,
-            command=command,
-            progress=progress,
-        )
+        outcome = run_experiment(experiment, loaded, attacked=attacked or record, progress=progress)
     if out:
         from reference_impls.running.saving import save
 
-        save(out, outcome.model, found, outcome.result)
+        save(out, outcome.model, find_method(method), outcome.result)
     if record:
-        write_record(outcome.result, result_path(outcome.result))
+        from reference_impls.running.records import write_record
+
+        write_record(outcome.result)
     if as_json:
         sys.stdout.write(outcome.result.to_json())
         return
     from reference_impls.commands.printing import print_run
 
-    print_run(found, outcome)
+    print_run(find_method(method), outcome)
     if out:
         print(f"\nSaved to {out}: a model that transformers loads, its card (README.md) and the record (result.json).")
 
@@ -145,21 +131,19 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Run several methods and set them side by side."""
-    found = [find_method(name) for name in names]
-    chosen = find_task(task)
-    from reference_impls.running.records import run_command
-    from reference_impls.running.runner import run_method
+    compared, loaded = [find_method(name) for name in names], find_task(task)
+    recipe = {"learning_rate": learning_rate, "steps": steps, "batch_size": batch_size}
+    from reference_impls.running.runner import run as run_experiment
 
     outcomes: list[Outcome] = []
     with showing_progress(hide=as_json) as progress:
-        for one in found:
+        for one in compared:
 
             def labelled(stage: str, done: int, total: int, name: str = one.id) -> None:
                 progress(f"{name}: {stage}", done, total)
 
-            recipe: dict[str, Any] = {"learning_rate": learning_rate, "steps": steps, "batch_size": batch_size}
-            command = run_command(one.id, chosen.name, seed, **recipe)
-            outcomes.append(run_method(one, chosen, seed=seed, recipe=recipe, command=command, progress=labelled))
+            experiment = Experiment(one.id, task, seed, recipe=recipe)
+            outcomes.append(run_experiment(experiment, loaded, progress=labelled))
     if out:
         from reference_impls.commands.printing import write_plot
 
@@ -169,7 +153,7 @@ def compare(
         return
     from reference_impls.commands.printing import print_comparison
 
-    print_comparison(found, outcomes)
+    print_comparison(compared, outcomes)
     if out:
         print(f"\nPlot: {out}")
 
@@ -181,22 +165,22 @@ def chat(
     seed: Seed = 0,
 ) -> None:
     """Ask the model before, after and without the forget set the same questions, one per line."""
-    saved = method not in {one.id for one in methods()} and Path(method).is_dir()
-    found, chosen = None if saved else find_method(method), find_task(task)
+    loaded = find_task(task)
     from reference_impls.running.chat import converse
 
-    if found is None:
+    if method not in {one.id for one in methods()} and Path(method).is_dir():
         from reference_impls.running.saving import load
 
         with showing_progress():
             model = load(method)
-        converse(chosen, "this model", model)
+        converse(loaded, "this model", model)
         return
-    from reference_impls.running.runner import run_method
+    chosen = find_method(method)
+    from reference_impls.running.runner import run as run_experiment
 
     with showing_progress() as progress:
-        outcome = run_method(found, chosen, seed=seed, progress=progress)
-    converse(chosen, f"after {found.name}", outcome.model)
+        outcome = run_experiment(Experiment(chosen.id, task, seed), loaded, progress=progress)
+    converse(loaded, f"after {chosen.name}", outcome.model)
 
 
 @app.command(

@@ -12,7 +12,7 @@ import typer
 
 from reference_impls.errors import UsageError
 from reference_impls.progress import Progress, silent
-from reference_impls.running.registry import find_task
+from reference_impls.running.experiment import Experiment, OwnData
 
 if TYPE_CHECKING:
     from reference_impls.toolkit import Task
@@ -49,20 +49,23 @@ Requests = Annotated[
 
 
 def task_of(task: str, model: str | None, forget: Path | None, retain: Path | None, holdout: Path | None) -> Task:
-    """The embedded task of that name, or the one that files of one's own make.
+    """The embedded task of that name, or the one that files of one's own make; see :func:`data_of`."""
+    return Experiment("", task, data=data_of(model, forget, retain, holdout)).load_task()
+
+
+def data_of(model: str | None, forget: Path | None, retain: Path | None, holdout: Path | None) -> OwnData | None:
+    """The files of one's own that were named, if any.
 
     Raises:
         UsageError: files without a model, or one file without the other.
     """
     if forget is None and retain is None and holdout is None:
-        return find_task(task)
+        return None
     if forget is None or retain is None:
         raise UsageError("Your own data needs both --forget FILE and --retain FILE.")
     if model is None:
         raise UsageError("Your own data needs a model that knows it: --model DIR_OR_NAME.")
-    from reference_impls.tasks.files import FilesTask
-
-    return FilesTask(forget, retain, holdout)
+    return OwnData(forget, retain, holdout)
 
 
 def settings_of(given: list[str]) -> dict[str, str]:
@@ -95,7 +98,7 @@ def print_json(value: Any) -> None:
 @contextmanager
 def showing_progress(hide: bool = False) -> Iterator[Progress]:
     """A progress bar on standard error, with time left; nothing where nobody looks."""
-    from reference_impls.quiet import silence_libraries
+    from reference_impls.progress import silence_libraries
 
     silence_libraries()
     from rich import progress as bars

@@ -1,18 +1,43 @@
-"""How far an unlearned model is from the one that never saw the forget set, in what it expects, writes and weighs."""
+"""What a model is held against: the model before unlearning, and the one that never saw the forget set.
+
+A task's own metrics need what the evaluation of the retrained model kept; those of :func:`compare` need that model
+itself, to see how far the unlearned one is from it in what it expects, writes and weighs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from reference_impls.metrics.answers import answer_probability, perplexity
 from reference_impls.metrics.fluency import WordPair, known_word_pairs, ngram_entropy, pairs_of
 from reference_impls.metrics.models import kl_divergence, relative_distance
 from reference_impls.metrics.sets import mean
-from reference_impls.toolkit import REFUSALS, LanguageModel, Pair, Splits, UnlearnedModel, weights_of
+from reference_impls.toolkit import REFUSALS, Evaluation, LanguageModel, Pair, Splits, Task, UnlearnedModel, weights_of
 
 WRITTEN = 40
 """To how many forget questions, evenly spread, an answer is written."""
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """A task's data, and the models to compare with if it ships any."""
+
+    task: Task
+    splits: Splits
+    target: LanguageModel | None = None
+    retrained: LanguageModel | None = None
+    kept: Mapping[str, Sequence[float]] | None = None
+    """What the evaluation of the retrained model on these splits kept for comparisons."""
+
+    def measure(self, model: UnlearnedModel) -> Evaluation:
+        """The task's metrics of a model, and how far it is from the retrained one."""
+        found = self.task.evaluate(model, self.splits, self.kept)
+        if self.target is None or self.retrained is None:
+            return found
+        apart = compare(model, self.target, self.retrained, self.splits, self.task.max_new_tokens)
+        return replace(found, metrics=found.metrics | apart)
 
 
 def compare(

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from reference_impls.measuring.yardstick import Yardstick
+from reference_impls.measuring.comparison import Yardstick
 from reference_impls.toolkit import LanguageModel, Splits, Task
 
 Which = Literal["target", "retrained"]

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict
 from catalog.model.implementations import Implementation
 from catalog.model.results import Example
 from reference_impls.errors import UsageError
+from reference_impls.measuring.comparison import Yardstick
 from reference_impls.measuring.cost import one_thread
-from reference_impls.measuring.yardstick import Yardstick
 from reference_impls.progress import Progress
 from reference_impls.running import checkpoints
 from reference_impls.running.attacking import attack_all

@@ -9,13 +9,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
-from catalog.model.results import Result
+from catalog.base.files import write_whole
+from catalog.model.results import EMBEDDED, Result
 from reference_impls.measuring.cost import one_thread, peak_memory_bytes, versions
 from reference_impls.models.tiny import new_tiny_model
 from reference_impls.progress import Progress
 from reference_impls.running.attacking import attack_all
 from reference_impls.running.checkpoints import WHICH, Which, folder, load, yardstick
-from reference_impls.running.records import result_path, write_record
+from reference_impls.running.records import write_record
 from reference_impls.toolkit import EmbeddedTask, Evaluation, LanguageModel, Run
 
 SEED = 0
@@ -55,7 +56,7 @@ def make(task: EmbeddedTask, results: Path, progress: Progress) -> dict[Which, R
         model.tokenizer.save_pretrained(place)
         made[f"{which}_seconds"] = round(time.perf_counter() - started, 2)
         made[f"{which}_sha256"] = hashlib.sha256((place / "model.safetensors").read_bytes()).hexdigest()
-    (task.folder / "checkpoints" / "made.json").write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+    write_whole(task.folder / "checkpoints" / "made.json", json.dumps(made, indent=2) + "\n")
     return measure(task, results, progress)
 
 
@@ -65,15 +66,14 @@ def measure(task: EmbeddedTask, results: Path, progress: Progress) -> dict[Which
     progress("evaluating the retrained model", 0, 1)
     splits = task.splits(load(task, "target"))
     against = yardstick(task, splits)
-    text = json.dumps(against.kept, indent=0) + "\n"
-    (task.folder / "checkpoints" / "retrained.json").write_text(text, encoding="utf-8")
+    write_whole(task.folder / "checkpoints" / "retrained.json", json.dumps(against.kept, indent=0) + "\n")
     records: dict[Which, Result] = {}
     for which in WHICH:
         progress(f"measuring the {which} model", 0, 1)
         model = load(task, which)
         attacks = attack_all(model, task, splits, SEED, progress, reference=against.retrained)
         records[which] = _record(task, which, against.measure(model), attacks)
-        write_record(records[which], result_path(records[which], results))
+        write_record(records[which], results)
     return records
 
 
@@ -101,7 +101,7 @@ def _record(task: EmbeddedTask, which: Which, evaluation: Evaluation, attacks: d
     return Result(
         method=which,
         task=task.name,
-        model="tiny",
+        model=EMBEDDED,
         seed=SEED,
         hyperparameters={},
         recipe=made["finetuning"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,7 +91,7 @@ def _class_of(module_name: str, base: type) -> Any:
     return found
 
 
-def configure(method: Implementation, settings: dict[str, str], defaults: dict[str, Any]) -> Method:
+def configure(method: Implementation, settings: Mapping[str, str], defaults: Mapping[str, Any]) -> Method:
     """A method with hyper-parameters: ``settings`` as typed by a person, over ``defaults`` of a recipe.
 
     Raises:
@@ -145,14 +146,23 @@ def find_task(name: str) -> Task:
 
 
 def recipe_of(task: str, method: str) -> dict[str, Any]:
-    """What the task's search chose for a method: ``{learning_rate, steps, ..., hyperparameters}``; may be empty."""
-    return recipes(task).get(method, {})
+    """What the task's search chose for a method: ``{learning_rate, steps, ..., hyperparameters}``.
+
+    A method that no search was made for gets the task's ``untried`` settings, with which most methods show something;
+    a task of files has neither.
+    """
+    search = _data_of(task, "search.yaml")
+    return recipes(task).get(method) or {**search.get("fixed", {}), **search.get("untried", {})}
 
 
 def recipes(task: str) -> dict[str, dict[str, Any]]:
     """The recipe of each method that a search was made for on a task."""
+    return _data_of(task, "recipes.yaml")
+
+
+def _data_of(task: str, file: str) -> dict[str, Any]:
     import yaml
 
-    path = PACKAGE / "tasks" / task.replace("-", "_") / "recipes.yaml"
-    chosen: dict[str, dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return chosen
+    path = PACKAGE / "tasks" / task.replace("-", "_") / file
+    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return content

@@ -1,4 +1,4 @@
-"""One run from a name to a record: load, unlearn, evaluate. What the command line and the benchmark share."""
+"""One run, from an experiment to its record: prepare, unlearn, measure."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import time
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from catalog.model.implementations import Implementation
-from catalog.model.results import Result
+from catalog.model.results import EMBEDDED, Result
 from reference_impls.errors import UsageError
-from reference_impls.measuring.cost import count_passes, one_thread, peak_memory_bytes, versions
+from reference_impls.measuring.cost import Passes, count_passes, one_thread, peak_memory_bytes, versions
 from reference_impls.progress import Progress, silent
+from reference_impls.running.experiment import Experiment, Given
 from reference_impls.running.records import reference_results
-from reference_impls.running.registry import configure, recipe_of
+from reference_impls.running.registry import configure, find_method, recipe_of
 
 if TYPE_CHECKING:
-    from reference_impls.measuring.yardstick import Yardstick
+    from reference_impls.measuring.comparison import Yardstick
     from reference_impls.toolkit import LanguageModel, Method, Recipe, Splits, Task, Wrapper
 
 
@@ -31,113 +31,98 @@ class Outcome:
     """The retrained model's metrics, if the task has one."""
 
 
-def run_method(
-    method: Implementation,
-    task: Task,
+@dataclass(frozen=True)
+class _Prepared:
+    """All that a run needs before its first step."""
+
+    method: Method
+    recipe: Recipe
+    model: LanguageModel
+    yardstick: Yardstick
+    before: dict[str, float]
+    retrained: dict[str, float]
+
+
+@dataclass(frozen=True)
+class _Unlearned:
+    """What unlearning left, and what it cost."""
+
+    model: Any
+    stages: tuple[dict[str, float], ...]
+    """Metrics after each request, if there are several."""
+    seconds: float
+    passes: Passes
+
+
+def run(
+    experiment: Experiment,
+    task: Task | None = None,
     *,
-    model: str | None = None,
-    seed: int = 0,
-    settings: dict[str, str] | None = None,
-    recipe: dict[str, Any] | None = None,
-    forget_share: float = 1.0,
-    requests: int = 1,
     compared: bool = True,
-    attacks: bool = False,
-    command: str = "",
+    attacked: bool = False,
     progress: Progress = silent,
 ) -> Outcome:
     """Unlearn a task with a method and measure it.
 
     Args:
-        method: which method.
-        task: what to forget and keep.
-        model: a folder or hub name of a causal language model; the task's own target by default.
-        seed: decides the order of batches and everything else that is drawn.
-        settings: hyper-parameters as typed by a person.
-        recipe: learning rate, steps and so on, over those of the task's recipe for this method.
-        forget_share: how much of the forget set is to be forgotten (MUSE's scalability).
-        requests: in how many requests, one after another (MUSE's sustainability); each is a run of its own.
+        experiment: what to run.
+        task: the experiment's task, if it has been loaded already.
         compared: compare with the retrained model itself, and not only with what its evaluation kept.
-        attacks: try every attack on the unlearned model as well.
-        command: what reproduces the run, for the record.
+        attacked: try every attack on the unlearned model as well.
         progress: called as ``progress(stage, done, total)``.
 
     Raises:
-        UsageError: an unknown or impossible hyper-parameter, a model that cannot be loaded, or several requests to a
-            method that leaves the weights alone.
+        UsageError: an unknown name, an impossible hyper-parameter, a model that cannot be loaded, or several requests
+            to a method that leaves the weights alone.
     """
-    chosen = recipe_of(task.name, method.id)
-    configured = configure(method, settings or {}, chosen.get("hyperparameters", {}))
+    prepared = _prepare(experiment, task or experiment.load_task(), compared, progress)
+    unlearned = _unlearn(experiment, prepared, progress)
+    result = _measure(experiment, prepared, unlearned, attacked, progress)
+    return Outcome(unlearned.model, result, prepared.before, prepared.retrained)
+
+
+def _prepare(experiment: Experiment, task: Task, compared: bool, progress: Progress) -> _Prepared:
+    """Configure the method, then load the model and the data, and measure what there is before."""
+    chosen = recipe_of(task.name, experiment.method)
+    method = configure(find_method(experiment.method), experiment.settings, chosen.get("hyperparameters", {}))
     progress("loading", 0, 1)
-    base = _load(task, model)
-    splits = task.splits(base)
-    if forget_share < 1:
-        splits = splits.part(0, forget_share)
-    used = _recipe(chosen, recipe or {}, len(splits.forget), embedded=model is None)
-
-    from reference_impls.running.attacking import attack_all
-
+    model = _load(task, experiment.model)
+    splits, whole = task.splits(model), experiment.forget_share == 1
+    if not whole:
+        splits = splits.part(0, experiment.forget_share)
+    recipe = _recipe(chosen, experiment.recipe, len(splits.forget), embedded=experiment.model is None)
     progress("evaluating the model before", 0, 1)
-    references = reference_results(task.name) if model is None else {}
-    against = _yardstick(task, splits, references, whole=forget_share == 1, compared=compared)
-    if references and forget_share == 1:
-        before, retrained = references["target"].metrics, references["retrained"].metrics
+    references = reference_results(task.name) if experiment.model is None else {}
+    yardstick = _yardstick(task, splits, shipped=bool(references), whole=whole, compared=compared)
+    if references and whole:
+        before, retrained = (references[which].metrics for which in ("target", "retrained"))
     else:
-        before = against.measure(base).metrics
-        retrained = against.measure(against.retrained).metrics if against.retrained else {}
+        before = yardstick.measure(model).metrics
+        retrained = yardstick.measure(yardstick.retrained).metrics if yardstick.retrained else {}
+    return _Prepared(method, recipe, model, yardstick, before, retrained)
+
+
+def _unlearn(experiment: Experiment, prepared: _Prepared, progress: Progress) -> _Unlearned:
+    """All requests, one after another, each starting from what the last one left."""
+    task, splits, requests = prepared.yardstick.task, prepared.yardstick.splits, experiment.requests
+    model: Any = prepared.model
     stages: list[dict[str, float]] = []
     seconds = 0.0
-    with count_passes(base.model) as passes:
-        unlearned: Any = base
+    with count_passes(prepared.model.model) as passes:
         for request in range(requests):
             asked = splits if requests == 1 else splits.part(request / requests, (request + 1) / requests)
             started = time.perf_counter()
-            unlearned = _unlearn(configured, unlearned, asked, used, seed * requests + request, progress)
+            model = _answer(prepared, model, asked, experiment.seed * requests + request, progress)
             seconds += time.perf_counter() - started
             if requests > 1:
-                so_far = splits.part(0, (request + 1) / requests)
                 progress(f"evaluating after request {request + 1}", request, requests)
                 with passes.paused():
-                    stages.append(task.evaluate(unlearned, so_far).metrics)
-    progress("evaluating", 0, 1)
-    evaluation = against.measure(unlearned)
-    result = Result(
-        method=method.id,
-        task=task.name,
-        model=model or "tiny",
-        seed=seed,
-        hyperparameters=asdict(configured),
-        recipe=asdict(used),
-        forget_share=forget_share,
-        requests=requests,
-        stages=tuple(stages),
-        metrics=evaluation.metrics,
-        attacks=attack_all(unlearned, task, splits, seed, progress, reference=against.retrained) if attacks else {},
-        seconds=round(seconds, 2),
-        peak_memory_bytes=peak_memory_bytes(),
-        forward_passes=passes.forward,
-        backward_passes=passes.backward,
-        versions=versions(),
-        command=command,
-        examples=evaluation.examples,
-    )
-    return Outcome(unlearned, result, before, retrained)
+                    stages.append(task.evaluate(model, splits.part(0, (request + 1) / requests)).metrics)
+    return _Unlearned(model, tuple(stages), seconds, passes)
 
 
-def _yardstick(task: Task, splits: Splits, references: dict[str, Result], *, whole: bool, compared: bool) -> Yardstick:
-    """What the unlearned model is held against: all that ships with the task, or as much as is wanted."""
-    from reference_impls.measuring.yardstick import Yardstick
-    from reference_impls.running import checkpoints
-
-    if not references:
-        return Yardstick(task, splits)
-    kept = checkpoints.retrained_evaluation(task) if whole else None
-    return checkpoints.yardstick(task, splits, kept) if compared else Yardstick(task, splits, kept=kept)
-
-
-def _unlearn(
-    method: Method, model: Any, splits: Splits, recipe: Recipe, seed: int, progress: Progress
-) -> LanguageModel | Wrapper:
+def _answer(prepared: _Prepared, model: Any, splits: Splits, seed: int, progress: Progress) -> LanguageModel | Wrapper:
+    """One request."""
     from reference_impls.toolkit import LanguageModel, Run
 
     if not isinstance(model, LanguageModel):
@@ -145,7 +130,54 @@ def _unlearn(
             "Several requests need a method that changes the weights; this one works around them, and would have to "
             "answer them together."
         )
-    return method.unlearn(model, splits.data, Run(recipe, seed, progress))
+    return prepared.method.unlearn(model, splits.data, Run(prepared.recipe, seed, progress))
+
+
+def _measure(
+    experiment: Experiment, prepared: _Prepared, unlearned: _Unlearned, attacked: bool, progress: Progress
+) -> Result:
+    """The record of the run."""
+    from reference_impls.running.attacking import attack_all
+
+    yardstick, seed = prepared.yardstick, experiment.seed
+    progress("evaluating", 0, 1)
+    evaluation = yardstick.measure(unlearned.model)
+    attacks = (
+        attack_all(unlearned.model, yardstick.task, yardstick.splits, seed, progress, reference=yardstick.retrained)
+        if attacked
+        else {}
+    )
+    return Result(
+        method=experiment.method,
+        task=yardstick.task.name,
+        model=experiment.model or EMBEDDED,
+        seed=seed,
+        hyperparameters=asdict(prepared.method),
+        recipe=asdict(prepared.recipe),
+        forget_share=experiment.forget_share,
+        requests=experiment.requests,
+        stages=unlearned.stages,
+        metrics=evaluation.metrics,
+        attacks=attacks,
+        seconds=round(unlearned.seconds, 2),
+        peak_memory_bytes=peak_memory_bytes(),
+        forward_passes=unlearned.passes.forward,
+        backward_passes=unlearned.passes.backward,
+        versions=versions(),
+        command=experiment.command,
+        examples=evaluation.examples,
+    )
+
+
+def _yardstick(task: Task, splits: Splits, *, shipped: bool, whole: bool, compared: bool) -> Yardstick:
+    """What the unlearned model is held against: all that ships with the task, or as much as is wanted."""
+    from reference_impls.measuring.comparison import Yardstick
+    from reference_impls.running import checkpoints
+
+    if not shipped:
+        return Yardstick(task, splits)
+    kept = checkpoints.retrained_evaluation(task) if whole else None
+    return checkpoints.yardstick(task, splits, kept) if compared else Yardstick(task, splits, kept=kept)
 
 
 def _load(task: Task, model: str | None) -> LanguageModel:
@@ -161,7 +193,7 @@ def _load(task: Task, model: str | None) -> LanguageModel:
     return load_pretrained(model)
 
 
-def _recipe(chosen: dict[str, Any], given: dict[str, Any], forget: int, embedded: bool) -> Recipe:
+def _recipe(chosen: dict[str, Any], given: Given, forget: int, embedded: bool) -> Recipe:
     from reference_impls.toolkit import Recipe
 
     names = {field.name for field in fields(Recipe)}
@@ -169,5 +201,6 @@ def _recipe(chosen: dict[str, Any], given: dict[str, Any], forget: int, embedded
     recipe = replace(Recipe(), **searched)
     if not embedded:
         # As TOFU does with a 7B model: five passes over the forget set.
-        recipe = replace(recipe, steps=5 * -(-forget // (given.get("batch_size") or recipe.batch_size)))
-    return replace(recipe, **{name: value for name, value in given.items() if value is not None})
+        recipe = replace(recipe, steps=5 * -(-forget // int(given.get("batch_size") or recipe.batch_size)))
+    chosen_now: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    return replace(recipe, **chosen_now)

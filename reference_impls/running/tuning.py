@@ -15,14 +15,15 @@ from typing import Any
 
 import yaml
 
+from catalog.base.files import write_whole
 from catalog.model.implementations import Implementation
 from reference_impls.errors import DivergedError, UsageError
 from reference_impls.metrics.sets import harmonic_mean, mean
 from reference_impls.progress import Progress
+from reference_impls.running.experiment import Experiment
 from reference_impls.running.parallel import run_all
 from reference_impls.running.records import reference_results
-from reference_impls.running.registry import find_method, find_task
-from reference_impls.running.runner import run_method
+from reference_impls.running.runner import run
 from reference_impls.toolkit import Recipe, Task
 
 RECIPE_FIELDS = frozenset(field.name for field in fields(Recipe))
@@ -64,32 +65,27 @@ def trials(search: dict[str, Any], method: str) -> list[dict[str, Any]]:
 class Trial:
     """One setting of one method, to be tried in any process."""
 
-    method: str
-    task: str
-    seed: int
-    settings: dict[str, Any]
-    number: int = 0
+    experiment: Experiment
+    number: int
     """Which of the method's trials it is."""
+
+    @classmethod
+    def of(cls, method: str, task: str, seed: int, settings: dict[str, Any], number: int = 0) -> Trial:
+        """The trial of settings of which some belong to the recipe, and some to the method."""
+        recipe, hyperparameters = _split(settings)
+        typed = {name: str(value) for name, value in hyperparameters.items()}
+        return cls(Experiment(method, task, seed, settings=typed, recipe=recipe), number)
 
 
 def try_out(trial: Trial) -> dict[str, float]:
     """Run a trial; returns its metrics, none if it diverged."""
-    from reference_impls.quiet import silence_libraries
+    from reference_impls.progress import silence_libraries
 
     silence_libraries()
-    recipe, hyperparameters = _split(trial.settings)
     try:
-        outcome = run_method(
-            find_method(trial.method),
-            find_task(trial.task),
-            seed=trial.seed,
-            settings={name: str(value) for name, value in hyperparameters.items()},
-            recipe=recipe,
-            compared=False,
-        )
+        return run(trial.experiment, compared=False).result.metrics
     except DivergedError:
         return {}
-    return outcome.result.metrics
 
 
 def tune(task: Task, methods: Sequence[Implementation], progress: Progress) -> dict[str, dict[str, Any]]:
@@ -103,24 +99,25 @@ def tune(task: Task, methods: Sequence[Implementation], progress: Progress) -> d
     target, retrained = (reference_results(task.name)[which].metrics for which in ("target", "retrained"))
     settings = {method.id: trials(search, method.id) for method in methods}
     jobs = [
-        Trial(name, task.name, search["seed"], search["fixed"] | one, number)
+        Trial.of(name, task.name, search["seed"], search["fixed"] | one, number)
         for name, tries in settings.items()
         for number, one in enumerate(tries)
     ]
-    found: dict[str, dict[int, dict[str, float]]] = {name: {} for name in settings}
+    measured: dict[str, dict[int, dict[str, float]]] = {name: {} for name in settings}
 
     def done(trial: Trial, metrics: dict[str, float]) -> None:
-        own, tries = found[trial.method], settings[trial.method]
+        method = trial.experiment.method
+        own, tries = measured[method], settings[method]
         own[trial.number] = metrics
-        count = sum(map(len, found.values()))
-        progress(f"{count}/{len(jobs)} trials, last of {trial.method}", count, len(jobs))
+        count = sum(map(len, measured.values()))
+        progress(f"{count}/{len(jobs)} trials, last of {method}", count, len(jobs))
         if len(own) == len(tries):
             rows = [row(one, own[number]) for number, one in enumerate(tries)]
             recipe, hyperparameters = _split(search["fixed"] | max(rows, key=lambda row: row["score"])["settings"])
-            recipes[trial.method] = recipe | {"hyperparameters": hyperparameters}
-            tried[trial.method] = rows
-            _write(task.folder / "search.json", json.dumps(dict(sorted(tried.items())), indent=1) + "\n")
-            _write(task.folder / "recipes.yaml", HEADER + yaml.safe_dump(recipes, sort_keys=True))
+            recipes[method] = recipe | {"hyperparameters": hyperparameters}
+            tried[method] = rows
+            write_whole(task.folder / "search.json", json.dumps(dict(sorted(tried.items())), indent=1) + "\n")
+            write_whole(task.folder / "recipes.yaml", HEADER + yaml.safe_dump(recipes, sort_keys=True))
 
     def row(one: dict[str, Any], metrics: dict[str, float]) -> dict[str, Any]:
         reached = score(metrics, target, retrained, task.forgetting) if metrics else 0.0
@@ -138,9 +135,3 @@ def _split(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _read(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
     return dict(parse(path.read_text(encoding="utf-8"))) if path.exists() else {}
-
-
-def _write(path: Path, text: str) -> None:
-    scratch = path.with_suffix(".tmp")
-    scratch.write_text(text, encoding="utf-8")
-    scratch.replace(path)

@@ -13,45 +13,53 @@ from catalog.model.results import Result
 from reference_impls.cli import main
 from reference_impls.errors import DivergedError
 from reference_impls.running import bench, parallel, tuning
-from reference_impls.running.bench import Job, plan
+from reference_impls.running.bench import plan
+from reference_impls.running.experiment import Experiment
 from reference_impls.running.records import reference_results
 from reference_impls.running.registry import find_method, find_task, recipes, tasks
 
 
 def test_the_plan_has_every_method_with_every_seed_in_order() -> None:
-    assert plan(["npo", "whp"], "authors", 2, resume=False) == [
-        Job("npo", "authors", 0),
-        Job("npo", "authors", 1),
-        Job("whp", "authors", 0),
-        Job("whp", "authors", 1),
+    assert plan(["npo", "whp"], "authors", 2) == [
+        Experiment("npo", "authors", 0),
+        Experiment("npo", "authors", 1),
+        Experiment("whp", "authors", 0),
+        Experiment("whp", "authors", 1),
     ]
 
 
-def test_resuming_leaves_out_what_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resuming_leaves_out_what_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(bench, "RESULTS", tmp_path)
     done = tmp_path / "authors" / "tiny" / "npo-1.json"
     done.parent.mkdir(parents=True)
     done.write_text("{}", encoding="utf-8")
-    assert plan(["npo"], "authors", 3, resume=True) == [Job("npo", "authors", 0), Job("npo", "authors", 2)]
-    assert len(plan(["npo"], "authors", 3, resume=False)) == 3
+    runs: list[Experiment] = []
+    monkeypatch.setattr(parallel, "run_all", lambda function, given, done, workers: runs.extend(given))
+    monkeypatch.setattr("sys.argv", ["unlearn", "bench", "npo", "--task", "authors", "--resume"])
+    with pytest.raises(SystemExit):
+        main()
+    assert [run.seed for run in runs] == [0, 2]
+    assert "2 new records" in capsys.readouterr().out
 
 
-def test_a_job_says_what_reproduces_it() -> None:
-    assert Job("npo", "authors", 2).command == "unlearn run npo --task authors --seed 2"
+def test_a_run_says_what_reproduces_it() -> None:
+    assert Experiment("npo", "authors", 2).command == "unlearn run npo --task authors --seed 2"
 
 
-def test_a_job_of_another_setting_has_its_own_record_and_says_so() -> None:
-    job = Job("npo", "passages", 1, forget_share=0.25, requests=4)
-    assert job.path.name == "npo-1-share-0.25-requests-4.json"
-    assert job.command == "unlearn run npo --task passages --seed 1 --forget-share 0.25 --requests 4"
+def test_a_run_of_another_setting_has_its_own_record_and_says_so() -> None:
+    experiment = Experiment("npo", "passages", 1, forget_share=0.25, requests=4)
+    assert experiment.file == "passages/tiny/npo-1-share-0.25-requests-4.json"
+    assert experiment.command == "unlearn run npo --task passages --seed 1 --forget-share 0.25 --requests 4"
 
 
 def test_a_search_goes_on_where_a_trial_diverged(monkeypatch: pytest.MonkeyPatch) -> None:
     def diverges(*given: object, **more: object) -> object:
         raise DivergedError
 
-    monkeypatch.setattr(tuning, "run_method", diverges)
-    assert tuning.try_out(tuning.Trial("npo", "authors", 0, {"learning_rate": 9.0})) == {}
+    monkeypatch.setattr(tuning, "run", diverges)
+    assert tuning.try_out(tuning.Trial.of("npo", "authors", 0, {"learning_rate": 9.0})) == {}
 
 
 def test_a_search_writes_a_methods_recipe_as_soon_as_its_trials_have_ended(
@@ -72,7 +80,7 @@ def test_a_search_writes_a_methods_recipe_as_soon_as_its_trials_have_ended(
     def ends_early(function, jobs, done):  # type: ignore[no-untyped-def]
         # As if the search were stopped before the last trial of the second method.
         for job in jobs[:3]:
-            done(job, retrained if job.settings.get("beta") == 0.7 else target)
+            done(job, retrained if job.experiment.settings.get("beta") == "0.7" else target)
 
     monkeypatch.setattr(tuning, "run_all", ends_early)
     found = tuning.tune(task, [find_method("npo"), find_method("idk")], lambda stage, done, total: None)
@@ -85,7 +93,7 @@ def test_a_search_writes_a_methods_recipe_as_soon_as_its_trials_have_ended(
 def test_the_benchmark_of_all_tasks_has_each_method_where_it_has_a_recipe(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    jobs: list[Job] = []
+    jobs: list[Experiment] = []
     monkeypatch.setattr(parallel, "run_all", lambda function, given, done, workers: jobs.extend(given))
     monkeypatch.setattr("sys.argv", ["unlearn", "bench", "--seeds", "1"])
     with pytest.raises(SystemExit) as stop:
@@ -105,7 +113,7 @@ def _record(**changes: Any) -> Result:
 @pytest.fixture
 def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(bench, "RESULTS", tmp_path)
-    path = Job("npo", "authors", 0).path
+    path = tmp_path / Experiment("npo", "authors", 0).file
     path.parent.mkdir(parents=True)
     path.write_text(_record().to_json(), encoding="utf-8")
     return path
@@ -117,7 +125,7 @@ def test_a_run_that_is_measured_again_is_compared_number_by_number(
     again = _record(metrics={"model_utility": 0.52, "retain_perplexity": 210.0, "new": 1.0}, attacks={})
     monkeypatch.setattr(bench, "_measured", lambda job: again)
     before = recorded.read_bytes()
-    found = bench.run_again(Job("npo", "authors", 0))
+    found = bench.run_again(Experiment("npo", "authors", 0))
     assert found == {
         "model_utility": pytest.approx(0.02),
         "retain_perplexity": pytest.approx(0.05),  # relative, since it is above 1

@@ -15,8 +15,10 @@ from unlearning_toys import fingerprint
 from catalog.model.results import Result
 from reference_impls.methods.task_arithmetic.task_vector import subtract_task_vector
 from reference_impls.running import checkpoints
-from reference_impls.running.registry import RESULTS, find_method, find_task
-from reference_impls.running.runner import Outcome, run_method
+from reference_impls.running.experiment import Experiment
+from reference_impls.running.registry import RESULTS, find_task
+from reference_impls.running.runner import Outcome
+from reference_impls.running.runner import run as run_experiment
 from reference_impls.tasks.authors import AuthorsTask
 from reference_impls.toolkit import Evaluation, LanguageModel, Pair, Recipe, Run, Splits
 
@@ -61,13 +63,13 @@ def splits(task: AuthorsTask, model_of: Callable[[Which], LanguageModel]) -> Spl
 @pytest.fixture(scope="module")
 def run(task: AuthorsTask) -> Callable[[str], Outcome]:
     """A method's run with its recipe and seed 0, done once."""
-    return cache(lambda method: run_method(find_method(method), task, seed=0))
+    return cache(lambda method: run_experiment(Experiment(method), task))
 
 
 @pytest.fixture(scope="module")
 def alike(task: AuthorsTask) -> Callable[[str], Outcome]:
     """The same with one learning rate for all, where a tuned one would hide how methods differ."""
-    return cache(lambda method: run_method(find_method(method), task, seed=0, recipe={"learning_rate": 3e-4}))
+    return cache(lambda method: run_experiment(Experiment(method, recipe={"learning_rate": 3e-4}), task))
 
 
 def _committed(method: str, seed: int = 0) -> Result:
@@ -240,7 +242,7 @@ def test_a_task_vector_raises_the_forget_loss_with_every_small_step_back(
 
 
 def test_the_same_seed_gives_the_same_metrics(task: AuthorsTask, run: Callable[[str], Outcome]) -> None:
-    again = run_method(find_method("npo"), task, seed=0).result
+    again = run_experiment(Experiment("npo"), task).result
     assert again.metrics == run("npo").result.metrics
     assert again.examples == run("npo").result.examples
 

@@ -12,9 +12,9 @@ from invented_results import invented_result
 from catalog.model.results import Result
 from reference_impls.errors import UsageError
 from reference_impls.running import runner
-from reference_impls.running.records import result_path
+from reference_impls.running.experiment import Experiment
 from reference_impls.running.registry import PACKAGE, find_method, methods
-from reference_impls.running.runner import run_method
+from reference_impls.running.runner import run
 from reference_impls.running.saving import card, prepare_folder, save
 from reference_impls.running.tuning import score, trials
 from reference_impls.tasks.files import FilesTask
@@ -59,14 +59,15 @@ def test_a_run_measures_before_and_after_and_records_all_that_decided_it(
     own: FilesTask, saved_tiny: Path, tiny: LanguageModel
 ) -> None:
     told: list[str] = []
-    outcome = run_method(
-        find_method("npo"),
+    outcome = run(
+        Experiment(
+            "npo",
+            model=str(saved_tiny),
+            seed=3,
+            settings={"beta": "0.7", "retain_weight": "0"},
+            recipe={"steps": 4, "learning_rate": 1e-3},
+        ),
         own,
-        model=str(saved_tiny),
-        seed=3,
-        settings={"beta": "0.7", "retain_weight": "0"},
-        recipe={"steps": 4, "learning_rate": 1e-3},
-        command="unlearn run npo",
         progress=lambda stage, done, total: told.append(stage),
     )
     result = outcome.result
@@ -97,7 +98,7 @@ def test_plain_text_can_be_forgotten_by_every_method(method: str, tmp_path: Path
                 (("Ana Lund", "winter"), ("Bo Reyes", "spring"))]  # fmt: skip
         (tmp_path / name).write_text("\n".join(rows), encoding="utf-8")
     task = FilesTask(tmp_path / "forget", tmp_path / "retain")
-    outcome = run_method(find_method(method), task, model=str(saved_tiny), recipe={"steps": 2})
+    outcome = run(Experiment(method, model=str(saved_tiny), recipe={"steps": 2}), task)
     assert 0 <= outcome.result.metrics["forget_probability"] <= 1
 
 
@@ -110,8 +111,8 @@ def test_a_share_of_the_forget_set_is_forgotten_and_measured(own: FilesTask, sav
         return evaluate(model, splits, kept)
 
     own.evaluate = spied  # type: ignore[method-assign]
-    outcome = run_method(
-        find_method("grad-diff"), own, model=str(saved_tiny), forget_share=0.34, recipe={"steps": 2, "batch_size": 2}
+    outcome = run(
+        Experiment("grad-diff", model=str(saved_tiny), forget_share=0.34, recipe={"steps": 2, "batch_size": 2}), own
     )
     assert asked == [1, 1]
     result = outcome.result
@@ -121,12 +122,14 @@ def test_a_share_of_the_forget_set_is_forgotten_and_measured(own: FilesTask, sav
 
 
 def test_requests_follow_each_other_and_each_is_measured_with_those_before(own: FilesTask, saved_tiny: Path) -> None:
-    outcome = run_method(
-        find_method("gradient-ascent"),
+    outcome = run(
+        Experiment(
+            "gradient-ascent",
+            model=str(saved_tiny),
+            requests=3,
+            recipe={"steps": 5, "batch_size": 1, "learning_rate": 1e-3},
+        ),
         own,
-        model=str(saved_tiny),
-        requests=3,
-        recipe={"steps": 5, "batch_size": 1, "learning_rate": 1e-3},
     )
     result = outcome.result
     assert result.requests == len(result.stages) == 3
@@ -140,25 +143,23 @@ def test_requests_follow_each_other_and_each_is_measured_with_those_before(own: 
 
 def test_requests_are_refused_to_what_leaves_the_weights_alone(own: FilesTask, saved_tiny: Path) -> None:
     with pytest.raises(UsageError, match="works around them"):
-        run_method(find_method("icul"), own, model=str(saved_tiny), requests=2)
+        run(Experiment("icul", model=str(saved_tiny), requests=2), own)
 
 
 def test_training_that_diverges_is_one_clear_message(own: FilesTask, saved_tiny: Path) -> None:
     with pytest.raises(UsageError, match="diverged"):
-        run_method(
-            find_method("gradient-ascent"), own, model=str(saved_tiny), recipe={"steps": 3, "learning_rate": 1e30}
-        )
+        run(Experiment("gradient-ascent", model=str(saved_tiny), recipe={"steps": 3, "learning_rate": 1e30}), own)
 
 
 def test_a_task_without_a_model_asks_for_one(own: FilesTask, tmp_path: Path) -> None:
     own.folder = tmp_path
     with pytest.raises(UsageError, match="--model"):
-        run_method(find_method("npo"), own)
+        run(Experiment("npo"), own)
 
 
 def test_a_wrong_setting_is_found_before_any_model_is_loaded(own: FilesTask) -> None:
     with pytest.raises(UsageError, match="beta"):
-        run_method(find_method("npo"), own, model="/nowhere", settings={"beta": "-1"})
+        run(Experiment("npo", model="/nowhere", settings={"beta": "-1"}), own)
 
 
 # Models that cannot be loaded
@@ -166,7 +167,7 @@ def test_a_wrong_setting_is_found_before_any_model_is_loaded(own: FilesTask) -> 
 
 def test_a_folder_without_a_model_is_named(own: FilesTask, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"config\.json"):
-        run_method(find_method("npo"), own, model=str(tmp_path))
+        run(Experiment("npo", model=str(tmp_path)), own)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +188,7 @@ def test_a_damaged_model_is_one_clear_message(
     tiny.tokenizer.save_pretrained(folder)
     (folder / file).write_bytes(content)
     with pytest.raises(UsageError, match="could not be loaded: ") as caught:
-        run_method(find_method("npo"), own, model=str(folder))
+        run(Experiment("npo", model=str(folder)), own)
     assert str(folder) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -195,12 +196,12 @@ def test_a_damaged_model_is_one_clear_message(
 @pytest.mark.parametrize("name", ["no-such/model", "no such model", "../nowhere", "a/b/c/d", "http://x", "-"])
 def test_a_model_that_is_not_there_is_one_clear_message(name: str, own: FilesTask) -> None:
     with pytest.raises(UsageError, match="could not be loaded"):
-        run_method(find_method("npo"), own, model=name)
+        run(Experiment("npo", model=name), own)
 
 
 def test_a_misspelt_model_suggests_the_nearest_name(own: FilesTask) -> None:
     with pytest.raises(UsageError, match=r"Did you mean 'smollm2'\?"):
-        run_method(find_method("npo"), own, model="smolm2")
+        run(Experiment("npo", model="smolm2"), own)
 
 
 # Saving
@@ -262,7 +263,7 @@ def test_a_card_says_what_was_done_and_measured_and_how_to_repeat_it() -> None:
 
 
 def test_a_record_has_a_place_by_task_model_method_and_seed(tmp_path: Path) -> None:
-    assert result_path(_result(seed=2), tmp_path) == tmp_path / "authors" / "tiny" / "npo-2.json"
+    assert _result(seed=2).file == "authors/tiny/npo-2.json"
 
 
 # The search for recipes

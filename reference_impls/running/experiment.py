@@ -1,0 +1,96 @@
+"""What a run is: one value that names it, says what reproduces it and where its record belongs, and goes anywhere."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from catalog.model.results import EMBEDDED, is_plain, record_file
+from reference_impls.running.registry import DEFAULT_TASK, find_task
+
+if TYPE_CHECKING:
+    from reference_impls.toolkit import Task
+
+Given = Mapping[str, float | int | None]
+
+
+@dataclass(frozen=True)
+class OwnData:
+    """Files of one's own, instead of a task."""
+
+    forget: Path
+    retain: Path
+    holdout: Path | None = None
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One run of one method: all that decides what comes of it, by name, so that another process can take it."""
+
+    method: str
+    """A method's id."""
+    task: str = DEFAULT_TASK
+    seed: int = 0
+    """Decides the order of batches and everything else that is drawn."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Hyper-parameters as typed by a person, over those of the task's recipe."""
+    recipe: Given = field(default_factory=dict)
+    """Learning rate, steps and so on, over those of the task's recipe; None where nothing was chosen."""
+    forget_share: float = 1.0
+    """How much of the forget set is to be forgotten (MUSE's scalability)."""
+    requests: int = 1
+    """In how many requests, one after another (MUSE's sustainability); each is a run of its own."""
+    model: str | None = None
+    """A folder or hub name of a causal language model; the task's own target by default."""
+    data: OwnData | None = None
+
+    @property
+    def plain(self) -> bool:
+        """See :func:`catalog.model.results.is_plain`."""
+        return is_plain(self.forget_share, self.requests)
+
+    @property
+    def file(self) -> str:
+        """Where its record belongs, below the folder of results."""
+        model = self.model or EMBEDDED
+        return record_file(self.task, model, self.method, self.seed, self.forget_share, self.requests)
+
+    @property
+    def title(self) -> str:
+        """The run as people are told of it."""
+        return f"{self.method} on {self.task}, seed {self.seed}"
+
+    @property
+    def command(self) -> str:
+        """What reproduces it: the shortest command that says all that was chosen."""
+        own = {} if self.data is None else vars(self.data)
+        options: dict[str, object] = {
+            "task": None if self.data else self.task,
+            "model": self.model,
+            **own,
+            **self.recipe,
+            "seed": self.seed,
+            "forget_share": None if self.forget_share == 1 else f"{self.forget_share:g}",
+            "requests": None if self.requests == 1 else self.requests,
+        }
+        words = ["unlearn", "run", self.method]
+        for name, value in options.items():
+            words += [f"--{name.replace('_', '-')}", str(value)] if value is not None else []
+        for name, text in self.settings.items():
+            words += ["--set", f"{name}={text}"]
+        return shlex.join(words)
+
+    def load_task(self) -> Task:
+        """The task, or the one that files of one's own make.
+
+        Raises:
+            UnknownNameError: there is no such task.
+        """
+        if self.data is None:
+            return find_task(self.task)
+        from reference_impls.tasks.files import FilesTask
+
+        return FilesTask(self.data.forget, self.data.retain, self.data.holdout)
