@@ -130,11 +130,34 @@ def _findings(catalog: Catalog, problems: Iterable[Problem]) -> Iterator[Finding
         ),
     )
     yield Finding(
+        "not-measured",
+        "Methods that were not measured yet",
+        "`unlearn tune ID` finds the recipe, `unlearn bench ID` the results; both are committed.",
+        tuple(_not_measured(catalog)),
+    )
+    claimed = {judged.claim.method for judged in catalog.claims}
+    yield Finding(
+        "no-claim",
+        "Methods of which nothing is claimed",
+        "A sentence of the paper and the numbers that would bear it out, in reference_impls/claims.yaml.",
+        tuple(f"{method.id}: {method.file}" for method in catalog.methods if method.id not in claimed),
+    )
+    yield Finding(
         "wanted",
         "Methods that others build on and that do not run here",
         "An implementation of one of these makes the most difference.",
         tuple(f"{one.base.label} ({one.base.id}): {len(one.papers)} papers" for one in wanted(catalog)),
     )
+
+
+def _not_measured(catalog: Catalog) -> Iterator[str]:
+    """Methods by the tasks on which they have no result, of those tasks on which anything has."""
+    measured = {(result.task, result.method) for result in catalog.results}
+    tasks = [task.id for task in catalog.tasks if any(task.id == on for on, _ in measured)]
+    for method in catalog.methods:
+        missing = [task for task in tasks if (task, method.id) not in measured]
+        if missing:
+            yield f"{method.id}: {', '.join(missing)}"
 
 
 def _papers(ident: str, title: str, advice: str, papers: Iterable[Paper]) -> Finding:

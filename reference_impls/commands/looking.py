@@ -58,9 +58,11 @@ def show(
     from rich.markdown import Markdown
     from rich.table import Table
 
+    from reference_impls.commands.mathematics import readable
+
     console = Console()
     console.print(f"[bold]{plain(found.title)}[/]  [dim]{plain(found.file)}[/]\n")
-    console.print(Markdown(f"{found.summary}\n\n{found.body}"))
+    console.print(Markdown(readable(f"{found.summary}\n\n{found.body}")))
     if found.hyperparameters:
         table = Table(title="Hyper-parameters", title_justify="left", box=None, header_style="bold", pad_edge=False)
         for heading in ("name", "default", "allowed", "meaning", "source of the default"):

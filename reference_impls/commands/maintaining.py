@@ -14,10 +14,9 @@ from reference_impls.commands.shared import (
     TaskName,
     showing_progress,
 )
-from reference_impls.errors import UsageError
+from reference_impls.errors import UnknownNameError, UsageError
 from reference_impls.running.registry import (
     DEFAULT_TASK,
-    PACKAGE,
     RESULTS,
     find_method,
     find_task,
@@ -139,13 +138,29 @@ def make_task(task: Annotated[str, typer.Argument(help="A task's id.")]) -> None
     print_references(records["target"], records["retrained"])
 
 
-@app.command(epilog="Example: `unlearn new my-method --paper zhang2024negative`", rich_help_panel=PANEL)
+@app.command(
+    epilog="Examples: `unlearn new moon --paper zhang2024negative`   `unlearn new my-probe --kind attack --paper ID`",
+    rich_help_panel=PANEL,
+)
 def new(
-    method: Annotated[str, typer.Argument(help="The id that it gets, in small letters with dashes.")],
-    paper: Annotated[str, typer.Option(help="Id of the record of the paper that it follows.")] = "unknown",
+    name: Annotated[str, typer.Argument(help="The id that it gets, in small letters with dashes.")],
+    kind: Annotated[str, typer.Option(help="method, attack, metric or task.")] = "method",
+    paper: Annotated[str | None, typer.Option(help="Id of the record of the paper that it follows.")] = None,
+    family: Annotated[str | None, typer.Option(help="A method's family, if its paper's is not meant.")] = None,
 ) -> None:
-    """A new method's file and its test, ready to fill in."""
-    from reference_impls.commands.scaffold import new_method
+    """All that makes a new method, attack, metric or task run and be shown, ready to fill in."""
+    from reference_impls.commands.scaffold import KINDS, add
 
-    file, test = (path.relative_to(PACKAGE.parent).as_posix() for path in new_method(method, paper))
-    print(f"{file}\n{test}\n\nRun it:  unlearn run {method}\nTest it: pytest {test}")
+    if kind not in KINDS:
+        raise UnknownNameError("kind of addition", kind, KINDS)
+    files = add(kind, name, paper, family)
+    test = next(file for file in files if file.startswith("tests/"))
+    run = {
+        "method": f"unlearn run {name}",
+        "attack": f"unlearn attack {name} MODEL",
+        "metric": "",
+        "task": f"unlearn make-task {name}",
+    }
+    print("\n".join(files))
+    print(f"\nTest it: pytest {test}" + (f"\nRun it:  {run[kind]}" if run[kind] else ""))
+    print("What else there is to do: CONTRIBUTING.md")

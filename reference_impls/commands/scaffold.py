@@ -1,149 +1,219 @@
-"""A new method's file and its test, ready to fill in: they run as they are, with gradient difference inside."""
+"""``unlearn new``: all that makes a new method, attack, metric or task run and be shown, ready to fill in.
+
+What it writes runs as it is, with something simple inside, and passes every check. The texts are in ``templates/new``.
+"""
 
 from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from catalog.base.files import write_whole
+from catalog.base.project import Project
+from catalog.base.text import did_you_mean
+from catalog.model.paper import Paper
+from catalog.model.vocabulary import read_vocabularies
+from catalog.parsing.problems import render
+from catalog.reading.fmt import rewrite
+from catalog.reading.load import read_record
 from reference_impls.errors import UsageError
 from reference_impls.running.registry import PACKAGE
 
-METHOD = r'''r"""Title as in the paper (SHORT).
-
-What it does to the model and why that makes it forget, in two sentences.
-
-## Objective
-
-Authors (equation N):
-
-$$
-\mathcal L(\theta) = \mathcal L_f(\theta) + \alpha\, L(\mathcal D_r; \theta),
-\qquad
-\mathcal L_f(\theta) = \mathbb E_{(x,y) \sim \mathcal D_f} \frac{1}{|y|} \log \pi_\theta(y \mid x).
-$$
-
-## Symbols
-
-- $\pi_\theta(y \mid x)$: the probability of the whole answer; $|y|$: its number of tokens.
-- $L(\mathcal D_r; \theta)$: the mean negative log-likelihood of retain answers, weighted by $\alpha$ (`retain_weight`).
-
-## Facts
-
-- What follows from the objective and a reader would ask: is it bounded below, which limits are other methods, what is
-  its gradient, where does it go wrong, what did it do on the embedded task?
-
-## Differences
-
-1. Whatever departs from the paper or from its released code.
-"""
-
-from __future__ import annotations
-
-from dataclasses import dataclass
-
-from torch import Tensor
-
-from reference_impls.toolkit.batch import Batch
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import TokenLogits, mean_nll
-from reference_impls.toolkit.method import LossMethod, hyperparameter
-
-
-def MODULE_loss(out: TokenLogits) -> Tensor:
-    r"""() $\mathcal L_f$ from logits at the tokens of answers to forget."""
-    return -out.sequence_nll().mean()
+KINDS = ("method", "attack", "metric", "task")
+DEFINITIONS = "reference_impls/metrics/metrics.yaml"
 
 
 @dataclass(frozen=True)
-class CLASS(LossMethod):
-    r"""Minimise $\mathcal L$."""
+class Addition:
+    """What is to be added, and where."""
 
-    paper = "PAPER"
-    family = "gradient-ascent"
-    acts_on = "loss"
+    name: str
+    """Its id, in small letters with dashes."""
+    project: Project
+    paper: str | None = None
+    """Id of the record that it follows."""
+    family: str | None = None
+    """A method's family; that of its paper by default."""
 
-    retain_weight: float = hyperparameter(1.0, "α, weight of the retain loss", source="section or code", minimum=0)
+    @property
+    def module(self) -> str:
+        """The id as Python imports it."""
+        return self.name.replace("-", "_")
 
-    def loss(self, model: LanguageModel, batch: Batch) -> Tensor:
-        """The loss of one batch, forget and retain sequences in one forward pass."""
-        forget, retain = model.token_logits(batch.forget, batch.retain)
-        return MODULE_loss(forget) + self.retain_weight * mean_nll(retain)
-'''
-
-TEST = """from __future__ import annotations
-
-import pytest
-from numpy.testing import assert_allclose
-from unlearning_toys import FORGET_LOGITS, FORGET_TARGETS, token_logits
-
-from reference_impls.toolkit.data import UnlearningData
-from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.methods.MODULE import CLASS, MODULE_loss
-from reference_impls.toolkit.training import Recipe, Run
-
-
-def test_loss_and_gradient_on_the_toy_are_the_hand_computed_ones() -> None:
-    out = token_logits(FORGET_LOGITS, FORGET_TARGETS)
-    value = MODULE_loss(out)
-    value.backward()
-    assert value.item() == pytest.approx(-0.395495, abs=1e-6)
-    assert out.logits.grad is not None
-    # By hand: (one-hot - softmax) / 2 in each row.
-    assert_allclose(out.logits.grad[0], (0.106507, -0.053253, -0.053253), atol=1e-6)
+    def text(self, template: str, **words: str) -> str:
+        """A template with its words in capitals filled in."""
+        known = {
+            "MODULE": self.module,
+            "MEASURE": self.module,
+            "CLASS": "".join(word.capitalize() for word in self.name.split("-")),
+            "LABEL": self.name.replace("-", " ").capitalize(),
+            "SHORT": self.name,
+            "ID": self.name,
+            "PAPER": self.paper or "",
+            **words,
+        }
+        path = self.project.templates / "new" / f"{template}.txt"
+        pattern = "|".join(rf"\b{word}(?=\b|_|Attack|Task)" for word in sorted(known, key=len, reverse=True))
+        return re.sub(pattern, lambda found: known[found[0]], path.read_text(encoding="utf-8"))
 
 
-def test_what_the_paper_claims_shows_on_a_small_model(fresh: LanguageModel, data: UnlearningData) -> None:
-    before = [float(one.sum()) for one in fresh.pair_logprobs(data.forget)]
-    unlearned = CLASS().unlearn(fresh, data, Run(Recipe(learning_rate=1e-3, steps=5)))
-    after = [float(one.sum()) for one in unlearned.pair_logprobs(data.forget)]
-    assert all(now < then for now, then in zip(after, before, strict=True))
-"""
+@dataclass
+class _Files:
+    """What is written: new files, and files that change, by their paths below the checkout."""
+
+    new: dict[str, str] = field(default_factory=dict)
+    changed: dict[str, str] = field(default_factory=dict)
 
 
-def new_method(name: str, paper: str, root: Path = PACKAGE.parent) -> tuple[Path, Path]:
-    """Write a method's file and its test, and link its paper's record back to it; returns where both are.
+def add(
+    kind: str, name: str, paper: str | None = None, family: str | None = None, root: Path = PACKAGE.parent
+) -> list[str]:
+    """Write all of the core of an addition, or nothing; returns the files, those that changed last.
 
     Args:
-        name: the method's id, as in ``unlearn run NAME``.
-        paper: id of the record that it follows.
+        kind: one of ``KINDS``.
+        name: its id, as in ``unlearn run NAME``.
+        paper: id of the record that it follows; a metric needs none.
+        family: a method's, if its paper's is not meant.
         root: the checkout.
 
     Raises:
-        UsageError: the name cannot be one, is taken, or this is not a checkout.
+        UsageError: the name cannot be one or is taken, a paper or family is missing or unknown, or this is no checkout.
     """
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) or keyword.iskeyword(name):
-        raise UsageError(f"{name!r} cannot be a method's id. Use small letters, digits and dashes, such as 'sim-npo'.")
-    module = name.replace("-", "_")
-    method = root / "reference_impls" / "methods" / f"{module}.py"
-    test = root / "tests" / "reference_impls" / "methods" / f"test_{module}.py"
-    if not test.parent.is_dir():
-        raise UsageError(f"There are no tests at {test.parent}: methods are added to a checkout of the project.")
-    for path in (method, test):
-        if path.exists():
-            raise UsageError(f"{path.relative_to(root)} is there already.")
-    words = {
-        "MODULE": module,
-        "CLASS": "".join(word.capitalize() for word in name.split("-")),
-        "SHORT": name,
-        "PAPER": paper,
-    }
-    for path, text in ((method, METHOD), (test, TEST)):
-        path.write_text(re.sub("|".join(words), lambda found: words[found[0]], text), encoding="utf-8")
-    record = next(iter(root.glob(f"papers/*/{paper}.yaml")), None)
-    if record:
-        record.write_text(with_implementation(record.read_text(encoding="utf-8"), name), encoding="utf-8")
-    return method, test
+        raise UsageError(f"{name!r} cannot be an id. Use small letters, digits and dashes, such as 'sim-npo'.")
+    project = Project(root)
+    if not (project.root / "tests" / "reference_impls").is_dir():
+        raise UsageError(f"There are no tests in {project.root}: things are added to a checkout of the project.")
+    addition = Addition(name, project, paper, family)
+    files = _WRITERS[kind](addition)
+    for file in files.new:
+        if (project.root / file).exists():
+            raise UsageError(f"{file} is there already.")
+    _write(project.root, files)
+    return [*files.new, *files.changed]
 
 
-def with_implementation(record: str, name: str) -> str:
-    """A paper's record with a link to the method that follows it, as the last of its implementations."""
-    link = f"  - {{id: {name}, relation: introduces}}\n"
-    # After the list's last item, or in its place among the record's keys: before the provenance, which ends it.
-    for place in (r"^implementations:\n(?:[ #].*\n)*", r"(?=^provenance:)", r"\Z"):
-        found = re.search(place, record, flags=re.MULTILINE)
-        if found:
-            break
-    assert found
-    key = "" if found[0] else "implementations:\n"
-    return record[: found.end()] + key + link + record[found.end() :]
+def _write(root: Path, files: _Files) -> None:
+    """All or nothing: what was written is taken back when something cannot be."""
+    before = {file: (root / file).read_bytes() for file in files.changed}
+    written: list[str] = []
+    try:
+        for file, text in {**files.new, **files.changed}.items():
+            written.append(file)
+            write_whole(root / file, text)
+    except OSError as error:
+        for file in written:
+            if file in before:
+                write_whole(root / file, before[file])
+            else:
+                (root / file).unlink(missing_ok=True)
+        raise UsageError(f"cannot write {error.filename}: {error.strerror}. Nothing was added.") from None
+
+
+def _method(addition: Addition) -> _Files:
+    paper = _paper(addition)
+    family = _family(addition, paper).replace("-", "_")
+    folder = f"reference_impls/methods/{family}"
+    files = _Files(changed=_linked(addition, paper))
+    files.new[f"{folder}/{addition.module}.py"] = addition.text("method.py")
+    files.new[f"tests/{folder}/test_{addition.module}.py"] = addition.text("method_test.py", FAMILY=family)
+    if not (addition.project.root / folder / "__init__.py").exists():
+        label = family.replace("_", " ").capitalize()
+        files.new[f"{folder}/__init__.py"] = addition.text("family.py", LABEL=label)
+    return files
+
+
+def _attack(addition: Addition) -> _Files:
+    files = _Files(changed=_linked(addition, _paper(addition)))
+    files.changed |= _defined(addition, "attack_definition.yaml")
+    files.new[f"reference_impls/attacks/{addition.module}.py"] = addition.text("attack.py")
+    files.new[f"tests/reference_impls/attacks/test_{addition.module}.py"] = addition.text("attack_test.py")
+    return files
+
+
+def _metric(addition: Addition) -> _Files:
+    files = _Files(changed=_defined(addition, "metric_definition.yaml"))
+    files.new[f"reference_impls/metrics/{addition.module}.py"] = addition.text("metric.py")
+    files.new[f"tests/reference_impls/metrics/test_{addition.module}.py"] = addition.text("metric_test.py")
+    return files
+
+
+def _task(addition: Addition) -> _Files:
+    files = _Files(changed=_linked(addition, _paper(addition)))
+    folder = f"reference_impls/tasks/{addition.module}"
+    files.new[f"{folder}/__init__.py"] = addition.text("task.py")
+    files.new[f"{folder}/search.yaml"] = addition.text("task_search.yaml")
+    files.new[f"tests/reference_impls/tasks/test_{addition.module}.py"] = addition.text("task_test.py")
+    return files
+
+
+_WRITERS: Mapping[str, Callable[[Addition], _Files]] = {
+    "method": _method,
+    "attack": _attack,
+    "metric": _metric,
+    "task": _task,
+}
+
+
+def _paper(addition: Addition) -> Paper:
+    """The record that an addition follows.
+
+    Raises:
+        UsageError: none is named, or there is none of that id.
+    """
+    if addition.paper is None:
+        raise UsageError("Say which paper it follows: --paper ID, the id of its record (catalog search finds it).")
+    path = _record_path(addition)
+    if path is None:
+        ids = [path.stem for path in addition.project.papers.glob("*/*.yaml")]
+        hint = did_you_mean(addition.paper, ids) or "Add it first: catalog add."
+        raise UsageError(f"There is no record {addition.paper!r}. {hint}")
+    entry, problems = read_record(path, path.relative_to(addition.project.root).as_posix())
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if entry is None or errors:
+        raise UsageError(render(errors))
+    return entry.paper
+
+
+def _record_path(addition: Addition) -> Path | None:
+    return next(iter(sorted(addition.project.papers.glob(f"*/{addition.paper}.yaml"))), None)
+
+
+def _family(addition: Addition, paper: Paper) -> str:
+    family = addition.family or next(iter(paper.family), None)
+    known = read_vocabularies(addition.project.vocabularies, addition.project.root)[0]["family"].ids
+    if family is None:
+        raise UsageError(f"The record {paper.id!r} names no family. Say it: --family, one of {', '.join(known)}.")
+    if family not in known:
+        hint = did_you_mean(family, known) or f"There is: {', '.join(known)}."
+        raise UsageError(f"There is no family {family!r}. {hint}")
+    return family
+
+
+def _linked(addition: Addition, paper: Paper) -> dict[str, str]:
+    """The paper's record with a link to the addition, in the layout of ``catalog fmt``."""
+    links = [{"id": link.id, "relation": link.relation} for link in paper.implementations]
+    if any(link["id"] == addition.name for link in links):
+        return {}
+    changed = (*links, {"id": addition.name, "relation": "introduces"})
+    path = addition.project.root / paper.file
+    text, problems = rewrite(path, paper.file, {("implementations",): changed})
+    if text is None:
+        raise UsageError(f"The record cannot be linked:\n{render(problems)}")
+    return {paper.file: text}
+
+
+def _defined(addition: Addition, template: str) -> dict[str, str]:
+    """The definitions of metrics with one more at the end.
+
+    Raises:
+        UsageError: something of that name is defined already.
+    """
+    text = (addition.project.root / DEFINITIONS).read_text(encoding="utf-8")
+    if re.search(rf"(?m)^- id: {addition.module}$", text):
+        raise UsageError(f"{DEFINITIONS} defines {addition.module!r} already.")
+    return {DEFINITIONS: f"{text.rstrip()}\n{addition.text(template)}"}
