@@ -62,21 +62,22 @@ def _tell(comparison: Comparison) -> None:
     for drift in comparison.drift:
         say(f"{drift}")
     if comparison.drift:
-        say(
-            "Run `catalog build`, and commit what it changes. These files are made: edit papers/ or templates/ instead."
-        )
+        say("Run `catalog build`, and commit what changes. These files are made: edit papers/ or templates/ instead.")
         raise typer.Exit(1)
-    if not comparison.behind:
+    if comparison.behind:
+        print(_late(comparison))
+    else:
         say("README.md, the lists and the JSON Schema are up to date.")
-        return
+
+
+def _late(comparison: Comparison) -> str:
+    """Which files are behind, and by which papers."""
     first, *others = comparison.behind
-    files = (
-        first if not others else f"{first} and {len(others)} more" if len(others) > 1 else f"{first} and {others[0]}"
-    )
+    files = " and ".join([first, *others] if len(others) < 2 else [first, f"{len(others)} more"])
     papers = comparison.papers
     named = ", ".join(papers[:_NAMED]) + (", ..." if len(papers) > _NAMED else "")
     many = f"{len(papers)} paper{'s' if len(papers) > 1 else ''} ({named})"
-    print(f"{files} {'are' if others else 'is'} behind by {many}: CI writes {'them' if others else 'it'} on main.")
+    return f"{files} {'are' if others else 'is'} behind by {many}: CI writes {'them' if others else 'it'} on main."
 
 
 @site.command("build", epilog="Example: `catalog site build --out public`")

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from catalog.model import defaults
 from catalog.model.implementations import Implementation, read_implementations
 from reference_impls.errors import UnknownNameError, UsageError
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from reference_impls.toolkit.method import Method
 
 PACKAGE = Path(__file__).parents[1]
-DEFAULT_TASK = "authors"
+DEFAULT_TASK = defaults.TASK
 RESULTS = PACKAGE / "results"
 
 

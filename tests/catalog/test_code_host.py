@@ -172,7 +172,7 @@ def test_a_pull_request(checkout: Checkout, host: Callable[[], Host]) -> None:
     checkout.change(checkout.root / "README.md", "## Start", "## Begin")
     ran = made.job("pull-request", "records", BASE=base)
     assert [one.returncode for one in ran] == [0, 0, 0, 1, 0]
-    assert "README.md:14 is not what the records give." in ran[3].stderr
+    assert "README.md:14: not what the records give." in ran[3].stderr
     made.run("git checkout README.md")
     checkout.change(checkout.fading, "type: method", "type: methd")
     assert (

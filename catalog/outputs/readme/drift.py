@@ -40,7 +40,7 @@ class Drift:
     difference: str = ""
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}" if self.line else self.file
+        place = f"{self.file}:{self.line}:" if self.line else self.file
         return f"{place} {self.message}" + (f"\n{self.difference}" if self.difference else "")
 
 
@@ -200,4 +200,4 @@ def _difference(file: str, there: list[tuple[int, str]], wanted: list[str]) -> D
     number = there[min(start, len(there) - 1)][0]
     lines = list(difflib.unified_diff(old, wanted, "committed", "from the records", lineterm="", n=1))
     more = f"\n... and {len(lines) - _SHOWN} more lines" if len(lines) > _SHOWN else ""
-    return Drift(file, number, "is not what the records give.", "\n".join(lines[:_SHOWN]) + more)
+    return Drift(file, number, "not what the records give.", "\n".join(lines[:_SHOWN]) + more)

@@ -88,7 +88,7 @@ class _Pages:
         """The front page, with a line for each paper."""
         invitation, reading = self._reading()
         owners = {line: paper for line, paper in reading.items() if paper}
-        parts, lists = [], {invitation, *reading}
+        parts, lists = [], {invitation, *reading} - {""}
         for section in self._sections:
             shown = {
                 line: paper
