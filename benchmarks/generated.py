@@ -41,13 +41,18 @@ def write_checkout(source: Project, target: Path, count: int) -> Project:
     for name in ("templates", "site", "reference_impls", "papers"):
         shutil.copytree(source.root / name, target / name, ignore=left_out)
     shutil.copy(source.root / "CONTRIBUTING.md", target)
-    real = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(source.papers.rglob("*.yaml"))]
-    taken = {path.stem for path in source.papers.rglob("*.yaml")}
-    for ident, record in _records(real, count - len(real), taken):
+    for ident, record in generate(source, count):
         path = target / "papers" / record["date"][:4] / f"{ident}.yaml"
         path.parent.mkdir(exist_ok=True)
         path.write_text(yaml.safe_dump(record, allow_unicode=True, sort_keys=False, width=100), encoding="utf-8")
     return Project(target)
+
+
+def generate(source: Project, count: int) -> list[tuple[str, dict[str, Any]]]:
+    """Generated records with their ids, as many as are missing to make ``count`` with the real ones."""
+    real = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(source.papers.rglob("*.yaml"))]
+    taken = {path.stem for path in source.papers.rglob("*.yaml")}
+    return _records(real, count - len(real), taken)
 
 
 def _records(real: list[dict[str, Any]], count: int, taken: set[str]) -> list[tuple[str, dict[str, Any]]]:

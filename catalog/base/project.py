@@ -58,9 +58,14 @@ class Project:
 
     @property
     def build(self) -> Path:
-        """Everything that is built, but the committed README."""
+        """Everything that is built, but the README and the lists, which are committed."""
         return self.root / "build"
 
     @property
     def readme(self) -> Path:  # noqa: D102
         return self.root / "README.md"
+
+    @property
+    def lists(self) -> Path:
+        """The papers with authors and summaries, page by page, for readers at a code host."""
+        return self.root / "lists"

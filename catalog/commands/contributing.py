@@ -194,7 +194,7 @@ def from_issue(
         with web_client(project) as web:
             outcome = handle(project, web, content)
     except (IssueError, WebError) as error:
-        from catalog.outputs.readme import escape
+        from catalog.outputs.wording import escape
 
         print("Nothing could be made of this yet:\n")
         print("\n".join(f"> {escape(line)}" for line in str(error).splitlines()))

@@ -4,48 +4,80 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from catalog.commands.shared import Root, find_project, load_or_stop, say, writing
+from catalog.commands.shared import Root, UsageError, find_project, load_or_stop, say, writing
+
+if TYPE_CHECKING:
+    from catalog.outputs.readme.drift import Comparison
 
 app = typer.Typer()
 PANEL = "Build"
+_NAMED = 10
+"""Papers that are named where many are behind."""
 site = typer.Typer(help="The static site.", no_args_is_help=True)
 app.add_typer(site, name="site", rich_help_panel=PANEL)
 
 
-@app.command(epilog="Examples: `catalog build` · `catalog build --check`", rich_help_panel=PANEL)
+@app.command(
+    epilog="Examples: `catalog build` · `catalog build --check` · `catalog build --check --strict`",
+    rich_help_panel=PANEL,
+)
 def build(
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; status 1 if a committed file is out of date.")
+        bool,
+        typer.Option(
+            "--check", help="Write nothing; status 1 if a committed file is wrong in more than lines of papers."
+        ),
     ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="With --check: lines of papers count, too.")] = False,
     root: Root = None,
 ) -> None:
-    """Make the README, the database, the exports and the JSON Schema for editors from the records."""
+    """Make the README and lists, the database, the exports and the JSON Schema for editors from the records."""
     from jinja2 import TemplateError
 
     from catalog.outputs import build as building
 
+    if strict and not check:
+        raise UsageError("--strict goes with --check.")
     project = find_project(root)
     catalog = load_or_stop(project)
     try:
-        if not check:
-            with writing(project.root):
-                made = building.build(project, catalog)
-            say("\n".join(str(path.relative_to(project.root)) for path in made))
+        if check:
+            _tell(building.compare(project, catalog, strict=strict))
             return
-        difference = building.drift(project, catalog)
+        with writing(project.root):
+            made = building.build(project, catalog)
     except TemplateError as error:
         place = f"{getattr(error, 'name', None) or 'readme.md.j2'}:{getattr(error, 'lineno', 1)}"
         say(f"templates/{place}: {error.message}")
         raise typer.Exit(1) from None
-    for name, lines in difference.items():
-        say(f"{name} is out of date. Run `catalog build`, and commit it.\n{lines}")
-    if difference:
+    say("\n".join(str(path.relative_to(project.root)) for path in made))
+
+
+def _tell(comparison: Comparison) -> None:
+    """Say how the committed files are, and end with status 1 if anything but lines of papers is wrong."""
+    for drift in comparison.drift:
+        say(f"{drift}")
+    if comparison.drift:
+        say("Run `catalog build`, and commit what changes. These files are made: edit papers/ or templates/ instead.")
         raise typer.Exit(1)
-    say("README.md and the JSON Schema are up to date.")
+    if comparison.behind:
+        print(_late(comparison))
+    else:
+        say("README.md, the lists and the JSON Schema are up to date.")
+
+
+def _late(comparison: Comparison) -> str:
+    """Which files are behind, and by which papers."""
+    first, *others = comparison.behind
+    files = " and ".join([first, *others] if len(others) < 2 else [first, f"{len(others)} more"])
+    papers = comparison.papers
+    named = ", ".join(papers[:_NAMED]) + (", ..." if len(papers) > _NAMED else "")
+    many = f"{len(papers)} paper{'s' if len(papers) > 1 else ''} ({named})"
+    return f"{files} {'are' if others else 'is'} behind by {many}: CI writes {'them' if others else 'it'} on main."
 
 
 @site.command("build", epilog="Example: `catalog site build --out public`")

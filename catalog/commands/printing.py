@@ -12,7 +12,7 @@ from rich.text import Text
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Paper
 from catalog.outputs.export import bibtex
-from catalog.outputs.readme import byline, escape, escape_url, published, running
+from catalog.outputs.wording import byline, escape, escape_url, published, running
 
 
 def papers(catalog: Catalog, found: Iterable[Paper]) -> None:
@@ -23,7 +23,7 @@ def papers(catalog: Catalog, found: Iterable[Paper]) -> None:
     table.add_column("Runs here", style="green")
     for paper in found:
         about = Text(paper.title)
-        about.append(f"\n{byline(paper)} · {published(paper)}", style="dim")
+        about.append(f"\n{byline(paper.authors)} · {published(paper)}", style="dim")
         linked = dict.fromkeys(one.id for group in running(catalog, paper) for one in group.implementations)
         table.add_row(Text(paper.id), about, Text(", ".join(linked)))
     Console().print(table)

@@ -20,6 +20,7 @@ from catalog.intake.sources import Found
 from catalog.intake.sources.arxiv import search
 from catalog.model.paper import Paper
 from catalog.model.vocabulary import Vocabulary
+from catalog.outputs.wording import byline
 from catalog.parsing.problems import render
 from catalog.parsing.tree import read_tree
 
@@ -176,10 +177,8 @@ def as_markdown(candidates: Iterable[Candidate]) -> str:
     lines = ["# Candidates", "", f"{len(some)} papers that the catalog may lack, best first.", ""]
     for one in some[:MOST]:
         title = _plain(one.title)
-        authors = ", ".join(one.authors[:3]) + (" et al." if len(one.authors) > 3 else "")
-        lines.append(
-            f"- [ ] **{one.score}** [{title}](https://arxiv.org/abs/{one.arxiv}) · {_plain(authors)} · {one.date}"
-        )
+        authors = _plain(byline(one.authors))
+        lines.append(f"- [ ] **{one.score}** [{title}](https://arxiv.org/abs/{one.arxiv}) · {authors} · {one.date}")
         lines.append(f"  <br>{_plain('; '.join(one.reasons[:6]))}")
         if one.similar:
             lines.append(f"  <br>Similar: {_plain(one.similar)}")

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from catalog.model.defaults import TASK
 from catalog.model.results import REFERENCES, Result
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import NotText, read_tree
@@ -30,7 +31,7 @@ class Evidence(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    task: str = "authors"
+    task: str = TASK
     measure: str
     """A metric, or what an attack measures."""
     at: dict[str, float | str] = Field(default_factory=dict)

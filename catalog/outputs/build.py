@@ -1,8 +1,8 @@
-"""Everything that is made from the records, but the site: the README, the database, the exports, the JSON Schema."""
+"""Everything that is made from the records, but the site: README and lists, database, exports, JSON Schema."""
 
 from __future__ import annotations
 
-import difflib
+from dataclasses import replace
 from pathlib import Path
 
 from catalog.base.files import write_whole
@@ -10,19 +10,20 @@ from catalog.base.project import Project
 from catalog.model.catalog import Catalog
 from catalog.outputs.database import serialize
 from catalog.outputs.export import FORMATS
-from catalog.outputs.readme import render_readme
+from catalog.outputs.readme import documents
+from catalog.outputs.readme.drift import GENERATED, Comparison, Drift, compare_pages, difference, pages_there
 from catalog.reading import json_schema
 
 
 def build(project: Project, catalog: Catalog) -> list[Path]:
-    """Write all outputs, each file whole.
+    """Write all outputs, each file whole, and delete lists that are made no more.
 
     Returns:
         The files, those that were up to date included.
 
     Raises:
         OSError: a file cannot be written.
-        jinja2.TemplateError: the README's template is wrong.
+        jinja2.TemplateError: the template of a page is wrong.
     """
     made: dict[Path, str | bytes] = {
         **committed(project, catalog),
@@ -34,25 +35,41 @@ def build(project: Project, catalog: Catalog) -> list[Path]:
     # Nothing is written before everything is made: an error leaves the outputs of one and the same build.
     for path, content in made.items():
         write_whole(path, content)
+    for name, text in pages_there(project).items():
+        if project.root / name not in made and text.startswith(GENERATED):
+            (project.root / name).unlink()
     return list(made)
 
 
 def committed(project: Project, catalog: Catalog) -> dict[Path, str]:
     """What is made and committed, so that it is there without building: checked for drift."""
-    return {
-        project.readme: render_readme(project, catalog),
-        project.root / json_schema.FILE: json_schema.render(catalog.vocabularies),
-    }
+    pages = {project.root / page.path: page.text for page in documents(project, catalog)}
+    return pages | {project.root / json_schema.FILE: json_schema.render(catalog.vocabularies)}
 
 
-def drift(project: Project, catalog: Catalog) -> dict[str, str]:
-    """How committed files differ from what the records give: for each that does, its name and a short diff."""
-    found: dict[str, str] = {}
-    for path, wanted in committed(project, catalog).items():
-        there = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-        if there != wanted:
-            old, new = there.splitlines(), wanted.splitlines()
-            lines = list(difflib.unified_diff(old, new, "committed", "from the records", lineterm="", n=1))
-            more = f"\n... and {len(lines) - 30} more lines" if len(lines) > 30 else ""
-            found[path.relative_to(project.root).as_posix()] = "\n".join(lines[:30]) + more
+def compare(project: Project, catalog: Catalog, *, strict: bool = False) -> Comparison:
+    """How committed files differ from what the records give.
+
+    Args:
+        project: the checkout.
+        catalog: what its records give.
+        strict: take papers' own lines, which may be behind until CI writes them, for drift as well.
+    """
+    if strict:
+        return Comparison(drift=tuple(_differing(project, committed(project, catalog))))
+    pages = compare_pages(project, catalog)
+    schema = {project.root / json_schema.FILE: json_schema.render(catalog.vocabularies)}
+    return replace(pages, drift=(*pages.drift, *_differing(project, schema)))
+
+
+def _differing(project: Project, wanted: dict[Path, str]) -> list[Drift]:
+    """The files that are not, letter for letter, what is wanted."""
+    found = []
+    for path, text in wanted.items():
+        file = path.relative_to(project.root).as_posix()
+        there = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
+        if there is None:
+            found.append(Drift(file, 0, "is missing."))
+        elif there != text:
+            found.append(difference(file, there, text))
     return found

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from catalog.model import defaults
 from catalog.model.implementations import Implementation, read_implementations
 from reference_impls.errors import UnknownNameError, UsageError
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from reference_impls.toolkit import Attack, Method, Task
 
 PACKAGE = Path(__file__).parents[1]
-DEFAULT_TASK = "authors"
+DEFAULT_TASK = defaults.TASK
 RESULTS = PACKAGE / "results"
 
 

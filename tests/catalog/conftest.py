@@ -27,7 +27,8 @@ def checkout(tmp_path: Path) -> Checkout:
     made.add("reference_impls/methods/gradient_ascent/fade.py", METHOD)
     made.add("reference_impls/tasks/gardens/__init__.py", TASK)
     (made.root / "templates").mkdir()
-    shutil.copy(REPOSITORY / "templates/readme.md.j2", made.root / "templates/readme.md.j2")
+    for template in (REPOSITORY / "templates").glob("*.md.j2"):
+        shutil.copy(template, made.root / "templates")
     return made
 
 

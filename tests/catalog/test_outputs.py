@@ -1,10 +1,9 @@
-"""Database, search, statistics, exports, README: on the small checkout, and for any text."""
+"""Database, search, statistics, exports: on the small checkout, and for any text."""
 
 from __future__ import annotations
 
 import csv
 import io
-import itertools
 import json
 import sqlite3
 from pathlib import Path
@@ -15,22 +14,17 @@ import rispy
 from bibtexparser.middlewares import LatexDecodingMiddleware
 from hypothesis import example, given
 from hypothesis import strategies as st
-from markdown_it import MarkdownIt
 from small_checkout import REPOSITORY, Checkout
 
 from catalog.base.project import Project
 from catalog.insight.stats import statistics
 from catalog.intake.sources.bibtex import people as people_in
-from catalog.model.catalog import Catalog
 from catalog.model.paper import Appearance, Paper
 from catalog.model.venues import appearance, read_venue
 from catalog.model.vocabulary import load_vocabularies
-from catalog.outputs import readme
 from catalog.outputs.build import build
 from catalog.outputs.export import FORMATS, bibtex, csl, records, ris, table
 from catalog.outputs.export.citation import name_parts, publication
-from catalog.outputs.readme import escape, escape_url, render_readme, sections
-from catalog.outputs.readme import measured as measured_results
 from catalog.outputs.search import Filters, Search
 from catalog.reading.load import load_catalog
 
@@ -337,135 +331,14 @@ def test_publication_year_is_the_venue_s() -> None:
     assert publication(paper()).year == 2031
 
 
-# README -------------------------------------------------------------------------------------------------
-
-
-@given(texts)
-def test_text_is_never_markdown(text: str) -> None:
-    """GitHub's Markdown shows the text as it is, inside a link and a table, too."""
-    markdown = MarkdownIt("gfm-like", {"linkify": False})
-    (inline,) = [token for token in markdown.parse(f"x {escape(text)} x") if token.type == "inline"]
-    assert {child.type for child in inline.children or ()} <= {"text", "text_special"}
-    assert "".join(child.content for child in inline.children or ()) == f"x {text} x"
-    (link,) = [token for token in markdown.parse(f"[x {escape(text)} x](y)") if token.type == "inline"]
-    assert [child.type for child in link.children or () if child.type != "text"][:1] == ["link_open"]
-
-
-def test_addresses_stay_inside_their_link() -> None:
-    address = escape_url("https://example.org/a_(b)?c=*d*|e")
-    (inline,) = [token for token in MarkdownIt().parse(f"[x]({address})") if token.type == "inline"]
-    assert [child.type for child in inline.children or ()] == ["link_open", "text", "link_close"]
-
-
-def test_readme(checkout: Checkout) -> None:
-    text = render_readme(checkout.project, checkout.catalog())
-    assert text.count("lindqvist2031fading.yaml") == 1
-    assert "▶ Runs here: [`unlearn run fade`](reference_impls/methods/gradient_ascent/fade.py)" in text
-    assert "Åsa Lindqvist, Tomé van der Ávila, Grace Okonkwo, et al. · <kbd>CoLLAs 2032</kbd>" in text
-    assert "which also proposes Weed" in text
-    assert text.endswith("\n")
-    assert "\n\n\n" not in text
-    assert render_readme(checkout.project, checkout.catalog()) == text
-
-
-def test_contents_lead_to_headings(checkout: Checkout) -> None:
-    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(render_readme(checkout.project, checkout.catalog()))
-    headings = {
-        "".join(c for c in after.content.lower() if c.isalnum() or c in "- _").replace(" ", "-")
-        for token, after in itertools.pairwise(tokens)
-        if token.type == "heading_open"
-    }
-    targets = [
-        str(child.attrGet("href"))
-        for token in tokens
-        for child in token.children or ()
-        if child.type == "link_open" and str(child.attrGet("href")).startswith("#")
-    ]
-    assert targets
-    assert {target[1:] for target in targets} <= headings
-
-
-def test_every_paper_has_one_main_section(checkout: Checkout) -> None:
-    catalog: Catalog = checkout.catalog()
-    listed = [one.id for section in sections(catalog) for one in section.papers]
-    assert sorted(listed) == sorted(catalog.by_id)
-
-
-def test_retracted_papers_are_struck(checkout: Checkout) -> None:
-    checkout.change(checkout.gardens, "provenance:", "state: {kind: retracted}\nprovenance:")
-    text = render_readme(checkout.project, checkout.catalog())
-    assert "~~**[Gardens: A Benchmark of Invented Gardeners](https://example.org/gardens)**~~ (retracted)" in text
-
-
-def test_readme_says_what_to_read_first(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readme, "FIRST_READS", {"gone2030away": "no longer here", checkout.gardens.stem: "a benchmark"})
-    text = render_readme(checkout.project, checkout.catalog())
-    first = "1. **[Gardens: A Benchmark of Invented Gardeners](https://example.org/gardens)**"
-    assert f"{first} (2032): a benchmark\n" in text
-    assert "no longer here" not in text
-    monkeypatch.setattr(readme, "FIRST_READS", {})
-    assert "New to the field?" not in render_readme(checkout.project, checkout.catalog())
-
-
-def test_readme_shows_results(checkout: Checkout) -> None:
-    checkout.add("reference_impls/tasks/authors/__init__.py", _task("authors"))
-    checkout.change(checkout.gardens, "  - {id: fade", "  - {id: authors, relation: introduces}\n  - {id: fade")
-    for method, seed, value in (("target", 0, 0.9), ("retrained", 0, 0.1), ("fade", 0, 0.2), ("fade", 1, 0.4)):
-        row = {"method": method, "task": "authors", "model": "tiny", "seed": seed, "hyperparameters": {}}
-        row |= {"metrics": {"forget_probability": value}, "seconds": 3.2, "peak_memory_bytes": 1, "versions": {}}
-        checkout.add(f"reference_impls/results/{method}{seed}.json", json.dumps({**row, "command": "unlearn run"}))
-    text = render_readme(checkout.project, checkout.catalog())
-    assert text.count("| [Fade](reference_impls/methods/gradient_ascent/fade.py) | 0.30 | 3 |") == 2, (
-        "in the short table and in the whole"
-    )
-    assert "| *Target* | 0.90 | – |" in text
-    assert "Means over 2 seeds" in text
-
-
-def test_the_short_table_has_the_nearest_method_of_each_family_that_keeps_utility(checkout: Checkout) -> None:
-    checkout.add("reference_impls/tasks/authors/__init__.py", _task("authors"))
-    checkout.change(checkout.gardens, "  - {id: fade", "  - {id: authors, relation: introduces}\n  - {id: fade")
-    first = links = "  - {id: fade, relation: introduces}\n"
-    fade = (checkout.root / "reference_impls/methods/gradient_ascent/fade.py").read_text(encoding="utf-8")
-    for name, family in (("near", "gradient-ascent"), ("broken", "gradient-ascent"), ("other", "relabeling")):
-        text = fade.replace("(Fade)", f"({name.title()})")
-        checkout.add(f"reference_impls/methods/{family.replace('-', '_')}/{name}.py", text)
-        links += f"  - {{id: {name}, relation: introduces}}\n"
-    checkout.change(checkout.fading, first, links)
-    # known of the forget set, and utility: broken is nearest to the retrained model, but little else is left of it.
-    measured = {
-        "target": (0.9, 0.6),
-        "retrained": (0.1, 0.6),
-        "fade": (0.4, 0.6),
-        "near": (0.2, 0.55),
-        "broken": (0.1, 0.5),
-        "other": (0.7, 0.6),
-    }
-    for method, (known, utility) in measured.items():
-        row = {"method": method, "task": "authors", "model": "tiny", "seed": 0, "hyperparameters": {}}
-        row |= {"metrics": {"forget_probability": known, "model_utility": utility}, "seconds": 3, "versions": {}}
-        row |= {"peak_memory_bytes": 1, "command": "unlearn run"}
-        checkout.add(f"reference_impls/results/{method}.json", json.dumps(row))
-    found = measured_results(checkout.project, checkout.catalog())
-    assert found
-    assert [row[0] for row in found.short.rows] == ["Target", "Retrained", "Near", "Other"]
-    assert [row[0] for row in found.whole.rows] == ["Target", "Retrained", "Broken", "Fade", "Near", "Other"]
-
-
-def _task(name: str) -> str:
-    return (
-        f'"""Invented people ({name}).\n\nQuestions.\n"""\n\n\n'
-        'class PeopleTask(Task):\n    """P."""\n\n'
-        '    paper = "okonkwo2032gardens"\n    headline = "forget_probability"\n'
-    )
-
-
 # All together ---------------------------------------------------------------------------------------------
 
 
 def test_second_build_is_identical(checkout: Checkout) -> None:
     first = {path: path.read_bytes() for path in build(checkout.project, checkout.catalog())}
-    assert len(first) == 3 + len(FORMATS) - 1
+    names = {path.relative_to(checkout.root).as_posix() for path in first}
+    assert {"README.md", "lists/README.md", "catalog/record.schema.json", "build/catalog.sqlite"} < names
+    assert len([name for name in names if name.startswith("build/exports/")]) == len(FORMATS) - 1
     for path in first:
         path.unlink()
     second = {path: path.read_bytes() for path in build(checkout.project, checkout.catalog())}
@@ -476,7 +349,11 @@ def test_a_new_record_is_everywhere(checkout: Checkout) -> None:
     text = checkout.gardens.read_text(encoding="utf-8").replace("Gardens: A Benchmark", "Ponds: A Benchmark")
     text = text.replace("org/gardens", "org/ponds").replace("Grace Okonkwo, Béla", "Béla").replace("Asks", "It asks")
     checkout.add("papers/2032/muller2032ponds.yaml", text)
+    names_no_paper = ("catalog/record.schema.json", "lists/README.md")
+    lists = ("lists/type/benchmark.md", "lists/family/relabeling.md")
     for path in build(checkout.project, checkout.catalog()):
-        # The schema is of all records, and names none.
-        assert b"muller2032ponds" in path.read_bytes() or path.name == "record.schema.json", path
+        name = path.relative_to(checkout.root).as_posix()
+        if name in lists or (name not in names_no_paper and not name.startswith("lists/")):
+            content = path.read_bytes()
+            assert b"muller2032ponds" in content or b"Ponds: A Benchmark" in content, name
     assert Search(checkout.catalog())("ponds").papers[0].id == "muller2032ponds"

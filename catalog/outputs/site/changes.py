@@ -7,7 +7,7 @@ from pathlib import Path
 
 from catalog.model.catalog import Catalog
 from catalog.model.redirects import Redirects
-from catalog.outputs.readme import escape
+from catalog.outputs.wording import escape
 
 _STATES = {
     "retracted": "Retracted",

@@ -11,6 +11,7 @@ from pathlib import Path
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Paper
 from catalog.outputs.site.author_pages import People
+from catalog.outputs.wording import byline
 
 
 @dataclass(frozen=True)
@@ -97,13 +98,9 @@ def _paper(paper: Paper, catalog: Catalog) -> Document:
         paper.title,
         f"papers/{paper.id}.html",
         names=" ".join((*paper.authors, *([method.name] if method and method.name else []), paper.id)),
-        place=" · ".join((_short(paper.authors), paper.appeared.label if paper.appeared else str(paper.year))),
+        place=" · ".join((byline(paper.authors, 2), paper.appeared.label if paper.appeared else str(paper.year))),
         text=" ".join(one for one in said if one),
     )
-
-
-def _short(authors: tuple[str, ...]) -> str:
-    return ", ".join(authors) if len(authors) <= 3 else f"{authors[0]} and {len(authors) - 1} others"
 
 
 class _Section:

@@ -27,6 +27,7 @@ from catalog.insight import leaderboard
 from catalog.insight.courses import Courses, courses
 from catalog.insight.lineage import resolve, wanted
 from catalog.insight.stats import statistics
+from catalog.model import defaults
 from catalog.model.catalog import Catalog
 from catalog.model.claims import Claim, Finding
 from catalog.model.implementations import Implementation
@@ -42,6 +43,7 @@ from catalog.outputs.site.glossary_links import Terms
 from catalog.outputs.site.overview import PAGES, Overview
 from catalog.outputs.site.page import Page
 from catalog.outputs.site.related import Relatives
+from catalog.outputs.wording import byline
 from catalog.reading.codes import ALL_CODES
 
 RELATIONS = {
@@ -115,14 +117,14 @@ class Settings:
     site_url: str = ""
     """Where the site will be, with a slash at its end; ``""`` while nobody knows."""
     branch: str = "main"
-    headline_method: str = "npo"
+    headline_method: str = defaults.METHOD
     """The method that the home page runs."""
-    headline_task: str = "authors"
-    utility_metric: str = "model_utility"
+    headline_task: str = defaults.TASK
+    utility_metric: str = defaults.UTILITY
     """The vertical axis of the figures."""
-    headline_attack: str = "relearning"
+    headline_attack: str = defaults.ATTACK
     """The attack that has a figure of its own."""
-    headline_metrics: tuple[str, ...] = ("forget_probability", "model_utility")
+    headline_metrics: tuple[str, ...] = ("forget_probability", defaults.UTILITY)
     """The columns of the small tables on the home page and on papers' pages."""
     markdown_extensions: tuple[Any, ...] = ()
     """As MkDocs reads them, for Markdown within HTML."""
@@ -195,6 +197,7 @@ class Pages:
         )
         self._environment.globals.update(
             catalog=catalog,
+            byline=byline,
             settings=settings,
             boards=self.boards,
             groups=self.groups,

@@ -1,0 +1,10 @@
+"""What is meant where nobody says otherwise: the task, the method and the measures that stand for all."""
+
+TASK = "authors"
+"""The task of claims that name none, of the README's tables and of the site's home page; runs use it, too."""
+METHOD = "npo"
+"""The method that the README and the home page run."""
+UTILITY = "model_utility"
+"""The metric of what must stay."""
+ATTACK = "relearning"
+"""The attack that tables and figures show."""

@@ -1,0 +1,100 @@
+"""What was measured on the task that stands for all, as the README shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from catalog.base.project import Project
+from catalog.insight import leaderboard
+from catalog.insight.leaderboard import Board, Row
+from catalog.model.catalog import Catalog
+from catalog.model.defaults import ATTACK, METHOD, TASK, UTILITY
+from catalog.model.results import Example
+
+_COLUMNS = ("forget_quality", "forget_probability", "forget_rouge", "retain_probability", UTILITY)
+_SHORT = ("forget_probability", "retain_probability", UTILITY)
+_SHORT_ATTACKS = (ATTACK,)
+_KEPT = 0.9
+"""A method is in the short table only if this share of the target's utility is left."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Measured results, ready to print."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    ids: tuple[str, ...]
+    """For each row the id of its method, or ``""`` for a reference."""
+    seeds: int
+    """The most seeds that a row is the mean of."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """What was measured on one task: a short table for the first screen, the whole one, and an answer."""
+
+    short: Table
+    whole: Table
+    answer: Example | None
+    """What the method that the first command runs says of something that it was to forget."""
+
+
+def measured(project: Project, catalog: Catalog) -> Results | None:
+    """The results on the task that stands for all; None where nothing has been measured."""
+    boards = leaderboard.boards(catalog, leaderboard.read_metrics(project.reference_impls))
+    board = next((one for one in boards if one.task == TASK), None)
+    if board is None:
+        return None
+    references = [row for row in board.rows if row.kind != "method"]
+    asked = next((row.examples for row in board.rows if row.method == METHOD), ())
+    return Results(
+        _table(catalog, board, [*references, *_best_of_families(catalog, board)], _SHORT, _SHORT_ATTACKS),
+        _table(catalog, board, board.rows, _COLUMNS, ()),
+        next((one for one in asked if one.split == "forget"), None),
+    )
+
+
+def _best_of_families(catalog: Catalog, board: Board) -> list[Row]:
+    """Of each family the method nearest to the retrained model, of those that keep utility; the nearest first."""
+    target, retrained = board.reference("target"), board.reference("retrained")
+
+    def value(row: Row | None, metric: str) -> float | None:
+        cell = row.cells.get(metric) if row else None
+        return cell.mean if cell else None
+
+    goal, utility = value(retrained, board.headline), value(target, UTILITY)
+    if goal is None:
+        return []
+    found: dict[str, tuple[float, str, Row]] = {}
+    for row in board.rows:
+        one, known, kept = (
+            catalog.implementation_by_id.get(row.method),
+            value(row, board.headline),
+            value(row, UTILITY),
+        )
+        if row.kind != "method" or one is None or known is None:
+            continue
+        if utility is not None and (kept is None or kept < _KEPT * utility):
+            continue
+        candidate = (abs(known - goal), row.label, row)
+        found[one.family] = min(found.get(one.family, candidate), candidate, key=lambda entry: entry[:2])
+    return [row for *_, row in sorted(found.values(), key=lambda entry: entry[:2])]
+
+
+def _table(
+    catalog: Catalog, board: Board, rows: Iterable[Row], metrics: Iterable[str], attacks: Iterable[str]
+) -> Table:
+    """Some rows and columns of a board."""
+    shown = [(metric, "cells") for name in metrics for metric in board.metrics if metric.id == name]
+    shown += [(metric, "attacks") for name in attacks for metric in board.attacks if metric.id == name]
+    header = ("Method", *(f"{metric.label} {metric.arrow}" for metric, _ in shown), "Seconds")
+    lines, ids = [], []
+    for row in rows:
+        one = catalog.implementation_by_id.get(row.method)
+        ids.append(one.id if one else "")
+        found = [getattr(row, kind).get(metric.id) for metric, kind in shown]
+        cells = (f"{cell.mean:.2f}" if cell else "–" for cell in found)
+        lines.append((row.label, *cells, f"{row.seconds:.0f}" if row.kind == "method" else "–"))
+    return Table(header, tuple(lines), tuple(ids), max((len(row.seeds) for row in board.rows), default=0))

@@ -1,0 +1,92 @@
+"""How a paper is put in words, in the README, the lists, the terminal and the site: one way of saying it for all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from catalog.model.catalog import Catalog
+from catalog.model.implementations import Implementation, Kind
+from catalog.model.paper import Paper, Relation
+
+OVERVIEWS = ("survey", "position", "blog")
+"""Types of papers that tell of others' methods."""
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>|~$&#@])")
+_ADDRESS = re.compile(r"(?i)\b(https?|ftp)://|\bwww\.")
+
+
+def escape(text: str) -> str:
+    """Plain text as Markdown: nothing in it is markup, a mention or an address."""
+    text = _MARKUP.sub(r"\\\1", text)
+    return _ADDRESS.sub(lambda match: match[0].replace(":", r"\:").replace(".", r"\."), text)
+
+
+def escape_url(address: str) -> str:
+    """An address as the target of a Markdown link."""
+    return re.sub(r"[()<>*\[\]\s|]", lambda match: f"%{ord(match[0]):02X}", address)
+
+
+def byline(authors: Sequence[str], most: int = 3) -> str:
+    """The authors of a paper, shortened where there are more than ``most``.
+
+    >>> byline(["A", "B", "C", "D"])
+    'A, B and 2 others'
+    """
+    if len(authors) <= most:
+        return ", ".join(authors)
+    return f"{', '.join(authors[: most - 1])} and {len(authors) - most + 1} others"
+
+
+def published(paper: Paper) -> str:
+    """The venue, or the year of the preprint or page."""
+    if paper.appeared:
+        return paper.appeared.label
+    return f"preprint, {paper.year}" if paper.links.arxiv or paper.links.openreview else str(paper.year)
+
+
+def links(paper: Paper) -> list[tuple[str, str]]:
+    """(label, address) of what comes with the paper."""
+    kinds = {"code": paper.links.code, "data": paper.links.data, "project": paper.links.project}
+    return [(kind, address) for kind, address in kinds.items() if address]
+
+
+@dataclass(frozen=True)
+class Running:
+    """What runs behind a paper, in one relation."""
+
+    words: str
+    """The relation, as a label."""
+    brief: str
+    """The relation in a word or two, or as a sign, to stand before the names of what runs; ``""`` for relatives."""
+    implementations: tuple[Implementation, ...]
+
+
+_WORDS: dict[Relation, tuple[str, str]] = {
+    "introduces": ("Runs here", "▶"),
+    "extends": ("Builds on what runs here", "builds on"),
+    "evaluates": ("Evaluates what runs here", "evaluates"),
+    "uses": ("Uses what runs here", "uses"),
+    "related": ("Related, and runs here", ""),
+}
+"""The relations, closest first."""
+
+
+def running(catalog: Catalog, paper: Paper) -> list[Running]:
+    """What runs behind a paper, the closest relation first."""
+    groups: dict[tuple[str, str], list[Implementation]] = {}
+    for relation in _WORDS:
+        for link in paper.implementations:
+            if link.relation == relation:
+                implementation = catalog.implementation_by_id[link.id]
+                words = _relation_words(relation, implementation.kind, paper.type)
+                groups.setdefault(words, []).append(implementation)
+    return [Running(*words, tuple(implementations)) for words, implementations in groups.items()]
+
+
+def _relation_words(relation: Relation, kind: Kind, paper_type: str) -> tuple[str, str]:
+    if relation == "extends" and kind == "task":
+        return "A small counterpart runs here", "in small:"
+    if relation == "uses" and paper_type in OVERVIEWS:
+        return "Covers what runs here", "covers"
+    return _WORDS[relation]
