@@ -42,6 +42,7 @@ serve: site
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 
 types: setup
 	$(BIN)/mypy
@@ -49,7 +50,7 @@ types: setup
 test: lint types
 	$(BIN)/catalog validate
 	$(BIN)/catalog build --check
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadgroup
 
 clean:
 	rm -rf build .venv site/node_modules

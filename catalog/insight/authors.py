@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from catalog.base.names import name_parts
 from catalog.base.text import fold, slug, words
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Paper
-from catalog.outputs.export.citation import name_parts
 
 
 @dataclass(frozen=True)

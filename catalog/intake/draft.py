@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from catalog.base.names import name_parts
 from catalog.base.text import fold, shorten, words
 from catalog.intake.duplicates import Duplicate, duplicates
 from catalog.intake.sources.found import Found
@@ -19,7 +20,6 @@ from catalog.model import paper as schema
 from catalog.model.paper import PAPER_ID, Links, Paper, Record
 from catalog.model.venues import anthology_venue, read_venue
 from catalog.model.vocabulary import Vocabularies
-from catalog.outputs.export.citation import name_parts
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import NotText, parse_tree
 from catalog.parsing.validation import validate

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import textwrap
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -107,3 +110,38 @@ def test_citation_file_agrees_with_the_project() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert citation["version"] == project["version"] == catalog_version
     assert citation["license"] == project["license"]
+
+
+def imported(folder: str) -> set[str]:
+    """What the Python files of a folder import from outside of the project and of Python."""
+    names: set[str] = set()
+    for path in (REPOSITORY / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {name.name.split(".")[0] for name in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+                names.add(node.module.split(".")[0])
+    own = {"catalog", "reference_impls", *(path.stem for path in (REPOSITORY / "tests").rglob("*.py")), "generated"}
+    return names - own - set(sys.stdlib_module_names) - {"search"}
+
+
+def declared(*extras: str) -> set[str]:
+    """The packages that the project asks for, as they are called on the index."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = [*project["dependencies"], *(one for extra in extras for one in project["optional-dependencies"][extra])]
+    return {re.split(r"[^\w.-]", one)[0].lower().replace("_", "-") for one in asked}
+
+
+@pytest.mark.parametrize(
+    ("folder", "extras"),
+    [("catalog", ()), ("reference_impls", ("run",)), ("tests", ("run", "test")), ("benchmarks", ("run", "test"))],
+)
+def test_what_is_imported_is_declared(folder: str, extras: tuple[str, ...]) -> None:
+    packages = packages_distributions()
+    asked = declared(*extras)
+    missing = [
+        name
+        for name in sorted(imported(folder))
+        if not {package.lower().replace("_", "-") for package in packages.get(name, ["?"])} & asked
+    ]
+    assert missing == []

@@ -12,8 +12,9 @@ from pylatexenc.latexencode import (
     UnicodeToLatexEncoder,
 )
 
+from catalog.base.names import name_parts
 from catalog.model.paper import Paper
-from catalog.outputs.export.citation import address, citable, doi, name_parts, publication
+from catalog.outputs.export.citation import address, citable, doi, publication
 
 _TYPES = {"article": "article", "conference": "inproceedings", "preprint": "misc", "web": "misc"}
 
@@ -77,7 +78,8 @@ def _author(name: str) -> str:
     parts = name_parts(name)
     if not parts.given:
         return f"{{{latex(parts.family)}}}"
-    return f"{latex(f'{parts.particle} {parts.family}'.strip())}, {latex(parts.given)}"
+    suffix = f", {latex(parts.suffix)}" if parts.suffix else ""
+    return f"{latex(f'{parts.particle} {parts.family}'.strip())}{suffix}, {latex(parts.given)}"
 
 
 @cache

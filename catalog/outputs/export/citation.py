@@ -1,8 +1,7 @@
-"""What every citation format needs: where a paper was published, whether it may be cited, and authors' name parts."""
+"""What every citation format needs: where a paper was published, its address, and whether it may be cited."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -11,10 +10,6 @@ from typing import Literal
 from catalog.model.paper import Paper
 
 Kind = Literal["article", "conference", "preprint", "web"]
-
-_PARTICLES = frozenset("van von der den de del della di da dos du la le el ter ten bin ben af zu zur".split())
-_CAPITAL_PARTICLES = frozenset(("De", "Della", "Van", "Von"))
-_GROUP = re.compile(r"^The |\b(Team|Group|Consortium|Collaboration|Initiative|Institute|Labs?|and)\b|,")
 
 
 @dataclass(frozen=True)
@@ -26,15 +21,6 @@ class Publication:
     """The journal's or the proceedings' name; empty for preprints and web pages."""
     year: int
     """The year of publication, which may be later than that of the first public version."""
-
-
-@dataclass(frozen=True)
-class PersonName:
-    """A name in parts; a group, or a person with one name, has only ``family``."""
-
-    given: str
-    particle: str
-    family: str
 
 
 def citable(papers: Iterable[Paper]) -> list[Paper]:
@@ -58,20 +44,6 @@ def doi(paper: Paper) -> str | None:
 
 
 @cache  # asked for each author of each paper by every export and page
-def name_parts(name: str) -> PersonName:
-    """``"Laurens van der Maaten"`` in parts; groups (``"The Llama Team"``) stay whole."""
-    parts = name.split()
-    if len(parts) == 1 or _GROUP.search(name):
-        return PersonName("", "", name)
-    family = len(parts) - 1
-    while family > 1 and parts[family - 1] in _CAPITAL_PARTICLES:
-        family -= 1
-    start = family
-    while start > 1 and parts[start - 1] in _PARTICLES:
-        start -= 1
-    return PersonName(" ".join(parts[:start]), " ".join(parts[start:family]), " ".join(parts[family:]))
-
-
 def address(paper: Paper) -> str:
     """The best address of the paper itself: the published version's before the preprint's; never its code's."""
     by_kind = dict(paper.links.addresses)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from catalog.base.names import name_parts
 from catalog.model.paper import Paper
 from catalog.outputs.export import to_json
-from catalog.outputs.export.citation import address, citable, doi, name_parts, publication
+from catalog.outputs.export.citation import address, citable, doi, publication
 
 _TYPES = {"article": "article-journal", "conference": "paper-conference", "preprint": "article", "web": "post-weblog"}
 
@@ -42,5 +43,10 @@ def _name(name: str) -> dict[str, str]:
     parts = name_parts(name)
     if not parts.given:
         return {"literal": parts.family}
-    found = {"family": parts.family, "given": parts.given, "non-dropping-particle": parts.particle}
+    found = {
+        "family": parts.family,
+        "given": parts.given,
+        "non-dropping-particle": parts.particle,
+        "suffix": parts.suffix,
+    }
     return {key: value for key, value in found.items() if value}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from catalog.base.names import name_parts
 from catalog.model.paper import Paper
-from catalog.outputs.export.citation import address, citable, doi, name_parts, publication
+from catalog.outputs.export.citation import address, citable, doi, publication
 
 _TYPES = {"article": "JOUR", "conference": "CPAPER", "preprint": "UNPB", "web": "BLOG"}
 
@@ -27,7 +28,8 @@ def _lines(paper: Paper) -> Iterator[tuple[str, str]]:
     yield "TI", paper.title
     for name in paper.authors:
         parts = name_parts(name)
-        yield "AU", f"{f'{parts.particle} {parts.family}'.strip()}, {parts.given}" if parts.given else parts.family
+        named = (f"{parts.particle} {parts.family}".strip(), parts.given, parts.suffix)
+        yield "AU", ", ".join(part for part in named if part)
     yield "PY", str(place.year)
     if place.container:
         yield {"article": "JO", "conference": "T2", "web": "T2"}[place.kind], place.container

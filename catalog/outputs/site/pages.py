@@ -23,6 +23,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from catalog import figures
+from catalog.base.names import name_parts
 from catalog.insight import leaderboard
 from catalog.insight.courses import Courses, courses
 from catalog.insight.lineage import resolve, wanted
@@ -35,7 +36,7 @@ from catalog.model.paper import Paper
 from catalog.model.results import REFERENCES
 from catalog.model.vocabulary import Term
 from catalog.outputs.export import bibtex, ris
-from catalog.outputs.export.citation import citable, name_parts
+from catalog.outputs.export.citation import citable
 from catalog.outputs.site import head, markdown
 from catalog.outputs.site.aside import Aside
 from catalog.outputs.site.author_pages import People, letter_label
