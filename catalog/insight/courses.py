@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from catalog.figures import Path
-from catalog.insight.leaderboard import Cell, Metric
+from catalog.insight.leaderboard import Cell
 from catalog.model.catalog import Catalog
+from catalog.model.metrics import Metric
 from catalog.model.results import EMBEDDED, Result
 
 

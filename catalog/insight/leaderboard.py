@@ -11,62 +11,19 @@ import math
 import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Literal
-
-import yaml
-from pydantic import BaseModel, ConfigDict
+from typing import Any
 
 from catalog.figures import Change, Kind, Point
 from catalog.model.catalog import Catalog
+from catalog.model.metrics import Metric
 from catalog.model.results import Example, Result
 
-Better = Literal["higher", "lower", "retrained"]
 REFERENCE_NAMES = {"target": "Target", "retrained": "Retrained"}
 REFERENCE_MEANINGS = {
     "target": "the model before unlearning, trained on everything",
     "retrained": "the model that never saw the forget set: the gold standard",
 }
 _KINDS: dict[str, Kind] = {"target": "target", "retrained": "retrained"}
-
-
-class Metric(BaseModel):
-    """What a column means: an entry of ``reference_impls/metrics/metrics.yaml``."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    id: str
-    label: str
-    definition: str = ""
-    range: tuple[float | None, float | None] | None = None
-    better: Better = "higher"
-    detail: bool = False
-    """Kept in the records and the database, and left out of tables."""
-    source: str = ""
-
-    @property
-    def direction(self) -> str:
-        """Which values are good, in words."""
-        return {
-            "higher": "higher is better",
-            "lower": "lower is better",
-            "retrained": "closer to the retrained model is better",
-        }[self.better]
-
-    @property
-    def span(self) -> str:
-        """The range in words, or ``""``."""
-        if self.range is None:
-            return ""
-        low, high = self.range
-        if low is not None and high is not None:
-            return f"from {low:g} to {high:g}"
-        return f"at least {low:g}" if low is not None else f"at most {high:g}" if high is not None else ""
-
-    @property
-    def arrow(self) -> str:
-        """The same as one character."""
-        return {"higher": "↑", "lower": "↓", "retrained": "≈"}[self.better]
 
 
 _T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
@@ -152,19 +109,10 @@ class Board:
         return replace(self, metrics=tuple(one for one in self.metrics if one.id in wanted), attacks=())
 
 
-def read_metrics(reference_impls: Path) -> tuple[Metric, ...]:
-    """What the running half says about its metrics; empty if it says nothing."""
-    path = reference_impls / "metrics" / "metrics.yaml"
-    if not path.is_file():
-        return ()
-    rows = yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    return tuple(Metric.model_validate(row) for row in rows)
-
-
-def boards(catalog: Catalog, known: tuple[Metric, ...]) -> tuple[Board, ...]:
-    """Every task and model with results, in their order; columns in the order of ``known``, others after."""
+def boards(catalog: Catalog) -> tuple[Board, ...]:
+    """Every task and model with results, in their order; columns in the order of the definitions, others after."""
     places = dict.fromkeys((result.task, result.model) for result in catalog.results if result.plain)
-    return tuple(_board(catalog, known, task, model) for task, model in places)
+    return tuple(_board(catalog, task, model) for task, model in places)
 
 
 def points(board: Board, utility: str) -> list[Point]:
@@ -188,10 +136,10 @@ def changes(board: Board, attack: str) -> list[Change]:
     return sorted(found, key=lambda one: (order.index(one.kind) if one.kind in order else 2, one.after, one.label))
 
 
-def _board(catalog: Catalog, known: tuple[Metric, ...], task: str, model: str) -> Board:
+def _board(catalog: Catalog, task: str, model: str) -> Board:
     results = [one for one in catalog.results if (one.task, one.model) == (task, model) and one.plain]
-    metrics = _columns(known, (one.metrics for one in results))
-    attacks = _columns(known, (one.attacks for one in results))
+    metrics = _columns(catalog.metrics, (one.metrics for one in results))
+    attacks = _columns(catalog.metrics, (one.attacks for one in results))
     groups: dict[tuple[str, str], list[Result]] = {}
     for one in results:
         setting = json.dumps([one.hyperparameters, one.recipe], sort_keys=True)

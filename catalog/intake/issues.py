@@ -25,7 +25,7 @@ from catalog.intake.adding import Adder
 from catalog.intake.draft import venue_value
 from catalog.intake.sources import Sources, parse_reference
 from catalog.model.paper import Links, Record
-from catalog.model.results import Result
+from catalog.model.results import Result, first_error
 from catalog.model.venues import read_venue
 from catalog.model.vocabulary import read_vocabularies
 from catalog.parsing.problems import render
@@ -218,13 +218,13 @@ def _result(project: Project, answers: Mapping[str, str]) -> Outcome:
     try:
         result = Result.model_validate_json(_without_fence(answers.get("result", "")))
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the result"
-        raise IssueError(f"{place}: {first['msg']}. Paste what `unlearn run METHOD --json` printed.") from None
+        raise IssueError(
+            f"{first_error(error, 'the result')}. Paste what `unlearn run METHOD --json` printed."
+        ) from None
     names = (result.task, result.model, result.method)
     if not all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}", name) for name in names):
         raise IssueError("the names of task, model and method hold other signs than letters, digits, dots and dashes")
-    file = f"reference_impls/results/{result.task}/{result.model}/{result.method}-{result.seed}.json"
+    file = f"reference_impls/results/{result.file}"
     if (project.root / file).exists():
         raise IssueError(f"{file} is there already, and is not overwritten; measure with another --seed")
     message = f"The result is `{file}`. Before it is merged, somebody runs `{shorten(result.command, 200)}` again."

@@ -10,7 +10,9 @@ from catalog.base.text import slug
 from catalog.model.claims import Judged
 from catalog.model.guide import Guide
 from catalog.model.implementations import Implementation
+from catalog.model.metrics import Metric
 from catalog.model.paper import Paper, Relation
+from catalog.model.redirects import Redirects
 from catalog.model.results import Result
 from catalog.model.vocabulary import Vocabularies
 
@@ -31,6 +33,10 @@ class Catalog:
     """What papers say that their methods do, with what was found."""
     guide: Guide = field(default_factory=Guide)
     """Reading paths and the glossary."""
+    metrics: tuple[Metric, ...] = ()
+    """What the numbers of results mean, in the order of tables."""
+    redirects: Redirects = field(default_factory=Redirects)
+    """Ids that are no more."""
 
     @cached_property
     def by_id(self) -> dict[str, Paper]:

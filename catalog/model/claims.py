@@ -6,19 +6,18 @@ would bear it out. Whether it holds is computed, never written down: a new measu
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from catalog.model.defaults import TASK
-from catalog.model.results import REFERENCES, Result
+from catalog.model.results import REFERENCES, Result, json_problem
+from catalog.parsing.datafile import Entries, read_entries
 from catalog.parsing.problems import Problem
-from catalog.parsing.tree import NotText, read_tree
 
 CLAIMS_FILE = "reference_impls/claims.yaml"
 Verdict = Literal["holds", "holds in part", "not seen at this scale", "not measured"]
@@ -59,6 +58,19 @@ class Claim(BaseModel):
     where: str = ""
     """In which part of it, if not simply in the experiments."""
     evidence: Annotated[tuple[Evidence, ...], Field(min_length=1)]
+
+
+class Trial(BaseModel):
+    """A row of a task's ``search.json``: what was tried, how it did, and what it measured."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    settings: dict[str, Any]
+    score: float
+    metrics: dict[str, float]
+
+
+_SEARCH: TypeAdapter[dict[str, list[Trial]]] = TypeAdapter(dict[str, list[Trial]])
 
 
 @dataclass(frozen=True)
@@ -138,44 +150,21 @@ def judge(claims: Iterable[Claim], results: Iterable[Result], trials: Trials) ->
     return tuple(Judged(claim, tuple(finding(claim, one) for one in claim.evidence)) for claim in claims)
 
 
-def read_claims(reference_impls: Path, root: Path) -> tuple[list[Claim], list[Problem]]:
+def read_claims(reference_impls: Path, root: Path) -> tuple[Entries[Claim], list[Problem]]:
     """The claims of ``claims.yaml``, with problems; none if there is no such file."""
-    path = reference_impls / "claims.yaml"
-    if not path.is_file():
-        return [], []
-    file = path.relative_to(root).as_posix()
-    tree, problems = read_tree(path, file)
-    claims: list[Claim] = []
-    for place, row in enumerate(tree.value if tree and isinstance(tree.value, tuple) else ()):
-        try:
-            claims.append(Claim.model_validate(_plain(row)))
-        except ValidationError as error:
-            first = error.errors()[0]
-            mark = tree.mark((place,)) if tree else None
-            where = ".".join(str(part) for part in first["loc"])
-            message = f"{where}: {first['msg']}"
-            hint = "See `catalog.model.claims` for what a claim holds."
-            line, column = (mark.line, mark.column) if mark else (1, 1)
-            problems.append(Problem(file, line, column, "bad-claim", "error", message, hint))
-    return claims, problems
+    return read_entries(reference_impls / "claims.yaml", root, Claim, "bad-claim")
 
 
-def _plain(value: Any) -> Any:
-    """A tree's values with numbers as numbers."""
-    match value:
-        case NotText(text=text, kind="a number"):
-            return float(text)
-        case dict():
-            return {key: _plain(part) for key, part in value.items()}
-        case tuple():
-            return tuple(_plain(part) for part in value)
-    return value
-
-
-def read_trials(reference_impls: Path) -> Trials:
-    """What every task's search has tried."""
-    found: dict[tuple[str, str], Sequence[Mapping[str, Any]]] = {}
+def read_trials(reference_impls: Path, root: Path) -> tuple[Trials, list[Problem]]:
+    """What every task's search has tried, with problems."""
+    trials: dict[tuple[str, str], Sequence[Mapping[str, Any]]] = {}
+    problems: list[Problem] = []
     for path in sorted(reference_impls.glob("tasks/*/search.json")):
-        for method, rows in json.loads(path.read_text(encoding="utf-8")).items():
-            found[path.parent.name.replace("_", "-"), method] = rows
-    return found
+        task = path.parent.name.replace("_", "-")
+        try:
+            searched = _SEARCH.validate_json(path.read_bytes())
+        except ValidationError as error:
+            problems.append(json_problem(path.relative_to(root).as_posix(), error, "bad-search", "`unlearn tune`"))
+            continue
+        trials |= {(task, method): [row.model_dump() for row in rows] for method, rows in searched.items()}
+    return trials, problems

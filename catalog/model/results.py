@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -103,9 +104,19 @@ def read_result_files(folder: Path, root: Path) -> tuple[dict[str, Result], list
         try:
             results[file] = Result.model_validate_json(path.read_bytes())
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"]) or "the file"
-            message = f"{place}: {first['msg']}"
-            hint = "Results are written by `unlearn run --record`; run that again instead of editing."
-            problems.append(Problem(file, 1, 1, "bad-result", "error", message, hint))
+            problems.append(json_problem(file, error, "bad-result", "`unlearn run --record`"))
     return results, problems
+
+
+def first_error(error: ValidationError, whole: str) -> str:
+    """The first thing that is wrong with JSON, by the path to it; ``whole`` where it cannot be parsed."""
+    first = error.errors(include_url=False)[0]
+    return f"{'.'.join(str(part) for part in first['loc']) or whole}: {first['msg']}"
+
+
+def json_problem(file: str, error: ValidationError, code: str, writer: str) -> Problem:
+    """What is wrong with a committed file that a command writes, at its line where JSON itself is broken."""
+    message = first_error(error, "the file")
+    place = re.search(r"line (\d+) column (\d+)", message)
+    line, column = (int(place[1]), max(1, int(place[2]))) if place else (1, 1)
+    return Problem(file, line, column, code, "error", message, f"It is written by {writer}; run that again.")

@@ -40,7 +40,8 @@ CREATE TABLE paper_implementation (paper TEXT REFERENCES paper, implementation T
   relation TEXT NOT NULL, PRIMARY KEY (paper, implementation));
 CREATE TABLE result (id INTEGER PRIMARY KEY, method TEXT NOT NULL, task TEXT REFERENCES implementation,
   model TEXT NOT NULL, seed INTEGER NOT NULL, hyperparameters TEXT NOT NULL, seconds REAL NOT NULL,
-  peak_memory_bytes INTEGER NOT NULL, command TEXT NOT NULL);
+  peak_memory_bytes INTEGER NOT NULL, command TEXT NOT NULL, recipe TEXT NOT NULL, forget_share REAL NOT NULL,
+  requests INTEGER NOT NULL, plain INTEGER NOT NULL);
 CREATE TABLE measurement (result INTEGER REFERENCES result, kind TEXT, name TEXT, value REAL,
   PRIMARY KEY (result, kind, name));
 CREATE INDEX paper_term_by_term ON paper_term (vocabulary, term);
@@ -183,6 +184,8 @@ def _results(catalog: Catalog) -> Iterator[tuple[str, Iterable[Row]]]:
                 *(number, one.method, one.task, one.model, one.seed),
                 json.dumps(one.hyperparameters, ensure_ascii=False, sort_keys=True),
                 *(one.seconds, one.peak_memory_bytes, one.command),
+                json.dumps(one.recipe, ensure_ascii=False, sort_keys=True),
+                *(one.forget_share, one.requests, int(one.plain)),
             )
             for number, one in results
         ),

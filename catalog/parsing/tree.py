@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -71,6 +71,17 @@ class NotText:
     """In words: ``a number``, ``true or false`` or ``nothing``."""
 
 
+def _typed(value: Any) -> Any:
+    match value:
+        case NotText(text=text):
+            return yaml.safe_load(text)
+        case dict():
+            return {key: _typed(part) for key, part in value.items()}
+        case tuple():
+            return tuple(_typed(part) for part in value)
+    return value
+
+
 @dataclass
 class Tree:
     """What a file holds, and where each part of it stands."""
@@ -80,6 +91,10 @@ class Tree:
     """Mappings as dicts, lists as tuples, text as str, other scalars as :class:`NotText`."""
     keys: dict[Place, Mark] = field(default_factory=dict)
     values: dict[Place, Mark] = field(default_factory=dict)
+
+    def with_numbers(self) -> Tree:
+        """The same tree for data that is no record: numbers, true, false and nothing as what YAML takes them for."""
+        return replace(self, value=_typed(self.value))
 
     def mark(self, place: Place) -> Mark:
         """Where the value at ``place`` stands, or else the nearest part around it that exists."""

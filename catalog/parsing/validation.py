@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from catalog.base.text import did_you_mean, shorten
@@ -40,13 +41,16 @@ _REGISTRY_ID = {
 }
 
 
-def validate(model: type[M], tree: Tree, base: Place = ()) -> tuple[M | None, list[Problem]]:
-    """The part of ``tree`` at ``base`` as a ``model``, or None together with one problem per wrong place."""
+def validate(model: type[M], tree: Tree, base: Place = (), whole: str = "the record") -> tuple[M | None, list[Problem]]:
+    """The part of ``tree`` at ``base`` as a ``model``, or None together with one problem per wrong place.
+
+    ``whole`` is what messages call that part.
+    """
     value = _at(tree.value, base)
     try:
         return model.model_validate(value), []
     except ValidationError as error:
-        return None, [_problem(model, tree, base, detail) for detail in error.errors(include_url=False)]
+        return None, [_problem(model, tree, base, detail, whole) for detail in error.errors(include_url=False)]
 
 
 def salvage(model: type[M], value: Any, blank: dict[str, Any]) -> M | None:
@@ -95,9 +99,9 @@ def _at(value: Any, place: Place) -> Any:
     return value
 
 
-def _problem(model: type[BaseModel], tree: Tree, base: Place, detail: ErrorDetails) -> Problem:
+def _problem(model: type[BaseModel], tree: Tree, base: Place, detail: ErrorDetails, whole: str) -> Problem:
     loc = tuple(detail["loc"])
-    code, message, hint = _in_words(model, loc, detail)
+    code, message, hint = _in_words(model, loc, detail, whole)
     place = (*base, *loc)
     if detail["type"] == "extra_forbidden":
         mark = tree.key_mark(place)
@@ -108,7 +112,7 @@ def _problem(model: type[BaseModel], tree: Tree, base: Place, detail: ErrorDetai
     return Problem(tree.file, mark.line, mark.column, code, "error", message, hint)
 
 
-def _in_words(model: type[BaseModel], loc: Place, detail: ErrorDetails) -> tuple[str, str, str]:
+def _in_words(model: type[BaseModel], loc: Place, detail: ErrorDetails, whole: str) -> tuple[str, str, str]:
     """(code, message, hint) of one of pydantic's errors."""
     given, context = detail["input"], detail.get("ctx", {})
     field = str(next((step for step in reversed(loc) if isinstance(step, str)), "the record"))
@@ -117,7 +121,7 @@ def _in_words(model: type[BaseModel], loc: Place, detail: ErrorDetails) -> tuple
         case "missing":
             missing = str(loc[-1])
             example = _EXAMPLES.get(missing, f"{missing}: ...")
-            where = _name(loc[:-1]) if loc[:-1] else "the record"
+            where = _name(loc[:-1]) if loc[:-1] else whole
             return "missing-key", f"{where} has no {missing!r}", f"Add a line like: {example}"
         case "extra_forbidden":
             known = known_keys(model, loc[:-1])
@@ -197,14 +201,15 @@ def _sentence(text: str) -> str:
 def known_keys(model: type[BaseModel], loc: Place) -> tuple[str, ...]:
     """The keys that the part of ``model`` at ``loc`` knows, in their order; none where it is no mapping."""
     current = _model_at(model, loc)
-    return tuple(current.model_fields) if current else ()
+    return tuple(one.alias or name for name, one in current.model_fields.items()) if current else ()
 
 
 def _model_at(model: type[BaseModel], loc: Place) -> type[BaseModel] | None:
     current: type[BaseModel] | None = model
     for step in loc:
         if isinstance(step, str) and current:
-            current = next(_models(current.model_fields[step].annotation), None)
+            field = _field(current, step)
+            current = next(_models(field.annotation), None) if field else None
     return current
 
 
@@ -218,5 +223,10 @@ def _models(annotation: Any) -> typing.Iterator[type[BaseModel]]:
 def _choices(model: type[BaseModel], loc: Place) -> tuple[str, ...]:
     """The values of the ``Literal`` at ``loc``."""
     owner = _model_at(model, loc[:-1])
-    assert owner  # a choice is always a field of some model
-    return tuple(str(choice) for choice in typing.get_args(owner.model_fields[str(loc[-1])].annotation))
+    field = _field(owner, str(loc[-1])) if owner else None
+    return tuple(str(choice) for choice in typing.get_args(field.annotation)) if field else ()
+
+
+def _field(model: type[BaseModel], key: str) -> FieldInfo | None:
+    """The field behind a key, which may be its alias."""
+    return next((one for name, one in model.model_fields.items() if key in (name, one.alias)), None)

@@ -20,6 +20,7 @@ from catalog.model.paper import Paper
 from catalog.model.results import REFERENCES, Result
 from catalog.model.venues import anthology_venue
 from catalog.model.vocabulary import DatasetTerm, Vocabularies, Vocabulary
+from catalog.parsing.datafile import Entries
 from catalog.parsing.problems import Problem, Severity
 from catalog.parsing.tree import Mark, Place, Tree
 
@@ -54,7 +55,7 @@ class Corpus:
     """By file."""
     vocabularies: Vocabularies = field(default_factory=dict)
     """Those that could be read."""
-    claims: tuple[Claim, ...] = ()
+    claims: Entries[Claim] = field(default_factory=lambda: Entries(CLAIMS_FILE, {}))
     guide: Guide = field(default_factory=Guide)
 
     @cached_property
@@ -726,18 +727,21 @@ def _claim_of_unknown(corpus: Corpus) -> Iterator[Finding]:
     methods = [one.id for one in corpus.implementations if one.kind == "method"]
     tasks = [one.id for one in corpus.implementations if one.kind == "task"]
     measures = sorted({name for one in corpus.results.values() for name in one.metrics | one.attacks})
-    for claim in corpus.claims:
-        named = [("method", claim.method, methods), ("paper", claim.paper, list(corpus.by_id))]
-        for one in claim.evidence:
-            named += [("task", one.task, tasks), ("measure", one.measure, measures)]
-            named.append(("comparison", one.of, [*REFERENCES, *methods, *measures]))
-        for kind, name, known in named:
-            if name not in known:
-                others = "Add its record first." if kind == "paper" else f"There is: {', '.join(known)}."
-                hint = did_you_mean(name, known) or others
-                yield Finding(
-                    CLAIMS_FILE, (), f"a claim about {claim.method!r} names the {kind} {name!r}, which is none", hint
-                )
+    named: list[tuple[Claim, Place, str, str, list[str]]] = []
+    for index, claim in corpus.claims.by_index.items():
+        named.append((claim, (index, "method"), "method", claim.method, methods))
+        named.append((claim, (index, "paper"), "paper", claim.paper, list(corpus.by_id)))
+        for row, one in enumerate(claim.evidence):
+            at: Place = (index, "evidence", row)
+            named.append((claim, (*at, "task"), "task", one.task, tasks))
+            named.append((claim, (*at, "measure"), "measure", one.measure, measures))
+            named.append((claim, (*at, "of"), "comparison", one.of, [*REFERENCES, *methods, *measures]))
+    for claim, place, kind, name, known in named:
+        if name not in known:
+            others = "Add its record first." if kind == "paper" else f"There is: {', '.join(known)}."
+            hint = did_you_mean(name, known) or others
+            message = f"a claim about {claim.method!r} names the {kind} {name!r}, which is none"
+            yield Finding(TermPlace(CLAIMS_FILE, corpus.claims.mark(place)), (), message, hint)
 
 
 @_check("guide-to-unknown")

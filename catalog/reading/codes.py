@@ -69,6 +69,8 @@ _READING = {
     "bad-acts-on": "A method says that it acts on something unknown.",
     "bad-hyperparameter": "A hyper-parameter is not declared in literals.",
     "bad-claim": "A claim of ``reference_impls/claims.yaml`` has not the form of one.",
+    "bad-metric": "A definition of ``metrics/metrics.yaml`` has not the form of one, or is there twice.",
+    "bad-search": "A task's ``search.json`` is not one that ``unlearn tune`` wrote.",
     "bad-result": "A committed result is not one that ``unlearn`` wrote.",
 }
 _HINTS = {

@@ -14,6 +14,7 @@ from catalog.model.catalog import Catalog
 from catalog.model.claims import judge, read_claims, read_trials
 from catalog.model.guide import read_guide
 from catalog.model.implementations import read_implementations
+from catalog.model.metrics import read_metrics
 from catalog.model.paper import PAPER_ID, Paper, Record
 from catalog.model.redirects import read_redirects
 from catalog.model.results import read_result_files
@@ -58,6 +59,10 @@ def load_catalog(project: Project, focus: Collection[Path] = ()) -> tuple[Catalo
     problems += found
     claims, found = read_claims(project.reference_impls, project.root)
     problems += found
+    metrics, found = read_metrics(project.reference_impls, project.root)
+    problems += found
+    trials, found = read_trials(project.reference_impls, project.root)
+    problems += found
     guide, found = read_guide(project.site, project.root)
     problems += found
     entries, found = _read_records(project)
@@ -65,19 +70,21 @@ def load_catalog(project: Project, focus: Collection[Path] = ()) -> tuple[Catalo
     entries.sort(key=lambda entry: entry.paper.file)
     if wanted := {path.resolve() for path in focus}:
         entries.sort(key=lambda entry: (project.root / entry.paper.file).resolve() in wanted)
-    _, found = read_redirects(project, {entry.paper.id for entry in entries})
+    redirects, found = read_redirects(project, {entry.paper.id for entry in entries})
     problems += found
     problems += run_checks(
-        Corpus(tuple(entries), tuple(implementations), results, vocabularies, tuple(claims), guide), problems
+        Corpus(tuple(entries), tuple(implementations), results, vocabularies, claims, guide), problems
     )
     if any(problem.severity == "error" for problem in problems):
         return None, sorted(problems)
     papers = sorted((_in_words(entry.paper, vocabularies) for entry in entries), key=lambda paper: paper.id)
     papers.sort(key=lambda paper: paper.date, reverse=True)
     measured = sorted(results.values(), key=lambda one: (one.task, one.model, one.method, one.seed))
-    judged = judge(claims, measured, read_trials(project.reference_impls)) if claims else ()
-    found_all = Catalog(tuple(papers), tuple(implementations), tuple(measured), vocabularies, judged, guide)
-    return found_all, sorted(problems)
+    judged = judge(tuple(claims), measured, trials)
+    catalog = Catalog(
+        tuple(papers), tuple(implementations), tuple(measured), vocabularies, judged, guide, metrics, redirects
+    )
+    return catalog, sorted(problems)
 
 
 def _in_words(paper: Paper, vocabularies: Vocabularies) -> Paper:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import yaml
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from catalog.model.implementations import Implementation
+from catalog.model.metrics import Metric, read_metrics
 from catalog.model.results import EMBEDDED, Example, Result
 from reference_impls.errors import UsageError
 from reference_impls.running.records import reference_results
@@ -82,7 +83,7 @@ def print_attacks(
         table.add_column(which, justify="right")
     if known is not None:
         table.add_row("Just asked", _number(known), *("" for _ in references))
-    for name in (name for name in DEFINITIONS if name in attacks):
+    for name in (name for name in _definitions() if name in attacks):
         table.add_row(_label(name), _number(attacks[name]), *(_number(one.get(name)) for one in references.values()))
     Console().print(table)
 
@@ -153,19 +154,17 @@ def _table(title: str) -> Table:
 
 def _present(metrics: Mapping[str, float]) -> list[str]:
     """The metrics to print, in the order of their definitions; details are left to the record and the site."""
-    return [name for name, row in DEFINITIONS.items() if name in metrics and not row.get("detail")]
+    return [name for name, metric in _definitions().items() if name in metrics and not metric.detail]
 
 
-def _definitions() -> dict[str, dict[str, Any]]:
-    rows = yaml.safe_load((PACKAGE / "metrics" / "metrics.yaml").read_text(encoding="utf-8"))
-    return {row["id"]: row for row in rows}
-
-
-DEFINITIONS = _definitions()
+@cache
+def _definitions() -> dict[str, Metric]:
+    metrics, _ = read_metrics(PACKAGE, PACKAGE.parent)
+    return {metric.id: metric for metric in metrics}
 
 
 def _label(name: str) -> str:
-    return str(DEFINITIONS[name]["label"]) if name in DEFINITIONS else name
+    return _definitions()[name].label if name in _definitions() else name
 
 
 def _number(value: float | None) -> str:

@@ -110,9 +110,9 @@ CLAIMS = """\
         (("method: fade", "method: fad"), "names the method 'fad'"),
         (("task: gardens", "task: garden"), "names the task 'garden'"),
         (("of: target", "of: targt"), "names the comparison 'targt'"),
-        (("is: above", "is: over"), "evidence.0.is"),
-        (("times: 0.5", "times: half"), "evidence.0.times"),
-        (("  paper: lindqvist2031fading\n", ""), "paper: Field required"),
+        (("is: above", "is: over"), "evidence, entry 1.is is 'over'"),
+        (("times: 0.5", "times: half"), "evidence, entry 1.times"),
+        (("  paper: lindqvist2031fading\n", ""), "this entry has no 'paper'"),
         (("paper: lindqvist2031fading", "paper: lindqvist2031fadin"), "names the paper 'lindqvist2031fadin'"),
     ],
 )

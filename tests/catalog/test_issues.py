@@ -115,6 +115,14 @@ def test_a_request(checkout: Checkout, from_issue: Callable[..., Ran]) -> None:
     assert "is there already" in from_issue(body("request-implementation", paper="arxiv:3104.05678")).out
 
 
+def test_a_result_of_a_part_of_the_forget_set_has_a_place_of_its_own(
+    checkout: Checkout, from_issue: Callable[..., Ran]
+) -> None:
+    for more, file in (({"forget_share": 0.1}, "fade-7-share-0.1"), ({"requests": 4}, "fade-7-requests-4")):
+        assert from_issue(body("add-result", result=json.dumps(RESULT | more))).status == 0
+        assert (checkout.root / f"reference_impls/results/gardens/tiny/{file}.json").is_file()
+
+
 def test_a_result(checkout: Checkout, from_issue: Callable[..., Ran], run: Run) -> None:
     text = body("add-result", result=json.dumps(RESULT))
     assert from_issue(text).status == 0

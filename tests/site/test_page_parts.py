@@ -11,7 +11,6 @@ import pytest
 from fabricated import results
 
 from catalog.base.project import Project
-from catalog.insight.leaderboard import read_metrics
 from catalog.model.catalog import Catalog
 from catalog.model.guide import Guide
 from catalog.outputs.site import markdown
@@ -22,8 +21,7 @@ XHTML = "{http://www.w3.org/1999/xhtml}"
 
 
 def pages(project: Project, catalog: Catalog, **settings: str) -> Pages:
-    metrics = read_metrics(project.reference_impls)
-    return Pages(catalog, project.templates / "site", Settings(**settings), metrics)  # type: ignore[arg-type]
+    return Pages(catalog, project.templates / "site", Settings(**settings))  # type: ignore[arg-type]
 
 
 def text_of(made: Pages, path: str) -> str:

@@ -11,7 +11,6 @@ from playwright.sync_api import Browser
 from search import download, serving
 
 from catalog.base.project import Project
-from catalog.insight.leaderboard import read_metrics
 from catalog.model.catalog import Catalog
 from catalog.outputs.export import bibtex
 from catalog.outputs.site.build import _guide, _settings
@@ -40,7 +39,7 @@ def large_site(project: Project, catalog: Catalog, site: Path, tmp_path_factory:
     total = f'data-total="{len(catalog.papers)}"'
     assert total in page
     (out / "papers" / "index.html").write_text(page.replace(total, 'data-total="10000"'), encoding="utf-8")
-    pages = Pages(large, project.templates / "site", _settings(project), read_metrics(project.reference_impls))
+    pages = Pages(large, project.templates / "site", _settings(project))
     files = search_files(site, large, pages.people, _guide(project)) | list_files(large, pages.list_item, bibtex.entry)
     write_files(out / "search", files)
     return out

@@ -43,7 +43,7 @@ class Results:
 
 def measured(project: Project, catalog: Catalog) -> Results | None:
     """The results on the task that stands for all; None where nothing has been measured."""
-    boards = leaderboard.boards(catalog, leaderboard.read_metrics(project.reference_impls))
+    boards = leaderboard.boards(catalog)
     board = next((one for one in boards if one.task == TASK), None)
     if board is None:
         return None

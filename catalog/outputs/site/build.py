@@ -15,9 +15,7 @@ from mkdocs.utils.yaml import get_yaml_loader, yaml_load
 
 from catalog.base.project import Project
 from catalog.figures import STYLE
-from catalog.insight.leaderboard import read_metrics
 from catalog.model.catalog import Catalog
-from catalog.model.redirects import read_redirects
 from catalog.outputs.database import serialize
 from catalog.outputs.site.changes import changes_page, write_redirects
 from catalog.outputs.site.feeds_and_api import machine_files
@@ -61,7 +59,7 @@ def build_site(project: Project, catalog: Catalog, out: Path, *, changed_only: b
     fresh = out.with_name(f"{out.name}-new")
     try:
         settings = _settings(project)
-        pages = Pages(catalog, project.templates / "site", settings, read_metrics(project.reference_impls))
+        pages = Pages(catalog, project.templates / "site", settings)
         wanted = _source(project, catalog, pages, settings)
         # MkDocs would only look at each of these, and copy it.
         of_papers = {path: wanted.pop(path) for path in [*wanted] if _OF_A_PAPER.fullmatch(path)}
@@ -104,7 +102,7 @@ def refresh_papers(project: Project, catalog: Catalog, out: Path, ids: Iterable[
     """
     source = out.with_name(f"{out.name}-src")
     try:
-        pages = Pages(catalog, project.templates / "site", _settings(project), read_metrics(project.reference_impls))
+        pages = Pages(catalog, project.templates / "site", _settings(project))
         wanted = {page.path: pages.render(page).encode() for page in pages.of_papers(ids)}
     except FormulaError as error:
         raise SiteError(str(error)) from error
@@ -119,7 +117,7 @@ def _source(project: Project, catalog: Catalog, pages: Pages, settings: Settings
     written |= pages.downloads()
     written |= machine_files(catalog, settings.site_url)
     written["contributing.md"] = pages.hand_written("contributing.md", _contributing(project))
-    written["corrections.md"] = changes_page(catalog, read_redirects(project)[0])
+    written["corrections.md"] = changes_page(catalog, catalog.redirects)
     written["assets/css/figures.css"] = STYLE
     copied = {path: (project.site / "docs" / path).read_bytes() for path in _paths(project.site / "docs")}
     copied |= {
@@ -209,7 +207,7 @@ def _run_mkdocs(project: Project, source: Path, out: Path, epoch: int, *, dirty:
 def _finish(project: Project, catalog: Catalog, pages: Pages, out: Path) -> None:
     """What happens after MkDocs: HTML that went around it, old addresses, what scripts load, headers for servers."""
     pages.aside.put_back(out.rglob("*.html"))
-    write_redirects(out, read_redirects(project)[0])
+    write_redirects(out, catalog.redirects)
     _drop_unused(out)
     write_headers(out)
     files = search_files(out, catalog, pages.people, _guide(project))

@@ -32,6 +32,7 @@ from catalog.model import defaults
 from catalog.model.catalog import Catalog
 from catalog.model.claims import Claim, Finding
 from catalog.model.implementations import Implementation
+from catalog.model.metrics import Metric
 from catalog.model.paper import Paper
 from catalog.model.results import REFERENCES
 from catalog.model.vocabulary import Term
@@ -165,7 +166,7 @@ class Group:
 class _Followed(NamedTuple):
     """A metric from step to step."""
 
-    metric: leaderboard.Metric
+    metric: Metric
     figure: Markup | None
     """None if there is not enough to draw."""
     goal: float | None
@@ -175,11 +176,10 @@ class _Followed(NamedTuple):
 class Pages:
     """All pages of one catalog."""
 
-    def __init__(self, catalog: Catalog, templates: Path, settings: Settings, metrics: tuple[leaderboard.Metric, ...]):
+    def __init__(self, catalog: Catalog, templates: Path, settings: Settings):
         self.catalog = catalog
         self.settings = settings
-        self.metrics = metrics
-        self.boards = leaderboard.boards(catalog, metrics)
+        self.boards = leaderboard.boards(catalog)
         self.groups = {facet: tuple(self._groups(facet)) for facet in FACETS}
         self.people = People(catalog)
         self.overview = Overview(catalog)
@@ -490,7 +490,7 @@ class Pages:
 
     def _found_in_words(self, found: Finding, claim: Claim) -> str:
         """A comparison as a sentence with its numbers."""
-        labels = {metric.id: metric.label for metric in self.metrics}
+        labels = {metric.id: metric.label for metric in self.catalog.metrics}
         names = {one.id: one.name for one in self.catalog.implementations} | {
             "target": "the target",
             "retrained": "the retrained model",
@@ -561,7 +561,7 @@ class Pages:
     def _courses(self, task: Implementation) -> Iterator[tuple[Courses, list[_Followed]]]:
         """What happens on a task as more is to be forgotten, with the metrics to show."""
         shown = (task.headline, self.settings.utility_metric)
-        metrics = sorted((one for one in self.metrics if one.id in shown), key=lambda one: shown.index(one.id))
+        metrics = sorted((one for one in self.catalog.metrics if one.id in shown), key=lambda one: shown.index(one.id))
         results = self.catalog.results_of("retrained")
         goal = next((one.metrics.get(shown[1]) for one in results if one.task == task.id and one.plain), None)
         for found in courses(self.catalog, task.id, metrics):
@@ -570,7 +570,7 @@ class Pages:
             yield found, [self._followed(task, found, one, goals.get(one.id)) for one in metrics]
 
     @staticmethod
-    def _followed(task: Implementation, found: Courses, metric: leaderboard.Metric, goal: float | None) -> _Followed:
+    def _followed(task: Implementation, found: Courses, metric: Metric, goal: float | None) -> _Followed:
         paths = found.paths(metric.id)
         if not paths:
             return _Followed(metric, None, goal)
