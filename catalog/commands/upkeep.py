@@ -24,7 +24,7 @@ from catalog.commands.shared import (
 
 if TYPE_CHECKING:
     from catalog.base.project import Project
-    from catalog.reading.checks import Entry
+    from catalog.reading.entry import Entry
 
 app = typer.Typer()
 PANEL = "Keep the catalog true"

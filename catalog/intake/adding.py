@@ -14,6 +14,7 @@ from catalog.base.web import WebError
 from catalog.intake.draft import Draft, make_draft
 from catalog.intake.sources import Found, Reference, Sources, bibtex, parse_reference
 from catalog.intake.suggest import read_cues
+from catalog.model.identity import Identity, registered
 from catalog.model.paper import Paper
 from catalog.model.vocabulary import read_vocabularies
 from catalog.parsing.problems import render
@@ -59,9 +60,8 @@ class Adder:
     def known(self, reference: Reference) -> Outcome | None:
         """The outcome where a record has that very id, so that no source need be asked."""
         for paper in self._papers:
-            if reference.kind != "bibtex" and (paper.links.model_dump().get(reference.kind) or "").casefold() == (
-                reference.id.casefold()
-            ):
+            known = Identity.of(paper).ids.get(reference.kind)
+            if known and known == registered(reference.kind, reference.id):
                 return Outcome(str(reference), "known", f"{reference} is there already: {paper.file}", paper.file)
         return None
 

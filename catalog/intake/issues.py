@@ -31,7 +31,7 @@ from catalog.model.vocabulary import read_vocabularies
 from catalog.parsing.problems import render
 from catalog.parsing.tree import parse_tree
 from catalog.parsing.validation import known_keys
-from catalog.reading.checks import Entry
+from catalog.reading.entry import Entry
 from catalog.reading.fmt import rewrite
 from catalog.reading.load import read_entries
 

@@ -20,7 +20,7 @@ from catalog.model.paper import Record
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import NotText, Place, Tree, parse_tree
 from catalog.parsing.validation import known_keys, validate
-from catalog.reading.checks import Entry
+from catalog.reading.entry import Entry
 from catalog.reading.load import read_record
 
 WIDTH = 120

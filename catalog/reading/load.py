@@ -23,7 +23,8 @@ from catalog.model.vocabulary import Vocabularies, read_vocabularies
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import Tree, read_tree
 from catalog.parsing.validation import salvage, validate
-from catalog.reading.checks import NO_ID, Corpus, Entry, run_checks
+from catalog.reading.checks import NO_ID, Corpus, run_checks
+from catalog.reading.entry import Entry
 
 _SUGGESTED = "# suggested: "
 """Begins the comment above what ``catalog add`` suggests."""

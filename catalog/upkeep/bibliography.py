@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from catalog.base.text import same_title
-from catalog.base.web import WebError
-from catalog.intake.duplicates import duplicates
-from catalog.intake.sources import bibtex
+from catalog.intake.sources import Found, bibtex
 from catalog.model.catalog import Catalog
+from catalog.model.identity import Identity
 from catalog.model.paper import Paper
 from catalog.outputs.export import bibtex as written
 from catalog.outputs.export.citation import publication
@@ -26,10 +25,15 @@ if TYPE_CHECKING:
     from bibtexparser.model import Entry
 
 _PLACE = ("journal", "journaltitle", "booktitle", "howpublished", "publisher", "number", "volume", "pages", "note")
-"""Fields that may say "arXiv" in an entry of a preprint."""
+"""Fields that say where something appeared."""
+_ABOUT_THE_PAPER = frozenset(
+    "title shorttitle author editor abstract keywords annote annotation file langid doi url urldate eprint eprinttype "
+    "eprintclass archiveprefix primaryclass bibsource biburl year date month".split()
+)
+"""Fields that may say "arXiv" of a published paper as well; any other that says so is of the preprint."""
 _TYPES = frozenset("article conference inproceedings misc online preprint report techreport unpublished".split())
 """Types of entries that people give to preprints. Books and theses are something else."""
-_PREPRINT = re.compile(r"arxiv|\bcorr\b|preprint|^abs/", re.IGNORECASE)
+_PREPRINT = re.compile(r"arxiv|\bcorr\b|preprint|prepublished|^abs/", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -78,19 +82,21 @@ def refresh(text: str, name: str, catalog: Catalog) -> Refreshed:
     Raises:
         WebError: it is broken BibTeX; then nothing of it is changed.
     """
-    library = bibtex.read(text, name)
-    shared = "".join(f"\n{one.raw}" for one in library.strings)
+    library, known_papers = bibtex.read(text, name), _Known(catalog.papers)
+    said = bibtex.papers(text, name)
     parts: list[str] = []
     changes: list[Change] = []
     warnings: list[str] = []
-    at = known = 0
-    for entry in library.entries:
+    at = known = counted = 0
+    line = 1
+    for entry, found in zip(library.entries, said, strict=True):
         raw = entry.raw or ""
         start = text.index(raw, at)
-        line = text.count("\n", 0, start) + 1
+        line += text.count("\n", counted, start)
+        counted = start
         parts.append(text[at:start])
         at = start + len(raw)
-        paper = _paper(raw + shared, name, catalog.papers)
+        paper = known_papers.find(found) if found else None
         new = raw
         if paper is not None:
             known += 1
@@ -104,15 +110,25 @@ def refresh(text: str, name: str, catalog: Catalog) -> Refreshed:
     return Refreshed("".join([*parts, text[at:]]), tuple(changes), tuple(warnings), len(library.entries), known)
 
 
-def _paper(entry: str, name: str, papers: Iterable[Paper]) -> Paper | None:
-    """The record of an entry's paper: by an id, or by the title together with an author."""
-    try:
-        found = bibtex.parse(entry, name)[0]
-    except WebError:
-        # An entry that says too little to be recognized.
-        return None
-    same = duplicates(found.title, found.authors, found.links, papers)
-    return same[0].paper if same and same[0].certain else None
+class _Known:
+    """The catalog's papers by their ids and titles, so that a long list is looked up in no time."""
+
+    def __init__(self, papers: Iterable[Paper]) -> None:
+        self._by_id: dict[tuple[str, str], Paper] = {}
+        self._by_title: dict[str, list[tuple[Identity, Paper]]] = {}
+        for paper in papers:
+            identity = Identity.of(paper)
+            self._by_id |= dict.fromkeys(identity.ids.items(), paper)
+            for title in identity.titles:
+                self._by_title.setdefault(title, []).append((identity, paper))
+
+    def find(self, found: Found) -> Paper | None:
+        """The record of an entry's paper: by an id, or by the title together with an author."""
+        own = Identity.said(found.title, found.authors, found.links)
+        by_id = (self._by_id[key] for key in own.ids.items() if key in self._by_id)
+        titled = (one for title in own.titles for one in self._by_title.get(title, ()))
+        by_title = (paper for other, paper in titled if own.shared(other) and not own.authors.isdisjoint(other.authors))
+        return next(by_id, None) or next(by_title, None)
 
 
 def _is_preprint(entry: Entry) -> bool:
@@ -131,7 +147,9 @@ def _published(entry: Entry, raw: str, paper: Paper) -> str:
     kept: dict[str, tuple[str, str]] = {}
     for field in entry.fields:
         key, bare = field.key.lower(), _bare(field.value)
-        if key in _PLACE and (_PREPRINT.search(bare) or not bare):
+        if key in _PLACE and not bare:
+            continue
+        if key not in _ABOUT_THE_PAPER and _PREPRINT.search(bare):
             continue
         if key in ("year", "date", "month") and new["year"] not in bare:
             # The month of the preprint is not that of the publication.

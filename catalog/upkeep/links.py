@@ -25,7 +25,7 @@ from catalog.base.files import write_whole
 from catalog.base.text import fitting, shorten
 from catalog.base.web import Answer, Web, WebError
 from catalog.intake.sources import arxiv, openreview
-from catalog.reading.checks import Entry
+from catalog.reading.entry import Entry
 
 Status = Literal["fine", "moved", "insecure", "walled", "unreachable", "dead"]
 ORDER: tuple[Status, ...] = ("dead", "unreachable", "moved", "insecure", "walled", "fine")

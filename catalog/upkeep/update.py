@@ -22,7 +22,7 @@ from catalog.intake.sources.arxiv import look_up as look_up_arxiv
 from catalog.model.vocabulary import Vocabularies
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import NotText, Place
-from catalog.reading.checks import Entry
+from catalog.reading.entry import Entry
 from catalog.reading.fmt import is_by_hand, rewrite
 
 

@@ -104,3 +104,29 @@ def test_what_cannot_be_read(content: bytes | None, status: int, said: str, chec
     if content is not None:
         assert (checkout.root / "refs.bib").read_bytes() == content
     assert run("update", "lindqvist2031fading", "--bib", "refs.bib").status == 2
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["pubstate = {prepublished}", "institution = {arXiv}", "howpublished = {arXiv preprint arXiv:3104.01234}",
+     "journal = {arXiv preprint arXiv:3104.01234}", "number = {arXiv:3104.01234}", "publisher = {arXiv}"],
+)  # fmt: skip
+def test_fields_that_say_preprint_go_whoever_writes_them(field: str, checkout: Checkout) -> None:
+    entry = (
+        "@online{a,\n  title = {Fading Out: Gentle Forgetting for Small Models},\n  author = {Lindqvist, Åsa},\n"
+        f"  date = {{2031-04-02}},\n  eprint = {{3104.01234}},\n  eprinttype = {{arXiv}},\n  {field},\n}}"
+    )
+    found = refresh(entry, "x.bib", checkout.catalog())
+    assert len(found.changes) == 1
+    assert (
+        field.split(" ")[0] not in found.text.replace("booktitle", "") or "arXiv" not in found.text.split("eprint")[0]
+    )
+    assert "eprint = {3104.01234}" in found.text
+
+
+def test_a_large_list_is_read_whole(checkout: Checkout) -> None:
+    one = "@misc{{k{0},\n  title = {{Title {0}}},\n  author = {{Ada Doe}},\n  year = {{2031}},\n  abstract = {{{1}}},\n}}\n"
+    text = "".join(one.format(number, "word " * 300) for number in range(1500))
+    assert len(text) > 2 * 1024 * 1024
+    found = refresh(text, "x.bib", checkout.catalog())
+    assert (found.entries, found.text) == (1500, text)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 MAX_BYTES = 2 * 1024 * 1024
+"""Of what a source answers."""
+OWN_BYTES = 8 * 1024 * 1024
+"""Of a file of one's own."""
 _NAMING = ("eprint", "journal", "journaltitle", "number", "volume", "howpublished", "eid", "note", "pages", "annote")
 """Fields in which programs and people name a preprint."""
 _ARXIV = re.compile(
@@ -47,6 +50,26 @@ def parse(text: str, where: str = "BibTeX") -> list[Found]:
     ]
 
 
+def papers(text: str, where: str = "BibTeX") -> list[Found | None]:
+    """What each entry of somebody's own list says, in order; None where it says too little.
+
+    Raises:
+        WebError: it holds no entry, or one that is broken.
+    """
+    library = _library(text, where, limit=OWN_BYTES)
+    names = {one.key.lower(): _value(one.value, {}) for one in library.strings}
+    found: list[Found | None] = []
+    for entry in library.entries:
+        # Abstracts are long, and tell papers apart no better than titles do.
+        told = [field for field in entry.fields if field.key.lower() != "abstract"]
+        fields = {field.key.lower(): _value(str(field.value), names) for field in told}
+        try:
+            found.append(_found(fields, entry.key, where))
+        except WebError:
+            found.append(None)
+    return found
+
+
 def entries(text: str, where: str = "BibTeX") -> list[str]:
     """Each entry of a text by itself, as it stands there; abbreviations (``@string``) go with all of them.
 
@@ -64,7 +87,7 @@ def read(text: str, where: str = "BibTeX") -> Library:
     Raises:
         WebError: it holds no entry, or one that is broken. What an entry says does not matter yet.
     """
-    return _library(text, where, parse_stack=[])
+    return _library(text, where, limit=OWN_BYTES, parse_stack=[])
 
 
 def is_bibtex(text: str) -> bool:
@@ -72,12 +95,12 @@ def is_bibtex(text: str) -> bool:
     return re.search(r"^[ \t]*@\w+\s*[{(]", text, re.MULTILINE) is not None
 
 
-def _library(text: str, where: str, **how: Any) -> Library:
+def _library(text: str, where: str, limit: int = MAX_BYTES, **how: Any) -> Library:
     from bibtexparser.entrypoint import parse_string
     from bibtexparser.model import DuplicateBlockKeyBlock, DuplicateFieldKeyBlock
 
-    if len(text) > MAX_BYTES:
-        raise WebError("size", where, f"gives more than {MAX_BYTES // 1024:,} KB")
+    if len(text) > limit:
+        raise WebError("size", where, f"gives more than {limit // 1024:,} KB")
     # The library logs what it also returns.
     logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)
     library = parse_string(text, **how)

@@ -1,0 +1,178 @@
+"""What runs here, and all that names it: methods, results, claims, reading paths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from catalog.base.text import did_you_mean
+from catalog.model.claims import CLAIMS_FILE, Claim
+from catalog.model.guide import GLOSSARY_FILE, PATHS_FILE
+from catalog.model.implementations import Implementation
+from catalog.model.results import REFERENCES
+from catalog.model.vocabulary import DatasetTerm
+from catalog.parsing.tree import Place
+from catalog.reading.checks.corpus import (
+    Corpus,
+    Finding,
+    TermPlace,
+    check,
+    instead,
+)
+
+
+@check("no-implementation", "hint")
+def _no_implementation(corpus: Corpus) -> Iterator[Finding]:
+    """A paper that proposes a method leads to something that runs: its own, what it builds on, or a relative."""
+    for entry in corpus.entries:
+        if "method" in entry.paper.contributions and not entry.paper.implementations and corpus.implementations:
+            place: Place = ("implementations",) if ("implementations",) in entry.tree.values else ("type",)
+            family = entry.paper.family[0] if entry.paper.family else None
+            near = next((one.id for one in corpus.implementations if family and one.family == family), None)
+            hint = f"Add the nearest: implementations: - {{id: {near or 'gradient-ascent'}, relation: related}}"
+            yield Finding(entry, place, "a method that leads to nothing that runs", hint)
+
+
+@check("closer-link", "hint")
+def _closer_link(corpus: Corpus) -> Iterator[Finding]:
+    """A paper whose method builds on something that runs here links to that, not to a relative only."""
+    for entry in corpus.entries:
+        links = entry.paper.implementations
+        if "method" in entry.paper.contributions and {link.relation for link in links} <= {"related"}:
+            bases = entry.paper.method.builds_on if entry.paper.method else ()
+            runs = next((one for base in bases for one in _runs_for(corpus, base)), None)
+            if runs:
+                place: Place = ("implementations",) if links else ("method", "builds_on")
+                message = f"what the method builds on runs here, as {runs!r}, and is not linked"
+                yield Finding(entry, place, message, f"Write implementations: - {{id: {runs}, relation: extends}}")
+
+
+def _runs_for(corpus: Corpus, base: str) -> Iterator[str]:
+    """The methods that run and that an id of ``builds_on`` names, directly or by a record that introduces them."""
+    methods = {one.id for one in corpus.implementations if one.kind == "method"}
+    if base in methods:
+        yield base
+        return
+    named = corpus.by_method.get(base, ())
+    for entry in (corpus.by_id[base],) if base in corpus.by_id else named[:1]:
+        yield from (it.id for it in entry.paper.implementations if it.relation == "introduces" and it.id in methods)
+
+
+@check("unknown-implementation")
+def _unknown_implementation(corpus: Corpus) -> Iterator[Finding]:
+    """A linked implementation exists: a method or a task of ``reference_impls/``."""
+    for entry in corpus.entries:
+        for index, link in enumerate(entry.paper.implementations):
+            if link.id not in corpus.implementation_ids:
+                names = {one.name: one.id for one in corpus.implementations}
+                otherwise = f"What runs: {', '.join(corpus.implementation_ids) or 'nothing yet'}."
+                hint = did_you_mean(link.id, corpus.implementation_ids, names) or otherwise
+                yield Finding(entry, ("implementations", index, "id"), f"no implementation {link.id!r}", hint)
+
+
+@check("unknown-paper")
+def _unknown_paper(corpus: Corpus) -> Iterator[Finding]:
+    """The ``paper`` of a file that runs is the id of a record."""
+    for one in corpus.implementations:
+        if one.paper not in corpus.by_id:
+            hint = did_you_mean(one.paper, corpus.by_id) or "Add that record, or correct the id."
+            yield Finding(one, (), f"{one.kind} {one.id!r} follows {one.paper!r}, which is no record", hint)
+
+
+@check("one-way-link")
+def _one_way_link(corpus: Corpus) -> Iterator[Finding]:
+    """Links go both ways: the record that a file follows links to that file."""
+    for one in corpus.implementations:
+        entry = corpus.by_id.get(one.paper)
+        if entry and one.id not in {link.id for link in entry.paper.implementations}:
+            message = f"{one.kind} {one.id!r} follows {one.paper!r}, but {entry.paper.file} does not link back"
+            hint = f"Add to that record's implementations: - {{id: {one.id}, relation: introduces}}"
+            yield Finding(one, (), message, hint)
+
+
+@check("duplicate-implementation")
+def _duplicate_implementation(corpus: Corpus) -> Iterator[Finding]:
+    """No two methods, tasks or attacks share an id, which is the file's name: commands and addresses use it alone."""
+    first: dict[str, Implementation] = {}
+    for one in corpus.implementations:
+        other = first.setdefault(one.id, one)
+        if other is not one:
+            yield Finding(one, (), f"the id {one.id!r} is taken by {other.file}", "Rename one of the two files.")
+
+
+@check("implementation-family")
+def _implementation_family(corpus: Corpus) -> Iterator[Finding]:
+    """The folder of a method's file, with dashes, is a family of ``catalog/vocabularies/family.yaml``."""
+    families = corpus.vocabularies.get("family")
+    for one in corpus.implementations:
+        if families and one.kind == "method" and one.family not in families:
+            yield Finding(one, (), f"unknown family {one.family!r}", instead(one.family, families))
+
+
+@check("result-of-unknown")
+def _result_of_unknown(corpus: Corpus) -> Iterator[Finding]:
+    """A committed result is of a method (or ``target`` or ``retrained``) and of a task that exist."""
+    methods = [*REFERENCES, *(one.id for one in corpus.implementations if one.kind == "method")]
+    tasks = [one.id for one in corpus.implementations if one.kind == "task"]
+    for file, result in corpus.results.items():
+        for kind, name, known in (("method", result.method, methods), ("task", result.task, tasks)):
+            if name not in known:
+                hint = did_you_mean(name, known) or "Delete the result, or restore what it measured."
+                yield Finding(file, (), f"result of the {kind} {name!r}, which does not exist", hint)
+
+
+@check("claim-of-unknown")
+def _claim_of_unknown(corpus: Corpus) -> Iterator[Finding]:
+    """A claim of ``reference_impls/claims.yaml`` is about a method, a task, a comparison and a paper that exist."""
+    methods = [one.id for one in corpus.implementations if one.kind == "method"]
+    tasks = [one.id for one in corpus.implementations if one.kind == "task"]
+    measures = sorted({name for one in corpus.results.values() for name in one.metrics | one.attacks})
+    named: list[tuple[Claim, Place, str, str, list[str]]] = []
+    for index, claim in corpus.claims.by_index.items():
+        named.append((claim, (index, "method"), "method", claim.method, methods))
+        named.append((claim, (index, "paper"), "paper", claim.paper, list(corpus.by_id)))
+        for row, one in enumerate(claim.evidence):
+            at: Place = (index, "evidence", row)
+            named.append((claim, (*at, "task"), "task", one.task, tasks))
+            named.append((claim, (*at, "measure"), "measure", one.measure, measures))
+            named.append((claim, (*at, "of"), "comparison", one.of, [*REFERENCES, *methods, *measures]))
+    for claim, place, kind, name, known in named:
+        if name not in known:
+            others = "Add its record first." if kind == "paper" else f"There is: {', '.join(known)}."
+            hint = did_you_mean(name, known) or others
+            message = f"a claim about {claim.method!r} names the {kind} {name!r}, which is none"
+            yield Finding(TermPlace(CLAIMS_FILE, corpus.claims.mark(place)), (), message, hint)
+
+
+@check("guide-to-unknown")
+def _guide_to_unknown(corpus: Corpus) -> Iterator[Finding]:
+    """Reading paths and the glossary (``site/*.yaml``) name records, things that run and terms that exist."""
+    known: dict[str, list[str]] = {"paper": list(corpus.by_id)}
+    for kind in ("method", "task", "attack"):
+        known[kind] = [one.id for one in corpus.implementations if one.kind == kind]
+    named: list[tuple[str, Place, str, str]] = []
+    for path in corpus.guide.paths:
+        named += [(PATHS_FILE, (path.id, index), step.kind, step.id) for index, step in enumerate(path.steps)]
+    known["term"] = [one.id for one in corpus.guide.glossary]
+    for one in corpus.guide.glossary:
+        named += [(GLOSSARY_FILE, (one.id,), "paper", one.paper)] if one.paper else []
+        named += [(GLOSSARY_FILE, (one.id,), "term", other) for other in one.see]
+    for name, place, kind, ident in named:
+        if kind in known and ident not in known[kind]:
+            (file, mark) = next(
+                (file, mark) for (file, at), mark in corpus.guide.marks.items() if at == place and file.endswith(name)
+            )
+            hint = did_you_mean(ident, known[kind]) or "Name another one, or delete the line."
+            yield Finding(TermPlace(file, mark), (), f"names the {kind} {ident!r}, which does not exist", hint)
+
+
+@check("dataset-of-unknown")
+def _dataset_of_unknown(corpus: Corpus) -> Iterator[Finding]:
+    """The ``paper`` of a dataset is the record that introduces it."""
+    vocabulary = corpus.vocabularies.get("dataset")
+    if vocabulary is None or not vocabulary.file:
+        return
+    for term in vocabulary.terms:
+        if isinstance(term, DatasetTerm) and term.paper and term.paper not in corpus.by_id:
+            message = f"the dataset {term.id!r} is introduced by {term.paper!r}, which is no record"
+            hint = did_you_mean(term.paper, corpus.by_id) or "Add the record, or delete the line."
+            yield Finding(TermPlace(vocabulary.file, vocabulary.marks[term.id]), (), message, hint)

@@ -1,0 +1,112 @@
+"""Terms of records are terms of vocabularies, and the other way round."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from catalog.base.text import words
+from catalog.model.paper import Paper
+from catalog.model.venues import anthology_venue
+from catalog.parsing.tree import Place
+from catalog.reading.checks.corpus import (
+    Corpus,
+    Finding,
+    Run,
+    TermPlace,
+    bases,
+    check,
+    instead,
+    places,
+)
+
+_TERMS: dict[str, Callable[[Paper], Iterable[tuple[Place, str]]]] = {
+    "type": lambda paper: [(("type",), paper.type), *places("also", paper.also)],
+    "family": lambda paper: places("family", paper.family),
+    "target": lambda paper: places("targets", paper.targets),
+    "setting": lambda paper: places("settings", paper.settings),
+    "modality": lambda paper: places("modalities", paper.modalities),
+    "dataset": lambda paper: places("datasets", paper.datasets),
+    "venue": lambda paper: [(("venue", "id"), paper.venue.id)] if paper.venue else [],
+    "track": lambda paper: [(("venue", "track"), paper.venue.track)] if paper.venue and paper.venue.track else [],
+}
+
+
+def _unknown_terms(name: str) -> Run:
+    def run(corpus: Corpus) -> Iterator[Finding]:
+        vocabulary = corpus.vocabularies.get(name)
+        if vocabulary is None:
+            return
+        for entry in corpus.entries:
+            for place, term in _TERMS[name](entry.paper):
+                if term and term not in vocabulary:
+                    yield Finding(entry, place, f"unknown {name} {term!r}", instead(term, vocabulary))
+
+    run.__doc__ = f"Every {name} of a record is a term of ``catalog/vocabularies/{name}.yaml``."
+    return run
+
+
+for _name in _TERMS:
+    check(f"unknown-{_name}")(_unknown_terms(_name))
+
+
+@check("repeated-term")
+def _repeated_term(corpus: Corpus) -> Iterator[Finding]:
+    """A record names no type, family, target, setting, modality, data set or implementation twice."""
+    for entry in corpus.entries:
+        links = [(("implementations", i, "id"), one.id) for i, one in enumerate(entry.paper.implementations)]
+        for terms in (*(terms(entry.paper) for terms in _TERMS.values()), links):
+            seen: set[str] = set()
+            for place, term in terms:
+                if term in seen:
+                    yield Finding(entry, place, f"{term!r} is named twice", "Delete one of the two.")
+                seen.add(term)
+
+
+@check("orphan-term", "hint")
+def _orphan_term(corpus: Corpus) -> Iterator[Finding]:
+    """A term is used by a record, or its ``kept`` says why it stays; and only unused ones are marked so."""
+    used: dict[str, set[str]] = {name: set() for name in corpus.vocabularies}
+    for entry in corpus.entries:
+        for name, terms in _TERMS.items():
+            used.setdefault(name, set()).update(term for _, term in terms(entry.paper))
+    used["technique"] = {base for _, _, base in bases(corpus)}
+    used.setdefault("family", set()).update(one.family for one in corpus.implementations if one.family)
+    for name, vocabulary in corpus.vocabularies.items():
+        for term in vocabulary.terms if vocabulary.file else ():
+            place = TermPlace(vocabulary.file, vocabulary.marks[term.id])
+            if term.id not in used[name] and not term.kept:
+                message = f"no record uses the {name} {term.id!r}"
+                yield Finding(place, (), message, "Delete the term, or say in 'kept:' why it stays.")
+            elif term.id in used[name] and term.kept:
+                message = f"the {name} {term.id!r} is marked as kept, but records use it"
+                yield Finding(place, (), message, "Delete its line 'kept:'.")
+
+
+@check("shared-name")
+def _shared_name(corpus: Corpus) -> Iterator[Finding]:
+    """No two terms of a vocabulary share an id, a label or an alias: they are one term, or one of them says more."""
+    for vocabulary in corpus.vocabularies.values():
+        owners: dict[str, str] = {}
+        for term in vocabulary.terms if vocabulary.file else ():
+            for name in (term.id, term.label, *term.aliases):
+                owner = owners.setdefault(" ".join(words(name)), term.id)
+                if owner != term.id:
+                    place = TermPlace(vocabulary.file, vocabulary.marks[term.id])
+                    message = f"the {vocabulary.name} {term.id!r} is called {name!r}, as {owner!r} is"
+                    yield Finding(place, (), message, "Merge the two, or take the name from one of them.")
+                    break
+
+
+@check("anthology-venue")
+def _anthology_venue(corpus: Corpus) -> Iterator[Finding]:
+    """The venue is the one that the ACL Anthology id says: ``2025.findings-acl.12`` is Findings of ACL 2025."""
+    if not {"venue", "track"} <= set(corpus.vocabularies):
+        return
+    for entry in corpus.entries:
+        venue = entry.paper.venue
+        said = anthology_venue(entry.paper.links.acl or "", corpus.vocabularies)
+        if said and said != venue:
+            track = f", track: {said.track}" if said.track else ""
+            message = f"the Anthology id {entry.paper.links.acl} says another venue"
+            hint = f"Write venue: {{id: {said.id}, year: {said.year}{track}}}, or correct the id."
+            yield Finding(entry, ("venue",) if venue else ("links", "acl"), message, hint)
