@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from catalog.base.text import slug
 from catalog.model.claims import Judged
 from catalog.model.guide import Guide
-from catalog.model.implementations import Implementation
+from catalog.model.implementations import FamilyGuide, Implementation
 from catalog.model.metrics import Metric
 from catalog.model.paper import Paper, Relation
 from catalog.model.redirects import Redirects
@@ -37,6 +37,8 @@ class Catalog:
     """What the numbers of results mean, in the order of tables."""
     redirects: Redirects = field(default_factory=Redirects)
     """Ids that are no more."""
+    family_guides: Mapping[str, FamilyGuide] = field(default_factory=dict)
+    """How the methods of a family relate, by family."""
 
     @cached_property
     def by_id(self) -> dict[str, Paper]:

@@ -88,6 +88,19 @@ class Implementation:
         return self.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
+@dataclass(frozen=True)
+class FamilyGuide:
+    """How the methods of a family relate, and which to read first: the docstring of the family's folder."""
+
+    id: str
+    """The family, as its vocabulary calls it."""
+    title: str
+    summary: str
+    body: str
+    """Markdown with LaTeX."""
+    file: str
+
+
 class _UnreadableError(Exception):
     def __init__(self, node: ast.AST | int, code: str, message: str, hint: str) -> None:
         self.line = node if isinstance(node, int) else getattr(node, "lineno", 1)
@@ -120,6 +133,26 @@ def read_implementations(package: Path, root: Path | None = None) -> tuple[list[
     return sorted(found, key=lambda one: (one.kind, one.id)), problems
 
 
+def read_family_guides(package: Path, root: Path | None = None) -> tuple[dict[str, FamilyGuide], list[Problem]]:
+    """The guides to the families in which something runs, by family, with problems.
+
+    Args:
+        package: the folder of the package ``reference_impls``.
+        root: what ``FamilyGuide.file`` is relative to; the package's parent by default.
+    """
+    root = root or package.parent
+    guides: dict[str, FamilyGuide] = {}
+    problems: list[Problem] = []
+    for path in sorted(package.glob("methods/*/__init__.py")):
+        file, family = path.relative_to(root).as_posix(), path.parent.name.replace("_", "-")
+        try:
+            _, module = _parsed(path)
+            guides[family] = FamilyGuide(family, *_docstring(module), file)
+        except _UnreadableError as error:
+            problems.append(Problem(file, error.line, error.column, error.code, "error", error.message, error.hint))
+    return guides, problems
+
+
 def _files(package: Path) -> Iterator[tuple[Kind, Path]]:
     for kind, pattern in _PLACES:
         for path in sorted(package.glob(pattern)):
@@ -128,17 +161,7 @@ def _files(package: Path) -> Iterator[tuple[Kind, Path]]:
 
 
 def _read(kind: Kind, path: Path, file: str) -> Implementation:
-    try:
-        source = path.read_text(encoding="utf-8")
-        module = ast.parse(source)
-    except SyntaxError as error:
-        raise _UnreadableError(
-            error.lineno or 1, "bad-python", f"not valid Python: {error.msg}", "Run it once."
-        ) from None
-    except (OSError, ValueError, RecursionError, MemoryError) as error:
-        raise _UnreadableError(
-            1, "bad-python", f"cannot be read: {error or type(error).__name__}", "Save it as UTF-8 text."
-        ) from None
+    source, module = _parsed(path)
     title, summary, body = _docstring(module)
     declaration = _declaration(module, kind)
     literals = {name: (value, node) for name, value, node in _literals(declaration)}
@@ -176,6 +199,22 @@ def _read(kind: Kind, path: Path, file: str) -> Implementation:
         file=file,
         line=literals["paper"][1].lineno,
     )
+
+
+def _parsed(path: Path) -> tuple[str, ast.Module]:
+    """A file's text and syntax tree."""
+    try:
+        source = path.read_text(encoding="utf-8")
+        module = ast.parse(source)
+    except SyntaxError as error:
+        raise _UnreadableError(
+            error.lineno or 1, "bad-python", f"not valid Python: {error.msg}", "Run it once."
+        ) from None
+    except (OSError, ValueError, RecursionError, MemoryError) as error:
+        raise _UnreadableError(
+            1, "bad-python", f"cannot be read: {error or type(error).__name__}", "Save it as UTF-8 text."
+        ) from None
+    return source, module
 
 
 def _docstring(module: ast.Module) -> tuple[str, str, str]:

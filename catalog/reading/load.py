@@ -13,7 +13,7 @@ from catalog.base.text import printable, shorten
 from catalog.model.catalog import Catalog
 from catalog.model.claims import judge, read_claims, read_trials
 from catalog.model.guide import read_guide
-from catalog.model.implementations import read_implementations
+from catalog.model.implementations import read_family_guides, read_implementations
 from catalog.model.metrics import read_metrics
 from catalog.model.paper import PAPER_ID, Paper, Record
 from catalog.model.redirects import read_redirects
@@ -56,6 +56,8 @@ def load_catalog(project: Project, focus: Collection[Path] = ()) -> tuple[Catalo
     vocabularies, problems = read_vocabularies(project.vocabularies, project.root)
     implementations, found = read_implementations(project.reference_impls, project.root)
     problems += found
+    family_guides, found = read_family_guides(project.reference_impls, project.root)
+    problems += found
     results, found = read_result_files(project.reference_impls / "results", project.root)
     problems += found
     claims, found = read_claims(project.reference_impls, project.root)
@@ -83,7 +85,15 @@ def load_catalog(project: Project, focus: Collection[Path] = ()) -> tuple[Catalo
     measured = sorted(results.values(), key=lambda one: (one.task, one.model, one.method, one.seed))
     judged = judge(tuple(claims), measured, trials)
     catalog = Catalog(
-        tuple(papers), tuple(implementations), tuple(measured), vocabularies, judged, guide, metrics, redirects
+        tuple(papers),
+        tuple(implementations),
+        tuple(measured),
+        vocabularies,
+        judged,
+        guide,
+        metrics,
+        redirects,
+        family_guides,
     )
     return catalog, sorted(problems)
 

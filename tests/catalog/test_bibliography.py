@@ -125,7 +125,7 @@ def test_fields_that_say_preprint_go_whoever_writes_them(field: str, checkout: C
 
 
 def test_a_large_list_is_read_whole(checkout: Checkout) -> None:
-    one = "@misc{{k{0},\n  title = {{Title {0}}},\n  author = {{Ada Doe}},\n  year = {{2031}},\n  abstract = {{{1}}},\n}}\n"
+    one = "@misc{{k{0},\n  title = {{Title {0}}},\n  author = {{Ada Doe}},\n  year = 2031,\n  abstract = {{{1}}},\n}}\n"
     text = "".join(one.format(number, "word " * 300) for number in range(1500))
     assert len(text) > 2 * 1024 * 1024
     found = refresh(text, "x.bib", checkout.catalog())

@@ -145,3 +145,15 @@ def test_what_is_imported_is_declared(folder: str, extras: tuple[str, ...]) -> N
         if not {package.lower().replace("_", "-") for package in packages.get(name, ["?"])} & asked
     ]
     assert missing == []
+
+
+def test_every_family_in_which_something_runs_has_a_guide_that_names_all_its_methods(catalog: Catalog) -> None:
+    families = {method.family for method in catalog.methods}
+    assert set(catalog.family_guides) == families
+    for family, guide in catalog.family_guides.items():
+        named = set(re.findall(r"`([a-z0-9-]+)`", guide.body))
+        assert {method.id for method in catalog.methods if method.family == family} <= named, family
+        sections = [line for line in guide.body.splitlines() if line.startswith("## ")]
+        assert sections == ["## How they relate", "## Read first", "## What to expect"], family
+        known = catalog.implementation_by_id
+        assert [one for one in named if one not in known and not one.startswith(("reference", "p"))] == [], family

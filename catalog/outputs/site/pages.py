@@ -13,7 +13,7 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,7 +31,7 @@ from catalog.insight.stats import statistics
 from catalog.model import defaults
 from catalog.model.catalog import Catalog
 from catalog.model.claims import Claim, Finding
-from catalog.model.implementations import Implementation
+from catalog.model.implementations import FamilyGuide, Implementation
 from catalog.model.metrics import Metric
 from catalog.model.paper import Paper
 from catalog.model.results import REFERENCES
@@ -145,6 +145,8 @@ class Group:
     methods: tuple[Implementation, ...] = ()
     link: str | None = None
     aliases: tuple[str, ...] = ()
+    guide: FamilyGuide | None = None
+    """How the methods of a family relate, where some run."""
 
     @property
     def size(self) -> int:
@@ -214,6 +216,7 @@ class Pages:
             letter_label=letter_label,
             fence=markdown.fence,
             typeset=markdown.typeset,
+            linked_methods=self._linked_methods,
             markdown=markdown.converter(settings.markdown_extensions),
         )
         self._environment.filters.update(
@@ -601,7 +604,18 @@ class Pages:
         for term in self.catalog.vocabularies[facet].terms:
             methods = [one for one in self.catalog.methods if facet == "family" and one.family == term.id]
             if term.id in grouped or methods:
-                yield _group(facet, term, tuple(grouped.get(term.id, ())), tuple(methods))
+                guide = self.catalog.family_guides.get(term.id) if facet == "family" else None
+                group = _group(facet, term, tuple(grouped.get(term.id, ())), tuple(methods))
+                yield replace(group, guide=guide)
+
+    def _linked_methods(self, link: Callable[[str], str], text: str) -> str:
+        """Markdown in which ids of methods in backticks lead to their pages."""
+
+        def linked(found: re.Match[str]) -> str:
+            known = self.catalog.implementation_by_id.get(found[1])
+            return f"[{found[0]}]({link(f'methods/{known.id}.html')})" if known and known.kind == "method" else found[0]
+
+        return re.sub(r"`([a-z0-9-]+)`", linked, text)
 
 
 @cache
