@@ -6,13 +6,10 @@ imported inside the commands, so that help and mistakes are answered at once.
 
 from __future__ import annotations
 
-import sys
-
 import typer
 
+from catalog.base.terminal import run
 from reference_impls.commands import looking, maintaining, running
-from reference_impls.commands.shared import plain
-from reference_impls.errors import UsageError
 
 app = typer.Typer(
     help="Run the reference implementations of LLM-unlearning methods.\n\n"
@@ -27,20 +24,5 @@ for _group in (running, looking, maintaining):
 
 
 def main() -> None:
-    """The console command. Errors of use exit with status 2 and one message, never a traceback."""
-    try:
-        app()
-    except UsageError as error:
-        _fail(str(error))
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
-
-
-def _fail(message: str) -> None:
-    from rich.console import Console
-
-    Console(stderr=True, soft_wrap=True).print(f"[bold red]unlearn:[/] {plain(message)}", highlight=False)
-    sys.exit(2)
+    """The console command."""
+    run("unlearn", app)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from catalog.base.terminal import UsageError
 
-class UsageError(Exception):
-    """What was asked for does not exist or cannot be; the message says what to do."""
+__all__ = ["DivergedError", "UnknownNameError", "UsageError"]
 
 
 class DivergedError(UsageError):

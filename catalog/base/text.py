@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from typing import Any
 
 _APART = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
 _NO_WORD = re.compile(r"[\W_]+")
@@ -92,3 +94,8 @@ def shorten(text: str, limit: int = 60) -> str:
     """The text in one printable line of at most ``limit`` characters."""
     line = printable(" ".join(text.split()))
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def to_json(value: Any) -> str:
+    """The one way in which this project writes JSON for others: two spaces, Unicode as it is, a final newline."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

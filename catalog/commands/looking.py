@@ -100,13 +100,13 @@ def show(
     catalog = load_or_stop(find_project(root))
     found = catalog.by_id.get(paper)
     if found is None:
-        from catalog.model.redirects import read_redirects
-
-        old, _ = read_redirects(find_project(root))
+        old = catalog.redirects
         if paper in old.removed:
             raise UsageError(sentence(f"the record {paper!r} was removed: {old.removed[paper]}"))
         if paper not in old.moved:
-            hint = did_you_mean(paper, catalog.by_id) or "Find its id with `catalog search`."
+            begun = [one for one in sorted(catalog.by_id) if one.startswith(paper)]
+            known = f"Records that begin so: {', '.join(begun)}." if paper and len(begun) > 1 else ""
+            hint = known or did_you_mean(paper, catalog.by_id) or "Find its id with `catalog search`."
             raise UsageError(f"there is no record {paper!r}. {hint}")
         say(f"{paper} is now {old.moved[paper]}.")
         found = catalog.by_id[old.moved[paper]]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from catalog.base.terminal import UsageError, print_json, say
+
+__all__ = ["UsageError", "print_json", "say"]
 
 if TYPE_CHECKING:
     from catalog.base.project import Project
@@ -26,10 +29,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
 BibTeX = Annotated[bool, typer.Option("--bibtex", help="Print BibTeX.")]
-
-
-class UsageError(Exception):
-    """The command was used wrongly; the message says what to do."""
 
 
 def find_project(root: Path | None) -> Project:
@@ -97,13 +96,6 @@ def web_client(project: Project, told: Callable[[str], None] | None = None, **se
     return Web(made, told=told or say)
 
 
-def print_json(value: Any) -> None:
-    """For scripts."""
-    from catalog.outputs.export import to_json
-
-    print(to_json(value), end="")
-
-
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Says in words what keeps a file, or something below a folder, from being written."""
@@ -111,8 +103,3 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UsageError(f"cannot write {error.filename or path}: {error.strerror or error}.") from None
-
-
-def say(message: str) -> None:
-    """To people, beside the output proper."""
-    print(message, file=sys.stderr)

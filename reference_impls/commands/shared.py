@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from catalog.base.terminal import print_json
 from reference_impls.errors import UsageError
 from reference_impls.progress import Progress, silent
 from reference_impls.running.experiment import Experiment, OwnData
+
+__all__ = ["print_json"]
 
 if TYPE_CHECKING:
     from reference_impls.toolkit import Task
@@ -88,11 +90,6 @@ def plain(text: str) -> str:
     from rich.markup import escape
 
     return escape(text)
-
-
-def print_json(value: Any) -> None:
-    """Print a value for scripts."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 @contextmanager

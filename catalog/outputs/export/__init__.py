@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from catalog.model.catalog import Catalog
 
@@ -68,10 +67,3 @@ FORMATS: dict[str, Format] = {
         Format("sqlite", "catalog.sqlite", "SQLite with full-text search", _sqlite),
     )
 }
-
-
-def to_json(value: Any) -> str:
-    """The one way in which this project writes JSON for others: two spaces, Unicode as it is, a final newline."""
-    import json
-
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from catalog.base.names import name_parts
+from catalog.base.text import to_json
 from catalog.model.paper import Paper
-from catalog.outputs.export import to_json
 from catalog.outputs.export.citation import address, citable, doi, publication
 
 _TYPES = {"article": "article-journal", "conference": "paper-conference", "preprint": "article", "web": "post-weblog"}

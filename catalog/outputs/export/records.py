@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from catalog.base.text import to_json
 from catalog.model.paper import Paper
-from catalog.outputs.export import to_json
 
 
 def render(papers: Iterable[Paper]) -> str:

@@ -13,9 +13,9 @@ from email.utils import format_datetime
 from typing import Any
 from xml.etree import ElementTree
 
+from catalog.base.text import to_json
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Paper
-from catalog.outputs.export import to_json
 from catalog.outputs.export.records import record
 from catalog.outputs.site.api_schema import api_schema
 

@@ -1,0 +1,66 @@
+"""The frame of a command line: what people typed never ends in a traceback, nor does a terminal that went away.
+
+Both commands, ``catalog`` and ``unlearn``, run in it. Exit status: 0 fine, 1 problems were found, 2 wrong use.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from catalog.base.text import to_json
+
+
+class UsageError(Exception):
+    """What was asked for does not exist or cannot be; the message says what to do."""
+
+
+def run(name: str, app: Callable[[], object], expected: tuple[type[Exception], ...] = ()) -> None:
+    """Run a command line to its end.
+
+    Args:
+        name: of the command, before messages.
+        app: what parses the arguments and does the work.
+        expected: further errors whose message is for people.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a letter shows its number.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    told: tuple[type[Exception], ...] = (UsageError, *expected)
+    try:
+        try:
+            app()
+        except told as error:
+            _stop(name, str(error))
+        finally:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        _mute()
+        sys.exit(0)
+    except OSError as error:
+        _mute()
+        _stop(name, f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+
+
+def print_json(value: Any) -> None:
+    """For scripts."""
+    print(to_json(value), end="")
+
+
+def say(message: str) -> None:
+    """To people, beside the output proper."""
+    print(message, file=sys.stderr)
+
+
+def _stop(name: str, message: str) -> NoReturn:
+    say(f"{name}: {message}")
+    sys.exit(2)
+
+
+def _mute() -> None:
+    """Keep the interpreter from writing the rest of its buffer into a stream that is gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
