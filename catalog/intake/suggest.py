@@ -13,18 +13,12 @@ from functools import cache
 from pathlib import Path
 
 from catalog.base.text import shorten, words
+from catalog.model.facets import FACETS
 from catalog.model.vocabulary import Term, Vocabularies
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import read_tree
 
-FIELDS = {
-    "type": "type",
-    "family": "family",
-    "targets": "target",
-    "settings": "setting",
-    "modalities": "modality",
-    "datasets": "dataset",
-}
+FIELDS = {facet.fields[0]: name for name, facet in FACETS.items() if facet.fields}
 """The fields of a record that are suggested, with their vocabularies."""
 
 TITLE, ABSTRACT = 3, 1

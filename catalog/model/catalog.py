@@ -8,6 +8,7 @@ from functools import cached_property
 
 from catalog.base.text import slug
 from catalog.model.claims import Judged
+from catalog.model.facets import FACETS
 from catalog.model.guide import Guide
 from catalog.model.implementations import FamilyGuide, Implementation
 from catalog.model.metrics import Metric
@@ -68,22 +69,22 @@ class Catalog:
     @cached_property
     def by_family(self) -> dict[str, tuple[Paper, ...]]:
         """Papers by family id, families in the vocabulary's order."""
-        return self._grouped(self.vocabularies["family"].ids, lambda paper: paper.family)
+        return self._by_facet("family")
 
     @cached_property
     def by_type(self) -> dict[str, tuple[Paper, ...]]:
         """Papers by contribution (``type`` and ``also``), in the vocabulary's order."""
-        return self._grouped(self.vocabularies["type"].ids, lambda paper: paper.contributions)
+        return self._by_facet("type")
 
     @cached_property
     def by_dataset(self) -> dict[str, tuple[Paper, ...]]:
         """Papers by dataset id."""
-        return self._grouped(self.vocabularies["dataset"].ids, lambda paper: paper.datasets)
+        return self._by_facet("dataset")
 
     @cached_property
     def by_target(self) -> dict[str, tuple[Paper, ...]]:
         """Papers by target id."""
-        return self._grouped(self.vocabularies["target"].ids, lambda paper: paper.targets)
+        return self._by_facet("target")
 
     @cached_property
     def by_year(self) -> dict[int, tuple[Paper, ...]]:
@@ -118,6 +119,9 @@ class Catalog:
     def results_of(self, implementation: str) -> tuple[Result, ...]:
         """The committed results of a method (or of the references ``target`` and ``retrained``), or on a task."""
         return tuple(one for one in self.results if implementation in (one.method, one.task))
+
+    def _by_facet(self, name: str) -> dict[str, tuple[Paper, ...]]:
+        return self._grouped(self.vocabularies[name].ids, FACETS[name].terms)
 
     def _grouped(self, keys: Iterable[str], terms: Callable[[Paper], tuple[str, ...]]) -> dict[str, tuple[Paper, ...]]:
         groups: dict[str, list[Paper]] = {key: [] for key in keys}

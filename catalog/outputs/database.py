@@ -13,6 +13,7 @@ from pathlib import Path
 from catalog.base.files import write_whole
 from catalog.base.text import words
 from catalog.model.catalog import Catalog
+from catalog.model.facets import FACETS
 from catalog.model.paper import Paper
 
 VERSION = 2
@@ -108,18 +109,7 @@ def _spellings(catalog: Catalog, vocabulary: str, term: str) -> tuple[str, ...]:
 
 
 def _terms(paper: Paper) -> Iterator[tuple[str, str]]:
-    for vocabulary, terms in (
-        ("type", paper.contributions),
-        ("family", paper.family),
-        ("target", paper.targets),
-        ("setting", paper.settings),
-        ("modality", paper.modalities),
-        ("dataset", paper.datasets),
-        ("venue", (paper.venue.id,) if paper.venue else ()),
-        ("track", (paper.venue.track,) if paper.venue and paper.venue.track else ()),
-    ):
-        for term in terms:
-            yield vocabulary, term
+    return ((name, term) for name, facet in FACETS.items() for term in facet.terms(paper))
 
 
 Row = tuple[str | int | float | None, ...]

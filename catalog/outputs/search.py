@@ -9,6 +9,7 @@ from functools import cached_property
 
 from catalog.base.text import fold, nearest, same_title, words
 from catalog.model.catalog import Catalog
+from catalog.model.facets import terms_of
 from catalog.model.paper import Paper
 from catalog.outputs.database import connect, searchable
 
@@ -35,12 +36,9 @@ class Filters:
 
     def __call__(self, paper: Paper) -> bool:
         """Whether a paper passes."""
+        asked = ((name, getattr(self, name)) for name in ("type", "family", "target", "dataset", "venue"))
         return (
-            (self.type is None or self.type in paper.contributions)
-            and (self.family is None or self.family in paper.family)
-            and (self.target is None or self.target in paper.targets)
-            and (self.dataset is None or self.dataset in paper.datasets)
-            and (self.venue is None or (paper.venue is not None and self.venue == paper.venue.id))
+            all(term is None or term in terms_of(paper, name) for name, term in asked)
             and (self.year is None or self.year == paper.year)
             and (not self.has_code or paper.links.code is not None)
             and (not self.runnable or bool(paper.implementations))

@@ -12,20 +12,13 @@ import json
 from typing import Any
 
 from catalog.model import paper as schema
+from catalog.model.facets import FACETS
 from catalog.model.vocabulary import Vocabularies, Vocabulary
 
 FILE = "catalog/record.schema.json"
 """Where the schema is kept, relative to the checkout."""
 
-_FIELDS = {
-    "type": "type",
-    "also": "type",
-    "family": "family",
-    "targets": "target",
-    "settings": "setting",
-    "modalities": "modality",
-    "datasets": "dataset",
-}
+_FIELDS = {field: name for name, facet in FACETS.items() for field in facet.fields}
 
 
 def record_schema(vocabularies: Vocabularies) -> dict[str, Any]:

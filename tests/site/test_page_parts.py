@@ -15,7 +15,9 @@ from catalog.model.catalog import Catalog
 from catalog.model.guide import Guide
 from catalog.outputs.site import markdown
 from catalog.outputs.site.aside import Aside
-from catalog.outputs.site.pages import Pages, Settings, margin
+from catalog.outputs.site.formats import margin
+from catalog.outputs.site.pages import Pages
+from catalog.outputs.site.settings import Settings
 
 XHTML = "{http://www.w3.org/1999/xhtml}"
 

@@ -21,10 +21,11 @@ from catalog.outputs.site.changes import changes_page, write_redirects
 from catalog.outputs.site.feeds_and_api import machine_files
 from catalog.outputs.site.formulas import FormulaError
 from catalog.outputs.site.npm import PartsError, part_files
-from catalog.outputs.site.pages import Pages, Settings
+from catalog.outputs.site.pages import Pages
 from catalog.outputs.site.paper_list import list_files
 from catalog.outputs.site.policy import write_headers
 from catalog.outputs.site.search_index import search_files, write_files
+from catalog.outputs.site.settings import Settings
 
 _WARNING = re.compile(r"^(?:WARNING|ERROR)\s+-\s+(?P<message>.*)$", re.MULTILINE)
 _ABOUT_DIRTY = re.compile(r"'dirty' build|stale files|cleaning the directory", re.IGNORECASE)

@@ -6,97 +6,42 @@ papers' index (a family, a type, a data set, a year) is a page of its own.
 
 from __future__ import annotations
 
-import ast
 import html
-import json
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlencode
 
 import jinja2
 from markupsafe import Markup, escape
 
-from catalog import figures
 from catalog.base.names import name_parts
 from catalog.insight import leaderboard
-from catalog.insight.courses import Courses, courses
 from catalog.insight.lineage import resolve, wanted
 from catalog.insight.stats import statistics
-from catalog.model import defaults
 from catalog.model.catalog import Catalog
-from catalog.model.claims import Claim, Finding
-from catalog.model.implementations import FamilyGuide, Implementation
-from catalog.model.metrics import Metric
+from catalog.model.implementations import Implementation
 from catalog.model.paper import Paper
-from catalog.model.results import REFERENCES
-from catalog.model.vocabulary import Term
 from catalog.outputs.export import bibtex, ris
 from catalog.outputs.export.citation import citable
 from catalog.outputs.site import head, markdown
 from catalog.outputs.site.aside import Aside
 from catalog.outputs.site.author_pages import People, letter_label
+from catalog.outputs.site.formats import code_after_docstring, day, duration, literal, margin, number, size
 from catalog.outputs.site.glossary_links import Terms
+from catalog.outputs.site.groups import FACETS, PLURALS, Group, groups_of
+from catalog.outputs.site.measurements import Measurements, story
 from catalog.outputs.site.overview import PAGES, Overview
 from catalog.outputs.site.page import Page
 from catalog.outputs.site.related import Relatives
+from catalog.outputs.site.settings import Settings
+from catalog.outputs.site.words import ATTACKED, COVERAGE_WORDS, RELATION_HEADINGS, RELATIONS, STATES
 from catalog.outputs.wording import byline
 from catalog.reading.codes import ALL_CODES
-
-RELATIONS = {
-    "introduces": "introduces what this runs",
-    "extends": "builds on what this runs",
-    "related": "the nearest running relative",
-    "uses": "uses it",
-    "evaluates": "evaluates it",
-}
-"""A paper's relation to an implementation, in words, as read from the paper's page."""
-
-ATTACKED = "Attacked by"
-"""The heading over attacks among the papers that evaluate a method."""
-
-RELATION_HEADINGS = {
-    "introduces": "Introduced by",
-    "extends": "Extended by",
-    "evaluates": "Examined by",
-    "uses": "Used by",
-    "related": "Close relatives",
-}
-"""The same as read from the implementation's page: the heading over its papers."""
-
-COVERAGE_WORDS = {
-    "introduces": "Own",
-    "extends": "Base",
-    "related": "Relative",
-    "uses": "Covered",
-    "evaluates": "Examined",
-    "none": "None",
-}
-"""The closest relation of a paper to anything that runs, as the head of a column."""
-
-FACETS = ("type", "family", "target", "dataset", "setting", "modality", "venue", "year")
-PLURALS = {
-    "type": "Types",
-    "family": "Families",
-    "target": "Targets",
-    "dataset": "Datasets",
-    "setting": "Settings",
-    "modality": "Modalities",
-    "venue": "Venues",
-    "year": "Years",
-}
-STATES = {
-    "revised": "This paper was revised in substance.",
-    "superseded": "This paper is superseded.",
-    "withdrawn": "This paper was withdrawn by its authors.",
-    "retracted": "This paper was retracted.",
-}
-
 
 HTML = frozenset(
     f"{name}.md.j2"
@@ -110,79 +55,15 @@ NEWEST = 20
 _RECORD_ID = re.compile(r"\b[a-z]+\d{4}[a-z]+\b")
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What the site must know beyond the catalog; see ``extra`` in ``site/mkdocs.yml``."""
-
-    repository: str = ""
-    """Where records can be read and edited, as ``https://host/owner/name``; ``""`` while there is no such place."""
-    site_url: str = ""
-    """Where the site will be, with a slash at its end; ``""`` while nobody knows."""
-    branch: str = "main"
-    headline_method: str = defaults.METHOD
-    """The method that the home page runs."""
-    headline_task: str = defaults.TASK
-    utility_metric: str = defaults.UTILITY
-    """The vertical axis of the figures."""
-    headline_attack: str = defaults.ATTACK
-    """The attack that has a figure of its own."""
-    headline_metrics: tuple[str, ...] = ("forget_probability", defaults.UTILITY)
-    """The columns of the small tables on the home page and on papers' pages."""
-    markdown_extensions: tuple[Any, ...] = ()
-    """As MkDocs reads them, for Markdown within HTML."""
-
-
-@dataclass(frozen=True)
-class Group:
-    """The papers that share a term, and the address of the page that lists them."""
-
-    facet: str
-    id: str
-    label: str
-    heading: str
-    definition: str
-    papers: tuple[Paper, ...]
-    methods: tuple[Implementation, ...] = ()
-    link: str | None = None
-    aliases: tuple[str, ...] = ()
-    guide: FamilyGuide | None = None
-    """How the methods of a family relate, where some run."""
-
-    @property
-    def size(self) -> int:
-        """How many papers there are."""
-        return len(self.papers)
-
-    @property
-    def link_label(self) -> str:
-        """What the link leads to, in words."""
-        paper = self.link and re.match(r"https://(arxiv\.org|aclanthology\.org|openreview\.net|doi\.org)/", self.link)
-        return "its paper" if paper else "its home page"
-
-    @property
-    def path(self) -> str:
-        """The page's address."""
-        return f"{self.facet}/{self.id}.html"
-
-
-class _Followed(NamedTuple):
-    """A metric from step to step."""
-
-    metric: Metric
-    figure: Markup | None
-    """None if there is not enough to draw."""
-    goal: float | None
-    """The retrained model's value, where it is known."""
-
-
 class Pages:
     """All pages of one catalog."""
 
     def __init__(self, catalog: Catalog, templates: Path, settings: Settings):
         self.catalog = catalog
         self.settings = settings
-        self.boards = leaderboard.boards(catalog)
-        self.groups = {facet: tuple(self._groups(facet)) for facet in FACETS}
+        self.measured = Measurements(catalog, settings)
+        self.boards = self.measured.boards
+        self.groups = {facet: tuple(groups_of(catalog, facet)) for facet in FACETS}
         self.people = People(catalog)
         self.overview = Overview(catalog)
         self.terms = Terms(catalog.guide.glossary)
@@ -209,7 +90,7 @@ class Pages:
             relations=RELATIONS,
             plurals=PLURALS,
             states=STATES,
-            found_in_words=self._found_in_words,
+            found_in_words=self.measured.found_in_words,
             overview=self.overview,
             lineage=self.overview.lineage,
             overview_pages=PAGES,
@@ -246,8 +127,8 @@ class Pages:
             "Results",
             "What the reference implementations measured, with seeds, versions and commands.",
             {
-                "figures": {board.slug: self._figure(board, large=True) for board in self.boards},
-                "robustness": {board.slug: self._robustness(board) for board in self.boards},
+                "figures": {board.slug: self.measured.figure(board, large=True) for board in self.boards},
+                "robustness": {board.slug: self.measured.robustness(board) for board in self.boards},
             },
         )
         yield Page(
@@ -383,8 +264,8 @@ class Pages:
                 "akin": sum(bool(one) and "introduces" not in one for one in relations),
             },
             "board": board,
-            "figure": self._figure(board) if board else None,
-            "story": _story(board, self.settings.headline_method) if board else None,
+            "figure": self.measured.figure(board) if board else None,
+            "story": story(board, self.settings.headline_method) if board else None,
         }
         meta = {"template": "home.html"}
         return Page("index.md", "home.md.j2", "LLM-Unlearning", context=context, meta=meta)
@@ -409,7 +290,7 @@ class Pages:
             (
                 self.catalog.implementation_by_id[one.id],
                 one.relation,
-                self._board_of(one.id) if one.relation != "related" else None,
+                self.measured.board_of(one.id) if one.relation != "related" else None,
             )
             for one in paper.implementations
         ]
@@ -478,11 +359,11 @@ class Pages:
                 "claims": [claim for claim in self.catalog.claims if claim.claim.method == one.id],
                 "by_heading": {heading: papers for heading, papers in by_heading.items() if papers},
                 "measured": boards,
-                "figures": {board.slug: self._figure(board) for board in boards},
-                "courses": list(self._courses(one)) if one.kind == "task" else [],
+                "figures": {board.slug: self.measured.figure(board) for board in boards},
+                "courses": list(self.measured.courses(one)) if one.kind == "task" else [],
                 "routes": self.overview.routes_by_stop.get((one.kind, one.id), []),
                 "datasets": [group for group in self.groups["dataset"] if self._introduced_by(group.id) == one.paper],
-                "stories": [story for board in boards if (story := _story(board, one.id))],
+                "stories": [told for board in boards if (told := story(board, one.id))],
                 "code": code,
                 "first_line": first_line,
                 "source_link": self._edit_link(one.file),
@@ -490,65 +371,6 @@ class Pages:
             # A method's page has the code where the table of contents would be, and links of its own on top.
             {"hide": ["navigation", "toc"] if one.kind == "method" else ["navigation"]},
         )
-
-    def _found_in_words(self, found: Finding, claim: Claim) -> str:
-        """A comparison as a sentence with its numbers."""
-        labels = {metric.id: metric.label for metric in self.catalog.metrics}
-        names = {one.id: one.name for one in self.catalog.implementations} | {
-            "target": "the target",
-            "retrained": "the retrained model",
-        }
-        one = found.evidence
-        measure = labels.get(one.measure) or names.get(one.measure.replace("_", "-"), one.measure)
-        mine, theirs = _settings_in_words(one.at), _settings_in_words(one.of_at)
-        alike = mine and not theirs and one.of not in REFERENCES
-        where = f"on {one.task}" + (f"{', both' if alike else ''} with {mine}" if mine else "")
-        if found.value is None or found.bound is None:
-            return f"{measure} {where}: not measured."
-        of = labels[one.of].lower() if one.of in labels else names.get(one.of, one.of)
-        factor = f"{one.times:g} times " if one.times != 1 else ""
-        shift = f" {'plus' if one.plus > 0 else 'minus'} {abs(one.plus):g}" if one.plus else ""
-        margin = f" (within {one.within:g})" if one.is_ == "near" else ""
-        outcome = "yes" if found.holds else "no"
-        return (
-            f"{measure} {where}: {number(found.value)}, to be {one.is_} {factor}"
-            f"{of}’s {number(found.other or 0.0)}{f' with {theirs}' if theirs else ''}{shift}{margin}: {outcome}."
-        )
-
-    def _board_of(self, method: str) -> leaderboard.Board | None:
-        """The board with the method's first measured result, if there is one."""
-        found = (board for board in self.boards if any(row.method == method for row in board.rows))
-        return next((board.only(method).brief(self.settings.headline_metrics) for board in found), None)
-
-    def _figure(self, board: leaderboard.Board, *, large: bool = False) -> Markup | None:
-        points = leaderboard.points(board, self.settings.utility_metric)
-        if len(points) < 2:
-            return None
-        labels = {metric.id: metric.label for metric in board.metrics}
-        drawn = figures.forget_utility_figure(
-            points,
-            standalone=False,
-            forget_label=labels[board.headline],
-            utility_label=labels[self.settings.utility_metric],
-            ident=f"figure-{board.slug}",
-            width=620 if large and len(points) > 12 else 480,
-            height=(600 if large else 400) if len(points) > 12 else 370,
-        )
-        return Markup(drawn)
-
-    def _robustness(self, board: leaderboard.Board) -> Markup | None:
-        changes = leaderboard.changes(board, self.settings.headline_attack)
-        if len(changes) < 2:
-            return None
-        labels = {metric.id: metric.label for metric in (*board.metrics, *board.attacks)}
-        drawn = figures.robustness_figure(
-            changes,
-            standalone=False,
-            label=labels[board.headline],
-            attack=labels[self.settings.headline_attack],
-            ident=f"robustness-{board.slug}",
-        )
-        return Markup(drawn)
 
     def _introduced_by(self, dataset: str) -> str | None:
         """The id of the record that introduces a data set."""
@@ -561,52 +383,10 @@ class Pages:
         given = urlencode({"template": form, **fields})
         return f"{self.settings.repository}/issues/new?{given}"
 
-    def _courses(self, task: Implementation) -> Iterator[tuple[Courses, list[_Followed]]]:
-        """What happens on a task as more is to be forgotten, with the metrics to show."""
-        shown = (task.headline, self.settings.utility_metric)
-        metrics = sorted((one for one in self.catalog.metrics if one.id in shown), key=lambda one: shown.index(one.id))
-        results = self.catalog.results_of("retrained")
-        goal = next((one.metrics.get(shown[1]) for one in results if one.task == task.id and one.plain), None)
-        for found in courses(self.catalog, task.id, metrics):
-            # What the retrained model knows of a part of the forget set is in no record.
-            goals = {self.settings.utility_metric: goal}
-            yield found, [self._followed(task, found, one, goals.get(one.id)) for one in metrics]
-
-    @staticmethod
-    def _followed(task: Implementation, found: Courses, metric: Metric, goal: float | None) -> _Followed:
-        paths = found.paths(metric.id)
-        if not paths:
-            return _Followed(metric, None, goal)
-        drawn = figures.course_figure(
-            paths,
-            standalone=False,
-            label=metric.label,
-            steps=found.steps,
-            goal=goal,
-            ident=f"course-{task.id}-{found.id}-{metric.id.replace('_', '-')}",
-        )
-        return _Followed(metric, Markup(drawn), goal)
-
     def _edit_link(self, file: str) -> str | None:
         if not self.settings.repository:
             return None
         return f"{self.settings.repository}/edit/{self.settings.branch}/{file}"
-
-    def _groups(self, facet: str) -> Iterator[Group]:
-        if facet == "year":
-            for year, papers in self.catalog.by_year.items():
-                yield Group("year", str(year), str(year), f"Papers of {year}", "", papers)
-            return
-        grouped: dict[str, list[Paper]] = {}
-        for paper in self.catalog.papers:
-            for one in dict.fromkeys(_terms(paper, facet)):
-                grouped.setdefault(one, []).append(paper)
-        for term in self.catalog.vocabularies[facet].terms:
-            methods = [one for one in self.catalog.methods if facet == "family" and one.family == term.id]
-            if term.id in grouped or methods:
-                guide = self.catalog.family_guides.get(term.id) if facet == "family" else None
-                group = _group(facet, term, tuple(grouped.get(term.id, ())), tuple(methods))
-                yield replace(group, guide=guide)
 
     def _linked_methods(self, link: Callable[[str], str], text: str) -> str:
         """Markdown in which ids of methods in backticks lead to their pages."""
@@ -622,105 +402,3 @@ class Pages:
 def _linker(folder: str) -> Callable[[str], str]:
     """What leads from a page in a folder to an address of the site, relatively."""
     return cache(lambda target: posixpath.relpath(target, folder or "."))
-
-
-def _group(facet: str, term: Term, papers: tuple[Paper, ...], methods: tuple[Implementation, ...]) -> Group:
-    return Group(
-        facet, term.id, term.label, term.plural or term.label, term.definition, papers, methods, term.link, term.aliases
-    )
-
-
-def _terms(paper: Paper, facet: str) -> tuple[str, ...]:
-    terms: dict[str, tuple[str, ...]] = {
-        "type": paper.contributions,
-        "family": paper.family,
-        "target": paper.targets,
-        "dataset": paper.datasets,
-        "setting": paper.settings,
-        "modality": paper.modalities,
-        "venue": (paper.venue.id,) if paper.venue else (),
-    }
-    return terms[facet]
-
-
-@dataclass(frozen=True)
-class Story:
-    """What one method did to a model, in a few questions and answers, before and after."""
-
-    board: leaderboard.Board
-    row: leaderboard.Row
-    exchanges: tuple[tuple[str, str, str, str, str], ...]
-    """(split, question, true answer, answered before, answered after)."""
-
-
-def _settings_in_words(settings: Mapping[str, float | str]) -> str:
-    """Settings of a trial as a list: ``learning rate 0.0005, objective fact-erasure``."""
-    return ", ".join(
-        f"{name.replace('_', ' ')} {value:g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in settings.items()
-    )
-
-
-def _story(board: leaderboard.Board, method: str) -> Story | None:
-    row = next((row for row in board.rows if row.method == method), None)
-    target = board.reference("target")
-    if row is None or target is None or row.kind != "method":
-        return None
-    before = {(one.split, one.prompt): one.generated for one in target.examples}
-    exchanges = tuple(
-        (one.split, bare_question(one.prompt), one.answer, before[one.split, one.prompt], one.generated)
-        for one in row.examples
-        if (one.split, one.prompt) in before
-    )
-    return Story(board, row, exchanges)
-
-
-def bare_question(prompt: str) -> str:
-    """A prompt without the words that the embedded model's question format puts around it."""
-    return prompt.removeprefix("Question: ").removesuffix("\nAnswer:")
-
-
-def code_after_docstring(source: str) -> tuple[str, int]:
-    """The code below the module's docstring, which the page shows as text, and the line it starts on."""
-    body = ast.parse(source).body
-    start = (body[0].end_lineno or 0) if body else 0
-    lines = source.splitlines()
-    while start < len(lines) and not lines[start].strip():
-        start += 1
-    return "\n".join(lines[start:]), start + 1
-
-
-_MONTHS = "January February March April May June July August September October November December".split()
-
-
-def day(date: str) -> str:
-    """``2024-04-08`` -> ``8 April 2024``, ``2024-04`` -> ``April 2024``."""
-    year, month, *rest = date.split("-")
-    return " ".join([*(str(int(one)) for one in rest), _MONTHS[int(month) - 1], year])
-
-
-def number(value: float) -> str:
-    """Three significant digits for small and large, two decimals between."""
-    if value == 0 or 0.001 <= abs(value) < 10:
-        return f"{value:.3f}"
-    return f"{value:.3g}" if abs(value) < 0.001 else f"{value:,.1f}"
-
-
-def margin(half: float, mean: float) -> str:
-    """Half a confidence interval, with as many digits as the mean that it belongs to."""
-    return f"{half:.3f}" if number(mean) == f"{mean:.3f}" and half < 10 else number(half)
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it."""
-    return f"{seconds:.1f} s" if seconds < 90 else f"{seconds / 60:.1f} min"
-
-
-def size(count: int) -> str:
-    """Bytes as people say them."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
-
-
-def literal(value: Any) -> str:
-    """A default as it is typed on the command line."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

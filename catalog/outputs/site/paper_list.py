@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 
 from catalog.base.text import words
 from catalog.model.catalog import Catalog
+from catalog.model.facets import terms_of
 from catalog.model.paper import Paper
 from catalog.outputs.export import table
 from catalog.outputs.site.packing import digits, script, width
@@ -53,19 +54,10 @@ def list_files(catalog: Catalog, item: Callable[[Paper], str], bibtex: Callable[
 
 def values(paper: Paper, facet: str) -> tuple[str, ...]:
     """What a paper has of a facet: ids of terms, a year, or ``1`` for what is there or not."""
-    found: dict[str, tuple[str, ...]] = {
-        "type": paper.contributions,
-        "family": paper.family,
-        "target": paper.targets,
-        "setting": paper.settings,
-        "modality": paper.modalities,
-        "dataset": paper.datasets,
-        "venue": (paper.venue.id,) if paper.venue else (),
-        "year": (str(paper.year),),
-        "code": ("1",) if paper.links.code else (),
-        "runnable": ("1",) if paper.implementations else (),
-    }
-    return tuple(dict.fromkeys(found[facet]))
+    present = {"code": bool(paper.links.code), "runnable": bool(paper.implementations)}
+    if facet in present:
+        return ("1",) if present[facet] else ()
+    return terms_of(paper, facet)
 
 
 def _facets(papers: Sequence[Paper]) -> str:

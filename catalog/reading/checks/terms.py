@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 
 from catalog.base.text import words
-from catalog.model.paper import Paper
+from catalog.model.facets import FACETS
 from catalog.model.venues import anthology_venue
-from catalog.parsing.tree import Place
 from catalog.reading.checks.corpus import (
     Corpus,
     Finding,
@@ -16,19 +15,7 @@ from catalog.reading.checks.corpus import (
     bases,
     check,
     instead,
-    places,
 )
-
-_TERMS: dict[str, Callable[[Paper], Iterable[tuple[Place, str]]]] = {
-    "type": lambda paper: [(("type",), paper.type), *places("also", paper.also)],
-    "family": lambda paper: places("family", paper.family),
-    "target": lambda paper: places("targets", paper.targets),
-    "setting": lambda paper: places("settings", paper.settings),
-    "modality": lambda paper: places("modalities", paper.modalities),
-    "dataset": lambda paper: places("datasets", paper.datasets),
-    "venue": lambda paper: [(("venue", "id"), paper.venue.id)] if paper.venue else [],
-    "track": lambda paper: [(("venue", "track"), paper.venue.track)] if paper.venue and paper.venue.track else [],
-}
 
 
 def _unknown_terms(name: str) -> Run:
@@ -37,7 +24,7 @@ def _unknown_terms(name: str) -> Run:
         if vocabulary is None:
             return
         for entry in corpus.entries:
-            for place, term in _TERMS[name](entry.paper):
+            for place, term in FACETS[name].placed(entry.paper):
                 if term and term not in vocabulary:
                     yield Finding(entry, place, f"unknown {name} {term!r}", instead(term, vocabulary))
 
@@ -45,7 +32,7 @@ def _unknown_terms(name: str) -> Run:
     return run
 
 
-for _name in _TERMS:
+for _name in FACETS:
     check(f"unknown-{_name}")(_unknown_terms(_name))
 
 
@@ -54,7 +41,7 @@ def _repeated_term(corpus: Corpus) -> Iterator[Finding]:
     """A record names no type, family, target, setting, modality, data set or implementation twice."""
     for entry in corpus.entries:
         links = [(("implementations", i, "id"), one.id) for i, one in enumerate(entry.paper.implementations)]
-        for terms in (*(terms(entry.paper) for terms in _TERMS.values()), links):
+        for terms in (*(facet.placed(entry.paper) for facet in FACETS.values()), links):
             seen: set[str] = set()
             for place, term in terms:
                 if term in seen:
@@ -67,8 +54,8 @@ def _orphan_term(corpus: Corpus) -> Iterator[Finding]:
     """A term is used by a record, or its ``kept`` says why it stays; and only unused ones are marked so."""
     used: dict[str, set[str]] = {name: set() for name in corpus.vocabularies}
     for entry in corpus.entries:
-        for name, terms in _TERMS.items():
-            used.setdefault(name, set()).update(term for _, term in terms(entry.paper))
+        for name, facet in FACETS.items():
+            used.setdefault(name, set()).update(facet.terms(entry.paper))
     used["technique"] = {base for _, _, base in bases(corpus)}
     used.setdefault("family", set()).update(one.family for one in corpus.implementations if one.family)
     for name, vocabulary in corpus.vocabularies.items():

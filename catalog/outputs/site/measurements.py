@@ -1,0 +1,164 @@
+"""What was measured, as pages show it: figures, courses, answers before and after, claims with their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from catalog import figures
+from catalog.insight import leaderboard
+from catalog.insight.courses import Courses
+from catalog.insight.courses import courses as courses_of
+from catalog.model.catalog import Catalog
+from catalog.model.claims import Claim, Finding
+from catalog.model.implementations import Implementation
+from catalog.model.metrics import Metric
+from catalog.model.results import REFERENCES
+from catalog.outputs.site.formats import number
+from catalog.outputs.site.settings import Settings
+
+
+class Followed(NamedTuple):
+    """A metric from step to step."""
+
+    metric: Metric
+    figure: Markup | None
+    """None if there is not enough to draw."""
+    goal: float | None
+    """The retrained model's value, where it is known."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """What one method did to a model, in a few questions and answers, before and after."""
+
+    board: leaderboard.Board
+    row: leaderboard.Row
+    exchanges: tuple[tuple[str, str, str, str, str], ...]
+    """(split, question, true answer, answered before, answered after)."""
+
+
+class Measurements:
+    """The boards of a catalog, and what is drawn and told of them."""
+
+    def __init__(self, catalog: Catalog, settings: Settings) -> None:
+        self._catalog, self._settings = catalog, settings
+        self.boards = leaderboard.boards(catalog)
+
+    def board_of(self, method: str) -> leaderboard.Board | None:
+        """The board with the method's first measured result, if there is one."""
+        found = (board for board in self.boards if any(row.method == method for row in board.rows))
+        return next((board.only(method).brief(self._settings.headline_metrics) for board in found), None)
+
+    def figure(self, board: leaderboard.Board, *, large: bool = False) -> Markup | None:
+        """Forgetting against utility; None where there is not enough to draw."""
+        points = leaderboard.points(board, self._settings.utility_metric)
+        if len(points) < 2:
+            return None
+        labels = {metric.id: metric.label for metric in board.metrics}
+        drawn = figures.forget_utility_figure(
+            points,
+            standalone=False,
+            forget_label=labels[board.headline],
+            utility_label=labels[self._settings.utility_metric],
+            ident=f"figure-{board.slug}",
+            width=620 if large and len(points) > 12 else 480,
+            height=(600 if large else 400) if len(points) > 12 else 370,
+        )
+        return Markup(drawn)
+
+    def robustness(self, board: leaderboard.Board) -> Markup | None:
+        """What an attack brings back; None where there is not enough to draw."""
+        changes = leaderboard.changes(board, self._settings.headline_attack)
+        if len(changes) < 2:
+            return None
+        labels = {metric.id: metric.label for metric in (*board.metrics, *board.attacks)}
+        drawn = figures.robustness_figure(
+            changes,
+            standalone=False,
+            label=labels[board.headline],
+            attack=labels[self._settings.headline_attack],
+            ident=f"robustness-{board.slug}",
+        )
+        return Markup(drawn)
+
+    def courses(self, task: Implementation) -> Iterator[tuple[Courses, list[Followed]]]:
+        """What happens on a task as more is to be forgotten, with the metrics to show."""
+        shown = (task.headline, self._settings.utility_metric)
+        metrics = sorted((one for one in self._catalog.metrics if one.id in shown), key=lambda one: shown.index(one.id))
+        results = self._catalog.results_of("retrained")
+        goal = next((one.metrics.get(shown[1]) for one in results if one.task == task.id and one.plain), None)
+        for found in courses_of(self._catalog, task.id, metrics):
+            # What the retrained model knows of a part of the forget set is in no record.
+            goals = {self._settings.utility_metric: goal}
+            yield found, [self._followed(task, found, one, goals.get(one.id)) for one in metrics]
+
+    @staticmethod
+    def _followed(task: Implementation, found: Courses, metric: Metric, goal: float | None) -> Followed:
+        paths = found.paths(metric.id)
+        if not paths:
+            return Followed(metric, None, goal)
+        drawn = figures.course_figure(
+            paths,
+            standalone=False,
+            label=metric.label,
+            steps=found.steps,
+            goal=goal,
+            ident=f"course-{task.id}-{found.id}-{metric.id.replace('_', '-')}",
+        )
+        return Followed(metric, Markup(drawn), goal)
+
+    def found_in_words(self, found: Finding, claim: Claim) -> str:
+        """A comparison as a sentence with its numbers."""
+        labels = {metric.id: metric.label for metric in self._catalog.metrics}
+        names = {one.id: one.name for one in self._catalog.implementations} | {
+            "target": "the target",
+            "retrained": "the retrained model",
+        }
+        one = found.evidence
+        measure = labels.get(one.measure) or names.get(one.measure.replace("_", "-"), one.measure)
+        mine, theirs = _settings_in_words(one.at), _settings_in_words(one.of_at)
+        alike = mine and not theirs and one.of not in REFERENCES
+        where = f"on {one.task}" + (f"{', both' if alike else ''} with {mine}" if mine else "")
+        if found.value is None or found.bound is None:
+            return f"{measure} {where}: not measured."
+        of = labels[one.of].lower() if one.of in labels else names.get(one.of, one.of)
+        factor = f"{one.times:g} times " if one.times != 1 else ""
+        shift = f" {'plus' if one.plus > 0 else 'minus'} {abs(one.plus):g}" if one.plus else ""
+        margin = f" (within {one.within:g})" if one.is_ == "near" else ""
+        outcome = "yes" if found.holds else "no"
+        return (
+            f"{measure} {where}: {number(found.value)}, to be {one.is_} {factor}"
+            f"{of}’s {number(found.other or 0.0)}{f' with {theirs}' if theirs else ''}{shift}{margin}: {outcome}."
+        )
+
+
+def _settings_in_words(settings: Mapping[str, float | str]) -> str:
+    """Settings of a trial as a list: ``learning rate 0.0005, objective fact-erasure``."""
+    return ", ".join(
+        f"{name.replace('_', ' ')} {value:g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in settings.items()
+    )
+
+
+def story(board: leaderboard.Board, method: str) -> Story | None:
+    """What a method did to a model; None where it was not measured."""
+    row = next((row for row in board.rows if row.method == method), None)
+    target = board.reference("target")
+    if row is None or target is None or row.kind != "method":
+        return None
+    before = {(one.split, one.prompt): one.generated for one in target.examples}
+    exchanges = tuple(
+        (one.split, bare_question(one.prompt), one.answer, before[one.split, one.prompt], one.generated)
+        for one in row.examples
+        if (one.split, one.prompt) in before
+    )
+    return Story(board, row, exchanges)
+
+
+def bare_question(prompt: str) -> str:
+    """A prompt without the words that the embedded model's question format puts around it."""
+    return prompt.removeprefix("Question: ").removesuffix("\nAnswer:")
