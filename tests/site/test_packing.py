@@ -86,7 +86,8 @@ def test_sorted_words_come_back(reader: Page, words: set[str]) -> None:
 def test_any_value_comes_back_from_its_script(reader: Page, value: Any) -> None:
     made = script("one", value)
     read = reader.evaluate(
-        "made => { let read; catalogData.take = (name, value) => { read = value; }; eval(made); return JSON.stringify(read); }",
+        "made => { let read; catalogData.take = (name, value) => { read = value; }; eval(made); "
+        "return JSON.stringify(read); }",
         made,
     )
     assert json.loads(read) == value  # as text: the browser's driver drops such a key itself
