@@ -265,6 +265,14 @@ def test_names_that_resolve_to_this_machine(host: str, server: Server, web: Made
     assert server.asked == []
 
 
+def test_a_name_that_says_private_and_does_not_resolve(web: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    assert failure(web(mirrors={}), "https://private.example.org/").kind == "unknown"
+
+
 def test_a_name_that_turns_private_when_it_is_used(server: Server, web: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     port = int(server.url.rpartition(":")[2])
     real = socket.getaddrinfo

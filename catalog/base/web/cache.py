@@ -7,13 +7,9 @@ import json
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from catalog.base.files import write_whole
 from catalog.base.web.answer import Answer
-
-if TYPE_CHECKING:
-    pass
 
 
 class Cache:

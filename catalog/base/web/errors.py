@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import requests
 
 from catalog.base.text import shorten
-
-if TYPE_CHECKING:
-    pass
-
 
 Kind = Literal[
     "address", "private", "unknown", "unreachable", "tls", "timeout", "redirect", "status", "type", "size", "content"
@@ -35,7 +31,7 @@ def in_words(url: str, error: Exception) -> WebError:
         return WebError("timeout", url, "does not answer in time", "Try again later.")
     if isinstance(error, requests.exceptions.SSLError) or "CERTIFICATE" in said:
         return WebError("tls", url, "has no valid certificate")
-    if "_PrivateError" in repr(error) or "private" in said:
+    if "PrivateError(" in repr(error):
         return WebError("private", url, "is an address of this machine or its network")
     if "resol" in said or "getaddrinfo" in said:
         return WebError("unknown", url, "there is no such host, or no network", "Check the address and your connection")

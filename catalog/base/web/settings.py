@@ -6,13 +6,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from catalog.base.text import shorten
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
