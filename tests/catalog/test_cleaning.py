@@ -76,6 +76,7 @@ WRAPPERS = st.sampled_from(
         r"$\text{{{}}}$",
         "<i>{}</i>",
         "<jats:italic>{}</jats:italic>",
+        "<sans-serif>{}</sans-serif>",
         "<mml:math><mml:mtext>{}</mml:mtext></mml:math>",
         "&lt;{}&gt; ",
     ]

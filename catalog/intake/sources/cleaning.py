@@ -18,8 +18,8 @@ _MARKUP = frozenset(
     boxed-text br caption center cite code col dd del dfn disp-formula div dl dt em ext-link fig fn font formula h1
     h2 h3 h4 h5 h6 head hr html i img inf inline-formula inline-graphic ins italic kbd label li link list list-item
     math mark merror mfenced mfrac mi mml mmultiscripts mn mo mover mpadded mphantom monospace mroot mrow ms mspace
-    msqrt mstyle msub msubsup msup mtable mtd mtext mtr munder munderover nlm ol overline p pre q roman s samp sans-
-    serif sc scp script sec section semantics small span strike strong styled-content sub sup svg table tbody td
+    msqrt mstyle msub msubsup msup mtable mtd mtext mtr munder munderover nlm ol overline p pre q roman s samp
+    sans-serif sc scp script sec section semantics small span strike strong styled-content sub sup svg table tbody td
     tex-math th thead title tr tt u ul underline var xref
     """.split()
 )
