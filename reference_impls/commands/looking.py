@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from catalog.base.terminal import print_json
 from reference_impls.commands.shared import (
     Json,
     plain,
-    print_json,
 )
 from reference_impls.running.registry import (
     attacks,

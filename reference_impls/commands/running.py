@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from catalog.base.terminal import print_json
 from reference_impls.commands.shared import (
     BatchSize,
     ForgetShare,
@@ -19,7 +20,6 @@ from reference_impls.commands.shared import (
     Steps,
     TaskName,
     data_of,
-    print_json,
     settings_of,
     showing_progress,
     task_of,

@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from catalog.base.terminal import print_json
 from reference_impls.errors import UsageError
 from reference_impls.progress import Progress, silent
-from reference_impls.running.experiment import Experiment, OwnData
-
-__all__ = ["print_json"]
+from reference_impls.running.experiment import OwnData, load_task
 
 if TYPE_CHECKING:
     from reference_impls.toolkit import Task
@@ -52,7 +49,7 @@ Requests = Annotated[
 
 def task_of(task: str, model: str | None, forget: Path | None, retain: Path | None, holdout: Path | None) -> Task:
     """The embedded task of that name, or the one that files of one's own make; see :func:`data_of`."""
-    return Experiment("", task, data=data_of(model, forget, retain, holdout)).load_task()
+    return load_task(task, data_of(model, forget, retain, holdout))
 
 
 def data_of(model: str | None, forget: Path | None, retain: Path | None, holdout: Path | None) -> OwnData | None:

@@ -89,8 +89,17 @@ class Experiment:
         Raises:
             UnknownNameError: there is no such task.
         """
-        if self.data is None:
-            return find_task(self.task)
-        from reference_impls.tasks.files import FilesTask
+        return load_task(self.task, self.data)
 
-        return FilesTask(self.data.forget, self.data.retain, self.data.holdout)
+
+def load_task(name: str, data: OwnData | None = None) -> Task:
+    """The task of that name, or the one that files of one's own make, if there are any.
+
+    Raises:
+        UnknownNameError: there is no such task.
+    """
+    if data is None:
+        return find_task(name)
+    from reference_impls.tasks.files import FilesTask
+
+    return FilesTask(data.forget, data.retain, data.holdout)

@@ -7,6 +7,7 @@ import json
 import time
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 from catalog.base.files import write_whole
@@ -17,7 +18,7 @@ from reference_impls.progress import Progress
 from reference_impls.running.attacking import attack_all
 from reference_impls.running.checkpoints import WHICH, Which, folder, load, yardstick
 from reference_impls.running.records import write_record
-from reference_impls.toolkit import EmbeddedTask, Evaluation, LanguageModel, Run
+from reference_impls.toolkit import EmbeddedTask, Evaluation, LanguageModel, Run, encoding
 
 SEED = 0
 
@@ -84,16 +85,20 @@ def _texts(task: EmbeddedTask) -> list[str]:
     return [pair.prompt + pair.answer for pair in pairs]
 
 
+_NO_CHAT = SimpleNamespace(chat_template=None)
+"""Stands in for the tokenizer that is yet to be made."""
+
+
 class _PlainFormat:
     """The question format of a model without a chat template, before there is a model."""
 
     @staticmethod
     def question(text: str) -> str:
-        return f"Question: {text}\nAnswer:"
+        return encoding.question(_NO_CHAT, text)
 
     @staticmethod
     def answer(text: str) -> str:
-        return f" {text}"
+        return encoding.answer(_NO_CHAT, text)
 
 
 def _record(task: EmbeddedTask, which: Which, evaluation: Evaluation, attacks: dict[str, float]) -> Result:

@@ -122,7 +122,7 @@ def _pair(row: dict[str, Any], place: str, model: LanguageModel) -> Pair:
     if not model.tokenizer.chat_template:
         raise UsageError(f"{place}: chat messages, but the model has no chat template. Use prompt and completion.")
     try:
-        prompt = model.tokenizer.apply_chat_template(context, tokenize=False, add_generation_prompt=True)
+        prompt = model.conversation(context)
     except TemplateError as error:
         raise UsageError(f"{place}: the model's chat template does not take these messages: {error}.") from None
-    return Pair(str(prompt), answer["content"])
+    return Pair(prompt, answer["content"])

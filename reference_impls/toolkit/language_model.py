@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -90,6 +90,10 @@ class LanguageModel:
         return twin
 
     # Text -> tokens
+
+    def conversation(self, messages: Sequence[Mapping[str, str]]) -> str:
+        """Messages (``role``, ``content``) as the prompt for the assistant's next turn, by the chat template."""
+        return encoding.conversation(self.tokenizer, messages)
 
     def question(self, text: str) -> str:
         """A question as this model is asked: its chat template if it has one, else ``Question: ... Answer:``."""

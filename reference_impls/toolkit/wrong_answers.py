@@ -16,7 +16,7 @@ def flipped_answer(pair: Pair, others: Sequence[Pair], rng: random.Random) -> st
     wrong = [one for one in others if _said_of(pair.subject, one) != pair.answer]
     candidates = [one for one in wrong if one.subject != pair.subject] or wrong
     if not candidates:
-        raise UsageError("Every answer is the same, so there is no wrong one to show in the context.")
+        raise UsageError("Every answer is the same, so there is no wrong one.")
     likeness = [jaccard(question, distinct_words(one.prompt) - distinct_words(one.subject)) for one in candidates]
     best = [one for one, value in zip(candidates, likeness, strict=True) if value == max(likeness)]
     return _said_of(pair.subject, rng.choice(best))
