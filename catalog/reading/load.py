@@ -26,7 +26,7 @@ from catalog.parsing.validation import salvage, validate
 from catalog.reading.checks import NO_ID, Corpus, run_checks
 from catalog.reading.entry import Entry
 
-_SUGGESTED = "# suggested: "
+SUGGESTED = "# suggested: "
 """Begins the comment above what ``catalog add`` suggests."""
 
 _BLANK: dict[str, Any] = {
@@ -162,10 +162,10 @@ def _check_id(stem: str, tree: Tree) -> list[Problem]:
 def _unchecked(path: Path, file: str) -> Iterator[Problem]:
     """What ``catalog add`` suggested, and nobody has confirmed."""
     text = path.read_text(encoding="utf-8-sig")
-    if _SUGGESTED not in text:
+    if SUGGESTED not in text:
         return
     for number, line in enumerate(text.splitlines(), 1):
-        if found := re.match(f" *{_SUGGESTED}", line):
+        if found := re.match(f" *{SUGGESTED}", line):
             message = f"the next line is suggested, for: {shorten(line[found.end() :], 120)}"
             hint = "Correct it if need be, and delete this comment."
             yield Problem(file, number, 1, "unchecked-suggestion", "hint", message, hint)
