@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -257,3 +258,8 @@ class Paper(Record):
     def contributions(self) -> tuple[str, ...]:
         """``type`` and ``also``, in that order."""
         return (self.type, *self.also)
+
+
+def newest_first(papers: Iterable[Paper]) -> list[Paper]:
+    """Papers by date, those of one date by id."""
+    return sorted(sorted(papers, key=lambda paper: paper.id), key=lambda paper: paper.date, reverse=True)

@@ -15,7 +15,7 @@ from catalog.model.claims import judge, read_claims, read_trials
 from catalog.model.guide import read_guide
 from catalog.model.implementations import read_family_guides, read_implementations
 from catalog.model.metrics import read_metrics
-from catalog.model.paper import PAPER_ID, Paper, Record
+from catalog.model.paper import PAPER_ID, Paper, Record, newest_first
 from catalog.model.redirects import read_redirects
 from catalog.model.results import read_result_files
 from catalog.model.venues import appearance
@@ -80,8 +80,7 @@ def load_catalog(project: Project, focus: Collection[Path] = ()) -> tuple[Catalo
     )
     if any(problem.severity == "error" for problem in problems):
         return None, sorted(problems)
-    papers = sorted((_in_words(entry.paper, vocabularies) for entry in entries), key=lambda paper: paper.id)
-    papers.sort(key=lambda paper: paper.date, reverse=True)
+    papers = newest_first(_in_words(entry.paper, vocabularies) for entry in entries)
     measured = sorted(results.values(), key=lambda one: (one.task, one.model, one.method, one.seed))
     judged = judge(tuple(claims), measured, trials)
     catalog = Catalog(
