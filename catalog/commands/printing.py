@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from catalog.model.catalog import Catalog
+from catalog.model.facets import labels_of
 from catalog.model.paper import Paper
 from catalog.outputs.export import bibtex
 from catalog.outputs.wording import byline, escape, escape_url, published, running
@@ -109,19 +110,19 @@ def statistics(catalog: Catalog, found: dict[str, Any]) -> None:
 
 
 def _facts(catalog: Catalog, one: Paper) -> list[tuple[str, str]]:
-    def labels(vocabulary: str, terms: tuple[str, ...]) -> str:
-        return ", ".join(catalog.vocabularies[vocabulary][term].label for term in terms)
+    def labels(facet: str) -> str:
+        return ", ".join(labels_of(one, facet, catalog.vocabularies))
 
     method = one.method
     facts = [
         ("Id", one.id),
         ("Date", one.date),
         ("Venue", one.appeared.label if one.appeared else ""),
-        ("Type", labels("type", one.contributions)),
-        ("Family", labels("family", one.family)),
-        ("To forget", labels("target", one.targets)),
-        ("Setting", labels("setting", one.settings)),
-        ("Data sets", labels("dataset", one.datasets)),
+        ("Type", labels("type")),
+        ("Family", labels("family")),
+        ("To forget", labels("target")),
+        ("Setting", labels("setting")),
+        ("Data sets", labels("dataset")),
         ("Method", (method.name or "") if method else ""),
         ("What it does", (method.mechanism or "") if method else ""),
         ("Builds on", ", ".join(method.builds_on) if method else ""),

@@ -80,7 +80,7 @@ def _findings(catalog: Catalog, problems: Iterable[Problem]) -> Iterator[Finding
         "`builds_on` names the record where the name is one of these.",
         tuple(
             f"{papers[0].method.name}: {', '.join(one.id for one in papers)}"
-            for _, papers in sorted(catalog.by_method.items())
+            for _, papers in sorted(catalog.bases.by_name.items())
             if len(papers) > 1 and papers[0].method
         ),
     )

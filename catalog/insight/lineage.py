@@ -35,19 +35,11 @@ def resolve(catalog: Catalog, ident: str) -> Base:
     In this order: a method that runs here, a record by its id, the oldest record whose method has that name, a term of
     the techniques. An id that is none of these stands for itself.
     """
-    paper = catalog.by_id.get(ident) or next(iter(catalog.by_method.get(ident, ())), None)
-    term = catalog.vocabularies["technique"].get(ident) if "technique" in catalog.vocabularies else None
-    one = catalog.implementation_by_id.get(ident)
-    if (one is None or one.kind != "method") and paper:
-        linked = (catalog.implementation_by_id[it.id] for it in paper.implementations if it.relation == "introduces")
-        introduced = [each for each in linked if each.kind == "method"]
-        # A paper that is linked to several as their source is that of the file that follows it.
-        introduced.sort(key=lambda each: each.paper != paper.id)
-        one = introduced[0] if introduced else None
-    if one and one.kind == "method":
-        return Base(one.id, one.name, one, catalog.by_id.get(one.paper))
-    if paper:
+    if method := catalog.bases.method(ident):
+        return Base(method.id, method.name, method, catalog.by_id.get(method.paper))
+    if paper := catalog.bases.paper(ident):
         return Base(paper.id, (paper.method and paper.method.name) or paper.title, paper=paper)
+    term = catalog.vocabularies["technique"].get(ident) if "technique" in catalog.vocabularies else None
     if isinstance(term, TechniqueTerm):
         return Base(term.id, term.label, term=term)
     return Base(ident, ident)

@@ -14,7 +14,7 @@ from catalog.base.web import WebError
 from catalog.intake.draft import Draft, make_draft
 from catalog.intake.sources import Found, Reference, Sources, bibtex, parse_reference
 from catalog.intake.suggest import read_cues
-from catalog.model.identity import Identity, registered
+from catalog.model.identity import Identity
 from catalog.model.paper import Paper
 from catalog.model.vocabulary import read_vocabularies
 from catalog.parsing.problems import render
@@ -59,9 +59,9 @@ class Adder:
 
     def known(self, reference: Reference) -> Outcome | None:
         """The outcome where a record has that very id, so that no source need be asked."""
+        wanted = Identity.said("", (), {reference.kind: reference.id})
         for paper in self._papers:
-            known = Identity.of(paper).ids.get(reference.kind)
-            if known and known == registered(reference.kind, reference.id):
+            if wanted.shared(Identity.of(paper)):
                 return Outcome(str(reference), "known", f"{reference} is there already: {paper.file}", paper.file)
         return None
 

@@ -19,6 +19,7 @@ from catalog.intake.duplicates import duplicates
 from catalog.intake.sources import Found
 from catalog.intake.sources.arxiv import search
 from catalog.model.paper import Paper
+from catalog.model.registries import ARXIV
 from catalog.model.vocabulary import Vocabulary
 from catalog.outputs.wording import byline
 from catalog.parsing.problems import render
@@ -178,7 +179,7 @@ def as_markdown(candidates: Iterable[Candidate]) -> str:
     for one in some[:MOST]:
         title = _plain(one.title)
         authors = _plain(byline(one.authors))
-        lines.append(f"- [ ] **{one.score}** [{title}](https://arxiv.org/abs/{one.arxiv}) · {authors} · {one.date}")
+        lines.append(f"- [ ] **{one.score}** [{title}]({ARXIV.address(one.arxiv)}) · {authors} · {one.date}")
         lines.append(f"  <br>{_plain('; '.join(one.reasons[:6]))}")
         if one.similar:
             lines.append(f"  <br>Similar: {_plain(one.similar)}")

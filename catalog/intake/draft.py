@@ -18,12 +18,14 @@ from catalog.intake.sources.venues import in_words
 from catalog.intake.suggest import Cues, Suggestion, suggest
 from catalog.model import paper as schema
 from catalog.model.paper import PAPER_ID, Links, Paper, Record
+from catalog.model.registries import REGISTRIES
 from catalog.model.venues import anthology_venue, read_venue
 from catalog.model.vocabulary import Vocabularies
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import NotText, parse_tree
 from catalog.parsing.validation import validate
 from catalog.reading.fmt import Notes, layout
+from catalog.reading.load import SUGGESTED
 
 _SMALL = frozenset(
     "a an the of on in for to and or with from by at as via is are be do does can how what why when where which not "
@@ -185,7 +187,7 @@ def _notes(
 ) -> Notes:
     """The comments of a draft: what is a guess, why, and what only a person can say."""
     missing = [key for key in ("summary", "implementations") if key not in values]
-    if not {"arxiv", "acl", "openreview", "doi", "url"} & set(values["links"]):
+    if not {*REGISTRIES, "url"} & set(values["links"]):
         missing.insert(0, "a link to the paper's text")
     header = ["# A draft. Look at what is marked as suggested, correct it, and delete these comments."]
     if missing:
@@ -201,13 +203,13 @@ def _notes(
         reasons.setdefault(one.field, []).append(f"{one.term} ({one.reason})" if one.field != "type" else one.reason)
     for field, said in reasons.items():
         if field in values:
-            notes.above[(field,)] = [f"# suggested: {'; '.join(said)}"]
+            notes.above[(field,)] = [f"{SUGGESTED}{'; '.join(said)}"]
     if "type" not in reasons and "type" not in given:
-        notes.above[("type",)] = ["# suggested: no phrase hints at another type"]
+        notes.above[("type",)] = [f"{SUGGESTED}no phrase hints at another type"]
     if "method" in values and "method" not in given:
-        notes.above[("method",)] = ["# suggested: the name before the colon of the title"]
+        notes.above[("method",)] = [f"{SUGGESTED}the name before the colon of the title"]
     if dated:
-        notes.above[("date",)] = [f"# suggested: {dated}"]
+        notes.above[("date",)] = [f"{SUGGESTED}{dated}"]
     return notes
 
 

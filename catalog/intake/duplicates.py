@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from catalog.base.text import words
 from catalog.model.identity import Identity
 from catalog.model.paper import Paper
+from catalog.model.registries import REGISTRIES
 
 SIMILAR = 88
 """From 0 to 100: how alike titles must be to be reported."""
@@ -33,8 +34,8 @@ def duplicates(
     for paper in papers:
         known = Identity.of(paper)
         if what := own.shared(known):
-            reason = f"has the same {what}" + ("" if what == "title" else f" id, {getattr(paper.links, what)}")
-            found.append((False, 0, Duplicate(paper, reason, certain=True)))
+            same = f"{REGISTRIES[what].noun}, {paper.links.ids[what]}" if what in REGISTRIES else what
+            found.append((False, 0, Duplicate(paper, f"has the same {same}", certain=True)))
             continue
         titles = (paper.title, *paper.former_titles)
         shared = not own.authors.isdisjoint(known.authors)

@@ -24,6 +24,7 @@ from catalog.base.web import Web
 from catalog.intake.adding import Adder
 from catalog.intake.draft import venue_value
 from catalog.intake.sources import Sources, parse_reference
+from catalog.model.facets import FIELDS
 from catalog.model.paper import Links, Record
 from catalog.model.results import Result, first_error
 from catalog.model.venues import read_venue
@@ -153,9 +154,9 @@ def _given(project: Project, answers: Mapping[str, str]) -> dict[str, Any]:
     given: dict[str, Any] = {}
     if "type" in answers:
         given["type"] = _terms(project, "type", answers["type"])[0]
-    for key, vocabulary in (("family", "family"), ("targets", "target"), ("datasets", "dataset")):
+    for key in ("family", "targets", "datasets"):
         if key in answers:
-            given[key] = _terms(project, vocabulary, answers[key])
+            given[key] = _terms(project, FIELDS[key], answers[key])
     if "summary" in answers:
         given["summary"] = " ".join(answers["summary"].split())
     if "code" in answers:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from catalog.base.text import slug
+from catalog.model.bases import Bases
 from catalog.model.claims import Judged
 from catalog.model.facets import FACETS
 from catalog.model.guide import Guide
@@ -99,13 +99,9 @@ class Catalog:
         return self._grouped(names, lambda paper: paper.authors)
 
     @cached_property
-    def by_method(self) -> dict[str, tuple[Paper, ...]]:
-        """Papers by the slug of their method's name, oldest first: names are not unique."""
-        found: dict[str, list[Paper]] = {}
-        for paper in reversed(self.papers):
-            if paper.method and paper.method.name:
-                found.setdefault(slug(paper.method.name), []).append(paper)
-        return {key: tuple(papers) for key, papers in found.items()}
+    def bases(self) -> Bases:
+        """What ``builds_on`` names."""
+        return Bases(self.papers, self.implementations)
 
     @cached_property
     def papers_of(self) -> dict[str, tuple[tuple[Relation, Paper], ...]]:

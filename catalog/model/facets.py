@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from catalog.model.paper import Paper
+from catalog.model.vocabulary import Vocabularies
 from catalog.parsing.tree import Place
 
 Placed = Iterable[tuple[Place, str]]
@@ -62,3 +63,12 @@ FACETS: dict[str, Facet] = {
 def terms_of(paper: Paper, facet: str) -> tuple[str, ...]:
     """The terms of a paper in a facet, or its year."""
     return (str(paper.year),) if facet == "year" else FACETS[facet].terms(paper)
+
+
+def labels_of(paper: Paper, facet: str, vocabularies: Vocabularies) -> list[str]:
+    """What people call the terms of a paper in a facet."""
+    return [vocabularies[facet][term].label for term in FACETS[facet].terms(paper)]
+
+
+FIELDS = {field: facet.name for facet in FACETS.values() for field in facet.fields}
+"""The facet to which each field of a record belongs that holds terms."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from catalog.model.registries import ACL, ARXIV, DOI, OPENREVIEW, REGISTRIES, Key
 from catalog.parsing.tree import NotText
 
 Relation = Literal["introduces", "extends", "related", "uses", "evaluates"]
@@ -23,6 +25,9 @@ Relation = Literal["introduces", "extends", "related", "uses", "evaluates"]
 ``related`` the nearest running relative, where neither is implemented yet: a method, or a task or attack like it;
 ``uses``/``evaluates`` for benchmarks, attacks, surveys and analyses.
 """
+
+Source = Literal[Key, "web", "hand"]
+"""Who says so: a registry, another page, or nobody but us."""
 
 PAPER_ID = r"^[a-z][a-z-]{0,40}\d{4}[a-z0-9]{0,40}$"
 """First author's family name, year, a word of the title: ``zhang2024negative``."""
@@ -95,6 +100,12 @@ Known = Annotated[str, StringConstraints(min_length=1, max_length=60)]
 Url = Annotated[str, StringConstraints(max_length=500), AfterValidator(_web_address)]
 Day = Annotated[str, AfterValidator(_calendar)]
 Year = Annotated[int, BeforeValidator(_year)]
+ArxivId = Annotated[str, StringConstraints(pattern=f"^{ARXIV.pattern}$"), ARXIV]
+AclId = Annotated[str, StringConstraints(pattern=f"^{ACL.pattern}$", max_length=ACL.longest), ACL]
+OpenReviewId = Annotated[
+    str, StringConstraints(pattern=f"^{OPENREVIEW.pattern}$", max_length=OPENREVIEW.longest), OPENREVIEW
+]
+Doi = Annotated[str, StringConstraints(pattern=f"^{DOI.pattern}$", max_length=DOI.longest), DOI]
 
 
 class Model(BaseModel):
@@ -106,13 +117,13 @@ class Model(BaseModel):
 class Links(Model):
     """Where the paper and its artefacts are. Ids, not addresses, where a registry gives ids."""
 
-    arxiv: Annotated[str, StringConstraints(pattern=r"^(\d{4}\.\d{4,5}|[a-z-]+(\.[A-Z]{2})?/\d{7})$")] | None = None
+    arxiv: ArxivId | None = None
     """arXiv id without version, as in ``2404.05868``."""
-    acl: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.\-]+$", max_length=60)] | None = None
+    acl: AclId | None = None
     """ACL Anthology id, as in ``2023.acl-long.740``."""
-    openreview: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_\-]+$", max_length=40)] | None = None
+    openreview: OpenReviewId | None = None
     """OpenReview forum id."""
-    doi: Annotated[str, StringConstraints(pattern=r"^10\.\d{4,9}/[^\s\"<>{}\\^`|]+$", max_length=120)] | None = None
+    doi: Doi | None = None
     """DOI without resolver, as in ``10.1038/s42256-025-00985-0``."""
     url: Url | None = None
     """The paper's own page, where none of the ids above leads to it."""
@@ -121,28 +132,31 @@ class Links(Model):
     data: Url | None = None
 
     @property
+    def ids(self) -> dict[str, str]:
+        """The ids that registries give, by the registry's key."""
+        return {key: ident for key in REGISTRIES if (ident := getattr(self, key))}
+
+    @property
+    def by_key(self) -> dict[str, str]:
+        """The address of every link by its key, the paper's text first."""
+        pages = {key: REGISTRIES[key].address(ident) for key, ident in self.ids.items()}
+        return pages | {key: address for key in _PAGES if (address := getattr(self, key))}
+
+    @property
     def addresses(self) -> tuple[tuple[str, str], ...]:
         """(kind, address) of every link, the paper's text first."""
-        found = [
-            ("arXiv", f"https://arxiv.org/abs/{self.arxiv}" if self.arxiv else None),
-            ("ACL Anthology", f"https://aclanthology.org/{self.acl}/" if self.acl else None),
-            ("OpenReview", f"https://openreview.net/forum?id={self.openreview}" if self.openreview else None),
-            ("DOI", f"https://doi.org/{self.doi}" if self.doi else None),
-            ("Web page", self.url),
-            ("Code", self.code),
-            ("Project", self.project),
-            ("Data", self.data),
-        ]
-        return tuple((kind, address) for kind, address in found if address)
+        return tuple((_KINDS[key], address) for key, address in self.by_key.items())
 
     @property
     def pdf(self) -> str | None:
         """The paper's text as PDF, where a registry has it under its id."""
-        if self.arxiv:
-            return f"https://arxiv.org/pdf/{self.arxiv}"
-        if self.acl:
-            return f"https://aclanthology.org/{self.acl}.pdf"
-        return f"https://openreview.net/pdf?id={self.openreview}" if self.openreview else None
+        texts = (REGISTRIES[key].pdf.format(ident) for key, ident in self.ids.items() if REGISTRIES[key].pdf)
+        return next(texts, None)
+
+
+_PAGES = {"url": "Web page", "code": "Code", "project": "Project", "data": "Data"}
+_KINDS = {key: registry.name for key, registry in REGISTRIES.items()} | _PAGES
+"""What links are called, by their keys."""
 
 
 class Venue(Model):
@@ -196,7 +210,7 @@ class State(Model):
 class Provenance(Model):
     """Where the facts of the record come from, and when somebody last looked."""
 
-    source: Literal["arxiv", "acl", "openreview", "doi", "web", "hand"]
+    source: Source
     checked: Annotated[str, AfterValidator(_calendar), StringConstraints(min_length=10)]
 
 
@@ -244,3 +258,8 @@ class Paper(Record):
     def contributions(self) -> tuple[str, ...]:
         """``type`` and ``also``, in that order."""
         return (self.type, *self.also)
+
+
+def newest_first(papers: Iterable[Paper]) -> list[Paper]:
+    """Papers by date, those of one date by id."""
+    return sorted(sorted(papers, key=lambda paper: paper.id), key=lambda paper: paper.date, reverse=True)

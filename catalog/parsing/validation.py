@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import typing
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -17,13 +18,23 @@ from catalog.parsing.tree import NotText, Place, Tree
 
 M = TypeVar("M", bound=BaseModel)
 
-_FORMS = {
-    "arxiv": ("an arXiv id without version", '"2404.05868"'),
-    "acl": ("an ACL Anthology id", "2023.acl-long.740"),
-    "openreview": ("an OpenReview forum id", "MXLBXjQkmb"),
-    "doi": ("a DOI without its resolver", "10.1038/s42256-025-00985-0"),
-}
-_ID_FORM = ("an id: lower-case words and numbers joined by hyphens", "gradient-ascent")
+
+@dataclass(frozen=True)
+class Form:
+    """How a text is written, for people: an annotation beside the pattern of a field."""
+
+    what: str
+    """``an arXiv id without version``."""
+    example: str
+    code: str = "bad-id"
+    """Of the problem with a text that is written otherwise."""
+
+    def inside(self, text: str) -> str | None:
+        """What is right within a wrong text, to be written instead."""
+        return None
+
+
+_ID_FORM = Form("an id: lower-case words and numbers joined by hyphens", "gradient-ascent")
 _EXAMPLES = {
     "title": 'title: "The Title as Printed"',
     "authors": "authors: [Given Family, Given Family]",
@@ -32,12 +43,6 @@ _EXAMPLES = {
     "type": "type: method",
     "links": 'links: {arxiv: "2404.05868"}',
     "provenance": "provenance: {source: arxiv, checked: 2026-11-23}",
-}
-_REGISTRY_ID = {
-    "arxiv": re.compile(r"(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})"),
-    "acl": re.compile(r"aclanthology\.org/([^/?#]+)"),
-    "openreview": re.compile(r"openreview\.net/.*[?&]id=([A-Za-z0-9_\-]+)"),
-    "doi": re.compile(r"(10\.\d{4,9}/\S+)"),
 }
 
 
@@ -138,9 +143,9 @@ def _in_words(model: type[BaseModel], loc: Place, detail: ErrorDetails, whole: s
             what, _, hint = message.partition("; ")
             return code, f"{name}: {what}", _sentence(hint)
         case "string_pattern_mismatch":
-            return _wrong_form(name, field, str(given))
-        case "string_too_long" if field in _FORMS:
-            return _wrong_form(name, field, str(given))
+            return _wrong_form(name, _form(model, loc) or _ID_FORM, str(given))
+        case "string_too_long" if form := _form(model, loc):
+            return _wrong_form(name, form, str(given))
         case "string_too_short" | "too_short":
             return "too-short", f"{name} is too short", "Fill it in, or delete the line."
         case "string_too_long":
@@ -186,12 +191,12 @@ def _wrong_type(name: str, field: str, expected: str, given: Any) -> tuple[str, 
     return "wrong-type", f"{name} holds {found} where {wanted} belongs", hint
 
 
-def _wrong_form(name: str, field: str, given: str) -> tuple[str, str, str]:
+def _wrong_form(name: str, form: Form, given: str) -> tuple[str, str, str]:
     """An id that is not one; where it stands inside an address, the hint takes it out."""
-    form, example = _FORMS.get(field, _ID_FORM)
-    code = f"bad-{field}" if field in _FORMS else "bad-id"
-    found = _REGISTRY_ID[field].search(given) if field in _REGISTRY_ID else None
-    return code, f"{name}: {shorten(given)!r} is not {form}", f"Write {found[1] if found else example}"
+    right = form.inside(given) or form.example
+    # YAML would read 2404.05868 as a number.
+    written = f'"{right}"' if re.fullmatch(r"[\d.]+", right) else right
+    return form.code, f"{name}: {shorten(given)!r} is not {form.what}", f"Write {written}"
 
 
 def _sentence(text: str) -> str:
@@ -225,6 +230,22 @@ def _choices(model: type[BaseModel], loc: Place) -> tuple[str, ...]:
     owner = _model_at(model, loc[:-1])
     field = _field(owner, str(loc[-1])) if owner else None
     return tuple(str(choice) for choice in typing.get_args(field.annotation)) if field else ()
+
+
+def _form(model: type[BaseModel], loc: Place) -> Form | None:
+    """The form with which the field at ``loc`` is annotated."""
+    depth = max(index for index, step in enumerate(loc) if isinstance(step, str))
+    owner = _model_at(model, loc[:depth])
+    field = _field(owner, str(loc[depth])) if owner else None
+    metadata = (*field.metadata, *_metadata(field.annotation)) if field else ()
+    return next((one for one in metadata if isinstance(one, Form)), None)
+
+
+def _metadata(annotation: Any) -> typing.Iterator[Any]:
+    """All that a type is annotated with, however deep inside."""
+    yield from getattr(annotation, "__metadata__", ())
+    for part in typing.get_args(annotation):
+        yield from _metadata(part)
 
 
 def _field(model: type[BaseModel], key: str) -> FieldInfo | None:

@@ -12,13 +12,11 @@ import json
 from typing import Any
 
 from catalog.model import paper as schema
-from catalog.model.facets import FACETS
+from catalog.model.facets import FIELDS
 from catalog.model.vocabulary import Vocabularies, Vocabulary
 
 FILE = "catalog/record.schema.json"
 """Where the schema is kept, relative to the checkout."""
-
-_FIELDS = {field: name for name, facet in FACETS.items() for field in facet.fields}
 
 
 def record_schema(vocabularies: Vocabularies) -> dict[str, Any]:
@@ -28,7 +26,7 @@ def record_schema(vocabularies: Vocabularies) -> dict[str, Any]:
     _describe(made, schema.Record.__name__)
     for name, definition in made.get("$defs", {}).items():
         _describe(definition, name)
-    for field, name in _FIELDS.items():
+    for field, name in FIELDS.items():
         if name in vocabularies:
             _allow(made["properties"][field], vocabularies[name])
     for key, name in (("id", "venue"), ("track", "track")):

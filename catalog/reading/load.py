@@ -15,7 +15,7 @@ from catalog.model.claims import judge, read_claims, read_trials
 from catalog.model.guide import read_guide
 from catalog.model.implementations import read_family_guides, read_implementations
 from catalog.model.metrics import read_metrics
-from catalog.model.paper import PAPER_ID, Paper, Record
+from catalog.model.paper import PAPER_ID, Paper, Record, newest_first
 from catalog.model.redirects import read_redirects
 from catalog.model.results import read_result_files
 from catalog.model.venues import appearance
@@ -26,7 +26,7 @@ from catalog.parsing.validation import salvage, validate
 from catalog.reading.checks import NO_ID, Corpus, run_checks
 from catalog.reading.entry import Entry
 
-_SUGGESTED = "# suggested: "
+SUGGESTED = "# suggested: "
 """Begins the comment above what ``catalog add`` suggests."""
 
 _BLANK: dict[str, Any] = {
@@ -80,8 +80,7 @@ def load_catalog(project: Project, focus: Collection[Path] = ()) -> tuple[Catalo
     )
     if any(problem.severity == "error" for problem in problems):
         return None, sorted(problems)
-    papers = sorted((_in_words(entry.paper, vocabularies) for entry in entries), key=lambda paper: paper.id)
-    papers.sort(key=lambda paper: paper.date, reverse=True)
+    papers = newest_first(_in_words(entry.paper, vocabularies) for entry in entries)
     measured = sorted(results.values(), key=lambda one: (one.task, one.model, one.method, one.seed))
     judged = judge(tuple(claims), measured, trials)
     catalog = Catalog(
@@ -162,10 +161,10 @@ def _check_id(stem: str, tree: Tree) -> list[Problem]:
 def _unchecked(path: Path, file: str) -> Iterator[Problem]:
     """What ``catalog add`` suggested, and nobody has confirmed."""
     text = path.read_text(encoding="utf-8-sig")
-    if _SUGGESTED not in text:
+    if SUGGESTED not in text:
         return
     for number, line in enumerate(text.splitlines(), 1):
-        if found := re.match(f" *{_SUGGESTED}", line):
+        if found := re.match(f" *{SUGGESTED}", line):
             message = f"the next line is suggested, for: {shorten(line[found.end() :], 120)}"
             hint = "Correct it if need be, and delete this comment."
             yield Problem(file, number, 1, "unchecked-suggestion", "hint", message, hint)

@@ -25,6 +25,7 @@ from catalog.base.files import write_whole
 from catalog.base.text import fitting, shorten
 from catalog.base.web import Answer, Web, WebError
 from catalog.intake.sources import arxiv, openreview
+from catalog.model.registries import ARXIV, DOI, OPENREVIEW
 from catalog.reading.entry import Entry
 
 Status = Literal["fine", "moved", "insecure", "walled", "unreachable", "dead"]
@@ -42,6 +43,8 @@ _NOT_FOUND = re.compile(
 _LOGIN = re.compile(
     r"/(?:login|signin|sign-in|sso|idp|auth|cas)\b|[?&](?:login|return_?url|redirect_uri)=", re.IGNORECASE
 )
+_ASKED = (ARXIV.key, OPENREVIEW.key, DOI.key)
+"""The registries that answer programs; the Anthology has only pages."""
 _HONEST = ("github.com", "arxiv.org", "aclanthology.org", "huggingface.co", "gitlab.com")
 """Hosts that say 404 when they mean it, so that HEAD is enough."""
 
@@ -78,17 +81,9 @@ def links_of(entries: Iterable[Entry]) -> list[Link]:
     """Every link of some records, once, in the order of the records."""
     places: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for entry in entries:
-        links = entry.paper.links
-        ids = {
-            "arXiv": ("arxiv", links.arxiv),
-            "DOI": ("doi", links.doi),
-            "OpenReview": ("openreview", links.openreview),
-        }
-        fields = {"ACL Anthology": "acl", "Web page": "url"} | {label: kind for label, (kind, _) in ids.items()}
-        for label, address in links.addresses:
-            kind, found = ids.get(label, ("page", address))
-            line = entry.line(("links", fields.get(label, label.lower())))
-            places[(kind, found or address, address)].append(line)
+        for key, address in entry.paper.links.by_key.items():
+            asked = (key, entry.paper.links.ids[key]) if key in _ASKED else ("page", address)
+            places[(*asked, address)].append(entry.line(("links", key)))
     return [Link(*key, tuple(lines)) for key, lines in places.items()]
 
 
@@ -182,7 +177,7 @@ class Checker:
 
     def _doi(self, link: Link) -> Verdict:
         """The resolver knows a DOI or not; the publisher behind it may turn programs away."""
-        answer = self._web.ask("GET", f"https://doi.org/api/handles/{quote(link.id, safe='/.:;()-_')}")
+        answer = self._web.ask("GET", f"{DOI.site}/api/handles/{quote(link.id, safe='/.:;()-_')}")
         if answer.status == 404:
             return Verdict(link.address, "dead", "no such DOI")
         return _by_status(link.address, answer)

@@ -19,6 +19,7 @@ from catalog.base.web import Web, WebError
 from catalog.intake.draft import state_value, venue_field
 from catalog.intake.sources import Found, Reference, Sources
 from catalog.intake.sources.arxiv import look_up as look_up_arxiv
+from catalog.model.registries import ARXIV
 from catalog.model.vocabulary import Vocabularies
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import NotText, Place
@@ -102,7 +103,7 @@ def compare(
         if paper and paper in preprints:
             found.append(preprints[paper])
         elif paper and not failed:
-            failures.append(f"https://arxiv.org/abs/{paper}: arXiv knows no such paper ({entry.paper.file})")
+            failures.append(f"{ARXIV.address(paper)}: arXiv knows no such paper ({entry.paper.file})")
         for reference in _further(entry, has_preprint=bool(paper)):
             try:
                 found.append(Sources(web).look_up(reference))

@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -13,10 +14,26 @@ from local_server import Server
 from small_checkout import FADING, GARDENS, METHOD, REPOSITORY, TASK, Checkout, Ran, Run
 
 from catalog.cli import main
+from catalog.parsing.problems import Problem
+from catalog.reading.codes import ALL_CODES
 
 # How long one example takes says more about the machine than about the code.
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
+
+
+@pytest.fixture(autouse=True)
+def only_documented_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever makes a problem, in whatever file, gives it a code that the documentation lists."""
+    known = {code.id: code.severity for code in ALL_CODES}
+
+    make = Problem.__init__
+
+    def made(problem: Problem, *given: Any, **named: Any) -> None:
+        make(problem, *given, **named)
+        assert known.get(problem.code) == problem.severity, f"catalog/reading/codes.py does not list {problem}"
+
+    monkeypatch.setattr(Problem, "__init__", made)
 
 
 @pytest.fixture

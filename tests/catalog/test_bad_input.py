@@ -174,7 +174,7 @@ ROWS: dict[str, tuple[Change, str, int, int, str, str]] = {
         10,
         10,
         "arXiv id without version",
-        "Write 3104.01234",
+        'Write "3104.01234"',
     ),
     "an OpenReview address": (
         replace("  code:", "  openreview: https://openreview.net/forum?id=MXLBXjQkmb&noteId=x\n  code:"),

@@ -339,7 +339,8 @@ def test_every_code_is_documented() -> None:
     stops = re.findall(r'(?:_StopError\(|report\()\s*[\w().,\s]+?, "([a-z0-9-]+)"', source)
     raised = re.findall(r'ValueError\(f?"([a-z-]+): ', source)
     worded = re.findall(r'return "([a-z-]+)", f"', source)
-    written = {*problems, *stops, *raised, *worded}
+    forms = re.findall(r'\bcode(?:: str)? ?= ?"([a-z-]+)"', source)
+    written = {*problems, *stops, *raised, *worded, *forms}
     known = [code.id for code in ALL_CODES]
     assert len(written) > 30
     assert written <= set(known)

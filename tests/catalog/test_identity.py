@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from small_checkout import Checkout
 
+from catalog.intake.adding import Adder
 from catalog.intake.duplicates import duplicates
+from catalog.intake.sources import Found
 from catalog.model.identity import Identity
 from catalog.model.paper import Paper
 from catalog.parsing.tree import Tree
 from catalog.reading.checks import ALL_CHECKS, Corpus
 from catalog.reading.entry import Entry
+from catalog.reading.load import read_entries
 
 LINKS = st.fixed_dictionaries(
     {},
@@ -58,3 +62,27 @@ def test_adding_knows_a_paper_exactly_where_the_check_finds_a_duplicate(there: P
 def test_being_one_paper_goes_both_ways(one: Paper, other: Paper) -> None:
     assert Identity.of(one).shared(Identity.of(other)) == Identity.of(other).shared(Identity.of(one))
     assert Identity.of(one).shared(Identity.of(one))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_what_is_added_anyway_validates_or_is_refused_with_the_reason(checkout: Checkout, data: st.DataObject) -> None:
+    titles = [entry.paper.title for entry in read_entries(checkout.project)]
+    title = data.draw(st.sampled_from([*titles, f"{titles[0]}s", titles[0].upper(), "Quite Another Paper"]))
+    links = data.draw(st.one_of(LINKS, st.just({"arxiv": "3104.01234"}), st.just({"doi": "10.5555/x.2"})))
+    authors = tuple(data.draw(st.sampled_from([["Åsa Lindqvist"], ["Jane Doe", "Ann Roe"], ["Grace Okonkwo"]])))
+    found = Found("hand", title, authors, "2031-03", links)
+    before = set(checkout.root.rglob("*.yaml"))
+    outcome = Adder(checkout.project, "2031-06-01", anyway=True).add("it", found)
+    written = set(checkout.root.rglob("*.yaml")) - before
+    try:
+        if outcome.status == "written":
+            assert [path.relative_to(checkout.root).as_posix() for path in written] == [outcome.file]
+            assert [problem for problem in checkout.problems() if problem.severity == "error"] == []
+        else:
+            assert not written
+            assert outcome.status == "known"
+            assert " has the same " in outcome.message
+    finally:
+        for path in written:
+            path.unlink()

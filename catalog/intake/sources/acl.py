@@ -7,8 +7,8 @@ from dataclasses import replace
 from catalog.base.web import Web
 from catalog.intake.sources import bibtex
 from catalog.intake.sources.found import Found
+from catalog.model.registries import ACL
 
-SITE = "https://aclanthology.org"
 TYPES = ("text/plain", "text/x-bibtex", "application/x-bibtex", "application/octet-stream")
 
 
@@ -18,7 +18,7 @@ def look_up(web: Web, paper: str) -> Found:
     Raises:
         WebError: there is no such paper, or its BibTeX cannot be used.
     """
-    url = f"{SITE}/{paper}.bib"
+    url = f"{ACL.site}/{paper}.bib"
     answer = web.get(url, types=TYPES, check=lambda body: _refuse_none(body, url))
     return parse(answer.body, paper, url)
 

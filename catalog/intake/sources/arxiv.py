@@ -15,6 +15,7 @@ from catalog.intake.sources.cleaning import artefacts, plain
 from catalog.intake.sources.comments import venue_in_comment, withdrawal
 from catalog.intake.sources.found import Found
 from catalog.intake.sources.venues import recognize
+from catalog.model.registries import DOI
 
 API = "https://export.arxiv.org/api/query"
 TYPES = ("application/atom+xml", "application/xml", "text/xml")
@@ -131,7 +132,7 @@ def _found(result: Any) -> Found | None:
     comment, journal = plain(result.comment or ""), plain(result.journal_ref or "")
     abstract = plain(result.summary)
     links = {"arxiv": match[1], **artefacts(f"{result.comment or ''} {result.summary}")}
-    if result.doi and re.fullmatch(r"10\.\d{4,9}/[^\s\"<>{}\\^`|]+", result.doi):
+    if result.doi and re.fullmatch(DOI.pattern, result.doi):
         links["doi"] = result.doi
     return Found(
         source="arxiv",

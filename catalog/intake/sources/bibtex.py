@@ -14,6 +14,7 @@ from catalog.intake.sources.cleaning import artefacts, plain
 from catalog.intake.sources.found import Found
 from catalog.intake.sources.reference import parse_reference
 from catalog.intake.sources.venues import Venue, recognize
+from catalog.model.registries import ARXIV, DOI
 
 if TYPE_CHECKING:
     from bibtexparser.library import Library
@@ -27,7 +28,7 @@ _NAMING = ("eprint", "journal", "journaltitle", "number", "volume", "howpublishe
 """Fields in which programs and people name a preprint."""
 _ARXIV = re.compile(
     r"arxiv(?:\.org/(?:abs|pdf)/|[\s:./]*(?:preprint)?[\s:./]*(?:arxiv)?[\s:./]*(?:abs/)?)"
-    r"(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})|^abs/(\d{4}\.\d{4,5})",
+    rf"(?P<id>{ARXIV.pattern})|^abs/(?P<bare>{ARXIV.pattern})",
     re.IGNORECASE,
 )
 
@@ -182,13 +183,14 @@ def _links(given: Mapping[str, str]) -> dict[str, str]:
     is_arxiv = given.get("archiveprefix", given.get("eprinttype", "")).lower() in ("arxiv", "")
     bare = is_arxiv and not re.search(r"arxiv", eprint, re.IGNORECASE)
     texts = [f"arxiv:{eprint}" if bare and eprint else "", given.get("doi", ""), given.get("url", "")]
-    texts += [f"arxiv:{found[1] or found[2]}" for key in _NAMING for found in _ARXIV.finditer(given.get(key, ""))]
+    named = [found for key in _NAMING for found in _ARXIV.finditer(given.get(key, ""))]
+    texts += [f"arxiv:{found['id'] or found['bare']}" for found in named]
     for text in texts:
         reference = parse_reference(text.replace("\\_", "_").replace("\\", ""))
         if reference and reference.kind != "bibtex":
             links.setdefault(reference.kind, reference.id)
-    doi = re.search(r"10\.\d{4,9}/[^\s\"<>{}\\^`|]+", given.get("doi", "").replace("\\_", "_"))
-    if doi and not doi[0].startswith("10.48550/"):
+    doi = re.search(DOI.pattern, given.get("doi", "").replace("\\_", "_"))
+    if doi and not ARXIV.gave(doi[0]):
         links["doi"] = doi[0]
     url = given.get("url", "").replace("\\_", "_").replace("\\", "").strip()
     if not links and re.match(r"https?://[^\s/]+\.[^\s]+$", url):

@@ -14,8 +14,8 @@ from catalog.intake.sources.cleaning import plain
 from catalog.intake.sources.found import Found
 from catalog.intake.sources.reference import parse_reference
 from catalog.intake.sources.venues import Venue, recognize
+from catalog.model.registries import DOI
 
-RESOLVER = "https://doi.org"
 CSL = "application/vnd.citationstyles.csl+json"
 BIBTEX = "application/x-bibtex"
 _NAME_PARTS = ("given", "dropping-particle", "non-dropping-particle", "family", "suffix")
@@ -35,7 +35,7 @@ def look_up(web: Web, doi: str) -> Found:
     Raises:
         WebError: there is no such DOI, or its description cannot be used.
     """
-    url = f"{RESOLVER}/{quote(doi, safe='/.:;()-_')}"
+    url = f"{DOI.site}/{quote(doi, safe='/.:;()-_')}"
     try:
         body = web.get(url, accept=CSL, types=_JSON_TYPES, check=lambda body: _refuse_none(body, url)).body
         found = parse(body, url)[0]

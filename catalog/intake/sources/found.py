@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from catalog.intake.sources.venues import Venue
-
-SourceName = Literal["arxiv", "acl", "openreview", "doi", "web", "hand"]
+from catalog.model.paper import Source
 
 
 @dataclass(frozen=True)
 class Found:
     """Facts in the source's words, as plain text; empty or absent where the source says nothing."""
 
-    source: SourceName
+    source: Source
     title: str
     authors: tuple[str, ...]
     date: str

@@ -8,6 +8,8 @@ from catalog.base.web import Web, WebError
 from catalog.intake.sources import acl, arxiv, bibtex, crossref, openreview
 from catalog.intake.sources.found import Found
 from catalog.intake.sources.reference import Reference
+from catalog.model.identity import Identity
+from catalog.model.registries import ARXIV
 
 
 class Sources:
@@ -26,7 +28,7 @@ class Sources:
             case "arxiv":
                 found = arxiv.look_up(self._web, [reference.id])
                 if reference.id not in found:
-                    raise WebError("content", f"https://arxiv.org/abs/{reference.id}", "arXiv knows no such paper")
+                    raise WebError("content", ARXIV.address(reference.id), "arXiv knows no such paper")
                 return found[reference.id]
             case "acl":
                 return acl.look_up(self._web, reference.id)
@@ -53,9 +55,7 @@ class Sources:
         for one in wanted:
             try:
                 if one.kind == "arxiv" and len(ids) > 1:
-                    missing = problem or WebError(
-                        "content", f"https://arxiv.org/abs/{one.id}", "arXiv knows no such paper"
-                    )
+                    missing = problem or WebError("content", ARXIV.address(one.id), "arXiv knows no such paper")
                     yield one, known.get(one.id, missing)
                 else:
                     yield one, self.look_up(one)
@@ -86,7 +86,8 @@ def read_saved(body: bytes, where: str, reference: Reference | None = None) -> l
     else:
         found = bibtex.parse(body.decode("utf-8", "replace"), where)
     if reference and reference.kind != "bibtex":
-        found = [one for one in found if one.links.get(reference.kind, "").lower() == reference.id.lower()]
+        wanted = Identity.said("", (), {reference.kind: reference.id})
+        found = [one for one in found if wanted.shared(Identity.said(one.title, one.authors, one.links))]
     if not found:
         raise WebError("content", where, f"does not hold {reference or 'a paper'}")
     return found

@@ -10,6 +10,7 @@ from catalog.base.web import Web, WebError
 from catalog.intake.sources.cleaning import artefacts, plain
 from catalog.intake.sources.found import Found
 from catalog.intake.sources.venues import recognize
+from catalog.model.registries import OPENREVIEW
 
 APIS = ("https://api2.openreview.net", "https://api.openreview.net")
 TYPES = ("application/json",)
@@ -38,7 +39,7 @@ def look_up(web: Web, forum: str) -> Found:
             raise WebError(
                 "content", url, "names no authors yet", "Wait until the submission is public, or add it by hand."
             )
-    raise problem or WebError("content", f"https://openreview.net/forum?id={forum}", "there is no such public forum")
+    raise problem or WebError("content", OPENREVIEW.address(forum), "there is no such public forum")
 
 
 def parse(body: bytes, where: str = "OpenReview") -> list[Found]:

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Literal
 
 from catalog.model.paper import Paper
+from catalog.model.registries import ARXIV
 
 Kind = Literal["article", "conference", "preprint", "web"]
 
@@ -40,7 +41,7 @@ def publication(paper: Paper) -> Publication:
 
 def doi(paper: Paper) -> str | None:
     """The DOI of the published version, or else the one that arXiv gives to every preprint."""
-    return paper.links.doi or (f"10.48550/arXiv.{paper.links.arxiv}" if paper.links.arxiv else None)
+    return paper.links.doi or (ARXIV.doi_prefix + paper.links.arxiv if paper.links.arxiv else None)
 
 
 @cache  # asked for each author of each paper by every export and page

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from catalog.model.catalog import Catalog
-from catalog.model.facets import terms_of
+from catalog.model.facets import labels_of
 from catalog.model.paper import Paper
 from catalog.outputs.site.author_pages import People
 from catalog.outputs.wording import byline
@@ -87,9 +87,8 @@ def documents(out: Path, catalog: Catalog, people: People, guide: tuple[str, ...
 
 
 def _paper(paper: Paper, catalog: Catalog) -> Document:
-    terms = [
-        catalog.vocabularies[name][one].label for name in ("type", "family", "dataset") for one in terms_of(paper, name)
-    ]
+    facets = ("type", "family", "dataset")
+    terms = [label for facet in facets for label in labels_of(paper, facet, catalog.vocabularies)]
     method = paper.method
     said = [paper.summary, method.mechanism if method else None, *terms, *paper.former_titles]
     return Document(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from catalog.model.catalog import Catalog
 from catalog.model.facets import terms_of
 from catalog.model.implementations import FamilyGuide, Implementation
 from catalog.model.paper import Paper
+from catalog.model.registries import leads_to_paper
 
 FACETS = ("type", "family", "target", "dataset", "setting", "modality", "venue", "year")
 PLURALS = {
@@ -48,8 +48,7 @@ class Group:
     @property
     def link_label(self) -> str:
         """What the link leads to, in words."""
-        paper = self.link and re.match(r"https://(arxiv\.org|aclanthology\.org|openreview\.net|doi\.org)/", self.link)
-        return "its paper" if paper else "its home page"
+        return "its paper" if leads_to_paper(self.link or "") else "its home page"
 
     @property
     def path(self) -> str:

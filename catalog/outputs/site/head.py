@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from catalog.model.catalog import Catalog
+from catalog.model.facets import labels_of
 from catalog.model.paper import Paper
 from catalog.outputs.export.citation import publication
 
@@ -76,13 +77,8 @@ def script_safe(text: str) -> str:
 
 def _keywords(paper: Paper, catalog: Catalog) -> list[str]:
     words = ["machine unlearning", "large language models"]
-    for name, ids in (
-        ("type", paper.contributions),
-        ("family", paper.family),
-        ("target", paper.targets),
-        ("dataset", paper.datasets),
-    ):
-        words += [catalog.vocabularies[name][one].label for one in ids]
+    for facet in ("type", "family", "target", "dataset"):
+        words += labels_of(paper, facet, catalog.vocabularies)
     if paper.method and paper.method.name:
         words.append(paper.method.name)
     return list(dict.fromkeys(words))

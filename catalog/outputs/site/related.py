@@ -9,6 +9,7 @@ from heapq import nsmallest
 
 from catalog.insight.lineage import resolve
 from catalog.model.catalog import Catalog
+from catalog.model.facets import terms_of
 from catalog.model.paper import Paper
 
 _Feature = tuple[str, str]
@@ -82,9 +83,7 @@ class Relatives:
 def _features(paper: Paper) -> set[_Feature]:
     return {
         *(("implementation", link.id) for link in paper.implementations if link.relation != "related"),
-        *(("dataset", one) for one in paper.datasets),
-        *(("family", one) for one in paper.family),
-        *(("setting", one) for one in paper.settings),
+        *((facet, term) for facet in ("dataset", "family", "setting") for term in terms_of(paper, facet)),
         *(("author", name) for name in paper.authors),
     }
 

@@ -8,7 +8,7 @@ from catalog.base.text import did_you_mean, nearest
 from catalog.reading.checks.corpus import (
     Corpus,
     Finding,
-    bases,
+    built_on,
     check,
     known_bases,
     unknown_bases,
@@ -39,14 +39,10 @@ def _unknown_base(corpus: Corpus) -> Iterator[Finding]:
 @check("ambiguous-base", "hint")
 def _ambiguous_base(corpus: Corpus) -> Iterator[Finding]:
     """Where several records propose a method of one name, ``builds_on`` names the record that is meant."""
-    runs = {one.id for one in corpus.implementations}
-    for entry, place, base in bases(corpus):
-        owners = corpus.by_method.get(base, ())
-        if base not in runs and len(owners) > 1:
-            ids = ", ".join(owner.paper.id for owner in owners)
-            yield Finding(
-                entry, place, f"builds on {base!r}, a name that several methods share", f"Write one of: {ids}."
-            )
+    for entry, place, base in built_on(corpus):
+        if rivals := corpus.bases.rivals(base):
+            hint = f"Write one of: {', '.join(paper.id for paper in rivals)}."
+            yield Finding(entry, place, f"builds on {base!r}, a name that several methods share", hint)
 
 
 @check("unknown-successor")

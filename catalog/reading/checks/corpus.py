@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from catalog.base.text import did_you_mean, slug
+from catalog.base.text import did_you_mean
+from catalog.model.bases import Bases
 from catalog.model.claims import CLAIMS_FILE, Claim
 from catalog.model.guide import Guide
 from catalog.model.implementations import Implementation
@@ -50,19 +51,9 @@ class Corpus:
         return tuple(one.id for one in self.implementations)
 
     @cached_property
-    def method_ids(self) -> set[str]:
-        """What ``builds_on`` may name: methods that run here, and the slugs of the methods that records propose."""
-        return set(self.by_method) | {one.id for one in self.implementations if one.kind == "method"}
-
-    @cached_property
-    def by_method(self) -> dict[str, tuple[Entry, ...]]:
-        """Entries by the slug of their method's name."""
-        found: dict[str, tuple[Entry, ...]] = {}
-        for entry in self.entries:
-            if entry.paper.method and entry.paper.method.name:
-                key = slug(entry.paper.method.name)
-                found[key] = (*found.get(key, ()), entry)
-        return found
+    def bases(self) -> Bases:
+        """What ``builds_on`` names."""
+        return Bases((entry.paper for entry in self.entries), self.implementations)
 
 
 @dataclass(frozen=True)
@@ -162,7 +153,7 @@ def instead(term: str, vocabulary: Vocabulary) -> str:
     return did_you_mean(term, vocabulary.ids, vocabulary.by_alias) or otherwise
 
 
-def bases(corpus: Corpus) -> Iterator[tuple[Entry, Place, str]]:
+def built_on(corpus: Corpus) -> Iterator[tuple[Entry, Place, str]]:
     """All that records build on, with its place."""
     for entry in corpus.entries:
         for index, base in enumerate(entry.paper.method.builds_on if entry.paper.method else ()):
@@ -171,10 +162,10 @@ def bases(corpus: Corpus) -> Iterator[tuple[Entry, Place, str]]:
 
 def known_bases(corpus: Corpus) -> set[str]:
     """What ``builds_on`` may name, but ids of records."""
-    return corpus.method_ids | set(corpus.vocabularies.get("technique", ()))
+    return corpus.bases.ids | set(corpus.vocabularies.get("technique", ()))
 
 
 def unknown_bases(corpus: Corpus) -> Iterator[tuple[Entry, Place, str]]:
     """What records build on and nobody knows."""
     known = known_bases(corpus) | set(corpus.by_id)
-    return ((entry, place, base) for entry, place, base in bases(corpus) if base not in known)
+    return ((entry, place, base) for entry, place, base in built_on(corpus) if base not in known)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from catalog.base.text import same_title
-from catalog.model.identity import REGISTRIES, Identity, registered
+from catalog.model.identity import Identity
 from catalog.model.paper import Paper
+from catalog.model.registries import REGISTRIES
 from catalog.parsing.tree import Place
 from catalog.reading.checks.corpus import (
     Corpus,
@@ -19,9 +20,9 @@ from catalog.reading.entry import Entry
 
 def _identities(paper: Paper) -> Iterator[tuple[Place, str, str]]:
     """(place, what it is in words, key) of everything that only one paper can have."""
-    for kind, label in REGISTRIES.items():
-        if value := getattr(paper.links, kind):
-            yield ("links", kind), f"{label} {value}", f"{kind}:{registered(kind, value)}"
+    for key, ident in paper.links.ids.items():
+        registry = REGISTRIES[key]
+        yield ("links", key), f"{registry.noun} {ident}", f"{key}:{registry.comparable(ident)}"
     for place, title in [(("title",), paper.title), *places("former_titles", paper.former_titles)]:
         if key := same_title(title):
             yield place, "title", f"title:{key}"

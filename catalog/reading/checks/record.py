@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from catalog.base.text import same_title
+from catalog.model.registries import ACL, ARXIV, behind_doi, held_alone
 from catalog.parsing.tree import Place
 from catalog.reading.checks.corpus import (
     Corpus,
@@ -55,22 +56,14 @@ def _derived_doi(corpus: Corpus) -> Iterator[Finding]:
     for entry in corpus.entries:
         links = entry.paper.links
         doi = (links.doi or "").casefold()
-        if found := re.fullmatch(r"10\.48550/arxiv\.(\d{4}\.\d{4,5})(v\d+)?", doi):
-            hint = f'Delete the line; links.arxiv is "{found[1]}".'
+        key, ident = behind_doi(doi)
+        if key == ARXIV.key:
+            hint = f'Delete the line; links.arxiv is "{ident}".'
             yield Finding(entry, ("links", "doi"), "the DOI is that of the preprint, which its id gives", hint)
-        found = re.fullmatch(r"10\.18653/v1/(.+)", doi)
-        if found and links.acl and found[1] != links.acl.casefold():
-            message = f"the DOI is that of {found[1]}, but the Anthology id is {links.acl}"
+        ident = doi.removeprefix(ACL.doi_prefix)
+        if ACL.gave(doi) and links.acl and ident != ACL.comparable(links.acl):
+            message = f"the DOI is that of {ident}, but the Anthology id is {links.acl}"
             yield Finding(entry, ("links", "doi"), message, "Look it up, and correct one of the two.")
-
-
-_IDS = {
-    r"arxiv\.org/(?:abs|pdf|html)/": "arxiv",
-    r"aclanthology\.org/[\w.-]": "acl",
-    r"openreview\.net/(?:forum|pdf)\?": "openreview",
-    r"(?:dx\.)?doi\.org/10\.": "doi",
-}
-"""Addresses that say no more than an id, and the field of that id."""
 
 
 @check("link-form", "hint")
@@ -80,12 +73,9 @@ def _link_form(corpus: Corpus) -> Iterator[Finding]:
         links = entry.paper.links
         for key in ("url", "code", "project", "data"):
             address = getattr(links, key) or ""
-            bare = re.sub(r"^https?://(?:www\.)?", "", address)
-            field_ = next((name for pattern, name in _IDS.items() if re.match(pattern, bare)), None)
-            if field_:
-                yield Finding(
-                    entry, ("links", key), f"the address holds an id of links.{field_}", f"Move it to {field_}:"
-                )
+            if registry := held_alone(address):
+                message, hint = f"the address holds an id of links.{registry.key}", f"Move it to {registry.key}:"
+                yield Finding(entry, ("links", key), message, hint)
             elif re.search(r"[?&#]utm_|\.git/?$|/tree/(?:main|master)/?$", address):
                 short = re.sub(r"[?&#]utm_.*|\.git/?$|/tree/(?:main|master)/?$", "", address)
                 yield Finding(entry, ("links", key), "the address is longer than it need be", f"Write {short}")

@@ -39,22 +39,11 @@ def _closer_link(corpus: Corpus) -> Iterator[Finding]:
         links = entry.paper.implementations
         if "method" in entry.paper.contributions and {link.relation for link in links} <= {"related"}:
             bases = entry.paper.method.builds_on if entry.paper.method else ()
-            runs = next((one for base in bases for one in _runs_for(corpus, base)), None)
-            if runs:
+            method = next((method for base in bases if (method := corpus.bases.method(base))), None)
+            if method:
                 place: Place = ("implementations",) if links else ("method", "builds_on")
-                message = f"what the method builds on runs here, as {runs!r}, and is not linked"
-                yield Finding(entry, place, message, f"Write implementations: - {{id: {runs}, relation: extends}}")
-
-
-def _runs_for(corpus: Corpus, base: str) -> Iterator[str]:
-    """The methods that run and that an id of ``builds_on`` names, directly or by a record that introduces them."""
-    methods = {one.id for one in corpus.implementations if one.kind == "method"}
-    if base in methods:
-        yield base
-        return
-    named = corpus.by_method.get(base, ())
-    for entry in (corpus.by_id[base],) if base in corpus.by_id else named[:1]:
-        yield from (it.id for it in entry.paper.implementations if it.relation == "introduces" and it.id in methods)
+                message = f"what the method builds on runs here, as {method.id!r}, and is not linked"
+                yield Finding(entry, place, message, f"Write implementations: - {{id: {method.id}, relation: extends}}")
 
 
 @check("unknown-implementation")

@@ -12,7 +12,7 @@ from catalog.reading.checks.corpus import (
     Finding,
     Run,
     TermPlace,
-    bases,
+    built_on,
     check,
     instead,
 )
@@ -56,7 +56,7 @@ def _orphan_term(corpus: Corpus) -> Iterator[Finding]:
     for entry in corpus.entries:
         for name, facet in FACETS.items():
             used.setdefault(name, set()).update(facet.terms(entry.paper))
-    used["technique"] = {base for _, _, base in bases(corpus)}
+    used["technique"] = {base for _, _, base in built_on(corpus)}
     used.setdefault("family", set()).update(one.family for one in corpus.implementations if one.family)
     for name, vocabulary in corpus.vocabularies.items():
         for term in vocabulary.terms if vocabulary.file else ():
