@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import html
 import re
+import unicodedata
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import html5lib
 import pytest
 from fabricated import results
+from hypothesis import given
+from hypothesis import strategies as st
+from mkdocs.utils.meta import get_data
 
 from catalog.base.project import Project
 from catalog.model.catalog import Catalog
 from catalog.model.guide import Guide
 from catalog.outputs.site import markdown
-from catalog.outputs.site.aside import Aside
 from catalog.outputs.site.formats import margin
 from catalog.outputs.site.pages import Pages
 from catalog.outputs.site.settings import Settings
@@ -27,7 +31,9 @@ def pages(project: Project, catalog: Catalog, **settings: str) -> Pages:
 
 
 def text_of(made: Pages, path: str) -> str:
-    return made.aside.restored(made.render(next(page for page in made.all() if page.path == path)))
+    """The page's content as MkDocs reads it: from the front matter, or below it."""
+    below, meta = get_data(made.render(next(page for page in made.all() if page.path == path)))
+    return str(meta.get("content", below))
 
 
 def test_a_correction_leads_to_the_form_with_the_record_filled_in(project: Project, catalog: Catalog) -> None:
@@ -103,19 +109,27 @@ def test_an_interval_has_as_many_digits_as_its_mean(half: float, mean: float, sa
 
 
 def test_formulas_go_around_the_parser_and_code_does_not() -> None:
-    html = markdown.converter(["pymdownx.superfences"])(
+    made = markdown.converter(["pymdownx.superfences"])(
         markdown.typeset("A *loss* $x^2$, in code:\n\n```\n<math a>b</math>\n```\n\nor `<math c>d</math>`, then $y$.")
     )
-    assert html.count("<math display=") == 2
-    assert "&lt;math a&gt;b&lt;/math&gt;" in html
-    assert "&lt;math c&gt;d&lt;/math&gt;" in html
-    assert "<em>loss</em>" in html
-    assert "<!--" not in html
+    assert made.count("<math display=") == 2
+    assert "&lt;math a&gt;b&lt;/math&gt;" in made
+    assert "&lt;math c&gt;d&lt;/math&gt;" in made
+    assert "<em>loss</em>" in made
+    assert "<!--" not in made
 
 
-def test_a_block_set_aside_comes_back_as_it_was() -> None:
-    aside, block = Aside(), '<div class="a">\n\n  <pre>one\n   two</pre>\n</div>'
-    page = f"## Above\n{aside.block(block)}{aside.block(block.upper())}## Below\n"
-    made = aside.restored(markdown.converter([])(page))
-    assert made == f"<h2>Above</h2>\n{block}\n\n{block.upper()}\n\n<h2>Below</h2>"
-    assert aside.block("  ") == ""
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="&"), min_size=1))
+def test_any_content_comes_out_of_the_front_matter_as_it_went_in(content: str) -> None:
+    """What no YAML file may hold stands there as HTML says it, or where it cannot, as an unknown character."""
+    below, meta = get_data(markdown.front_matter({"title": "A title"}, content=content))
+    assert (below, meta["title"]) == ("", "A title")
+    shown = html.unescape(meta["content"])
+    assert len(shown) == len(content)
+    changed = {wanted for got, wanted in zip(shown, content, strict=True) if got != wanted}
+    assert all(unicodedata.category(letter) in ("Cc", "Cn") for letter in changed)
+
+
+def test_indentation_goes_but_for_code() -> None:
+    page = "\n  <p>\n    one\n\n    two</p>\n  <pre>\n    three\n</pre>\n  <p>four</p>\n"
+    assert markdown.compact(page) == "<p>\none\ntwo</p>\n<pre>\n    three\n</pre>\n<p>four</p>"

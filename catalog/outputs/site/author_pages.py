@@ -48,7 +48,7 @@ class People:
         active = sorted((one for one in everybody if self.has_page(one)), key=lambda one: -len(one.papers))
         yield Page(
             "authors/index.md",
-            "authors.md.j2",
+            "authors.html.j2",
             "Authors",
             f"All {len(everybody)} authors, by name.",
             {
@@ -61,7 +61,7 @@ class People:
         for letter in letters:
             yield Page(
                 f"authors/{letter}.md",
-                "letter.md.j2",
+                "letter.html.j2",
                 f"Authors: {letter_label(letter)}",
                 f"The authors whose family names begin with {letter_label(letter)}, with their papers.",
                 {"letter": letter, "letters": letters, "listed": by_letter[letter], "people": self},
@@ -73,7 +73,7 @@ class People:
         together = [(self.by_id[ident], count) for ident, count in one.co_authors]
         return Page(
             f"author/{one.id}.md",
-            "author.md.j2",
+            "author.html.j2",
             one.name,
             f"{len(one.papers)} papers on unlearning in language models by {one.name}.",
             {

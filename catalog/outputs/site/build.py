@@ -109,7 +109,6 @@ def refresh_papers(project: Project, catalog: Catalog, out: Path, ids: Iterable[
         raise SiteError(str(error)) from error
     _write(wanted, source)
     _run_mkdocs(project, source, out, _epoch(catalog), dirty=True)
-    pages.aside.put_back(out / path.replace(".md", ".html") for path in wanted)
 
 
 def _source(project: Project, catalog: Catalog, pages: Pages, settings: Settings) -> dict[str, bytes]:
@@ -206,8 +205,7 @@ def _run_mkdocs(project: Project, source: Path, out: Path, epoch: int, *, dirty:
 
 
 def _finish(project: Project, catalog: Catalog, pages: Pages, out: Path) -> None:
-    """What happens after MkDocs: HTML that went around it, old addresses, what scripts load, headers for servers."""
-    pages.aside.put_back(out.rglob("*.html"))
+    """What happens after MkDocs: old addresses, what scripts load, headers for servers."""
     write_redirects(out, catalog.redirects)
     _drop_unused(out)
     write_headers(out)

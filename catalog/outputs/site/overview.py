@@ -88,13 +88,13 @@ class Overview:
         yield self._over_time()
         yield Page(
             "start.md",
-            "start.md.j2",
+            "start.html.j2",
             "Start here",
             "Ways through the catalog for newcomers, for practitioners and for auditors, step by step.",
         )
         yield Page(
             "lineage.md",
-            "lineage.md.j2",
+            "lineage.html.j2",
             "Lineage of methods",
             "Which unlearning methods build on which, as a graph and as a list.",
             {"bases": self._bases()},
@@ -102,7 +102,7 @@ class Overview:
         terms = sorted(self._catalog.guide.glossary, key=lambda one: one.term.casefold())
         yield Page(
             "glossary.md",
-            "glossary.md.j2",
+            "glossary.html.j2",
             "Glossary",
             "The terms of LLM unlearning, in a sentence each.",
             {"terms": terms, "by_id": {one.id: one for one in terms}, "letters": _letters(terms)},
@@ -179,7 +179,7 @@ class Overview:
         vocabulary = self._catalog.vocabularies["family"]
         return Page(
             "overview.md",
-            "overview.md.j2",
+            "overview.html.j2",
             "The field over time",
             "How many papers there were on LLM unlearning, quarter by quarter and by mechanism.",
             {

@@ -16,3 +16,8 @@ class Page:
     description: str = ""
     context: dict[str, Any] = field(default_factory=dict)
     meta: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_html(self) -> bool:
+        """Whether the template makes HTML, which Markdown has nothing to do with."""
+        return self.template.endswith(".html.j2")

@@ -29,7 +29,6 @@ from catalog.model.paper import Paper
 from catalog.outputs.export import bibtex, ris
 from catalog.outputs.export.citation import citable
 from catalog.outputs.site import head, markdown
-from catalog.outputs.site.aside import Aside
 from catalog.outputs.site.author_pages import People, letter_label
 from catalog.outputs.site.formats import code_after_docstring, day, duration, literal, margin, number, size
 from catalog.outputs.site.glossary_links import Terms
@@ -43,12 +42,6 @@ from catalog.outputs.site.words import ATTACKED, COVERAGE_WORDS, RELATION_HEADIN
 from catalog.outputs.wording import byline
 from catalog.reading.codes import ALL_CODES
 
-HTML = frozenset(
-    f"{name}.md.j2"
-    for name in "author authors browse coverage dataset glossary group home letter lineage methods overview paper "
-    "papers results start venue".split()
-)
-"""Templates of pages that are HTML but for code blocks."""
 NEWEST = 20
 """Papers on the first page of the list, and as many more at a time."""
 
@@ -67,7 +60,6 @@ class Pages:
         self.people = People(catalog)
         self.overview = Overview(catalog)
         self.terms = Terms(catalog.guide.glossary)
-        self.aside = Aside()
         self._relatives = Relatives(catalog)
         self._entries: dict[str, str] = {}
         self._group_by_key = {(group.facet, group.id): group for groups in self.groups.values() for group in groups}
@@ -101,7 +93,6 @@ class Pages:
             markdown=markdown.converter(settings.markdown_extensions),
         )
         self._environment.filters.update(
-            aside=self.aside.block,
             inline=markdown.inline,
             day=day,
             number=number,
@@ -117,13 +108,13 @@ class Pages:
         yield self._home()
         yield self._papers()
         yield from self.of_papers(self.catalog.by_id)
-        yield Page("methods/index.md", "methods.md.j2", "Methods that run", "Every unlearning method that runs here.")
+        yield Page("methods/index.md", "methods.html.j2", "Methods that run", "Every unlearning method that runs here.")
         yield from (self._implementation(one) for one in self.catalog.methods)
         yield from (self._implementation(one) for one in self.catalog.tasks)
         yield from (self._implementation(one) for one in self.catalog.attacks)
         yield Page(
             "results.md",
-            "results.md.j2",
+            "results.html.j2",
             "Results",
             "What the reference implementations measured, with seeds, versions and commands.",
             {
@@ -133,7 +124,7 @@ class Pages:
         )
         yield Page(
             "coverage.md",
-            "coverage.md.j2",
+            "coverage.html.j2",
             "Coverage",
             "What runs here behind the papers, by family and year, and what is missed most.",
             {"stats": statistics(self.catalog), "wanted": wanted(self.catalog), "words": COVERAGE_WORDS},
@@ -142,7 +133,7 @@ class Pages:
         yield from self.people.pages()
         yield Page(
             "browse.md",
-            "browse.md.j2",
+            "browse.html.j2",
             "Browse",
             "All papers by type, family, target, dataset, venue and year.",
         )
@@ -225,8 +216,9 @@ class Pages:
             author=lambda name: self._author(name, link),
             **page.context,
         )
-        text = self.aside.take(body) if page.template in HTML else body.strip()
-        return markdown.front_matter(meta) + text + "\n"
+        if page.is_html:
+            return markdown.front_matter({"template": "generated.html", **meta}, content=markdown.compact(body))
+        return markdown.front_matter(meta) + body.strip() + "\n"
 
     def _method(self, ident: str, link: Callable[[str], str]) -> Markup:
         """What others build on: its page, else the paper that proposes it, else its definition, else its id."""
@@ -268,13 +260,13 @@ class Pages:
             "story": story(board, self.settings.headline_method) if board else None,
         }
         meta = {"template": "home.html"}
-        return Page("index.md", "home.md.j2", "LLM-Unlearning", context=context, meta=meta)
+        return Page("index.md", "home.html.j2", "LLM-Unlearning", context=context, meta=meta)
 
     def _papers(self) -> Page:
         count = len(self.catalog.papers)
         return Page(
             "papers/index.md",
-            "papers.md.j2",
+            "papers.html.j2",
             "Papers",
             f"All {count} papers, to be searched and filtered.",
             {"facets": FACETS, "newest": NEWEST},
@@ -296,7 +288,7 @@ class Pages:
         ]
         return Page(
             f"papers/{paper.id}.md",
-            "paper.md.j2",
+            "paper.html.j2",
             paper.title,
             paper.summary or paper.title,
             {
@@ -317,9 +309,9 @@ class Pages:
     def _group(self, group: Group) -> Page:
         """The papers of a term; data sets and venues have more to say."""
         context: dict[str, Any] = {"group": group}
-        template = "group.md.j2"
+        template = "group.html.j2"
         if group.facet == "dataset":
-            template, term = "dataset.md.j2", self.catalog.vocabularies["dataset"][group.id]
+            template, term = "dataset.html.j2", self.catalog.vocabularies["dataset"][group.id]
             source = self.catalog.by_id.get(getattr(term, "paper", None) or "")
             together = Counter(other for paper in group.papers for other in paper.datasets if other != group.id)
             context |= {
@@ -330,7 +322,7 @@ class Pages:
             }
         elif group.facet == "venue":
             years = Counter(paper.venue.year for paper in group.papers if paper.venue)
-            template = "venue.md.j2"
+            template = "venue.html.j2"
             context |= {"years": sorted(years.items(), reverse=True), "by_type": Counter(p.type for p in group.papers)}
         return Page(group.path.replace(".html", ".md"), template, group.heading, group.definition, context)
 
@@ -351,7 +343,7 @@ class Pages:
         code, first_line = code_after_docstring(one.source)
         return Page(
             f"{one.kind}s/{one.id}.md",
-            f"{one.kind}.md.j2",
+            f"{one.kind}.{'html' if one.kind == 'method' else 'md'}.j2",
             one.title,
             one.summary,
             {
