@@ -16,6 +16,14 @@ PATH = """\
     - {method: fade, why: What it does.}
     - {page: results, why: How well.}
 """
+NAVIGATION = """\
+site_url: !ENV [SITE_URL, ""]
+nav:
+  - Results: results.md
+  - Overview:
+      - Lineage of methods: lineage.md
+      - Authors: authors/index.md
+"""
 GLOSSARY = """\
 - id: forget-set
   term: Forget set
@@ -57,10 +65,32 @@ def test_paths_and_glossary_reach_the_catalog(checkout: Checkout) -> None:
 )
 def test_what_is_wrong_has_its_line(checkout: Checkout, file: str, old: str, new: str, code: str, line: int) -> None:
     checkout.add("site/reading-paths.yaml", PATH)
+    checkout.add("site/mkdocs.yml", NAVIGATION)
     path = checkout.add("site/glossary.yaml", GLOSSARY)
     assert checkout.problems() == []
     checkout.change(path.with_name(file), old, new)
     assert (f"site/{file}", line, code) in [(one.file, one.line, one.code) for one in checkout.problems()]
+
+
+def test_the_navigation_says_which_pages_there_are(checkout: Checkout) -> None:
+    checkout.add("site/mkdocs.yml", NAVIGATION)
+    navigation = checkout.catalog().guide.navigation
+    assert [(page.id, page.title, page.address) for page in navigation.by_id.values()] == [
+        ("results", "Results", "results.html"),
+        ("lineage", "Lineage of methods", "lineage.html"),
+        ("authors", "Authors", "authors/index.html"),
+    ]
+    assert [page.id for page in navigation.section_of("authors")] == ["lineage", "authors"]
+    assert navigation.section_of("elsewhere") == ()
+
+
+@pytest.mark.parametrize(
+    "nav", ["nav: 5", "nav: [index.md]", "nav: [{A: {B: c.md}}]", "- nav", "nav: [", "", "nav: [{A: 1}]"]
+)
+def test_any_navigation_is_read_or_told(checkout: Checkout, nav: str) -> None:
+    """MkDocs says what is wrong with its own settings; only a file that is no YAML is a problem here."""
+    checkout.add("site/mkdocs.yml", nav)
+    assert [problem.code for problem in checkout.problems()] in ([], ["bad-yaml"], ["empty-file"])
 
 
 def test_a_checkout_needs_neither(checkout: Checkout) -> None:

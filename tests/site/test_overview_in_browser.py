@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from catalog.insight.authors import authors
 from catalog.insight.lineage import lineage
 from catalog.model.catalog import Catalog
-from catalog.outputs.site.author_pages import PAPERS_FOR_A_PAGE
+from catalog.outputs.site.author_addresses import PAPERS_FOR_A_PAGE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

@@ -20,25 +20,28 @@ from catalog.model.catalog import Catalog
 from catalog.model.guide import Guide
 from catalog.outputs.site import markdown
 from catalog.outputs.site.formats import margin
-from catalog.outputs.site.pages import Pages
+from catalog.outputs.site.pages import all_pages
+from catalog.outputs.site.renderer import Renderer
 from catalog.outputs.site.settings import Settings
+from catalog.outputs.site.site import Site
 
 XHTML = "{http://www.w3.org/1999/xhtml}"
 
 
-def pages(project: Project, catalog: Catalog, **settings: str) -> Pages:
-    return Pages(catalog, project.templates / "site", Settings(**settings))  # type: ignore[arg-type]
+def site_of(catalog: Catalog, **settings: str) -> Site:
+    return Site(catalog, Settings(**settings))  # type: ignore[arg-type]
 
 
-def text_of(made: Pages, path: str) -> str:
+def text_of(project: Project, site: Site, path: str) -> str:
     """The page's content as MkDocs reads it: from the front matter, or below it."""
-    below, meta = get_data(made.render(next(page for page in made.all() if page.path == path)))
+    page = next(page for page in all_pages(site) if page.path == path)
+    below, meta = get_data(Renderer(site, project.templates / "site").page(page))
     return str(meta.get("content", below))
 
 
 def test_a_correction_leads_to_the_form_with_the_record_filled_in(project: Project, catalog: Catalog) -> None:
-    made = pages(project, catalog, repository="https://example.org/somebody/catalog")
-    tree = html5lib.parse(text_of(made, "papers/zhang2024negative.md"), treebuilder="etree")
+    site = site_of(catalog, repository="https://example.org/somebody/catalog")
+    tree = html5lib.parse(text_of(project, site, "papers/zhang2024negative.md"), treebuilder="etree")
     (address,) = (one.get("href") for one in tree.iter(f"{XHTML}a") if one.text == "Suggest a correction")
     parts = urlsplit(address)
     assert parts.path == "/somebody/catalog/issues/new"
@@ -57,7 +60,7 @@ def test_attacks_on_a_method_have_a_heading_of_their_own(project: Project, catal
         for relation, paper in catalog.papers_of[one.id]
         if relation == "evaluates" and "attack" in paper.contributions
     )
-    text = text_of(pages(project, catalog), f"methods/{one.id}.md")
+    text = text_of(project, site_of(catalog), f"methods/{one.id}.md")
     section = text.split("<h3>Attacked by</h3>")[1].split("</section>")[0]
     assert f"papers/{paper.id}.html" in section
 
@@ -69,8 +72,8 @@ def test_a_task_shows_what_happens_as_requests_follow_each_other(project: Projec
         for one in results()
         if one.method in ("npo", "grad-diff")
     )
-    made = pages(project, replace(catalog, results=(*results(), *several)))
-    text = text_of(made, "tasks/authors.md")
+    site = site_of(replace(catalog, results=(*results(), *several)))
+    text = text_of(project, site, "tasks/authors.md")
     assert "## In 2 requests, one after another" in text
     for metric, numbers in (("forget-probability", "0.50, 0.40"), ("model-utility", "0.90, 0.70")):
         figure = text.split(f'id="course-authors-requests-2-{metric}-title"')
@@ -79,18 +82,18 @@ def test_a_task_shows_what_happens_as_requests_follow_each_other(project: Projec
     table = text.split("<caption>Model utility</caption>")[1].split("</table>")[0]
     assert re.findall(r'data-value="([0-9.]+)"', table) == ["0.9", "0.7"] * 2
     # What is told apart there is not mixed into the leaderboard.
-    assert {row.seeds for board in made.boards for row in board.rows} == {(0, 1)}
+    assert {row.seeds for board in site.boards for row in board.rows} == {(0, 1)}
 
 
 def test_paths_leave_out_what_a_catalog_does_not_hold(project: Project, catalog: Catalog) -> None:
-    made = pages(project, replace(catalog, papers=()))
-    assert {stop.step.kind for route in made.overview.routes for stop in route.stops} <= {
+    site = site_of(replace(catalog, papers=()))
+    assert {stop.step.kind for route in site.routes.all for stop in route.stops} <= {
         "method",
         "task",
         "attack",
         "page",
     }
-    assert "No path has been written yet." in text_of(pages(project, replace(catalog, guide=Guide())), "start.md")
+    assert "No path has been written yet." in text_of(project, site_of(replace(catalog, guide=Guide())), "start.md")
 
 
 @pytest.mark.parametrize(
