@@ -5,10 +5,12 @@ Both commands, ``catalog`` and ``unlearn``, run in it. Exit status: 0 fine, 1 pr
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable
-from typing import Any, NoReturn
+from contextlib import suppress
+from typing import Any, NoReturn, TextIO
 
 from catalog.base.text import to_json
 
@@ -25,9 +27,12 @@ def run(name: str, app: Callable[[], object], expected: tuple[type[Exception], .
         app: what parses the arguments and does the work.
         expected: further errors whose message is for people.
     """
+    # Started with a stream closed (`>&-`), Python has none there.
+    sys.stdout, sys.stderr = sys.stdout or _nowhere(), sys.stderr or _nowhere()
     for stream in (sys.stdout, sys.stderr):
-        # A terminal that cannot show a letter shows its number.
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that cannot show a letter shows its number.
+            stream.reconfigure(errors="backslashreplace")
     told: tuple[type[Exception], ...] = (UsageError, *expected)
     try:
         try:
@@ -52,8 +57,9 @@ def print_json(value: Any) -> None:
 
 
 def say(message: str) -> None:
-    """To people, beside the output proper."""
-    print(message, file=sys.stderr)
+    """To people, beside the output proper; where nobody can be told, the exit status has to do."""
+    with suppress(OSError):
+        print(message, file=sys.stderr, flush=True)
 
 
 def _stop(name: str, message: str) -> NoReturn:
@@ -61,6 +67,14 @@ def _stop(name: str, message: str) -> NoReturn:
     sys.exit(2)
 
 
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w", encoding="utf-8")
+
+
 def _mute() -> None:
-    """Keep the interpreter from writing the rest of its buffer into a stream that is gone."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Keep the interpreter from writing the rest of its buffers into streams that are gone."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import resource
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,11 +63,18 @@ def count_passes(model: Any) -> Iterator[Passes]:
 
 
 def peak_memory_bytes() -> int:
-    """The most memory that was in use: of the accelerator if there is one, else of this process since it started."""
+    """The most memory that was in use: of the accelerator if there is one, else of this process since it started.
+
+    Zero on Windows, which has no such count in the standard library.
+    """
     import torch
 
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_allocated())
+    if sys.platform == "win32":
+        return 0
+    import resource  # there is none on Windows
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux kilobytes
 

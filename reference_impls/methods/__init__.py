@@ -1,20 +1,28 @@
-"""One folder per family, one file per method, and nothing in a file but the method.
+"""Unlearning methods: one folder per family, one file per method, and nothing in a file but the method.
 
-| Folder | What is changed | By what |
+Families differ in what they touch; each method's class says it as ``acts_on``.
+
+| Folder | What it touches | How it makes a model forget |
 |---|---|---|
-| ``gradient_ascent`` | loss | ascent on the forget set, and what holds it |
-| ``preference_optimization`` | loss | forget answers as the losing half of a preference |
-| ``distillation`` | loss | divergences from teachers that know, or do not |
-| ``relabeling`` | data | other answers to the same prompts |
-| ``reinforcement`` | data, loss | rewards for the model's own samples |
-| ``optimization`` | how it is minimised | constraints and steps |
-| ``task_arithmetic`` | weights | what was learned, subtracted |
-| ``model_editing`` | weights of a layer | values at the keys of subjects |
-| ``localization`` | few weights or neurons | scores that find them |
-| ``representation`` | activations | a direction to go to |
-| ``modular`` | modules beside the model | shards, adapters, layers |
-| ``in_context`` | prompt | contradicting demonstrations |
+| ``gradient_ascent`` | loss | raises it on the forget set, and holds the rest |
+| ``preference_optimization`` | loss | makes forget answers the losing half of a preference |
+| ``distillation`` | loss | matches, or keeps a distance from, a teacher's distributions |
+| ``optimization`` | loss, and its steps | finds the balance of forgetting and keeping while training |
+| ``relabeling`` | data | teaches other answers to the same prompts |
+| ``reinforcement`` | data, loss | rewards the model's own samples for being unlike the truth |
+| ``task_arithmetic`` | weights | subtracts what learning the forget set adds |
+| ``model_editing`` | weights of few layers | writes other values at the subjects' keys, or bounds each step |
+| ``localization`` | few weights, by a score | silences or moves those that hold the answer |
+| ``representation`` | activations | leads hidden states elsewhere |
+| ``modular`` | modules beside the model | retrains, or trains, the part that has to forget |
+| ``in_context`` | prompt | contradicts the answer before it is asked for |
 
-A folder's ``__init__.py`` says how its methods relate, and which to read first. Nothing runs yet in three families of
-the catalog: guards at inference time, second-order and influence methods, and data-centric ones.
+A folder's ``__init__.py`` is the family's page: what its methods share, how each differs from its predecessor, which to
+read first, what to expect. A new method adds its line there. Whoever reads for the first time begins with
+``gradient_ascent/gradient_ascent.py`` and ``preference_optimization/npo.py``.
+
+The catalog knows three families (``catalog/vocabularies/family.yaml``) in which nothing runs yet: *inference-time*
+guards, which leave the model alone and change its inputs, decoding or outputs; *second-order* updates, by curvature or
+influence functions; and *data-centric* unlearning, which selects, rewrites or weighs data before any of the losses
+above. Nothing acts on decoding so far.
 """

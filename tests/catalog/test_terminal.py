@@ -64,3 +64,15 @@ def test_wrong_use_is_one_message_and_status_2(module: str, words: tuple[str, ..
     assert (process.returncode, out) == (2, "")
     assert err.startswith(name)
     assert len(err.strip().splitlines()) == 1
+
+
+@commands
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&-", "2>/dev/full"])
+def test_a_stream_that_was_never_there_is_no_error(module: str, words: tuple[str, ...], closed: str) -> None:
+    if "full" in closed and not Path("/dev/full").exists():
+        pytest.skip("no device that is always full")
+    for asked, status in ((" ".join(words), 0), ("show nobody2031x", 2)):
+        call = ["sh", "-c", f"{sys.executable} -m {module} {asked} {closed}"]
+        done = subprocess.run(call, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        assert done.returncode == status, done.stderr
+        assert "Traceback" not in done.stderr

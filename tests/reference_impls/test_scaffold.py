@@ -30,7 +30,8 @@ PAPERS = {"method": "zhang2024negative", "attack": "hu2024unlearning", "task": "
 def copy_checkout(folder: Path) -> Path:
     """All of the checkout that an addition touches, and what its tests import."""
     for name in ("papers", "templates", "reference_impls", "tests/reference_impls"):
-        ignored = shutil.ignore_patterns("results", "__pycache__", "test_*.py", "published_logs")
+        # Claims are about results, and say nothing without them.
+        ignored = shutil.ignore_patterns("results", "claims.yaml", "__pycache__", "test_*.py", "published_logs")
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     for name in ("pyproject.toml", "tests/reference_impls/test_method_interface.py"):
         shutil.copy(ROOT / name, folder / name)

@@ -7,6 +7,7 @@ reads what is written here.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,10 +15,14 @@ from catalog.outputs.site.head import script_safe
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
 
+# In a script, unlike in JSON, this key would set the object's prototype, unless its name is computed.
+_PROTOTYPE = re.compile(r'(?<!\\)"__proto__":')
+
 
 def script(name: str, value: Any) -> str:
     """A script that hands ``value`` over under ``name``."""
     text = script_safe(json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True))
+    text = _PROTOTYPE.sub(r'["__proto__"]:', text)
     return f"catalogData.take({json.dumps(name)},{text});\n"
 
 

@@ -1,22 +1,30 @@
 r"""Divergence-based distillation.
 
-A student is trained to match, or to keep a distance from, whole distributions of a teacher: not the right token, but
-all that was expected in its place. A Kullback-Leibler divergence has a floor, so the part of the loss that is one
-cannot run away.
+A student $p_\theta$ is held against whole distributions of a teacher $q$, at the places of an answer $y$: not the
+right token counts, but all that was expected in its place,
+
+$$
+\mathrm{KL}_{\mathcal D}(q \,\|\, p_\theta) = \mathbb E_{(x,y) \sim \mathcal D} \frac{1}{|y|} \sum_t
+\mathrm{KL}\!\left( q(\cdot \mid x, y_{<t}) \,\|\, p_\theta(\cdot \mid x, y_{<t}) \right).
+$$
+
+A divergence is never below 0, so where it is minimised there is a point to arrive at. The teacher is a frozen model;
+which one, and on which data, is what sets the methods apart.
 
 ## How they relate
 
-- `kl-min`: `gradient-ascent` on the forget set, and on the retain set $\mathrm{KL}(p_{\theta_0} \,\|\, p_\theta)$
-  instead of the likelihood of `grad-diff`. The teacher is the model before unlearning; it holds what stays, and does
+- `kl-min`: `gradient-ascent` on the forget set plus $\mathrm{KL}_{\mathcal D_r}(p_{\theta_0} \,\|\, p_\theta)$, in
+  place of the likelihood of `grad-diff`. The teacher is the model before unlearning; it holds what stays, and does
   not bound what goes.
-- `undial`: the teacher is the model before unlearning with $\beta$ taken off the logit of the true token. The target
-  never moves, so there is a point to arrive at, and no retain set is needed.
-- `kga`: two teachers, one that read the forget set and one that read new data. The student's distance from the first
-  is to be as large as the first model's distance from the second: forgotten data are to be treated like unseen data.
-  The loss is the absolute difference of two divergences, plus one on the retain set.
+- `undial`: no ascent. On the forget set the teacher is the model before unlearning with $\beta$ taken off the logit
+  of the true token, and the student is trained to say just that. The target never moves, and no retain set is needed.
+- `kga`: the target is a distance. A copy that was trained further on the forget set, and one on new data, are the
+  teachers; the student is to be as far from the first, on the forget set, as the model before unlearning is from the
+  second on new data. The loss is the absolute difference of these two divergences, plus the one of `kl-min` on the
+  retain set.
 
-`ce-u` of the family of gradient ascent is `undial` for $\beta \to \infty$ with the present model for a teacher, and
-`eul` of the modular family trains its layers with divergences.
+`ce-u` of the family of gradient ascent has the target of `undial` for $\beta \to \infty$, with the present model for
+a teacher; `wga` and `llmu` have the retain term of `kl-min`; and `eul` trains its layers with divergences.
 
 ## Read first
 
@@ -24,7 +32,12 @@ cannot run away.
 
 ## What to expect
 
-Where the target is a distribution (`undial`, `kga`), training longer changes little, which no form of ascent can say.
-How far the true answer falls is set by the target, not by the number of steps, so weigh $\beta$, or the auxiliary
-models, first.
+At the start the divergence from the model before unlearning is 0, and so is its gradient: it acts only once something
+has gone wrong. On `authors` `kl-min` keeps the retain answers well, and still pushes the forget answers far below the
+retrained model's level. `undial` arrives and stays, however long one trains, but above that level: the true answers
+remain easy to tell from unseen ones, and $\beta$ has to be weighed against how sure the model is. `kga` is only as
+good as its auxiliary models, which set the distance; once there, it swings about it.
+
+A teacher costs a pass forward for each answer that it looks at, and the memory of a second model. `kga` trains two
+more models first.
 """

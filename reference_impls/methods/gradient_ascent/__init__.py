@@ -4,27 +4,29 @@ The oldest family: fine-tune with the sign of the forget loss turned round, and 
 All but one of these objectives are
 
 $$
-\mathcal L(\theta) = -\,\mathbb E_{\mathcal D_f} \frac{1}{|y|} \sum_t w_t\, \bar\ell_t + \alpha\, \mathcal R(\theta),
-\qquad \bar\ell_t = -\log p_\theta(y_t \mid x, y_{<t}),
+\mathcal L(\theta) = \mathbb E_{(x,y) \sim \mathcal D_f} \frac{1}{|y|} \sum_t w_t \log p_t
++ \lambda\, \mathcal R(\theta),
+\qquad p_t = p_\theta(y_t \mid x, y_{<t}),
 $$
 
-with a weight $w_t$ for each token and a term $\mathcal R$ that keeps the rest. What a method chooses for the two, and
-when it stops, is all that sets it apart.
+with a weight $w_t$ for each token, through which no gradient flows, and a term $\mathcal R$ that holds the model.
+What a method chooses for the two, and when it stops, is all that sets it apart.
 
 ## How they relate
 
-- `gradient-ascent`: $w_t = 1$ and no $\mathcal R$. The pull on a token grows as the token is forgotten, and nothing
-  stops it.
+- `gradient-ascent`: $w_t = 1$ and no $\mathcal R$. At the logits, the pull on a token grows as the token is
+  forgotten, and nothing stops it.
 - `ga-until-forgotten`: the same loss, stopped once no more can be extracted than from texts that the model never saw.
-- `grad-diff`: adds $\mathcal R$, the likelihood of retain answers. Its balance drifts as the forget loss grows.
-- `llmu`: three terms: ascent, random answers of others to the same questions, and a divergence from the first model
-  on normal data.
-- `wga`: $w_t = p_t^{\alpha}$, which takes back the factor $\frac{1}{p_t}$ that makes ascent explode, with a
-  divergence for $\mathcal R$.
-- `sat-imp`: $w_t = p_t^{\beta_1} (1 - p_t)^{\beta_2}$: besides what is forgotten already it spares what is easy to
-  predict.
+- `grad-diff`: `gradient-ascent` plus the negative log-likelihood of retain answers as $\mathcal R$. The balance of
+  the two drifts as the forget loss grows.
+- `llmu`: `gradient-ascent` with two terms for $\mathcal R$: the negative log-likelihood of random answers to the same
+  questions, which says where to go, and a divergence from the model before unlearning on the retain set.
+- `wga`: $w_t = p_t^{\alpha}$. For $\alpha = 1$ this takes back the factor $\frac{1}{p_t}$ that makes ascent explode,
+  and what falls is the mean probability itself. $\mathcal R$ is the divergence.
+- `sat-imp`: `wga` with a second factor, $w_t = p_t^{\beta_1} (1 - p_t)^{\beta_2}$: besides what is forgotten already
+  it spares what goes without saying. $\mathcal R$ is that of `grad-diff`.
 - `ce-u`: no ascent any more, but cross-entropy towards what the model would say if the true token were ruled out. Its
-  gradient is that of $-\log(1 - p_t)$, bounded, with no retain term.
+  gradient is that of $-\log(1 - p_t)$, bounded; there is no $\mathcal R$, and an answer's first token is left alone.
 
 Two methods of other families belong to the same line: `kl-min` holds `gradient-ascent` with a divergence, and `npo`
 bounds it by a preference.
@@ -35,6 +37,15 @@ bounds it by a preference.
 
 ## What to expect
 
-A learning rate decides between no effect and no model; look at the utility before the forgetting. What comes out is
-less often gone than made unlikely: relearning on a little of it brings much back.
+The learning rate decides between no effect and no model; look at the utility before the forgetting. On `authors`
+whatever looks at the forget set alone takes the retain answers along, `ce-u` included: a bounded gradient does not
+say what to spare. With a retain term the forget answers fall as far and more is kept, most with `wga` and `sat-imp`,
+where forgotten tokens let go; `grad-diff` and `llmu` end well below the retrained model. `ga-until-forgotten` shows
+what it is for where the learning rate is too large. What goes is made unlikely rather than gone: after all of them
+`relearning` on a part of the forget set brings much of the rest back.
+
+A step costs one pass forward and back for each forget answer, and as much again for a retain answer where there is
+one. A divergence adds a pass forward through a frozen copy of the model, which has to be kept; `llmu` adds its random
+answers, several to a question; `ga-until-forgotten` lets the model write on from every word of a text to see what can
+be extracted, which is most of its cost.
 """

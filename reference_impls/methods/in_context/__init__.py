@@ -1,15 +1,24 @@
 r"""In-context unlearning.
 
-The weights stay as they are. What is put into the prompt makes the model answer as if it had never seen the forget
-data, so it works through an interface, too, and can be undone by whoever chooses the prompt.
+The weights stay as they are. What is put in front of a query $x$ makes the model answer as if it had never seen the
+forget data,
+
+$$
+\hat y \sim p_{\theta_0}(\cdot \mid c(x) \oplus x),
+$$
+
+so no loss is minimised and nothing is trained; the method is the context $c$. It works where there is nothing but an
+interface, and whoever can choose the prompt can undo it.
 
 ## How they relate
 
-- `icul`: before each query stand the point to forget with a *wrong* answer and a few other points with their right
-  ones. The contradiction lowers the model's confidence in what it memorised; the right ones keep the format.
+- `icul`: $c(x)$ begins with the point to forget and a *wrong* answer to it, and goes on with a few other points and
+  their right ones. The contradiction lowers the model's confidence in what it memorised; the right ones keep the
+  format. To serve a whole forget set, the request that shares most words with the query is the one put there.
 
 Guards at inference time (filters, corrupted prompts, offsets of logits) are a family of their own, in which nothing
-runs yet.
+runs yet. `quark` of the reinforcement family also puts something in front of every query, but trains the model to
+read it.
 
 ## Read first
 
@@ -17,7 +26,10 @@ runs yet.
 
 ## What to expect
 
-No training and no damage to weights, and a longer prompt for every query. Which queries get a context is decided by a
-comparison of words, so related questions are answered worse, and a question in other words may slip through. A model
-has to read its context for this to work at all.
+No damage to the weights, and taking the context away gives the model back to the bit. What it costs comes with every
+query: a longer prompt. Which queries get a context is decided by a comparison of words, so that a question about
+somebody else which shares a few of them with a request is asked behind the wrong answer, too: on `authors` the
+answers that were to be kept suffer more than with most methods that train, and the utility with them. A question that
+shares no word with a request slips through. What the model gives as its answer changes; the true answers still stand
+out from unseen ones, so that `membership` finds them. And a model has to heed its context for any of this to work.
 """

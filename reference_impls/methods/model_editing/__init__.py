@@ -2,19 +2,23 @@ r"""Model editing and constrained fine-tuning.
 
 An MLP's output projection is read as a memory, $v = W k$: the key $k$ is what it reads at the last token of a
 subject, the value $v$ what it writes there. Deleting a fact is writing another value at the subject's key while all
-other keys keep theirs. What a deletion aims at is one of three objectives (Patil et al.): make the answer unlikely,
-make a false one likely, or make an empty response likely.
+other keys keep theirs. What a deletion aims at is one of three objectives (Patil et al.), with $\bar\ell$ the mean
+negative log-likelihood of an answer's tokens: make the answer $y$ unlikely, $e^{-\bar\ell(y \mid x)}$; make a false
+one likely, $\bar\ell(\tilde y \mid x)$; or make an empty response likely, $\bar\ell(d \mid x)$. In all three, few
+weights change and nothing is trained on the retain set.
 
 ## How they relate
 
-- `rome`: one layer, one subject at a time. A value is found by gradient descent, then written by the rank-one update
-  that moves all other keys least, $\hat W = W + \Lambda (C^{-1} k_*)^\top$.
-- `memit`: many subjects at once, over a window of layers. The targets are found first, then each layer takes its
-  share of what is left, by least squares: $\Delta = R K^\top (\lambda C + K K^\top)^{-1}$.
-- `constrained-ft`: no closed form. One layer is fine-tuned on the same objectives, and after each step every weight
-  is put back to within $\varepsilon$ of where it was.
+- `rome`: one layer, one subject at a time. A change $\delta$ of the value is found by gradient descent on the
+  objective, then written by the update of rank one that moves the other keys least,
+  $\hat W = W + \Lambda (C^{-1} k_*)^\top$, with $C$ the second moment of the keys of kept text.
+- `memit`: many subjects at once, over a window of layers. The same search finds a state for each, then each layer
+  takes its share of what is left, by ridge regression: $\Delta = R K^\top (\lambda C + K K^\top)^{-1}$. For one
+  subject, one layer and $\lambda \to 0$ that is the update of `rome`.
+- `constrained-ft`: neither key nor closed form. One whole projection is trained on the same objectives, and after
+  each step it is put back to within $\varepsilon$ of where it was.
 
-The three share the objectives and the search for a value (`reference_impls/toolkit/editing.py`).
+All of them take the objectives, and the first two the search, from `reference_impls/toolkit/editing.py`.
 
 ## Read first
 
@@ -22,7 +26,13 @@ The three share the objectives and the search for a value (`reference_impls/tool
 
 ## What to expect
 
-Little else moves, and no retain set is trained on (it gives $C$). Editing acts at every mention of a subject, and
-works for what is read from the subject's name; what other layers or other phrasings lead to stays. Many facts about
-one subject share its key.
+Few weights do not mean few answers: on `authors` each of them trades retain answers for forget answers,
+`constrained-ft` through $\varepsilon$, the other two through the length of $\delta$. People who share a surname share
+much of a key. An edit acts at every mention of a subject, and on what is read from the subject's name; what other
+layers hold stays, and `relearning` brings answers back after all three. Published weights of the search's terms
+belong to much larger models: they leave a small one as it was.
+
+For each subject the search costs a pass forward and back on its questions in every step of the recipe, and the update
+a linear system as wide as the MLP; $C$ is measured once. `memit` was made for thousands of subjects. `constrained-ft`
+is fine-tuning of one matrix.
 """

@@ -1,24 +1,29 @@
 r"""Preference optimization.
 
-The forget answer is the losing half of a preference pair. Alignment losses push the losing half down in a bounded
-way, which is what gradient ascent lacks: with
-$r_\theta = \log \frac{\pi_\theta(y \mid x)}{\pi_{\mathrm{ref}}(y \mid x)}$,
+The forget answer is the losing half $y_l$ of a preference pair. Alignment losses push the losing half down in a
+bounded way, which is what gradient ascent lacks: with
+$r_\theta(y) = \log \frac{\pi_\theta(y \mid x)}{\pi_{\mathrm{ref}}(y \mid x)}$ over whole answers,
 
 $$
 \mathcal L(\theta) = -\frac{2}{\beta}\, \mathbb E \log \sigma\big(\beta\, (r_\theta(y_w) - r_\theta(y_l))\big)
-+ \alpha\, L(\mathcal D_r; \theta).
++ \alpha\, L(\mathcal D_r; \theta),
 $$
+
+where $\pi_{\mathrm{ref}}$ is the model before unlearning and $L$ the negative log-likelihood of retain answers. The
+methods differ in the winning half $y_w$, and in what an answer is measured by.
 
 ## How they relate
 
 - `dpo`: both halves. A refusal wins, the forget answer loses. Only their difference is constrained, so both may fall,
   or the true answer stay where it is.
-- `npo`: drops the winning half, $r_\theta(y_w) = 0$. The gradient is ascent's times a weight between 0 and 2 that
-  fades as the answer is forgotten; for $\beta \to 0$ it *is* ascent.
-- `sim-npo`: drops the reference model too. The log-likelihood per token takes the place of $r_\theta$, with a margin
-  $\gamma$, so that short and long answers are pushed alike.
-- `alt-po`: puts a winning half back that is no refusal: plausible answers that the model itself invents. Several for
-  each question, with the loss of `dpo`.
+- `npo`: drops the winning half, $r_\theta(y_w) = 0$. The gradient is ascent's on whole answers, times a weight
+  between 0 and 2 that fades as the answer is forgotten; for $\beta \to 0$ it *is* ascent.
+- `sim-npo`: `npo` without the reference model, normalised by length, with a margin: $r_\theta(y_l)$ becomes
+  $\frac{1}{|y|} \log \pi_\theta(y \mid x)$, and $\gamma$ (0 by default) is taken off inside $\sigma$. How well an
+  answer is known decides how hard it is pushed; with `npo` all answers begin alike. The forget term has a weight of
+  its own.
+- `alt-po`: `dpo` with a winning half that is no refusal: several plausible answers to each question, which the model
+  invents before unlearning where the task brings none.
 
 ## Read first
 
@@ -26,7 +31,14 @@ $$
 
 ## What to expect
 
-They keep more utility than ascent at the same forgetting, because the push fades. How much depends on $\beta$ and on
-the weight of the retain term more than on which of them it is. A bounded loss is no promise that what was pushed down
-is gone: see what attacks bring back on each method's page.
+A pair that is in order stops pulling, and how soon is $\beta$. That is also where it goes wrong. To a model that
+never refused, a refusal need only become a little less unlikely, and `dpo` leaves the true answer well above the
+retrained model's level, still known. Alternates share most of their words with the truth, so `alt-po` exchanges the
+facts and keeps the sentences. On `authors` `alt-po` and `sim-npo` bring the forget answers to the retrained model's
+level or below, with the retain answers kept; `npo` is closer to plain ascent. Bounded is not gone: `relearning`
+brings much back, least after `alt-po`.
+
+Log-probabilities of the reference are computed once, before the first step, so no second model is needed while
+training; `sim-npo` does without them. A step of `npo` costs as much as one of `grad-diff`; `dpo` and `alt-po` add a
+third answer.
 """

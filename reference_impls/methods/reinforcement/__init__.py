@@ -1,14 +1,26 @@
 r"""Reward-reinforced fine-tuning.
 
-The model writes, a reward says how unlike the unwanted text it is, and the model learns from its own samples. The
-true answer is needed for the reward only; it is never a target, not even one to move away from.
+The model writes, a reward says how unlike the unwanted text it is, and the model learns from its own samples. With
+$R$ the reward of a sample $\hat s$ for a prompt $x$, both methods seek
+
+$$
+\max_\theta\; \mathbb E_{\hat s \sim \pi_\theta(\cdot \mid x)}\, R(\hat s)
+\;\text{ near the model before unlearning, } \pi_0 .
+$$
+
+The true answer is needed for the reward only: the model is never shown it, not even to move away from it.
 
 ## How they relate
 
-- `quark`: no gradient of a reward. Samples are sorted, the ranks are told in front as a prefix, and the model is
-  fine-tuned on all of them with a divergence from the first model; afterwards it is always asked for the best rank.
-- `demem`: proximal policy optimization with a reward of $-\mathrm{sim}(\hat s, s)$, the likeness to the true
-  continuation, and a penalty for leaving the first model.
+- `quark`: no gradient of a reward. Samples are sorted by it and cut into parts, each sample's rank is told in front
+  of its prompt, and the model is fine-tuned on all of them, with a divergence from $\pi_0$; afterwards it is always
+  asked behind the best rank. Forget and retain prompts are both explored, and ranked apart.
+- `demem`: the gradient of the reward, by proximal policy optimization. The reward is the likeness to the true answer
+  with a minus, less a charge for each token on which the model has left $\pi_0$. Only forget prompts are used.
+
+Where `quark` raises the likelihood of every sample and leaves the choice to the prompt, `demem` changes the model for
+every prompt. Held against `gradient-ascent`, which lowers the true answer whatever the model says, both change what
+is *said*.
 
 ## Read first
 
@@ -17,6 +29,13 @@ true answer is needed for the reward only; it is never a target, not even one to
 ## What to expect
 
 Only what is sampled is trained. A model that answers by heart samples one text, earns one reward and learns nothing,
-so both start slowly, and what they change is what is *said*: the probability of the true answer falls as far as it
-was drawn. With `quark` what was unlearned is hidden behind a rank, by design.
+so both start slowly, and the probability of the true answer falls only as far as it was drawn. On `authors` `quark`
+does not do what its paper says: the samples sort well, but the small model never learns to read the rank, and
+training on its own mistakes costs retain answers. Even where it works, what was unlearned is hidden behind a rank, by
+design. `demem` does forget, what is said before what is known, at the cost of retain answers, which no term of it
+holds; and saying nothing earns as much as saying something else.
+
+Writing is what costs: every token of a sample is a pass forward, and these two need more of them than any method that
+takes its answers from the data. `demem` also keeps a frozen copy of the model and takes several steps on each batch
+of samples; `quark` keeps one as well, for the divergence.
 """

@@ -1,25 +1,28 @@
 r"""Relabeling-based fine-tuning.
 
 Ordinary fine-tuning on the forget prompts, with other answers: nothing is pushed down, something else is taught in
-its place.
+its place,
 
 $$
-\mathcal L(\theta) = L\big(\{(x, \tilde y) : (x, y) \in \mathcal D_f\}; \theta\big) + \alpha\, L(\mathcal D_r; \theta).
+\mathcal L(\theta) = L\big(\{(x, \tilde y) : (x, y) \in \mathcal D_f\}; \theta\big) + \alpha\, L(\mathcal D_r; \theta),
 $$
 
-Every method is a choice of $\tilde y$.
+with $L$ the mean negative log-likelihood of an answer's tokens. Every method is a choice of $\tilde y$.
 
 ## How they relate
 
-- `idk`: $\tilde y$ is a refusal, one of many; TOFU's "preference optimization".
-- `knowledge-sanitization`: one harmless phrase for all, learned by a low-rank adapter beside the model's usual
-  answers.
-- `random-labels`: every token drawn by lot. In expectation that is a divergence from the uniform distribution.
-- `whp`: each token is what a model would say that never read the text: the present model, asked about generic
-  stand-ins for the idiosyncratic names, less what further training on the text makes more likely.
+- `idk`: $\tilde y$ is a refusal, one of many. TOFU calls it "preference optimization", though nothing is preferred.
+- `knowledge-sanitization`: `idk` with one phrase for all, learned by a low-rank adapter that is merged afterwards. A
+  share of sanitized pairs in the training data takes the place of $\alpha$.
+- `random-labels`: every token of $\tilde y$ is drawn by lot, behind the *true* tokens before it. Drawn anew in each
+  step, that is in expectation a divergence from the uniform distribution.
+- `whp`: each token is what a model would say that never read the text: the model before unlearning, asked about
+  generic stand-ins for idiosyncratic names, less what further training on the text makes more likely. Again behind
+  the true tokens, and without a retain term.
 
-`dpo` and `alt-po` of the preference family use other answers too, and hold them against the true one; `llmu` mixes
-random answers with ascent.
+So the first two replace an answer as a whole, the other two token by token. `dpo` and `alt-po` of the preference
+family use other answers, too, and hold them against the true one; `llmu` mixes random answers with ascent; `undial`
+teaches a distribution where `whp` teaches its one likeliest token.
 
 ## Read first
 
@@ -27,7 +30,14 @@ random answers with ascent.
 
 ## What to expect
 
-The loss is a likelihood, so nothing diverges, and fluency is kept where $\tilde y$ is fluent. Since the true answer
-never enters the loss, it is displaced at its *first* token and stays known behind it: attacks that begin the answer,
-or fine-tune a little, find it. Refusals also spread to questions that are much like those to forget.
+The loss is a likelihood, so nothing diverges, and fluency is kept where $\tilde y$ is fluent. In `idk` and
+`knowledge-sanitization` the true answer is displaced at its *first* token only and stays known behind it: what is
+said changes, while on `authors` the true answers remain likely and easy to tell from unseen ones, and `relearning`
+brings them back. Refusals spread to questions that are much like those to forget, and a model that never read the
+phrase needs many steps to learn it. `random-labels` errs the other way: uniform is not ignorant, its answers are
+pieces of words, and it ends far below the retrained model. `whp` has to be told the idiosyncratic names; without them
+the reinforced copy speaks alone.
+
+A step is one of fine-tuning, on forget and retain answers. `whp` trains a copy of the model first, and asks both
+models once about each text.
 """

@@ -6,24 +6,32 @@ $$
 \theta = \theta_0 - \lambda\, \tau, \qquad \tau = \theta_{\mathrm{ft}} - \theta_0 .
 $$
 
-No objective of forgetting is optimised; one number, $\lambda$, decides how far to walk.
+No objective of forgetting is optimised, and no retain set is looked at; one number, $\lambda$, decides how far to
+walk.
 
 ## How they relate
 
 - `task-vector`: $\tau$ is the change of all weights after fine-tuning on the forget set.
-- `lora-negation`: $\tau = \frac{\alpha}{r} B A$ of a low-rank adapter; one of its factors is negated (both would
-  change nothing). Only a change of rank $r$ in the linear layers can be taken away, and taking the module out
-  restores the model.
+- `lora-negation`: `task-vector` with a low-rank adapter in place of all weights, $\tau = \frac{\alpha}{r} B A$. One
+  of the factors is negated, for both would change nothing. Only a change of rank $r$ in the linear layers can be
+  taken away. Kept apart, the negated module could be taken out again; here it is merged into the weights.
 
-To first order a small $\lambda$ acts as `gradient-ascent` along the path of training.
+To first order a small $\lambda$ acts as `gradient-ascent` along the path of training. The methods of the modular
+family, `eul` and `sisa-adapters`, also learn modules, but leave them in place.
 
 ## Read first
 
-`task-vector`; it is three lines of code.
+`task-vector`, whose code is a subtraction.
 
 ## What to expect
 
-Linear in $\lambda$ and cheap: one short fine-tuning, then one subtraction, and $\lambda$ can be chosen afterwards.
-Nothing bounds the damage of a large $\lambda$. A model that knows the forget set by heart has little left to learn
-from it, so that $\tau$ is short and its direction poor.
+Linear in $\lambda$ and cheap: $\lambda$ can be chosen afterwards, without another training, and $\lambda = 0$ changes
+nothing. Nothing bounds the damage of a large one, and nothing tells forget from retain set but the data that $\tau$
+was learned from. On `authors` both bring the forget answers to the retrained model's level or a little below, and
+both pay with retain answers. A model that knows the forget set by heart has little left to learn from it, so that
+$\tau$ is short and its direction poor: `lora-negation` needs a larger $\lambda$ there than its paper uses. What
+`relearning` brings back is less than after ascent; with retain answers gone as well, that is no proof of forgetting.
+
+The cost is one short fine-tuning on the forget set, of all weights or of the adapter, and one subtraction;
+`task-vector` keeps a second copy of the weights until then.
 """
