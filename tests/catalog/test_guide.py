@@ -102,3 +102,26 @@ def test_every_word_of_the_glossary_links_to_one_term() -> None:
     assert problems == []
     words = [word.casefold() for one in guide.glossary for word in (one.term, *one.forms)]
     assert len(words) == len(set(words))
+
+
+FAMILY = "reference_impls/methods/gradient_ascent/__init__.py"
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "problem"),
+    [
+        (FAMILY, '"""Gradient ascent.\n\nOne loss, `softly`.\n\n- `fade`: turned around.\n"""\n', None),
+        (FAMILY, '"""Gradient ascent.\n\nOne loss.\n\n- `fad`: turned around.\n"""\n', (5, "guide-to-unknown")),
+        (FAMILY, "", (1, "no-docstring")),
+        (FAMILY, '"""Open.', (1, "bad-python")),
+        (FAMILY.replace("ascent", "assent"), '"""No family."""\n', (1, "implementation-family")),
+    ],
+)
+def test_a_familys_guide_has_a_family_and_names_methods_that_run(
+    checkout: Checkout, file: str, text: str, problem: tuple[int, str] | None
+) -> None:
+    checkout.add(file, text)
+    wanted = [(file, *problem)] if problem else []
+    assert [(one.file, one.line, one.code) for one in checkout.problems()] == wanted
+    if not problem:
+        assert checkout.catalog().family_guides["gradient-ascent"].summary == "One loss, `softly`."

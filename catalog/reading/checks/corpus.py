@@ -9,7 +9,7 @@ from functools import cached_property
 from catalog.base.text import did_you_mean, slug
 from catalog.model.claims import CLAIMS_FILE, Claim
 from catalog.model.guide import Guide
-from catalog.model.implementations import Implementation
+from catalog.model.implementations import FamilyGuide, Implementation
 from catalog.model.results import Result
 from catalog.model.vocabulary import Vocabularies, Vocabulary
 from catalog.parsing.datafile import Entries
@@ -33,6 +33,7 @@ class Corpus:
     """Those that could be read."""
     claims: Entries[Claim] = field(default_factory=lambda: Entries(CLAIMS_FILE, {}))
     guide: Guide = field(default_factory=Guide)
+    family_guides: Mapping[str, FamilyGuide] = field(default_factory=dict)
 
     @cached_property
     def named(self) -> tuple[Entry, ...]:
