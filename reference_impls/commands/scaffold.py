@@ -166,11 +166,11 @@ def _paper(addition: Addition) -> Paper:
         UsageError: none is named, or there is none of that id.
     """
     if addition.paper is None:
-        raise UsageError("Say which paper it follows: --paper ID, the id of its record (catalog search finds it).")
+        raise UsageError("Say which paper it follows: --paper ID, the id of its record (`catalog search` finds it).")
     path = _record_path(addition)
     if path is None:
         ids = [path.stem for path in addition.project.papers.glob("*/*.yaml")]
-        hint = did_you_mean(addition.paper, ids) or "Add it first: catalog add."
+        hint = did_you_mean(addition.paper, ids) or "Add it first: `catalog add`."
         raise UsageError(f"There is no record {addition.paper!r}. {hint}")
     entry, problems = read_record(path, path.relative_to(addition.project.root).as_posix())
     errors = [problem for problem in problems if problem.severity == "error"]

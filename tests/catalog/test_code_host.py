@@ -1,11 +1,10 @@
-"""The workflows of the code host: parsed, safe, made of commands that exist, and run here step by step."""
+"""The workflows of the code host: parsed, safe, and run here step by step."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -15,13 +14,10 @@ from typing import Any
 
 import answers
 import pytest
-import typer
 import yaml
 from issue_bodies import body
 from local_server import Reply, Server
 from small_checkout import REPOSITORY, Checkout
-
-from catalog.cli import app
 
 WORKFLOWS = sorted((REPOSITORY / ".github/workflows").glob("*.yml"))
 ACTIONS = [*WORKFLOWS, REPOSITORY / ".github/actions/setup/action.yml"]
@@ -58,37 +54,6 @@ def test_they_are_safe(path: Path) -> None:
             assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}|\./\.github/actions/setup", step["uses"]), step["uses"]
         # What others wrote reaches a script as a variable or a file, never as a part of it.
         assert "${{" not in step.get("run", ""), step
-
-
-def commands() -> list[tuple[str, list[str]]]:
-    texts = [step["run"] for path in ACTIONS for step in steps(path) if "run" in step]
-    hooks = yaml.safe_load((REPOSITORY / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
-    lent = yaml.safe_load((REPOSITORY / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
-    own = [hook for repo in hooks["repos"] for hook in repo["hooks"]]
-    texts += [hook["entry"].replace(".venv/bin/", "") for hook in (*own, *lent)]
-    texts += re.findall(
-        r"^(catalog .*?)(?:  +#.*)?$", (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.MULTILINE
-    )
-    found = []
-    for text in texts:
-        for line in text.splitlines():
-            for part in re.split(r"\|\||&&|[|;<>]", line):
-                if match := re.search(r"\bcatalog +[a-z].*", part):
-                    words = shlex.split(match[0].replace('"$', '"x$'), comments=True)
-                    if "commit" not in part and "git" not in part:
-                        found.append((line.strip(), words[1:]))
-    return found
-
-
-@pytest.mark.parametrize(("line", "words"), commands(), ids=lambda value: None if isinstance(value, list) else value)
-def test_commands_and_options_exist(line: str, words: list[str]) -> None:
-    command: Any = typer.main.get_command(app)
-    while hasattr(command, "commands") and words:
-        assert words[0] in command.commands, f"there is no command {words[0]!r}: {line}"
-        command, words = command.commands[words[0]], words[1:]
-    options = {name for one in command.params for name in one.opts}
-    for word in words:
-        assert not word.startswith("-") or word.partition("=")[0] in options, f"no option {word}: {line}"
 
 
 # Step by step, here -----------------------------------------------------------------------------------

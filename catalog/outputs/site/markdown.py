@@ -41,6 +41,7 @@ def front_matter(meta: dict[str, Any], *, content: str = "") -> str:
     Args:
         meta: what the theme's templates see as ``page.meta``.
         content: HTML that they see as ``page.meta.content``, written as it is: a literal block, which is read fast.
+            Line breaks at its end are left out.
     """
     text = yaml.dump(meta, Dumper=_DUMPER, allow_unicode=True, sort_keys=True, width=10_000)
     if content:
