@@ -1,18 +1,21 @@
-"""What people wrote to find one's way: reading paths and the glossary, two YAML files of ``site/``.
+"""What people wrote to find one's way: reading paths, the glossary and the navigation, three YAML files of ``site/``.
 
-A path is a list of steps, each a record, something that runs or a page, with a sentence that says why it comes there.
-The glossary defines the field's terms; :mod:`catalog.outputs.site.glossary_links` links their first use on a page.
+A path is a list of steps, each a record, something that runs or a page of the navigation, with a sentence that says why
+it comes there. The glossary defines the field's terms; :mod:`catalog.outputs.site.glossary_links` links their first use
+on a page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
+from catalog.base.text import did_you_mean
+from catalog.model.navigation import CONFIG_FILE, Navigation, read_navigation
 from catalog.model.paper import Known, Model, Prose, Slug, Text
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import Mark, Place, read_tree
@@ -20,8 +23,6 @@ from catalog.parsing.validation import validate
 
 PATHS_FILE, GLOSSARY_FILE = "reading-paths.yaml", "glossary.yaml"
 STEP_KINDS = ("paper", "method", "task", "attack", "page")
-StepPage = Literal["glossary", "results", "lineage", "overview", "coverage", "getting-started", "contributing"]
-"""Pages of the site that a step may name."""
 
 
 class Step(Model):
@@ -31,7 +32,8 @@ class Step(Model):
     method: Known | None = None
     task: Known | None = None
     attack: Known | None = None
-    page: StepPage | None = None
+    page: Known | None = None
+    """A page of the navigation."""
     why: Prose
 
     @model_validator(mode="after")
@@ -83,28 +85,47 @@ class Definition(Entry):
 
 @dataclass(frozen=True)
 class Guide:
-    """Both files, with the place of every entry."""
+    """All of it, with the place of every entry."""
 
     paths: tuple[ReadingPath, ...] = ()
     glossary: tuple[Definition, ...] = ()
     marks: Mapping[tuple[str, Place], Mark] = field(default_factory=dict)
     """By file, relative to the checkout, and place in it."""
+    navigation: Navigation = field(default_factory=lambda: Navigation({}))
 
 
 M = TypeVar("M", bound=Entry)
 
 
 def read_guide(site: Path, root: Path) -> tuple[Guide, list[Problem]]:
-    """Paths and glossary, as far as they can be read, with problems; empty where there is no such file.
+    """Paths, glossary and navigation, as far as they can be read, with problems; empty where there is no such file.
 
     Args:
-        site: the folder of both files.
+        site: the folder of the files.
         root: what problems name files relative to.
     """
     marks: dict[tuple[str, Place], Mark] = {}
     paths, wrong = _entries(site / PATHS_FILE, root, ReadingPath, marks)
     glossary, also_wrong = _entries(site / GLOSSARY_FILE, root, Definition, marks)
-    return Guide(paths, glossary, marks), wrong + also_wrong
+    navigation, unread = read_navigation(site, root)
+    problems = wrong + also_wrong + unread
+    if navigation is None:
+        return Guide(paths, glossary, marks), problems
+    problems += _unknown_pages(paths, navigation, marks, (site / PATHS_FILE).relative_to(root).as_posix())
+    return Guide(paths, glossary, marks, navigation), problems
+
+
+def _unknown_pages(
+    paths: tuple[ReadingPath, ...], navigation: Navigation, marks: Mapping[tuple[str, Place], Mark], file: str
+) -> Iterator[Problem]:
+    """Steps to pages that the navigation does not have."""
+    for path in paths:
+        for index, step in enumerate(path.steps):
+            if step.page is not None and step.page not in navigation.by_id:
+                mark = marks[file, (path.id, index)]
+                hint = did_you_mean(step.page, navigation.by_id) or f"One of: {', '.join(navigation.by_id)}."
+                message = f"names the page {step.page!r}, which the navigation in {CONFIG_FILE} does not have"
+                yield Problem(file, mark.line, mark.column, "unknown-value", "error", message, hint)
 
 
 def _entries(
@@ -117,7 +138,7 @@ def _entries(
     if tree is None:
         return (), unread
     problems: list[Problem] = [*unread]
-    found: dict[str, M] = {}
+    by_id: dict[str, M] = {}
     if not isinstance(tree.value, tuple):
         hint = "Start each entry with '- id: ...'."
         return (), [*problems, Problem(file, 1, 1, "wrong-type", "error", "this file is a list", hint)]
@@ -127,12 +148,12 @@ def _entries(
         if entry is None:
             continue
         mark = tree.mark((index, "id"))
-        if entry.id in found:
+        if entry.id in by_id:
             message, hint = f"the id {entry.id!r} is already taken", "Give each entry an id of its own."
             problems.append(Problem(file, mark.line, mark.column, "duplicate-term", "error", message, hint))
             continue
-        found[entry.id] = entry
+        by_id[entry.id] = entry
         marks[file, (entry.id,)] = mark
         for step in range(len(entry.steps)) if isinstance(entry, ReadingPath) else ():
             marks[file, (entry.id, step)] = tree.mark((index, "steps", step))
-    return tuple(found.values()), problems
+    return tuple(by_id.values()), problems

@@ -17,6 +17,7 @@ problem with a line.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,6 +100,8 @@ class FamilyGuide:
     body: str
     """Markdown with LaTeX."""
     file: str
+    named: tuple[tuple[str, int], ...] = ()
+    """The methods with which entries of its lists begin, each with the entry's line in the file."""
 
 
 class _UnreadableError(Exception):
@@ -146,11 +149,17 @@ def read_family_guides(package: Path, root: Path | None = None) -> tuple[dict[st
     for path in sorted(package.glob("methods/*/__init__.py")):
         file, family = path.relative_to(root).as_posix(), path.parent.name.replace("_", "-")
         try:
-            _, module = _parsed(path)
-            guides[family] = FamilyGuide(family, *_docstring(module), file)
+            source, module = _parsed(path)
+            guides[family] = FamilyGuide(family, *_docstring(module), file, tuple(_named(source)))
         except _UnreadableError as error:
             problems.append(Problem(file, error.line, error.column, error.code, "error", error.message, error.hint))
     return guides, problems
+
+
+def _named(source: str) -> Iterator[tuple[str, int]]:
+    for number, line in enumerate(source.splitlines(), 1):
+        if entry := re.match(r"- `([a-z0-9-]+)`", line):
+            yield entry[1], number
 
 
 def _files(package: Path) -> Iterator[tuple[Kind, Path]]:

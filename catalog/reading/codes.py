@@ -61,7 +61,7 @@ _READING = {
     "unformattable": "``catalog fmt`` cannot lay a file out without losing a comment.",
     "bad-redirect": "An old id leads to no record, or is one.",
     "bad-python": "A file of ``reference_impls/`` cannot be parsed as Python.",
-    "no-docstring": "A method or task file has no docstring, which is its page.",
+    "no-docstring": "A method or task file has no docstring, which is its page; or a family's folder has none.",
     "no-class": "A method or task file declares no method or task.",
     "undeclared": "A method or task does not say which paper it follows, or how it acts.",
     "no-family-folder": "A method's file is not in a family's folder, ``methods/<family>/``.",

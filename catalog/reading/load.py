@@ -76,7 +76,7 @@ def load_catalog(project: Project, focus: Collection[Path] = ()) -> tuple[Catalo
     redirects, found = read_redirects(project, {entry.paper.id for entry in entries})
     problems += found
     problems += run_checks(
-        Corpus(tuple(entries), tuple(implementations), results, vocabularies, claims, guide), problems
+        Corpus(tuple(entries), tuple(implementations), results, vocabularies, claims, guide, family_guides), problems
     )
     if any(problem.severity == "error" for problem in problems):
         return None, sorted(problems)

@@ -303,7 +303,7 @@ def test_files_of_each_kind_are_looked_at() -> None:
         "README.md",
         "CONTRIBUTING.md",
         "site/docs/tending.md",
-        "templates/site/method.md.j2",
+        "templates/site/method.html.j2",
         "reference_impls/commands/running.py",
         ".github/workflows/weekly.yml",
         ".github/ISSUE_TEMPLATE/add-result.yml",

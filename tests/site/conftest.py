@@ -9,18 +9,15 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from fabricated import results
+from guard import Guard
 from playwright.sync_api import (
     Browser,
     BrowserContext,
-    ConsoleMessage,
-    Error,
     Page,
     Playwright,
-    Route,
     expect,
     sync_playwright,
 )
@@ -71,6 +68,22 @@ def site(project: Project, catalog: Catalog, tmp_path_factory: pytest.TempPathFa
     return out
 
 
+@pytest.fixture(scope="session")
+def kinds(site: Path) -> tuple[str, ...]:
+    """Addresses of a page of each kind, from what was built: those in no folder, and of each folder its index and
+    its largest page, on which most can be wrong."""
+    by_folder: dict[str, list[Path]] = {}
+    for path in sorted(site.rglob("*.html")):
+        # Served for any address, or left at an old one.
+        if path.name != "404.html" and 'http-equiv="refresh"' not in path.read_text(encoding="utf-8"):
+            by_folder.setdefault(path.parent.relative_to(site).as_posix(), []).append(path)
+    chosen = by_folder.pop(".")
+    for pages in by_folder.values():
+        sizes = {path: path.stat().st_size for path in pages if path.stem != "index"}
+        chosen += [path for path in pages if path not in sizes or sizes[path] == max(sizes.values())]
+    return tuple(sorted({path.relative_to(site).as_posix() for path in chosen}))
+
+
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         pass
@@ -106,41 +119,6 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
         )
     with playwright.chromium.launch(executable_path=executable, args=ARGUMENTS) as running:
         yield running
-
-
-class Guard:
-    """What a page does that it should not: requests that leave this machine, errors on the console."""
-
-    def __init__(self) -> None:
-        self.left: list[str] = []
-        self.errors: list[str] = []
-
-    def watch(self, context: BrowserContext) -> None:
-        context.route("**/*", self._route)
-        context.on("page", self._page)
-
-    def _route(self, route: Route) -> None:
-        parts = urlsplit(route.request.url)
-        if parts.scheme in ("http", "https", "ws", "wss") and parts.hostname != "127.0.0.1":
-            self.left.append(route.request.url)
-            route.abort()
-        else:
-            route.continue_()
-
-    def _page(self, page: Page) -> None:
-        page.on("console", self._console)
-        page.on("pageerror", self._error)
-
-    def _console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            self.errors.append(f"{message.text} ({message.location.get('url')})")
-
-    def _error(self, error: Error) -> None:
-        self.errors.append(str(error))
-
-    def check(self) -> None:
-        assert self.left == [], "requests left the machine"
-        assert self.errors == [], "errors on the console"
 
 
 @pytest.fixture

@@ -5,40 +5,26 @@ from __future__ import annotations
 import functools
 import http.server
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from guard import Guard
 from playwright.sync_api import Browser, Page, expect
 
 from catalog.base.project import Project
+from catalog.model.catalog import Catalog
+from catalog.outputs.site.pages import all_pages
+from catalog.outputs.site.settings import read_settings
+from catalog.outputs.site.site import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-KINDS = (
-    "index.html",
-    "papers/index.html",
-    "papers/index.html?q=negative preferense&type=method",
-    "papers/zhang2024negative.html",
-    "papers/maini2024tofu.html",
-    "methods/index.html",
-    "methods/npo.html",
-    "tasks/authors.html",
-    "attacks/relearning.html",
-    "results.html",
-    "browse.html",
-    "coverage.html",
-    "family/preference-optimization.html",
-    "dataset/tofu.html",
-    "venue/neurips.html",
-    "year/2024.html",
-    "getting-started.html",
-    "record-format.html",
-    "vocabularies.html",
-    "machines.html",
-    "problems.html",
-)
+QUERY = "papers/index.html?q=negative preferense&type=method"
+"""The paper list while it answers."""
+WIDTHS = (320, 768, 1280, 2560)
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
@@ -63,25 +49,66 @@ def violations(page: Page, axe: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.fixture(params=["light", "dark"])
+def themed(request: pytest.FixtureRequest, browser: Browser, guard: Guard) -> Iterator[Page]:
+    """A page in either theme; the guard finds errors on the console and requests that leave."""
+    with browser.new_context(color_scheme=request.param, viewport={"width": 1280, "height": 900}) as context:
+        guard.watch(context)
+        yield context.new_page()
+
+
+def test_the_kinds_of_pages_are_all_there(kinds: tuple[str, ...], project: Project, catalog: Catalog) -> None:
+    """So that the tests below leave out none: every template has made one of them."""
+    site = Site(catalog, read_settings(project))
+    made = {page.path.replace(".md", ".html"): page.template for page in all_pages(site)}
+    templates = {path.name for path in (project.templates / "site").glob("[!_]*.j2")}
+    assert {made[kind] for kind in kinds if kind in made} == templates == set(made.values())
+
+
 def test_axe_finds_nothing_serious_on_any_kind_of_page(
-    browser: Browser,
-    guard,  # type: ignore[no-untyped-def]
-    served: str,
-    axe: str,
-    scheme: Any,
+    themed: Page, served: str, axe: str, kinds: tuple[str, ...]
 ) -> None:
-    found = {}
-    with browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 900}) as context:
+    wrong = {}
+    for kind in (*kinds, QUERY):
+        themed.goto(served + kind)
+        if "finder" in themed.content():
+            settled = themed.locator("[data-finder]:not([aria-busy])")
+            expect(settled).to_have_count(1 if "papers/index" in kind else 0)
+        if list_of := violations(themed, axe):
+            wrong[kind] = list_of
+    assert wrong == {}
+
+
+def test_every_kind_of_page_is_titled_skipped_to_and_fits_any_width(
+    themed: Page, served: str, kinds: tuple[str, ...]
+) -> None:
+    wrong: dict[str, object] = {}
+    for kind in kinds:
+        themed.goto(served + kind)
+        wide = []
+        for width in WIDTHS:
+            themed.set_viewport_size({"width": width, "height": 900})
+            wide += [width] if themed.evaluate("document.documentElement.scrollWidth") > width else []
+        ids = Counter(themed.evaluate("Array.from(document.querySelectorAll('[id]'), element => element.id)"))
+        twice = [ident for ident, count in ids.items() if count > 1]
+        themed.keyboard.press("Tab")  # past the header with the first key
+        skip = themed.evaluate("document.activeElement.matches('.md-skip') && document.activeElement.hash.slice(1)")
+        titled = themed.locator("h1").count() == 1 and "LLM-Unlearning" in themed.title()
+        if wide or twice or not titled or skip not in ids:
+            wrong[kind] = {"too wide at": wide, "ids twice": twice, "titled": titled, "skipped to": skip}
+    assert wrong == {}
+
+
+def test_nothing_is_missing_without_scripts(
+    browser: Browser, guard: Guard, served: str, kinds: tuple[str, ...]
+) -> None:
+    with browser.new_context(java_script_enabled=False) as context:
         guard.watch(context)
         page = context.new_page()
-        for kind in KINDS:
+        for kind in kinds:
             page.goto(served + kind)
-            if "finder" in page.content():
-                expect(page.locator("[data-finder]:not([aria-busy])")).to_have_count(1 if "papers/index" in kind else 0)
-            if list_of := violations(page, axe):
-                found[kind] = list_of
-    assert found == {}
+            expect(page.locator("h1")).to_be_visible()
+            assert len(page.locator("article").inner_text()) > 100, kind
 
 
 def test_axe_finds_nothing_serious_in_an_open_search_and_an_open_menu(page: Page, served: str, axe: str) -> None:
@@ -131,13 +158,13 @@ def test_the_policy_is_strict(site: Path) -> None:
     assert 1 <= policy.count("'sha256-") <= 8, "the scripts that the theme has in its pages"
 
 
-def test_every_kind_of_page_keeps_the_policy(page: Page, guarded: str) -> None:
+def test_every_kind_of_page_keeps_the_policy(page: Page, guarded: str, kinds: tuple[str, ...]) -> None:
     """The guard finds violations on the console, too."""
     page.add_init_script(
         "window.broken = []; document.addEventListener('securitypolicyviolation',"
         " event => window.broken.push(`${event.violatedDirective}: ${event.blockedURI} ${event.sample}`));"
     )
-    for kind in KINDS:
+    for kind in (*kinds, QUERY):
         page.goto(guarded + kind)
         page.get_by_role("combobox", name="Search").fill("negative preferense")
         expect(page.locator(".search__result").first).to_be_visible()
@@ -167,14 +194,6 @@ def test_a_printed_page_holds_what_is_read_and_nothing_that_is_pressed(page: Pag
         "rgba(0, 0, 0, 0)",
         "rgb(251, 250, 247)",
     )
-
-
-@pytest.mark.parametrize("width", [320, 1280, 2560])
-def test_nothing_overflows_at_any_width(page: Page, served: str, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 900})
-    for kind in KINDS:
-        page.goto(served + kind)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, kind
 
 
 def test_the_list_does_not_jump_while_it_answers(page: Page, served: str) -> None:

@@ -7,61 +7,14 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from catalog.insight.authors import authors
 from catalog.insight.lineage import lineage
 from catalog.model.catalog import Catalog
-from catalog.outputs.site.author_pages import PAPERS_FOR_A_PAGE
+from catalog.outputs.site.author_addresses import PAPERS_FOR_A_PAGE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-KINDS = (
-    "overview.html",
-    "start.html",
-    "lineage.html",
-    "coverage.html",
-    "glossary.html",
-    "authors/index.html",
-    "authors/l.html",
-    "author/sijia-liu.html",
-    "dataset/tofu.html",
-    "dataset/mllmu-bench.html",
-    "venue/emnlp.html",
-    "methods/knowledge-sanitization.html",
-    "methods/dpo.html",
-    "attacks/relearning.html",
-)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_of_page_is_quiet_titled_and_fits_in_both_themes(
-    browser: Browser,
-    guard,  # type: ignore[no-untyped-def]
-    served: str,
-    kind: str,
-) -> None:
-    for scheme in ("light", "dark"):
-        with browser.new_context(color_scheme=scheme, viewport={"width": 320, "height": 700}) as context:  # type: ignore[arg-type]
-            guard.watch(context)
-            page = context.new_page()
-            page.goto(served + kind)
-            expect(page.locator("h1")).to_have_count(1)
-            assert page.evaluate("document.documentElement.scrollWidth") <= 320
-            page.set_viewport_size({"width": 1280, "height": 900})
-            assert page.evaluate("document.documentElement.scrollWidth") <= 1280
-            ids = page.evaluate("Array.from(document.querySelectorAll('[id]'), one => one.id)")
-            assert [one for one, count in Counter(ids).items() if count > 1] == []
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_nothing_is_missing_without_scripts(browser: Browser, guard, served: str, kind: str) -> None:  # type: ignore[no-untyped-def]
-    with browser.new_context(java_script_enabled=False) as context:
-        guard.watch(context)
-        page = context.new_page()
-        page.goto(served + kind)
-        expect(page.locator("h1")).to_be_visible()
-        assert len(page.locator("article").inner_text()) > 300
 
 
 def test_the_overview_is_reached_from_the_navigation_and_the_home_page(page: Page, served: str) -> None:

@@ -13,10 +13,12 @@ from search import download, serving
 from catalog.base.project import Project
 from catalog.model.catalog import Catalog
 from catalog.outputs.export import bibtex
-from catalog.outputs.site.build import _guide, _settings
-from catalog.outputs.site.pages import Pages
+from catalog.outputs.site.build import _guide
 from catalog.outputs.site.paper_list import list_files
+from catalog.outputs.site.renderer import Renderer
 from catalog.outputs.site.search_index import search_files, write_files
+from catalog.outputs.site.settings import read_settings
+from catalog.outputs.site.site import Site
 from catalog.reading.load import load_catalog
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -39,8 +41,11 @@ def large_site(project: Project, catalog: Catalog, site: Path, tmp_path_factory:
     total = f'data-total="{len(catalog.papers)}"'
     assert total in page
     (out / "papers" / "index.html").write_text(page.replace(total, 'data-total="10000"'), encoding="utf-8")
-    pages = Pages(large, project.templates / "site", _settings(project))
-    files = search_files(site, large, pages.people, _guide(project)) | list_files(large, pages.list_item, bibtex.entry)
+    whole = Site(large, read_settings(project))
+    renderer = Renderer(whole, project.templates / "site")
+    files = search_files(site, large, whole.people, _guide(project)) | list_files(
+        large, renderer.list_item, bibtex.entry
+    )
     write_files(out / "search", files)
     return out
 

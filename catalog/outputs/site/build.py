@@ -11,8 +11,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mkdocs.utils.yaml import get_yaml_loader, yaml_load
-
 from catalog.base.project import Project
 from catalog.figures import STYLE
 from catalog.model.catalog import Catalog
@@ -21,11 +19,13 @@ from catalog.outputs.site.changes import changes_page, write_redirects
 from catalog.outputs.site.feeds_and_api import machine_files
 from catalog.outputs.site.formulas import FormulaError
 from catalog.outputs.site.npm import PartsError, part_files
-from catalog.outputs.site.pages import Pages
+from catalog.outputs.site.pages import all_pages, papers
 from catalog.outputs.site.paper_list import list_files
 from catalog.outputs.site.policy import write_headers
+from catalog.outputs.site.renderer import Renderer
 from catalog.outputs.site.search_index import search_files, write_files
-from catalog.outputs.site.settings import Settings
+from catalog.outputs.site.settings import read_settings
+from catalog.outputs.site.site import Site
 
 _WARNING = re.compile(r"^(?:WARNING|ERROR)\s+-\s+(?P<message>.*)$", re.MULTILINE)
 _ABOUT_DIRTY = re.compile(r"'dirty' build|stale files|cleaning the directory", re.IGNORECASE)
@@ -59,23 +59,23 @@ def build_site(project: Project, catalog: Catalog, out: Path, *, changed_only: b
     source = out.with_name(f"{out.name}-src")
     fresh = out.with_name(f"{out.name}-new")
     try:
-        settings = _settings(project)
-        pages = Pages(catalog, project.templates / "site", settings)
-        wanted = _source(project, catalog, pages, settings)
+        site = Site(catalog, read_settings(project))
+        renderer = Renderer(site, project.templates / "site")
+        wanted = _source(project, site, renderer)
         # MkDocs would only look at each of these, and copy it.
         of_papers = {path: wanted.pop(path) for path in [*wanted] if _OF_A_PAPER.fullmatch(path)}
         if changed_only and _paths(source) == set(wanted) and _of_papers(out) == set(of_papers):
             _write(wanted, source)
             _run_mkdocs(project, source, out, _epoch(catalog), dirty=True)
             _write(of_papers, out)
-            _finish(project, catalog, pages, out)
+            _finish(project, site, renderer, out)
             return
         if source.exists():
             shutil.rmtree(source)
         _write(wanted, source)
         _run_mkdocs(project, source, fresh, _epoch(catalog))
         _write(of_papers, fresh)
-        _finish(project, catalog, pages, fresh)
+        _finish(project, site, renderer, fresh)
         replace_folder(fresh, out)
     except (FormulaError, PartsError) as error:
         raise SiteError(str(error)) from error
@@ -103,21 +103,22 @@ def refresh_papers(project: Project, catalog: Catalog, out: Path, ids: Iterable[
     """
     source = out.with_name(f"{out.name}-src")
     try:
-        pages = Pages(catalog, project.templates / "site", _settings(project))
-        wanted = {page.path: pages.render(page).encode() for page in pages.of_papers(ids)}
+        site = Site(catalog, read_settings(project))
+        renderer = Renderer(site, project.templates / "site")
+        wanted = {page.path: renderer.page(page).encode() for page in papers.pages_of(site, ids)}
     except FormulaError as error:
         raise SiteError(str(error)) from error
     _write(wanted, source)
     _run_mkdocs(project, source, out, _epoch(catalog), dirty=True)
-    pages.aside.put_back(out / path.replace(".md", ".html") for path in wanted)
 
 
-def _source(project: Project, catalog: Catalog, pages: Pages, settings: Settings) -> dict[str, bytes]:
+def _source(project: Project, site: Site, renderer: Renderer) -> dict[str, bytes]:
     """Generated pages, hand-written pages and assets by their place in one folder, as MkDocs wants them."""
-    written = {page.path: pages.render(page) for page in pages.all()}
-    written |= pages.downloads()
-    written |= machine_files(catalog, settings.site_url)
-    written["contributing.md"] = pages.hand_written("contributing.md", _contributing(project))
+    catalog = site.catalog
+    written = {page.path: renderer.page(page) for page in all_pages(site)}
+    written |= papers.downloads(site)
+    written |= machine_files(catalog, site.settings.site_url)
+    written["contributing.md"] = renderer.hand_written("contributing.md", _contributing(project))
     written["corrections.md"] = changes_page(catalog, catalog.redirects)
     written["assets/css/figures.css"] = STYLE
     copied = {path: (project.site / "docs" / path).read_bytes() for path in _paths(project.site / "docs")}
@@ -125,7 +126,9 @@ def _source(project: Project, catalog: Catalog, pages: Pages, settings: Settings
         f"assets/{path}": (project.site / "assets" / path).read_bytes() for path in _paths(project.site / "assets")
     }
     copied |= {
-        path: pages.hand_written(path, text.decode()).encode() for path, text in copied.items() if path.endswith(".md")
+        path: renderer.hand_written(path, text.decode()).encode()
+        for path, text in copied.items()
+        if path.endswith(".md")
     }
     copied |= part_files(project)
     copied["catalog.sqlite"] = serialize(catalog)
@@ -148,20 +151,8 @@ def _paths(folder: Path) -> set[str]:
 
 def _of_papers(out: Path) -> set[str]:
     """The files beside papers' pages in a finished site."""
-    found = {f"{folder}/{path}" for folder in ("papers", "api/papers") for path in _paths(out / folder)}
-    return {path for path in found if _OF_A_PAPER.fullmatch(path)}
-
-
-def _settings(project: Project) -> Settings:
-    """The part of ``mkdocs.yml`` that the generator must know."""
-    config = yaml_load((project.site / "mkdocs.yml").read_text(encoding="utf-8"), get_yaml_loader())
-    given = config["extra"]["catalog"]
-    given["headline_metrics"] = tuple(given["headline_metrics"])
-    given["markdown_extensions"] = tuple(config["markdown_extensions"])
-    address = (config.get("site_url") or "").rstrip("/")
-    return Settings(
-        repository=(config.get("repo_url") or "").rstrip("/"), site_url=f"{address}/" if address else "", **given
-    )
+    files = {f"{folder}/{path}" for folder in ("papers", "api/papers") for path in _paths(out / folder)}
+    return {path for path in files if _OF_A_PAPER.fullmatch(path)}
 
 
 def _contributing(project: Project) -> str:
@@ -170,10 +161,10 @@ def _contributing(project: Project) -> str:
     if not path.is_file():
         return "# Contributing\n\nThis checkout has no `CONTRIBUTING.md`.\n"
 
-    def link(found: re.Match[str]) -> str:
-        text, target = found["text"], found["path"].removeprefix("./")
+    def link(match: re.Match[str]) -> str:
+        text, target = match["text"], match["path"].removeprefix("./")
         if target.startswith("site/docs/"):
-            return f"[{text}]({target.removeprefix('site/docs/')}{found['anchor'] or ''})"
+            return f"[{text}]({target.removeprefix('site/docs/')}{match['anchor'] or ''})"
         return f"`{target}`" if text.strip("`") == target else f"{text} (`{target}`)"
 
     return _LINK.sub(link, path.read_text(encoding="utf-8"))
@@ -198,21 +189,20 @@ def _run_mkdocs(project: Project, source: Path, out: Path, epoch: int, *, dirty:
         text=True,
         check=False,
     )
-    findings = [found["message"] for found in _WARNING.finditer(done.stdout)]
+    findings = [match["message"] for match in _WARNING.finditer(done.stdout)]
     findings = [finding for finding in findings if not (dirty and _ABOUT_DIRTY.search(finding))]
     if done.returncode or findings:
         said = findings or done.stdout.strip().splitlines()[-5:]
         raise SiteError("\n".join(["MkDocs does not accept the site:", *(f"  {line}" for line in said)]))
 
 
-def _finish(project: Project, catalog: Catalog, pages: Pages, out: Path) -> None:
-    """What happens after MkDocs: HTML that went around it, old addresses, what scripts load, headers for servers."""
-    pages.aside.put_back(out.rglob("*.html"))
-    write_redirects(out, catalog.redirects)
+def _finish(project: Project, site: Site, renderer: Renderer, out: Path) -> None:
+    """What happens after MkDocs: old addresses, what scripts load, headers for servers."""
+    write_redirects(out, site.catalog.redirects)
     _drop_unused(out)
     write_headers(out)
-    files = search_files(out, catalog, pages.people, _guide(project))
-    write_files(out / "search", files | list_files(catalog, pages.list_item, pages.bibtex))
+    files = search_files(out, site.catalog, site.people, _guide(project))
+    write_files(out / "search", files | list_files(site.catalog, renderer.list_item, site.bibtex))
 
 
 def _guide(project: Project) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from catalog.model.catalog import Catalog
 from catalog.model.facets import labels_of
 from catalog.model.paper import Paper
-from catalog.outputs.site.author_pages import People
+from catalog.outputs.site.author_addresses import People
 from catalog.outputs.wording import byline
 
 

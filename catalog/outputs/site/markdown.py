@@ -19,10 +19,15 @@ from catalog.outputs.site.formulas import to_mathml
 
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 """The one in C where there is one, which is ten times as fast."""
+_NOT_IN_YAML = re.compile("[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+"""What may not stand in a YAML file, or would end a line of it."""
+_REFERENCES = {"\r": "&#13;", "\u2028": "&#8232;", "\u2029": "&#8233;", "\ufeff": "&#65279;"}
 _FENCE = re.compile(r"^(?P<fence>`{3,}|~{3,}).*?^(?P=fence)[ \t]*$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"(?P<ticks>`+)(?P<code>.+?)(?<!`)(?P=ticks)(?!`)", re.DOTALL)
 _DISPLAY = re.compile(r"\$\$(?P<latex>.+?)\$\$", re.DOTALL)
 _INLINE = re.compile(r"(?<![\\$\w])\$(?![\s$])(?P<latex>[^$]+?)(?<!\s)\$(?![\d$])")
+_PRE = re.compile(r"<pre\b.*?</pre>", re.DOTALL)
+_INDENTATION = re.compile(r"\n\s+")
 _MATH = re.compile(r"<math .*?</math>")
 _KEPT = re.compile(r"<!--formula (\d+)-->")
 _STRONG = re.compile(r"\*\*(\S(?:[^*]*\S)?)\*\*")
@@ -30,10 +35,24 @@ _EMPHASIS = re.compile(r"(?<![\w*])\*(\S(?:[^*]*\S)?)\*(?![\w*])")
 _HEADING = re.compile(r"^#(?=#* )", re.MULTILINE)
 
 
-def front_matter(meta: dict[str, Any]) -> str:
-    """A YAML block for the top of a page."""
+def front_matter(meta: dict[str, Any], *, content: str = "") -> str:
+    """A YAML block for the top of a page.
+
+    Args:
+        meta: what the theme's templates see as ``page.meta``.
+        content: HTML that they see as ``page.meta.content``, written as it is: a literal block, which is read fast.
+            Line breaks at its end are left out.
+    """
     text = yaml.dump(meta, Dumper=_DUMPER, allow_unicode=True, sort_keys=True, width=10_000)
+    if content:
+        lines = _NOT_IN_YAML.sub(lambda found: _REFERENCES.get(found[0], "\ufffd"), content).replace("\n", "\n  ")
+        text += f"content: |2-\n  {lines}\n"
     return f"---\n{text}---\n\n"
+
+
+def compact(page: str) -> str:
+    """HTML without the indentation of its templates, which is a tenth of a page; what is preformatted keeps it."""
+    return _between(_PRE, page.strip(), lambda part: _INDENTATION.sub("\n", part))
 
 
 def fence(code: str, language: str, **options: str) -> Markup:

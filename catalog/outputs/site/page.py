@@ -1,9 +1,18 @@
-"""One page of the site to be."""
+"""One page of the site to be, and the list of all that make some.
+
+A page declares itself where it is made: a function of a module in ``pages/`` with :func:`page` or :func:`pages` above
+it. That, a template in ``templates/site/`` and, where people are to find it in the navigation, a line in ``nav`` of
+``site/mkdocs.yml`` is all there is to a page.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from catalog.outputs.site.site import Site
 
 
 @dataclass(frozen=True)
@@ -11,8 +20,55 @@ class Page:
     """One page to be: its address below the site, its template and what the template sees."""
 
     path: str
+    """The file that MkDocs reads: ``papers/zhang2024negative.md``."""
     template: str
+    """``x.html.j2`` makes HTML, ``x.md.j2`` Markdown."""
     title: str
     description: str = ""
     context: dict[str, Any] = field(default_factory=dict)
     meta: dict[str, Any] = field(default_factory=dict)
+    """Front matter beside title and description."""
+
+    @property
+    def is_html(self) -> bool:
+        """Whether the template makes HTML, which Markdown has nothing to do with."""
+        return self.template.endswith(".html.j2")
+
+
+Maker = Callable[["Site"], Iterable[Page]]
+_MAKERS: list[Maker] = []
+
+
+def pages(maker: Maker) -> Maker:
+    """Have a function's pages made: ``@pages`` above ``def methods(site: Site) -> Iterator[Page]``."""
+    _MAKERS.append(maker)
+    return maker
+
+
+def page(
+    path: str, template: str, title: str, description: str, meta: dict[str, Any] | None = None
+) -> Callable[[Callable[[Site], dict[str, Any]]], Callable[[Site], Page]]:
+    """Have one page made, of which a function says what its template sees: ``@page(...)`` above it.
+
+    Args:
+        path: as in :class:`Page`, and so the others.
+        template: its file in ``templates/site/``.
+        title: of the page.
+        description: a sentence for search engines.
+        meta: front matter beside title and description.
+    """
+
+    def declare(context: Callable[[Site], dict[str, Any]]) -> Callable[[Site], Page]:
+        def make(site: Site) -> Page:
+            return Page(path, template, title, description, context(site), meta or {})
+
+        _MAKERS.append(lambda site: (make(site),))
+        return make
+
+    return declare
+
+
+def made(site: Site) -> Iterator[Page]:
+    """Every page that is declared, in the order of declaration."""
+    for maker in _MAKERS:
+        yield from maker(site)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from catalog.base.text import words
 from catalog.model.catalog import Catalog
-from catalog.outputs.site.author_pages import People
+from catalog.outputs.site.author_addresses import People
 from catalog.outputs.site.documents import Document, documents
 from catalog.outputs.site.packing import ALPHABET, script, sorted_words, varint
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from mkdocs.utils.yaml import get_yaml_loader, yaml_load
+
+from catalog.base.project import Project
 from catalog.model import defaults
+from catalog.model.navigation import CONFIG_FILE
 
 
 @dataclass(frozen=True)
@@ -28,3 +32,15 @@ class Settings:
     """The columns of the small tables on the home page and on papers' pages."""
     markdown_extensions: tuple[Any, ...] = ()
     """As MkDocs reads them, for Markdown within HTML."""
+
+
+def read_settings(project: Project) -> Settings:
+    """The part of ``mkdocs.yml`` that the generator must know."""
+    config = yaml_load((project.site / CONFIG_FILE).read_text(encoding="utf-8"), get_yaml_loader())
+    options = config["extra"]["catalog"]
+    options["headline_metrics"] = tuple(options["headline_metrics"])
+    options["markdown_extensions"] = tuple(config["markdown_extensions"])
+    address = (config.get("site_url") or "").rstrip("/")
+    return Settings(
+        repository=(config.get("repo_url") or "").rstrip("/"), site_url=f"{address}/" if address else "", **options
+    )

@@ -10,7 +10,7 @@ from catalog.base.text import did_you_mean
 from catalog.model.bases import Bases
 from catalog.model.claims import CLAIMS_FILE, Claim
 from catalog.model.guide import Guide
-from catalog.model.implementations import Implementation
+from catalog.model.implementations import FamilyGuide, Implementation
 from catalog.model.results import Result
 from catalog.model.vocabulary import Vocabularies, Vocabulary
 from catalog.parsing.datafile import Entries
@@ -34,6 +34,7 @@ class Corpus:
     """Those that could be read."""
     claims: Entries[Claim] = field(default_factory=lambda: Entries(CLAIMS_FILE, {}))
     guide: Guide = field(default_factory=Guide)
+    family_guides: Mapping[str, FamilyGuide] = field(default_factory=dict)
 
     @cached_property
     def named(self) -> tuple[Entry, ...]:

@@ -10,7 +10,7 @@ from catalog.model.guide import GLOSSARY_FILE, PATHS_FILE
 from catalog.model.implementations import Implementation
 from catalog.model.results import REFERENCES
 from catalog.model.vocabulary import DatasetTerm
-from catalog.parsing.tree import Place
+from catalog.parsing.tree import Mark, Place
 from catalog.reading.checks.corpus import (
     Corpus,
     Finding,
@@ -90,11 +90,14 @@ def _duplicate_implementation(corpus: Corpus) -> Iterator[Finding]:
 
 @check("implementation-family")
 def _implementation_family(corpus: Corpus) -> Iterator[Finding]:
-    """The folder of a method's file, with dashes, is a family of ``catalog/vocabularies/family.yaml``."""
+    """The folder of a method's file or a guide, with dashes, is a family of ``catalog/vocabularies/family.yaml``."""
     families = corpus.vocabularies.get("family")
     for one in corpus.implementations:
         if families and one.kind == "method" and one.family not in families:
             yield Finding(one, (), f"unknown family {one.family!r}", instead(one.family, families))
+    for family, guide in corpus.family_guides.items():
+        if families and family not in families and all(one.family != family for one in corpus.implementations):
+            yield Finding(guide.file, (), f"unknown family {family!r}", instead(family, families))
 
 
 @check("result-of-unknown")
@@ -134,7 +137,11 @@ def _claim_of_unknown(corpus: Corpus) -> Iterator[Finding]:
 
 @check("guide-to-unknown")
 def _guide_to_unknown(corpus: Corpus) -> Iterator[Finding]:
-    """Reading paths and the glossary (``site/*.yaml``) name records, things that run and terms that exist."""
+    """What people are led to exists.
+
+    Reading paths and the glossary (``site/*.yaml``) name records, things that run and terms. In the guide to a family
+    (``reference_impls/methods/*/__init__.py``), a list's entry that begins with an id names a method that runs.
+    """
     known: dict[str, list[str]] = {"paper": list(corpus.by_id)}
     for kind in ("method", "task", "attack"):
         known[kind] = [one.id for one in corpus.implementations if one.kind == kind]
@@ -152,6 +159,16 @@ def _guide_to_unknown(corpus: Corpus) -> Iterator[Finding]:
             )
             hint = did_you_mean(ident, known[kind]) or "Name another one, or delete the line."
             yield Finding(TermPlace(file, mark), (), f"names the {kind} {ident!r}, which does not exist", hint)
+    yield from _unknown_in_families(corpus, known["method"])
+
+
+def _unknown_in_families(corpus: Corpus, methods: list[str]) -> Iterator[Finding]:
+    for guide in corpus.family_guides.values():
+        for ident, line in guide.named:
+            if ident not in methods:
+                source = TermPlace(guide.file, Mark(line, 1))
+                hint = did_you_mean(ident, methods) or "Name another one, or delete the entry."
+                yield Finding(source, (), f"names the method {ident!r}, which does not exist", hint)
 
 
 @check("dataset-of-unknown")

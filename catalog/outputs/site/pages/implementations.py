@@ -1,0 +1,86 @@
+"""What runs: the list of it, and a page for each method, task and attack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from catalog.insight.leaderboard import Board
+from catalog.model.implementations import Implementation
+from catalog.model.paper import Paper
+from catalog.outputs.site.formats import code_after_docstring
+from catalog.outputs.site.measurements import story
+from catalog.outputs.site.page import Page, page, pages
+from catalog.outputs.site.site import Site
+from catalog.outputs.site.words import ATTACKED, RELATION_HEADINGS
+
+
+@page("methods/index.md", "methods.html.j2", "Methods that run", "Every unlearning method that runs here.")
+def method_list(site: Site) -> dict[str, Any]:
+    """All that runs, as cards."""
+    return {}
+
+
+@pages
+def methods(site: Site) -> Iterator[Page]:
+    """A page for each method: its text beside its code, what it does, and what was measured."""
+    for method in site.catalog.methods:
+        boards = tuple(board.only(method.id) for board in site.boards if _has(board, method))
+        context = _shared(site, method, boards) | {
+            "claims": [claim for claim in site.catalog.claims if claim.claim.method == method.id],
+            "stories": [told for board in boards if (told := story(board, method.id))],
+        }
+        # The code stands where the table of contents would be; links on top of the page are in its stead.
+        yield _page(method, "method.html.j2", context, hide=["navigation", "toc"])
+
+
+@pages
+def tasks(site: Site) -> Iterator[Page]:
+    """A page for each task, with its leaderboard."""
+    for task in site.catalog.tasks:
+        boards = tuple(board for board in site.boards if board.task == task.id)
+        context = _shared(site, task, boards) | {
+            "courses": list(site.measured.courses(task)),
+            "datasets": site.datasets_of(task.paper),
+        }
+        yield _page(task, "task.md.j2", context, hide=["navigation"])
+
+
+@pages
+def attacks(site: Site) -> Iterator[Page]:
+    """A page for each attack."""
+    for attack in site.catalog.attacks:
+        yield _page(attack, "attack.md.j2", _shared(site, attack, ()), hide=["navigation"])
+
+
+def _page(runs: Implementation, template: str, context: dict[str, Any], hide: list[str]) -> Page:
+    return Page(f"{runs.kind}s/{runs.id}.md", template, runs.title, runs.summary, context, {"hide": hide})
+
+
+def _shared(site: Site, runs: Implementation, boards: tuple[Board, ...]) -> dict[str, Any]:
+    """What the page of anything that runs shows."""
+    code, first_line = code_after_docstring(runs.source)
+    return {
+        "implementation": runs,
+        "by_heading": _by_heading(site, runs),
+        "measured": boards,
+        "figures": {board.slug: site.measured.figure(board) for board in boards},
+        "routes": site.routes.by_stop.get((runs.kind, runs.id), []),
+        "code": code,
+        "first_line": first_line,
+        "source_link": site.edit_link(runs.file),
+    }
+
+
+def _has(board: Board, method: Implementation) -> bool:
+    return any(row.method == method.id for row in board.rows)
+
+
+def _by_heading(site: Site, runs: Implementation) -> dict[str, list[Paper]]:
+    """The papers that are linked to it, by what they do with it."""
+    introduced, extended, *others = RELATION_HEADINGS.values()
+    by_heading: dict[str, list[Paper]] = {heading: [] for heading in (introduced, extended, ATTACKED, *others)}
+    for relation, paper in site.catalog.papers_of[runs.id]:
+        attacked = runs.kind == "method" and relation == "evaluates" and "attack" in paper.contributions
+        by_heading[ATTACKED if attacked else RELATION_HEADINGS[relation]].append(paper)
+    return {heading: papers for heading, papers in by_heading.items() if papers}

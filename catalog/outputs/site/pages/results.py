@@ -1,0 +1,36 @@
+"""What was measured, and what is still missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from catalog.insight.lineage import wanted
+from catalog.insight.stats import statistics
+from catalog.outputs.site.page import page
+from catalog.outputs.site.site import Site
+from catalog.outputs.site.words import COVERAGE_WORDS
+
+
+@page(
+    "results.md",
+    "results.html.j2",
+    "Results",
+    "What the reference implementations measured, with seeds, versions and commands.",
+)
+def results(site: Site) -> dict[str, Any]:
+    """Every leaderboard, with its figures."""
+    return {
+        "figures": {board.slug: site.measured.figure(board, large=True) for board in site.boards},
+        "robustness": {board.slug: site.measured.robustness(board) for board in site.boards},
+    }
+
+
+@page(
+    "coverage.md",
+    "coverage.html.j2",
+    "Coverage",
+    "What runs here behind the papers, by family and year, and what is missed most.",
+)
+def coverage(site: Site) -> dict[str, Any]:
+    """How much of the field runs here."""
+    return {"stats": statistics(site.catalog), "wanted": wanted(site.catalog), "words": COVERAGE_WORDS}
