@@ -15,6 +15,7 @@ from catalog.model.metrics import Metric
 from catalog.model.paper import Paper, Relation
 from catalog.model.redirects import Redirects
 from catalog.model.results import Result
+from catalog.model.trials import Trials
 from catalog.model.vocabulary import Vocabularies
 
 
@@ -40,6 +41,8 @@ class Catalog:
     """Ids that are no more."""
     family_guides: Mapping[str, FamilyGuide] = field(default_factory=dict)
     """How the methods of a family relate, by family."""
+    trials: Trials = field(default_factory=dict)
+    """What the searches for recipes have tried."""
 
     @cached_property
     def by_id(self) -> dict[str, Paper]:

@@ -7,22 +7,21 @@ would bear it out. Whether it holds is computed, never written down: a new measu
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from catalog.model.defaults import TASK
-from catalog.model.results import REFERENCES, Result, json_problem
+from catalog.model.results import REFERENCES, Result
+from catalog.model.trials import Trials
 from catalog.parsing.datafile import Entries, read_entries
 from catalog.parsing.problems import Problem
 
 CLAIMS_FILE = "reference_impls/claims.yaml"
 Verdict = Literal["holds", "holds in part", "not seen at this scale", "not measured"]
-Trials = Mapping[tuple[str, str], Sequence[Mapping[str, Any]]]
-"""By task and method: the rows of the task's ``search.json``, with ``settings`` and ``metrics``."""
 
 
 class Evidence(BaseModel):
@@ -58,19 +57,6 @@ class Claim(BaseModel):
     where: str = ""
     """In which part of it, if not simply in the experiments."""
     evidence: Annotated[tuple[Evidence, ...], Field(min_length=1)]
-
-
-class Trial(BaseModel):
-    """A row of a task's ``search.json``: what was tried, how it did, and what it measured."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    settings: dict[str, Any]
-    score: float
-    metrics: dict[str, float]
-
-
-_SEARCH: TypeAdapter[dict[str, list[Trial]]] = TypeAdapter(dict[str, list[Trial]])
 
 
 @dataclass(frozen=True)
@@ -124,7 +110,7 @@ def judge(claims: Iterable[Claim], results: Iterable[Result], trials: Trials) ->
     Args:
         claims: in the order in which they are to stand.
         results: runs with the embedded models; means over the seeds of those that forget the whole set at once.
-        trials: see :data:`Trials`.
+        trials: what the searches have tried.
     """
     measured: dict[tuple[str, str, str], list[float]] = {}
     for one in (result for result in results if result.plain):
@@ -134,7 +120,7 @@ def judge(claims: Iterable[Claim], results: Iterable[Result], trials: Trials) ->
     def average(task: str, method: str, measure: str, at: Mapping[str, Any]) -> float | None:
         if at and method not in REFERENCES:
             rows = trials.get((task, method), ())
-            found = [row["metrics"].get(measure) for row in rows if at.items() <= row["settings"].items()]
+            found = [row.metrics.get(measure) for row in rows if at.items() <= row.settings.items()]
         else:
             found = list(measured.get((task, method, measure), ()))
         numbers = [number for number in found if number is not None]
@@ -153,18 +139,3 @@ def judge(claims: Iterable[Claim], results: Iterable[Result], trials: Trials) ->
 def read_claims(reference_impls: Path, root: Path) -> tuple[Entries[Claim], list[Problem]]:
     """The claims of ``claims.yaml``, with problems; none if there is no such file."""
     return read_entries(reference_impls / "claims.yaml", root, Claim, "bad-claim")
-
-
-def read_trials(reference_impls: Path, root: Path) -> tuple[Trials, list[Problem]]:
-    """What every task's search has tried, with problems."""
-    trials: dict[tuple[str, str], Sequence[Mapping[str, Any]]] = {}
-    problems: list[Problem] = []
-    for path in sorted(reference_impls.glob("tasks/*/search.json")):
-        task = path.parent.name.replace("_", "-")
-        try:
-            searched = _SEARCH.validate_json(path.read_bytes())
-        except ValidationError as error:
-            problems.append(json_problem(path.relative_to(root).as_posix(), error, "bad-search", "`unlearn tune`"))
-            continue
-        trials |= {(task, method): [row.model_dump() for row in rows] for method, rows in searched.items()}
-    return trials, problems

@@ -53,6 +53,8 @@ class Hyperparameter:
     range: str
     """The allowed values in words, or ``""``."""
     line: int
+    trade_off: tuple[Any, ...] = ()
+    """The values at which the search tries it, if it is the one knob that trades forgetting for retaining."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,19 @@ class Implementation:
     reference: str
     headline: str
     """A task's metric that tells most about what a model still knows; ``""`` for what is no task."""
+    stops_itself: bool
+    """Whether a method's own rule ends its training."""
     hyperparameters: tuple[Hyperparameter, ...]
     source: str
     file: str
     """Path relative to the project's root, with forward slashes."""
     line: int
     """The line of ``paper = ...``."""
+
+    @property
+    def knob(self) -> Hyperparameter | None:
+        """The one hyper-parameter that trades forgetting for retaining, if the file names one."""
+        return next((one for one in self.hyperparameters if one.trade_off), None)
 
     @property
     def module(self) -> str:
@@ -203,6 +212,7 @@ def _read(kind: Kind, path: Path, file: str) -> Implementation:
         acts_on=acts_on,
         reference=str(literals["reference"][0]) if "reference" in literals else "nothing",
         headline=str(literals["headline"][0]) if "headline" in literals else "",
+        stops_itself=bool(literals["stops_itself"][0]) if "stops_itself" in literals else False,
         hyperparameters=tuple(_hyperparameters(declaration)),
         source=source,
         file=file,
@@ -289,6 +299,7 @@ def _hyperparameters(declaration: ast.ClassDef) -> Iterator[Hyperparameter]:
                     source=" ".join(str(named.get("source", "")).split()),
                     range=range_in_words(named),
                     line=node.lineno,
+                    trade_off=tuple(named.get("trade_off") or ()),
                 )
 
 

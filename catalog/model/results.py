@@ -46,6 +46,8 @@ class Result(BaseModel):
     """In how many requests, one after another, each starting from what the last one left."""
     stages: tuple[dict[str, float], ...] = ()
     """Metrics after each request, if there were several; those after the last are ``metrics``."""
+    stopped: int | None = None
+    """After how many steps a rule of the method's own ended the training; None if the recipe's steps did."""
     metrics: dict[str, float]
     attacks: dict[str, float] = Field(default_factory=dict)
     seconds: Annotated[float, Field(ge=0)]

@@ -11,13 +11,14 @@ from typing import Any
 from catalog.base.project import Project
 from catalog.base.text import printable, shorten
 from catalog.model.catalog import Catalog
-from catalog.model.claims import judge, read_claims, read_trials
+from catalog.model.claims import judge, read_claims
 from catalog.model.guide import read_guide
 from catalog.model.implementations import read_family_guides, read_implementations
 from catalog.model.metrics import read_metrics
 from catalog.model.paper import PAPER_ID, Paper, Record, newest_first
 from catalog.model.redirects import read_redirects
 from catalog.model.results import read_result_files
+from catalog.model.trials import read_trials
 from catalog.model.venues import appearance
 from catalog.model.vocabulary import Vocabularies, read_vocabularies
 from catalog.parsing.problems import Problem
@@ -93,6 +94,7 @@ def load_catalog(project: Project, focus: Collection[Path] = ()) -> tuple[Catalo
         metrics,
         redirects,
         family_guides,
+        trials,
     )
     return catalog, sorted(problems)
 

@@ -16,7 +16,7 @@ from reference_impls.running.registry import configure, find_method, recipe_of
 
 if TYPE_CHECKING:
     from reference_impls.measuring.comparison import Yardstick
-    from reference_impls.toolkit import LanguageModel, Method, Recipe, Splits, Task, Wrapper
+    from reference_impls.toolkit import LanguageModel, Method, Recipe, Run, Splits, Task, Wrapper
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ class _Unlearned:
     """Metrics after each request, if there are several."""
     seconds: float
     passes: Passes
+    stopped: int | None
+    """After how many steps a rule of the method's own ended the (last) training."""
 
 
 def run(
@@ -104,6 +106,8 @@ def _prepare(experiment: Experiment, task: Task, compared: bool, progress: Progr
 
 def _unlearn(experiment: Experiment, prepared: _Prepared, progress: Progress) -> _Unlearned:
     """All requests, one after another, each starting from what the last one left."""
+    from reference_impls.toolkit import Run
+
     task, splits, requests = prepared.yardstick.task, prepared.yardstick.splits, experiment.requests
     model: Any = prepared.model
     stages: list[dict[str, float]] = []
@@ -112,25 +116,26 @@ def _unlearn(experiment: Experiment, prepared: _Prepared, progress: Progress) ->
         for request in range(requests):
             asked = splits if requests == 1 else splits.part(request / requests, (request + 1) / requests)
             started = time.perf_counter()
-            model = _answer(prepared, model, asked, experiment.seed * requests + request, progress)
+            run = Run(prepared.recipe, experiment.seed * requests + request, progress)
+            model = _answer(prepared, model, asked, run)
             seconds += time.perf_counter() - started
             if requests > 1:
                 progress(f"evaluating after request {request + 1}", request, requests)
                 with passes.paused():
                     stages.append(task.evaluate(model, splits.part(0, (request + 1) / requests)).metrics)
-    return _Unlearned(model, tuple(stages), seconds, passes)
+    return _Unlearned(model, tuple(stages), seconds, passes, run.stopped)
 
 
-def _answer(prepared: _Prepared, model: Any, splits: Splits, seed: int, progress: Progress) -> LanguageModel | Wrapper:
+def _answer(prepared: _Prepared, model: Any, splits: Splits, run: Run) -> LanguageModel | Wrapper:
     """One request."""
-    from reference_impls.toolkit import LanguageModel, Run
+    from reference_impls.toolkit import LanguageModel
 
     if not isinstance(model, LanguageModel):
         raise UsageError(
             "Several requests need a method that changes the weights; this one works around them, and would have to "
             "answer them together."
         )
-    return prepared.method.unlearn(model, splits.data, Run(prepared.recipe, seed, progress))
+    return prepared.method.unlearn(model, splits.data, run)
 
 
 def _measure(
@@ -157,6 +162,7 @@ def _measure(
         forget_share=experiment.forget_share,
         requests=experiment.requests,
         stages=unlearned.stages,
+        stopped=unlearned.stopped,
         metrics=evaluation.metrics,
         attacks=attacks,
         seconds=round(unlearned.seconds, 2),

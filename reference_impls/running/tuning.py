@@ -1,15 +1,15 @@
-"""The fair search: every method gets the same number of trials, scored alike, on a seed that no result uses.
+"""The fair search: every method gets the same number of trials, along the same kind of axes, scored alike.
 
-What may be tried is data: ``search.yaml`` of the task. What was tried and what it gave is kept in ``search.json``, and
-the winner becomes the method's recipe in ``recipes.yaml``.
+It runs on a seed that no result uses. What may be tried is data: ``search.yaml`` of the task, and the knob that a
+method's file names. What was tried and what it gave is kept in ``search.json``, and the winner becomes the method's
+recipe in ``recipes.yaml``.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,20 @@ import yaml
 
 from catalog.base.files import write_whole
 from catalog.model.implementations import Implementation
+from catalog.model.trials import Trial
 from reference_impls.errors import DivergedError, UsageError
 from reference_impls.metrics.sets import harmonic_mean, mean
 from reference_impls.progress import Progress
 from reference_impls.running.experiment import Experiment
 from reference_impls.running.parallel import run_all
 from reference_impls.running.records import reference_results
+from reference_impls.running.registry import configure, find_method, find_task
 from reference_impls.running.runner import run
+from reference_impls.running.search_space import Point, Space
 from reference_impls.toolkit import Recipe, Task
 
 RECIPE_FIELDS = frozenset(field.name for field in fields(Recipe))
+SENSE = "forget_sense"
 
 HEADER = """\
 # How each method is run on this task: written by `unlearn tune`, which gives every method the same number of trials.
@@ -34,100 +38,146 @@ HEADER = """\
 """
 
 
-def score(
-    metrics: dict[str, float], target: dict[str, float], retrained: dict[str, float], forgetting: Sequence[str]
-) -> float:
-    """How well a run did, in [0, 1]: the harmonic mean of forgetting and of the utility that is left.
+@dataclass(frozen=True)
+class Score:
+    """How well a run did, each in [0, 1]."""
 
-    Forgetting is the share of the way from the target to the retrained model, averaged over the task's metrics of
-    ``forgetting``; going too far counts like not going far enough. Utility is relative to the target's.
-    """
-    closeness = [
-        max(0.0, 1 - abs(metrics[name] - retrained[name]) / abs(target[name] - retrained[name])) for name in forgetting
-    ]
-    return harmonic_mean([mean(closeness), min(1.0, metrics["model_utility"] / target["model_utility"])])
+    closeness: float
+    """The share of the way from the target to the retrained model, averaged over the task's metrics of forgetting;
+    going too far counts like not going far enough."""
+    utility: float
+    """What is left of the target's."""
+    sense: float
+    """Of what it writes to forget questions, relative to the retrained model's; 1 where that was not measured."""
 
+    @property
+    def score(self) -> float:
+        """The harmonic mean of the three: none can make up for another."""
+        return harmonic_mean([self.closeness, self.utility, self.sense])
 
-def trials(search: dict[str, Any], method: str) -> list[dict[str, Any]]:
-    """The settings to try for a method: every combination of its lists of values.
-
-    Raises:
-        UsageError: it is not as many as the budget.
-    """
-    space = search["methods"].get(method, search["default"])
-    found = [dict(zip(space, values, strict=True)) for values in itertools.product(*space.values())]
-    if len(found) != search["budget"]:
-        raise UsageError(f"search.yaml gives {method} {len(found)} trials; the budget is {search['budget']} for all.")
-    return found
+    @classmethod
+    def of(
+        cls,
+        metrics: Mapping[str, float],
+        target: Mapping[str, float],
+        retrained: Mapping[str, float],
+        forgetting: Sequence[str],
+    ) -> Score:
+        """The score of a run's metrics, against those of both references."""
+        closeness = [
+            max(0.0, 1 - abs(metrics[name] - retrained[name]) / abs(target[name] - retrained[name]))
+            for name in forgetting
+        ]
+        utility = min(1.0, metrics["model_utility"] / target["model_utility"])
+        measured = SENSE in metrics and SENSE in retrained
+        return cls(mean(closeness), utility, min(1.0, metrics[SENSE] / retrained[SENSE]) if measured else 1.0)
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One setting of one method, to be tried in any process."""
+class Search:
+    """The search for one method's recipe on one task, to be made in any process."""
 
-    experiment: Experiment
-    number: int
-    """Which of the method's trials it is."""
+    method: str
+    task: str
+    content: Mapping[str, Any]
+    """Of the task's ``search.yaml``."""
 
-    @classmethod
-    def of(cls, method: str, task: str, seed: int, settings: dict[str, Any], number: int = 0) -> Trial:
-        """The trial of settings of which some belong to the recipe, and some to the method."""
+    def experiment(self, settings: Mapping[str, Any]) -> Experiment:
+        """The run of settings of which some belong to the recipe, and some to the method."""
         recipe, hyperparameters = _split(settings)
         typed = {name: str(value) for name, value in hyperparameters.items()}
-        return cls(Experiment(method, task, seed, settings=typed, recipe=recipe), number)
+        return Experiment(self.method, self.task, self.content["seed"], settings=typed, recipe=recipe)
 
 
-def try_out(trial: Trial) -> dict[str, float]:
-    """Run a trial; returns its metrics, none if it diverged."""
+def search(job: Search) -> list[Trial]:
+    """All trials of one method, one after another: the scan, the published settings, then the walk from the best."""
     from reference_impls.progress import silence_libraries
 
     silence_libraries()
+    method = find_method(job.method)
+    space = Space.of(job.content, method)
+    scores: dict[Point, float] = {}
+    trials: list[Trial] = []
+
+    def attempt(settings: dict[str, Any]) -> float:
+        trials.append(try_out(job, method, settings))
+        return trials[-1].score
+
+    def allowed(settings: dict[str, Any]) -> bool:
+        recipe, hyperparameters = _split(settings)
+        try:
+            Recipe(**recipe)
+            configure(method, {}, hyperparameters)
+        except UsageError:
+            return False
+        return True
+
+    for point in space.scan():
+        scores[point] = attempt(space.settings(point))
+    best = max(scores, key=lambda point: scores[point])
+    published = space.published(best[0], method)
+    if not any(is_published(trial, method) for trial in trials):
+        attempt(published)
+    while len(trials) < job.content["budget"]:
+        following = space.towards(scores, allowed)
+        if following is None:
+            break
+        scores[following] = attempt(space.settings(following))
+    return trials
+
+
+def is_published(trial: Trial, method: Implementation) -> bool:
+    """Whether a trial has every hyper-parameter as published, which is its default in the method's file."""
+    return all(trial.settings.get(one.name, one.default) == one.default for one in method.hyperparameters)
+
+
+def try_out(job: Search, method: Implementation, settings: Mapping[str, Any]) -> Trial:
+    """One trial. Its score is 0 if it diverged, or if the steps ended it where a rule of the method's own was to."""
+    task = find_task(job.task)
+    target, retrained = (reference_results(job.task)[which].metrics for which in ("target", "retrained"))
     try:
-        return run(trial.experiment, compared=False).result.metrics
+        result = run(job.experiment(settings), task).result
     except DivergedError:
-        return {}
+        return Trial(settings=dict(settings), score=0.0, metrics={})
+    found = Score.of(result.metrics, target, retrained, task.forgetting)
+    counts = not method.stops_itself or result.stopped is not None
+    return Trial(
+        settings=dict(settings),
+        score=found.score if counts else 0.0,
+        **asdict(found),
+        stopped=result.stopped,
+        metrics=result.metrics,
+    )
 
 
-def tune(task: Task, methods: Sequence[Implementation], progress: Progress) -> dict[str, dict[str, Any]]:
+def tune(
+    task: Task, methods: Sequence[Implementation], progress: Progress, workers: int | None = None
+) -> dict[str, dict[str, Any]]:
     """Search for each method, and write ``recipes.yaml`` and ``search.json`` of the task; returns the recipes.
 
     Both files are written as soon as a method's last trial has ended, so that a search that is stopped loses little.
     """
-    search = yaml.safe_load((task.folder / "search.yaml").read_text(encoding="utf-8"))
+    content = yaml.safe_load((task.folder / "search.yaml").read_text(encoding="utf-8"))
     recipes = _read(task.folder / "recipes.yaml", yaml.safe_load)
     tried = _read(task.folder / "search.json", json.loads)
-    target, retrained = (reference_results(task.name)[which].metrics for which in ("target", "retrained"))
-    settings = {method.id: trials(search, method.id) for method in methods}
-    jobs = [
-        Trial.of(name, task.name, search["seed"], search["fixed"] | one, number)
-        for name, tries in settings.items()
-        for number, one in enumerate(tries)
-    ]
-    measured: dict[str, dict[int, dict[str, float]]] = {name: {} for name in settings}
+    jobs = [Search(method.id, task.name, content) for method in methods]
+    done: list[str] = []
 
-    def done(trial: Trial, metrics: dict[str, float]) -> None:
-        method = trial.experiment.method
-        own, tries = measured[method], settings[method]
-        own[trial.number] = metrics
-        count = sum(map(len, measured.values()))
-        progress(f"{count}/{len(jobs)} trials, last of {method}", count, len(jobs))
-        if len(own) == len(tries):
-            rows = [row(one, own[number]) for number, one in enumerate(tries)]
-            recipe, hyperparameters = _split(search["fixed"] | max(rows, key=lambda row: row["score"])["settings"])
-            recipes[method] = recipe | {"hyperparameters": hyperparameters}
-            tried[method] = rows
-            write_whole(task.folder / "search.json", json.dumps(dict(sorted(tried.items())), indent=1) + "\n")
-            write_whole(task.folder / "recipes.yaml", HEADER + yaml.safe_dump(recipes, sort_keys=True))
+    def finished(job: Search, trials: list[Trial]) -> None:
+        done.append(job.method)
+        progress(f"{len(done)}/{len(jobs)} methods, last {job.method}", len(done), len(jobs))
+        recipe, hyperparameters = _split(max(trials, key=lambda trial: trial.score).settings)
+        recipes[job.method] = recipe | {"hyperparameters": hyperparameters}
+        tried[job.method] = [trial.model_dump(exclude_none=True) for trial in trials]
+        write_whole(task.folder / "search.json", json.dumps(dict(sorted(tried.items())), indent=1) + "\n")
+        write_whole(task.folder / "recipes.yaml", HEADER + yaml.safe_dump(recipes, sort_keys=True))
 
-    def row(one: dict[str, Any], metrics: dict[str, float]) -> dict[str, Any]:
-        reached = score(metrics, target, retrained, task.forgetting) if metrics else 0.0
-        return {"settings": one, "score": reached, "metrics": metrics}
-
-    run_all(try_out, jobs, done)
+    progress(f"0/{len(jobs)} methods", 0, len(jobs))
+    run_all(search, jobs, finished, workers)
     return recipes
 
 
-def _split(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _split(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What belongs to the training recipe, and what to the method."""
     recipe = {name: value for name, value in settings.items() if name in RECIPE_FIELDS}
     return recipe, {name: value for name, value in settings.items() if name not in RECIPE_FIELDS}

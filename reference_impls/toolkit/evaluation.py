@@ -15,11 +15,13 @@ from reference_impls.metrics.answers import (
     truth_ratio,
 )
 from reference_impls.metrics.sets import (
+    forget_distance,
     forget_quality,
     forget_truth_ratio,
     harmonic_mean,
     mean,
     membership_auc,
+    truth_preferred,
     utility_truth_ratio,
 )
 from reference_impls.toolkit.data import Pair
@@ -76,7 +78,10 @@ def evaluate(
     utility = [value for key, value in metrics.items() if key.startswith(("retain_", "facts_"))]
     metrics["model_utility"] = harmonic_mean(utility)
     ratios = probes["forget"].truth_ratios
+    if ratios:
+        metrics["forget_truth_preferred"] = truth_preferred(ratios)
     if retrained is not None:
+        metrics["forget_distance"] = forget_distance(ratios, retrained["truth_ratios"])
         metrics["forget_quality"] = forget_quality(ratios, retrained["truth_ratios"])
     if "holdout" in probes:
         metrics["membership_auc"] = membership_auc(probes["forget"].losses, probes["holdout"].losses)

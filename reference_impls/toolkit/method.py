@@ -39,13 +39,18 @@ def hyperparameter(
     below: float | None = None,
     maximum: float | None = None,
     choices: tuple[Any, ...] | None = None,
+    trade_off: tuple[Any, ...] | None = None,
 ) -> Any:
     """Declare a hyper-parameter: its default, what it is, where the default comes from, and what is allowed.
+
+    ``trade_off`` marks the one knob that trades forgetting for retaining: ascending values at which the search for a
+    recipe may try it, beside the learning rate. The search goes past their ends where the best is at one.
 
     The catalog reads these calls from the file's syntax tree, so every argument is a literal.
     """
     bounds = {"above": above, "minimum": minimum, "below": below, "maximum": maximum, "choices": choices}
-    return dataclasses.field(default=default, metadata={"meaning": meaning, "source": source, **bounds})
+    meaning_and_source = {"meaning": meaning, "source": source, "trade_off": trade_off}
+    return dataclasses.field(default=default, metadata=meaning_and_source | bounds)
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,8 @@ class Method(ABC):
     reference: ClassVar[Reference] = "nothing"
     """What it needs of the model before unlearning: nothing, a frozen copy of it (``Batch.reference``), or its
     log-probabilities of the forget answers (``Batch.forget.reference``), which are computed once."""
+    stops_itself: ClassVar[bool] = False
+    """Whether a rule of its own ends the training. A run that the recipe's steps ended instead is then none of it."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

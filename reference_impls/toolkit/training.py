@@ -41,6 +41,8 @@ class Run:
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None
     """Called as ``progress(stage, steps done, steps in all)``."""
     rng: random.Random = field(init=False)
+    stopped: int | None = field(init=False, default=None)
+    """After how many steps the method's own rule ended the training; None if the recipe did."""
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
@@ -141,6 +143,7 @@ class Run:
         with model.training():
             for step in range(recipe.steps):
                 if finished(step):
+                    self.stopped = step
                     break
                 value = loss()
                 accelerator.backward(value)

@@ -92,7 +92,9 @@ class KGA(Method):
     acts_on = "loss"
     reference = "model"
 
-    retain_weight: float = hyperparameter(0.1, "α, weight of the retain divergence", source="released code", minimum=0)
+    retain_weight: float = hyperparameter(
+        0.1, "α, weight of the retain divergence", source="released code", minimum=0, trade_off=(0.1, 0.3, 1.0, 3.0)
+    )
 
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """Train the auxiliary models, measure the gap on new data, then match it on the forget set."""

@@ -72,7 +72,11 @@ class KLMinimization(LossMethod):
     reference = "model"
 
     retain_weight: float = hyperparameter(
-        1.0, "α, weight of the KL term; 0 gives gradient ascent", source="TOFU, baseline methods", minimum=0
+        1.0,
+        "α, weight of the KL term; 0 gives gradient ascent",
+        source="TOFU, baseline methods",
+        minimum=0,
+        trade_off=(1.0, 2.0, 5.0, 10.0),
     )
 
     def loss(self, model: LanguageModel, batch: Batch) -> Tensor:

@@ -72,7 +72,11 @@ class UNDIAL(LossMethod):
     reference = "model"
 
     strength: float = hyperparameter(
-        5.0, "β, what is taken off the true token's logit", source="released code, default", minimum=0
+        5.0,
+        "β, what is taken off the true token's logit",
+        source="released code, default",
+        minimum=0,
+        trade_off=(3.0, 5.0, 10.0, 30.0),
     )
     retain_weight: float = hyperparameter(0.0, "λ, weight of the retain loss", source="paper: there is none", minimum=0)
 

@@ -80,6 +80,7 @@ class CEU(LossMethod):
         "how many tokens at an answer's beginning are left alone",
         source="OpenUnlearning, after the paper",
         minimum=0,
+        trade_off=(0, 1, 2, 4),
     )
 
     def loss(self, model: LanguageModel, batch: Batch) -> Tensor:

@@ -86,6 +86,7 @@ class GradientAscentUntilForgotten(Method):
 
     paper = "jang2022knowledge"
     acts_on = "loss"
+    stops_itself = True
 
     n: int = hyperparameter(10, "words in a row that count as extracted", source="paper (of tokens)", minimum=1)
 

@@ -54,7 +54,7 @@ class GradDiff(LossMethod):
         1.0, "γ, weight of the forget term", source="TOFU, baseline methods", minimum=0
     )
     retain_weight: float = hyperparameter(
-        1.0, "α, weight of the retain term", source="TOFU, baseline methods", minimum=0
+        1.0, "α, weight of the retain term", source="TOFU, baseline methods", minimum=0, trade_off=(1.0, 2.0, 5.0, 10.0)
     )
 
     def loss(self, model: LanguageModel, batch: Batch) -> Tensor:

@@ -109,7 +109,9 @@ class LLMU(Method):
 
     forget_weight: float = hyperparameter(0.5, "ε₁, weight of gradient ascent", source="released code", minimum=0)
     mismatch_weight: float = hyperparameter(1.0, "ε₂, weight of the random answers", source="released code", minimum=0)
-    normal_weight: float = hyperparameter(1.0, "ε₃, weight of the divergence", source="released code", minimum=0)
+    normal_weight: float = hyperparameter(
+        1.0, "ε₃, weight of the divergence", source="released code", minimum=0, trade_off=(1.0, 2.0, 5.0, 10.0)
+    )
     mismatches: int = hyperparameter(5, "size of Y_rdn, random answers per batch", source="released code", minimum=1)
 
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:

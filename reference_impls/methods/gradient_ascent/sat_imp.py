@@ -95,7 +95,11 @@ class SatImp(LossMethod):
         minimum=0,
     )
     retain_weight: float = hyperparameter(
-        0.1, "λ, weight of the retain loss", source="authors' note in OpenUnlearning", minimum=0
+        0.1,
+        "λ, weight of the retain loss",
+        source="authors' note in OpenUnlearning",
+        minimum=0,
+        trade_off=(0.1, 0.3, 1.0, 3.0),
     )
 
     def loss(self, model: LanguageModel, batch: Batch) -> Tensor:

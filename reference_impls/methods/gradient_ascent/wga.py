@@ -82,7 +82,11 @@ class WGA(LossMethod):
         1.0, "α, power of the probability: 0 is gradient ascent", source="OpenUnlearning's configuration", minimum=0
     )
     retain_weight: float = hyperparameter(
-        1.0, "λ, weight of the KL term on the retain set", source="released code (wga_kl)", minimum=0
+        1.0,
+        "λ, weight of the KL term on the retain set",
+        source="released code (wga_kl)",
+        minimum=0,
+        trade_off=(1.0, 2.0, 5.0, 10.0),
     )
 
     def loss(self, model: LanguageModel, batch: Batch) -> Tensor:

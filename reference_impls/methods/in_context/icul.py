@@ -71,7 +71,11 @@ class InContextUnlearning(Method):
     acts_on = "prompt"
 
     demonstrations: int = hyperparameter(
-        4, "s, pairs with right answers after the flipped one", source="paper: contexts of 2 to 6", minimum=0
+        4,
+        "s, pairs with right answers after the flipped one",
+        source="paper: contexts of 2 to 6",
+        minimum=0,
+        trade_off=(0, 2, 4, 6),
     )
 
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> InContextModel:

@@ -155,7 +155,12 @@ class DEPN(Method):
 
     neurons: int = hyperparameter(20, "z, how many neurons are silenced", source="released code", minimum=1)
     share: float = hyperparameter(
-        0.1, "ρ, share of a text's largest attribution", source="released code", above=0, maximum=1
+        0.1,
+        "ρ, share of a text's largest attribution",
+        source="released code",
+        above=0,
+        maximum=1,
+        trade_off=(0.1, 0.2, 0.3, 0.5),
     )
     points: int = hyperparameter(20, "m, points of the sum", source="released code", minimum=1)
     rarity: float = hyperparameter(

@@ -91,7 +91,12 @@ class PCGU(Method):
     acts_on = "gradients"
 
     share: float = hyperparameter(
-        0.09, "k relative to all vectors", source="released code: 10,000 rows of BERT-base", above=0, maximum=1
+        0.09,
+        "k relative to all vectors",
+        source="released code: 10,000 rows of BERT-base",
+        above=0,
+        maximum=1,
+        trade_off=(0.03, 0.09, 0.3, 0.9),
     )
     step: str = hyperparameter(
         "lower-true",

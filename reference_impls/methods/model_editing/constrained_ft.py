@@ -102,7 +102,13 @@ class ConstrainedFineTuning(Method):
     depth: float = hyperparameter(
         0.226, "the layer, as a fraction of the depth", source="layer 7 of Llama-2-7B's 32", minimum=0, maximum=1
     )
-    bound: float = hyperparameter(1e-4, "ε, how far a weight may go", source="Patil et al., released code", above=0)
+    bound: float = hyperparameter(
+        1e-4,
+        "ε, how far a weight may go",
+        source="Patil et al., released code",
+        above=0,
+        trade_off=(0.0001, 0.001, 0.005, 0.015, 0.05),
+    )
     norm: str = hyperparameter(
         "largest", "of what: each entry, or the whole matrix", source="released code", choices=("largest", "frobenius")
     )

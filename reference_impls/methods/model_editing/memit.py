@@ -102,7 +102,13 @@ class MEMIT(Method):
         maximum=1,
     )
     window: int = hyperparameter(3, "how many layers are edited", source="Patil et al.", minimum=1)
-    preservation: float = hyperparameter(15000.0, "λ, weight of kept keys", source="published GPT-J run", above=0)
+    preservation: float = hyperparameter(
+        15000.0,
+        "λ, weight of kept keys",
+        source="published GPT-J run",
+        above=0,
+        trade_off=(1.0, 5.0, 20.0, 100.0, 15000.0),
+    )
     contexts: int = hyperparameter(
         2, "how many texts come before each prompt in turn", source="published code: several", minimum=0
     )

@@ -138,7 +138,9 @@ class ROME(Method):
     )
     kl_weight: float = hyperparameter(0.0625, "weight of the KL term", source="published code", minimum=0)
     shrinkage: float = hyperparameter(0.5, "weight of δ's length", source="published code", minimum=0)
-    clamp: float = hyperparameter(4.0, "κ, how long δ may be", source="published code", above=0)
+    clamp: float = hyperparameter(
+        4.0, "κ, how long δ may be", source="published code", above=0, trade_off=(0.75, 1.0, 1.5, 2.0, 4.0, 8.0)
+    )
 
     @torch.no_grad()
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:

@@ -105,7 +105,9 @@ class EUL(Method):
 
     keep_weight: float = hyperparameter(0.8, "α, weight of the divergence on the retain set", source="paper", minimum=0)
     task_weight: float = hyperparameter(1.0, "λ, weight of the retain loss", source="paper", minimum=0)
-    lm_weight: float = hyperparameter(0.2, "γ, weight of gradient ascent", source="paper", minimum=0)
+    lm_weight: float = hyperparameter(
+        0.2, "γ, weight of gradient ascent", source="paper", minimum=0, trade_off=(0.1, 0.2, 0.5, 0.8, 1.0)
+    )
     width: int = hyperparameter(16, "w, width of a layer", source="ours; the paper: 0.5% of the weights", minimum=1)
 
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LayeredModel:

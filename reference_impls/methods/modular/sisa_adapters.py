@@ -83,7 +83,9 @@ class SISAAdapters(Method):
     paper = "kumar2022privacy"
     acts_on = "weights"
 
-    shards: int = hyperparameter(4, "S, number of shards", source="ours, for a small task", minimum=1)
+    shards: int = hyperparameter(
+        4, "S, number of shards", source="ours, for a small task", minimum=1, trade_off=(2, 4, 8)
+    )
     rank: int = hyperparameter(8, "r, rank of an adapter", source="customary", minimum=1)
     alpha: float = hyperparameter(16.0, "α, scaling of an adapter", source="2r, customary", above=0)
 

@@ -105,7 +105,11 @@ class PDU(Method):
         0.1, "a, by what share the retain loss may rise", source="chosen here; the paper wants it small", minimum=0
     )
     multiplier: float = hyperparameter(
-        100.0, "λ at the start, weight of the retain loss", source="released run on TOFU", minimum=0
+        100.0,
+        "λ at the start, weight of the retain loss",
+        source="released run on TOFU",
+        minimum=0,
+        trade_off=(10.0, 30.0, 100.0, 300.0),
     )
     dual_rate: float = hyperparameter(5.0, "η, step of λ", source="released run on TOFU", minimum=0)
     warmup: float = hyperparameter(

@@ -121,7 +121,11 @@ class AltPO(LossMethod):
         0.1, "β, inverse temperature: larger stops sooner", source="released code, Llama-2-7B on TOFU", above=0
     )
     retain_weight: float = hyperparameter(
-        1.0, "λ, weight of the retain loss", source="released code, Llama-2-7B on TOFU", minimum=0
+        1.0,
+        "λ, weight of the retain loss",
+        source="released code, Llama-2-7B on TOFU",
+        minimum=0,
+        trade_off=(1.0, 2.0, 5.0, 10.0),
     )
     alternates_per_question: int = hyperparameter(
         5, "M, alternates of each answer", source="released code, Llama-2-7B on TOFU", minimum=1

@@ -83,7 +83,11 @@ class DPO(LossMethod):
         0.1, "β, inverse temperature: larger stops sooner", source="paper; TOFU's and NPO's code", above=0
     )
     retain_weight: float = hyperparameter(
-        1.0, "α, weight of the retain loss", source="released code of NPO (dpo_grad_diff)", minimum=0
+        1.0,
+        "α, weight of the retain loss",
+        source="released code of NPO (dpo_grad_diff)",
+        minimum=0,
+        trade_off=(1.0, 2.0, 5.0, 10.0),
     )
     refusals: int = hyperparameter(
         5, "how many refusals each question meets", source="TOFU: one per epoch, five epochs", minimum=1, maximum=40

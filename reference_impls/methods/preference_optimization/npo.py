@@ -73,7 +73,11 @@ class NPO(LossMethod):
         0.1, "β, inverse temperature: smaller is closer to gradient ascent", source="paper, TOFU experiments", above=0
     )
     retain_weight: float = hyperparameter(
-        1.0, "α, weight of the retain loss; 0 gives plain NPO", source="NPO+RT of the released code", minimum=0
+        1.0,
+        "α, weight of the retain loss; 0 gives plain NPO",
+        source="NPO+RT of the released code",
+        minimum=0,
+        trade_off=(1.0, 2.0, 5.0, 10.0),
     )
 
     def loss(self, model: LanguageModel, batch: Batch) -> Tensor:

@@ -80,7 +80,11 @@ class SimNPO(LossMethod):
         0.125, "c, weight of the forget term", source="released code, TOFU forget10", minimum=0
     )
     retain_weight: float = hyperparameter(
-        1.0, "α, weight of the retain loss", source="released code, TOFU forget10", minimum=0
+        1.0,
+        "α, weight of the retain loss",
+        source="released code, TOFU forget10",
+        minimum=0,
+        trade_off=(1.0, 2.0, 5.0, 10.0),
     )
 
     def loss(self, model: LanguageModel, batch: Batch) -> Tensor:

@@ -114,7 +114,13 @@ class DeMem(Method):
     acts_on = "loss"
     reference = "model"
 
-    kl_weight: float = hyperparameter(0.2, "β, charge for leaving the model before", source="released code", minimum=0)
+    kl_weight: float = hyperparameter(
+        0.2,
+        "β, charge for leaving the model before",
+        source="released code",
+        minimum=0,
+        trade_off=(0.05, 0.2, 1.0, 5.0),
+    )
     clip: float = hyperparameter(0.2, "ε, how far a ratio may go", source="released code", above=0, below=1)
     epochs: int = hyperparameter(4, "steps on each batch of samples", source="PPO; released code: 8", minimum=1)
     samples: int = hyperparameter(4, "answers sampled for a prompt", source="ours; the paper: 1", minimum=1)

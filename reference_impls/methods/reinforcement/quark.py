@@ -112,7 +112,9 @@ class Quark(Method):
     reference = "model"
 
     quantiles: int = hyperparameter(5, "K, number of ranks", source="paper", minimum=1)
-    kl_weight: float = hyperparameter(0.05, "β, weight of the divergence", source="paper", minimum=0)
+    kl_weight: float = hyperparameter(
+        0.05, "β, weight of the divergence", source="paper", minimum=0, trade_off=(0.01, 0.05, 0.2, 1.0)
+    )
     rounds: int = hyperparameter(
         6, "how often the model explores", source="ours; the paper: every 500 steps", minimum=1
     )

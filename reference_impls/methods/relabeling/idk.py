@@ -73,7 +73,9 @@ class RefusalFinetuning(LossMethod):
     acts_on = "data"
     alternates = True
 
-    retain_weight: float = hyperparameter(1.0, "weight of the retain loss", source="TOFU, baseline methods", minimum=0)
+    retain_weight: float = hyperparameter(
+        1.0, "weight of the retain loss", source="TOFU, baseline methods", minimum=0, trade_off=(1.0, 2.0, 5.0, 10.0)
+    )
 
     def prepare(self, model: LanguageModel, data: UnlearningData, run: Run) -> UnlearningData:
         """Let refusals stand in for the answers to forget."""

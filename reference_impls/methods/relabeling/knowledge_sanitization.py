@@ -82,7 +82,12 @@ class KnowledgeSanitization(Method):
 
     phrase: str = hyperparameter("I don't know.", "s, the harmless answer", source="paper")
     share: float = hyperparameter(
-        0.15, "ρ, sanitized share of the training data", source="released data", above=0, maximum=1
+        0.15,
+        "ρ, sanitized share of the training data",
+        source="released data",
+        above=0,
+        maximum=1,
+        trade_off=(0.05, 0.15, 0.3, 0.5),
     )
     rank: int = hyperparameter(8, "r, rank of the adapter", source="released code", minimum=1)
     alpha: float = hyperparameter(16.0, "α, scaling of the adapter", source="released code", above=0)

@@ -79,7 +79,7 @@ class RandomLabels(Method):
     acts_on = "data"
 
     retain_weight: float = hyperparameter(
-        1.0, "α, weight of the retain loss; 0 is the paper's", source="ours", minimum=0
+        1.0, "α, weight of the retain loss; 0 is the paper's", source="ours", minimum=0, trade_off=(1.0, 2.0, 5.0, 10.0)
     )
     fixed: bool = hyperparameter(False, "whether a label is drawn once for all", source="ours")
 

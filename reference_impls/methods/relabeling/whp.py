@@ -82,7 +82,11 @@ class WhosHarryPotter(Method):
     acts_on = "data"
 
     strength: float = hyperparameter(
-        5.0, "α, how strongly reinforced tokens are pushed down", source="paper", minimum=0
+        5.0,
+        "α, how strongly reinforced tokens are pushed down",
+        source="paper",
+        minimum=0,
+        trade_off=(1.0, 2.0, 5.0, 10.0),
     )
 
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:

@@ -85,7 +85,13 @@ class RMU(Method):
     acts_on = "activations"
     reference = "model"
 
-    steering: float = hyperparameter(6.5, "c, length of the target", source="published Zephyr-7B run", above=0)
+    steering: float = hyperparameter(
+        6.5,
+        "c, length of the target",
+        source="published Zephyr-7B run",
+        above=0,
+        trade_off=(6.5, 20.0, 50.0, 100.0, 300.0),
+    )
     retain_weight: float = hyperparameter(
         1200.0, "α, weight of the pinning term", source="published Zephyr-7B run", minimum=0
     )

@@ -66,7 +66,13 @@ class LoRANegation(Method):
     paper = "zhang2023composing"
     acts_on = "weights"
 
-    scale: float = hyperparameter(1.0, "λ, how strongly the negated module counts", source="paper, at most", minimum=0)
+    scale: float = hyperparameter(
+        1.0,
+        "λ, how strongly the negated module counts",
+        source="paper, at most",
+        minimum=0,
+        trade_off=(0.5, 1.0, 2.0, 4.0),
+    )
     rank: int = hyperparameter(8, "r, rank of the module", source="customary", minimum=1)
     alpha: float = hyperparameter(16.0, "α, scaling of the module", source="2r, customary", above=0)
 

@@ -63,7 +63,11 @@ class TaskVector(Method):
     acts_on = "weights"
 
     scale: float = hyperparameter(
-        1.0, "λ, how far to walk back", source="MUSE's default; the paper tunes it", minimum=0
+        1.0,
+        "λ, how far to walk back",
+        source="MUSE's default; the paper tunes it",
+        minimum=0,
+        trade_off=(0.5, 1.0, 2.0, 4.0),
     )
 
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:

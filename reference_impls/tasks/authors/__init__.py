@@ -66,6 +66,7 @@ class AuthorsTask(EmbeddedTask):
     headline = "forget_probability"
     name = "authors"
     max_new_tokens = 40
+    forgetting = (*EmbeddedTask.forgetting, "forget_distance")
     folder = Path(__file__).parent
     pretraining_recipe = Recipe(learning_rate=2e-3, steps=1500, batch_size=32)
     finetuning_recipe = Recipe(learning_rate=1e-3, steps=420, batch_size=64)

@@ -1,0 +1,55 @@
+"""What the searches for recipes have tried: every task's ``search.json``, as ``unlearn tune`` writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from catalog.model.results import json_problem
+from catalog.parsing.problems import Problem
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Trial(BaseModel):
+    """One setting of a method that was tried: how it did, and what was measured."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    settings: dict[str, Any]
+    score: Share
+    """The harmonic mean of the next three; 0 where the run diverged, or where its steps ended what a rule of the
+    method's own was to end."""
+    closeness: Share | None = None
+    """How near the retrained model it came, from the target's 0 to 1."""
+    utility: Share | None = None
+    """What is left of the target's."""
+    sense: Share | None = None
+    """How much sense its answers to forget questions make, beside the retrained model's."""
+    stopped: int | None = None
+    """After how many steps a rule of the method's own ended the training."""
+    metrics: dict[str, float]
+
+
+Trials = Mapping[tuple[str, str], Sequence[Trial]]
+"""By task and method."""
+
+_SEARCH: TypeAdapter[dict[str, list[Trial]]] = TypeAdapter(dict[str, list[Trial]])
+
+
+def read_trials(reference_impls: Path, root: Path) -> tuple[Trials, list[Problem]]:
+    """What every task's search has tried, with problems."""
+    trials: dict[tuple[str, str], Sequence[Trial]] = {}
+    problems: list[Problem] = []
+    for path in sorted(reference_impls.glob("tasks/*/search.json")):
+        task = path.parent.name.replace("_", "-")
+        try:
+            searched = _SEARCH.validate_json(path.read_bytes())
+        except ValidationError as error:
+            problems.append(json_problem(path.relative_to(root).as_posix(), error, "bad-search", "`unlearn tune`"))
+            continue
+        trials |= {(task, method): rows for method, rows in searched.items()}
+    return trials, problems
