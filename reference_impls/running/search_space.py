@@ -129,9 +129,12 @@ class Space:
         return found
 
     def _middles(self, point: Point, tried: Mapping[Point, float]) -> list[Point]:
+        """Between a point and the nearest tried ones of the same knob, on the better side first."""
         rate, knob = point
-        rates = sorted((one for one, other in tried if other == knob and one != rate), key=lambda one: abs(one - rate))
-        return [(self.rate.between(rate, one), knob) for one in rates[:2]]
+        others = [one for one, other in tried if other == knob]
+        nearest = [*sorted(one for one in others if one > rate)[:1], *sorted(one for one in others if one < rate)[-1:]]
+        nearest.sort(key=lambda one: -tried[one, knob])
+        return [(self.rate.between(rate, one), knob) for one in nearest]
 
 
 def _rounded(value: float) -> float:

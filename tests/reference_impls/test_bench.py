@@ -1,22 +1,18 @@
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from invented_results import invented_result
 
 from catalog.model.results import Result
 from reference_impls.cli import main
-from reference_impls.errors import DivergedError
-from reference_impls.running import bench, parallel, tuning
+from reference_impls.running import bench, parallel
 from reference_impls.running.bench import plan
 from reference_impls.running.experiment import Experiment
-from reference_impls.running.records import reference_results
-from reference_impls.running.registry import find_method, find_task, recipes, tasks
+from reference_impls.running.registry import recipes, tasks
 
 
 def test_the_plan_has_every_method_with_every_seed_in_order() -> None:
@@ -52,42 +48,6 @@ def test_a_run_of_another_setting_has_its_own_record_and_says_so() -> None:
     experiment = Experiment("npo", "passages", 1, forget_share=0.25, requests=4)
     assert experiment.file == "passages/tiny/npo-1-share-0.25-requests-4.json"
     assert experiment.command == "unlearn run npo --task passages --seed 1 --forget-share 0.25 --requests 4"
-
-
-def test_a_search_goes_on_where_a_trial_diverged(monkeypatch: pytest.MonkeyPatch) -> None:
-    def diverges(*given: object, **more: object) -> object:
-        raise DivergedError
-
-    monkeypatch.setattr(tuning, "run", diverges)
-    assert tuning.try_out(tuning.Trial.of("npo", "authors", 0, {"learning_rate": 9.0})) == {}
-
-
-def test_a_search_writes_a_methods_recipe_as_soon_as_its_trials_have_ended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    task = find_task("authors")
-    monkeypatch.setattr(task, "folder", tmp_path)
-    search = {
-        "budget": 2,
-        "seed": 9,
-        "fixed": {"steps": 3},
-        "default": {"learning_rate": [0.1, 0.2]},
-        "methods": {"npo": {"beta": [0.5, 0.7]}},
-    }
-    (tmp_path / "search.yaml").write_text(yaml.safe_dump(search), encoding="utf-8")
-    target, retrained = (reference_results("authors")[which].metrics for which in ("target", "retrained"))
-
-    def ends_early(function, jobs, done):  # type: ignore[no-untyped-def]
-        # As if the search were stopped before the last trial of the second method.
-        for job in jobs[:3]:
-            done(job, retrained if job.experiment.settings.get("beta") == "0.7" else target)
-
-    monkeypatch.setattr(tuning, "run_all", ends_early)
-    found = tuning.tune(task, [find_method("npo"), find_method("idk")], lambda stage, done, total: None)
-    assert found == {"npo": {"steps": 3, "hyperparameters": {"beta": 0.7}}}
-    assert yaml.safe_load((tmp_path / "recipes.yaml").read_text(encoding="utf-8")) == found
-    rows = json.loads((tmp_path / "search.json").read_text(encoding="utf-8"))["npo"]
-    assert [(row["settings"], row["score"]) for row in rows] == [({"beta": 0.5}, 0.0), ({"beta": 0.7}, 1.0)]
 
 
 def test_the_benchmark_of_all_tasks_has_each_method_where_it_has_a_recipe(

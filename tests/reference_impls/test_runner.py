@@ -6,19 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from invented_results import invented_result
 
 from catalog.model.results import Result
 from reference_impls.errors import UsageError
 from reference_impls.running import runner
 from reference_impls.running.experiment import Experiment
-from reference_impls.running.registry import PACKAGE, find_method, methods
+from reference_impls.running.registry import find_method
 from reference_impls.running.runner import run
 from reference_impls.running.saving import card, prepare_folder, save
-from reference_impls.running.tuning import score, trials
 from reference_impls.tasks.files import FilesTask
-from reference_impls.toolkit import LanguageModel, Pair, Recipe, Task, UnlearningData
+from reference_impls.toolkit import LanguageModel, Pair, Recipe, UnlearningData
 
 
 def _result(**changes: Any) -> Result:
@@ -264,57 +262,6 @@ def test_a_card_says_what_was_done_and_measured_and_how_to_repeat_it() -> None:
 
 def test_a_record_has_a_place_by_task_model_method_and_seed(tmp_path: Path) -> None:
     assert _result(seed=2).file == "authors/tiny/npo-2.json"
-
-
-# The search for recipes
-
-TARGET = {"forget_probability": 1.0, "forget_rouge": 1.0, "forget_truth_ratio": 0.2, "model_utility": 0.8}
-RETRAINED = {"forget_probability": 0.2, "forget_rouge": 0.4, "forget_truth_ratio": 0.8, "model_utility": 0.8}
-
-
-def test_the_score_is_1_for_the_retrained_model_and_0_for_the_target() -> None:
-    assert score(RETRAINED, TARGET, RETRAINED, Task.forgetting) == pytest.approx(1.0)
-    assert score(TARGET, TARGET, RETRAINED, Task.forgetting) == 0.0
-
-
-def test_the_score_is_the_hand_computed_one_and_punishes_going_too_far() -> None:
-    halfway = {"forget_probability": 0.6, "forget_rouge": 0.7, "forget_truth_ratio": 0.5, "model_utility": 0.4}
-    assert score(halfway, TARGET, RETRAINED, Task.forgetting) == pytest.approx(0.5)
-    beyond = RETRAINED | {"forget_probability": 0.0}
-    closeness = (0.75 + 1 + 1) / 3
-    assert score(beyond, TARGET, RETRAINED, Task.forgetting) == pytest.approx(2 / (1 / closeness + 1))
-    assert score(RETRAINED | {"model_utility": 0.0}, TARGET, RETRAINED, Task.forgetting) == 0.0
-    assert score(RETRAINED | {"model_utility": 0.9}, TARGET, RETRAINED, Task.forgetting) == pytest.approx(1.0)
-
-
-def test_every_combination_is_tried() -> None:
-    search = {"budget": 4, "default": {}, "methods": {"npo": {"beta": [1, 2], "learning_rate": [3, 4]}}}
-    assert trials(search, "npo") == [
-        {"beta": 1, "learning_rate": 3},
-        {"beta": 1, "learning_rate": 4},
-        {"beta": 2, "learning_rate": 3},
-        {"beta": 2, "learning_rate": 4},
-    ]
-
-
-def test_a_search_over_budget_is_refused() -> None:
-    search = {"budget": 3, "default": {"learning_rate": [1, 2]}, "methods": {}}
-    with pytest.raises(UsageError, match="2 trials; the budget is 3"):
-        trials(search, "npo")
-
-
-@pytest.mark.parametrize("method", [one.id for one in methods()])
-def test_the_authors_search_gives_every_method_its_budget_of_known_settings(method: str) -> None:
-    search = yaml.safe_load((PACKAGE / "tasks" / "authors" / "search.yaml").read_text(encoding="utf-8"))
-    known = {field.name for field in fields(Recipe)} | {one.name for one in find_method(method).hyperparameters}
-    tried = trials(search, method)
-    assert len({json.dumps(one) for one in tried}) == search["budget"]
-    assert {name for one in tried for name in one} | set(search["fixed"]) <= known
-
-
-def test_the_search_uses_a_seed_that_no_result_uses() -> None:
-    search = yaml.safe_load((PACKAGE / "tasks" / "authors" / "search.yaml").read_text(encoding="utf-8"))
-    assert search["seed"] >= 100
 
 
 def test_methods_are_never_given_what_evaluation_asks() -> None:
