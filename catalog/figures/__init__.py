@@ -10,9 +10,11 @@ from catalog.figures.layers import Node, layered_figure
 from catalog.figures.robustness import Change, robustness_figure
 from catalog.figures.scatter import Kind, Point, forget_utility_figure, front
 from catalog.figures.timeline import quarters, timeline_figure
+from catalog.figures.tradeoff import Attempt, tradeoff_figure
 
 __all__ = [
     "STYLE",
+    "Attempt",
     "Change",
     "Kind",
     "Node",
@@ -25,4 +27,5 @@ __all__ = [
     "quarters",
     "robustness_figure",
     "timeline_figure",
+    "tradeoff_figure",
 ]

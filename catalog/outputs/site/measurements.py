@@ -12,6 +12,7 @@ from catalog import figures
 from catalog.insight import leaderboard
 from catalog.insight.courses import Courses
 from catalog.insight.courses import courses as courses_of
+from catalog.insight.tradeoff import Tradeoff, tradeoff, tradeoffs
 from catalog.model.catalog import Catalog
 from catalog.model.claims import Claim, Finding
 from catalog.model.implementations import Implementation
@@ -29,6 +30,13 @@ class Followed(NamedTuple):
     """None if there is not enough to draw."""
     goal: float | None
     """The retrained model's value, where it is known."""
+
+
+class Tried(NamedTuple):
+    """What a search has tried, and a figure of it."""
+
+    tradeoff: Tradeoff
+    figure: Markup
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,17 @@ class Measurements:
             ident=f"robustness-{board.slug}",
         )
         return Markup(drawn)
+
+    def tradeoff(self, task: str, method: Implementation) -> Tried | None:
+        """What the search has tried for a method on a task; None where that was not measured."""
+        found = tradeoff(self._catalog, task, method)
+        if found is None:
+            return None
+        return Tried(found, Markup(figures.tradeoff_figure(found.attempts, False, ident=f"tried-{task}")))
+
+    def tradeoffs(self, task: str) -> tuple[Tradeoff, ...]:
+        """Of all methods on a task, the largest area first."""
+        return tradeoffs(self._catalog, task)
 
     def courses(self, task: Implementation) -> Iterator[tuple[Courses, list[Followed]]]:
         """What happens on a task as more is to be forgotten, with the metrics to show."""

@@ -28,6 +28,7 @@ def methods(site: Site) -> Iterator[Page]:
         boards = tuple(board.only(method.id) for board in site.boards if _has(board, method))
         context = _shared(site, method, boards) | {
             "claims": [claim for claim in site.catalog.claims if claim.claim.method == method.id],
+            "tried": {board.slug: site.measured.tradeoff(board.task, method) for board in boards},
             "stories": [told for board in boards if (told := story(board, method.id))],
         }
         # The code stands where the table of contents would be; links on top of the page are in its stead.

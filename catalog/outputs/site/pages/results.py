@@ -22,6 +22,7 @@ def results(site: Site) -> dict[str, Any]:
     return {
         "figures": {board.slug: site.measured.figure(board, large=True) for board in site.boards},
         "robustness": {board.slug: site.measured.robustness(board) for board in site.boards},
+        "tradeoffs": {board.slug: site.measured.tradeoffs(board.task) for board in site.boards},
     }
 
 

@@ -1,0 +1,97 @@
+"""What a search has tried: nearness to the retrained model against utility, with the edge of what was reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from catalog.figures.drawing import Scale, framed
+
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 14, 14, 56
+_WIDTH, _HEIGHT = 480, 330
+_RADIUS = 5.5
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One mark."""
+
+    label: str
+    closeness: float
+    """To the retrained model, from the target's 0 to 1."""
+    utility: float
+    """What is left of the target's, in [0, 1]."""
+    best: bool = False
+    published: bool = False
+
+
+def tradeoff_figure(attempts: Sequence[Attempt], standalone: bool, *, ident: str) -> str:
+    """All attempts, the best filled, those as published as diamonds, and the edge that none went past.
+
+    Args:
+        attempts: in any order.
+        standalone: a file of its own, with its colors; else a fragment for a page.
+        ident: what the ids inside begin with; unique on a page.
+    """
+    across = Scale.over([one.closeness for one in attempts], _LEFT, _WIDTH - _RIGHT)
+    up = Scale.over([one.utility for one in attempts], _HEIGHT - _BOTTOM, _TOP)
+    return framed(
+        [*_axes(across, up), _edge(attempts, across, up), *(_mark(one, across, up) for one in attempts)],
+        width=_WIDTH,
+        height=_HEIGHT,
+        title="Utility against nearness to the retrained model, for each setting that was tried",
+        words="; ".join(_in_words(one) for one in attempts),
+        ident=ident,
+        alone=standalone,
+    )
+
+
+def _in_words(one: Attempt) -> str:
+    marks = [word for word, holds in (("chosen", one.best), ("as published", one.published)) if holds]
+    return f"{one.label}: {one.closeness:.2f} of the way, utility {one.utility:.2f}" + "".join(f", {m}" for m in marks)
+
+
+def _axes(across: Scale, up: Scale) -> Iterator[str]:
+    bottom, right = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
+    for x, text in across.ticks():
+        yield f'<line class="figure-grid" x1="{x:.1f}" y1="{_TOP}" x2="{x:.1f}" y2="{bottom}"/>'
+        yield f'<text class="figure-tick" x="{x:.1f}" y="{bottom + 18}" text-anchor="middle">{text}</text>'
+    for y, text in up.ticks():
+        yield f'<line class="figure-grid" x1="{_LEFT}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}"/>'
+        yield f'<text class="figure-tick" x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{text}</text>'
+    middle, height = (_LEFT + right) / 2, (_TOP + bottom) / 2
+    yield (
+        f'<text class="figure-axis" x="{middle}" y="{_HEIGHT - 12}" text-anchor="middle">'
+        "Nearness to the retrained model →</text>"
+    )
+    yield (
+        f'<text class="figure-axis" transform="rotate(-90 14 {height})" x="14" y="{height}" text-anchor="middle">'
+        "Utility kept →</text>"
+    )
+
+
+def _edge(attempts: Sequence[Attempt], across: Scale, up: Scale) -> str:
+    """The border of the area that some attempt beats in both, from the left end to the bottom, as a path of steps."""
+    reached: list[tuple[float, float]] = []
+    for one in sorted(attempts, key=lambda one: (-one.closeness, -one.utility)):
+        if not reached or one.utility > reached[-1][1]:
+            reached.append((one.closeness, one.utility))
+    if not reached:
+        return ""
+    path = [f"M{across.place(reached[0][0]):.1f},{up.place(0):.1f}"]
+    for closeness, utility in reached:
+        path += [f"H{across.place(closeness):.1f}", f"V{up.place(utility):.1f}"]
+    return f'<path class="figure-edge" d="{" ".join([*path, f"H{across.place(0):.1f}"])}"/>'
+
+
+def _mark(one: Attempt, across: Scale, up: Scale) -> str:
+    x, y = across.place(one.closeness), up.place(one.utility)
+    look = "figure-mark figure-method" if one.best else "figure-mark figure-behind"
+    about = f"<title>{escape(_in_words(one))}</title>"
+    if not one.published:
+        return f'<circle class="{look}" cx="{x:.1f}" cy="{y:.1f}" r="{_RADIUS}">{about}</circle>'
+    reach = _RADIUS + 1.5
+    corners = ((x, y - reach), (x + reach, y), (x, y + reach), (x - reach, y))
+    points = " ".join(f"{a:.1f},{b:.1f}" for a, b in corners)
+    return f'<polygon class="{look}" points="{points}">{about}</polygon>'
