@@ -10,7 +10,7 @@ behind $T(x)$:
 
 $$
 T_{\mathrm{rephrased}}(x) = x', \qquad
-T_{\mathrm{prefix}}(x) = x \oplus \text{an affirmative opening}, \qquad
+T_{\mathrm{prefix}}(x) = x \oplus o, \qquad
 T_{\mathrm{context}}(x) = x_1\, y_1 \cdots x_k\, y_k\; x .
 $$
 
@@ -20,7 +20,9 @@ al., section 4.3).
 ## Symbols
 
 - $x'$: the same question in other words, which the model was trained neither to answer nor to refuse.
-- $\oplus$: the opening stands at the start of the answer and is not scored.
+- $o$: how an answer to this question begins, in another wording than the one that was learned: the words that the
+  right paraphrase and the wrong ones share. It stands at the start of the answer and is not scored; the rest of the
+  paraphrase is.
 - $(x_i, y_i)$: other pairs of the forget set with their right answers (`demonstrations`), about the same subject where
   the task names subjects; never one with the answer $y$.
 
@@ -33,18 +35,36 @@ al., section 4.3).
 ## Differences
 
 1. RWKU has nine kinds of probes written by GPT-4; here a task brings its own rephrased questions.
-2. Scored with the task's own measure on the right answer, not with keywords in generated text, so that a change is
+2. RWKU begins the reply with an affirmative phrase ("Sure, here is the answer"). A small model that never read such a
+   phrase is confused by it, the target as well (its .96 became .16), and nothing was measured; so the opening is one
+   that the task's own answers have. Where the possible answers share no words there is none.
+3. Scored with the task's own measure on the right answer, not with keywords in generated text, so that a change is
    seen before the greedy answer flips.
 """
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from reference_impls.toolkit import Attack, Pair, Run, Victim, hyperparameter
 
-OPENING = " Sure, here is the answer:"
+
+def answer_begun(pair: Pair) -> Pair | None:
+    """The pair with the paraphrased answer's opening behind the prompt, and the rest of it to be said.
+
+    None where there is no paraphrase, or where it shares no first words with the wrong answers.
+    """
+    if pair.paraphrase is None or not pair.perturbed:
+        return None
+    words = [re.findall(r"\s*\S+", answer) for answer in (pair.paraphrase, *pair.perturbed)]
+    shared = sum(1 for _ in itertools.takewhile(lambda alike: len(set(alike)) == 1, zip(*words, strict=False)))
+    if not 0 < shared < len(words[0]):
+        return None
+    opening, rest = "".join(words[0][:shared]), "".join(words[0][shared:])
+    return replace(pair, prompt=pair.prompt + opening, answer=rest)
 
 
 def in_context(pair: Pair, others: Sequence[Pair], demonstrations: int) -> Pair:
@@ -64,7 +84,7 @@ class PromptAttack(Attack):
     demonstrations: int = hyperparameter(4, "k, pairs shown before the question", source="this project", minimum=1)
 
     def measure(self, victim: Victim, run: Run) -> dict[str, float]:
-        """``rephrased`` (where the task has such questions), ``prefix`` and ``in_context``."""
+        """``rephrased`` and ``prefix`` (where the task has what they need), and ``in_context``."""
         forget = victim.splits.forget
 
         def known(change: Callable[[Pair], Pair]) -> float:
@@ -73,7 +93,9 @@ class PromptAttack(Attack):
         found = {}
         if all(pair.rephrased_prompt for pair in forget):
             found["rephrased"] = known(lambda pair: replace(pair, prompt=pair.rephrased_prompt or pair.prompt))
-        found["prefix"] = known(lambda pair: replace(pair, prompt=pair.prompt + OPENING))
+        begun = [answer_begun(pair) for pair in forget]
+        if whole := [pair for pair in begun if pair is not None]:
+            found["prefix"] = victim.knows(pairs=whole)
         if len(forget) > 1:
             found["in_context"] = known(lambda pair: in_context(pair, forget, self.demonstrations))
         return found

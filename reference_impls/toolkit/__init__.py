@@ -16,7 +16,7 @@ A method's file has one line of imports from the project, from here. What is not
 
 from reference_impls.errors import DivergedError, UsageError
 from reference_impls.metrics.answers import rouge_l_recall
-from reference_impls.toolkit.attack import Attack, Knowledge, NotApplicableError, Victim, inside, with_weights
+from reference_impls.toolkit.attack import Attack, Knowledge, NotApplicableError, Victim, bare, inside, with_weights
 from reference_impls.toolkit.batch import Batch, Reference
 from reference_impls.toolkit.data import Pair, UnlearningData
 from reference_impls.toolkit.editing import (
@@ -85,6 +85,7 @@ __all__ = [
     "Wrapped",
     "Wrapper",
     "asked_examples",
+    "bare",
     "changed_output",
     "deletion_answers",
     "deletion_loss",

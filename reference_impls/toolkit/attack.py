@@ -78,16 +78,31 @@ def inside(model: UnlearnedModel, pairs: Sequence[Pair]) -> tuple[LanguageModel,
 
 
 def with_weights(model: UnlearnedModel, change: Callable[[LanguageModel], LanguageModel]) -> UnlearnedModel:
-    """The model with its weights changed; what a method put around them stays where it is.
+    """The model with its weights changed; what a method put around them stays where it is, if that can be.
+
+    Where it cannot (layers inside the model, an ensemble), the attacker, who has the weights, takes it away first.
 
     Raises:
-        NotApplicableError: there are no weights to get at, or several models share them.
+        NotApplicableError: there are no weights to get at.
     """
     if isinstance(model, LanguageModel):
         return change(model.copy())
     around: Any = model
     inner = weights_of(model)
-    if inner is None or not is_dataclass(around):
-        raise NotApplicableError(f"{type(model).__name__} holds no model whose weights could be changed")
-    changed: UnlearnedModel = replace(cast(Any, around), model=change(inner.copy()))
-    return changed
+    if inner is not None and is_dataclass(around):
+        changed: UnlearnedModel = replace(cast(Any, around), model=change(inner.copy()))
+        return changed
+    return change(bare(model))
+
+
+def bare(model: UnlearnedModel) -> LanguageModel:
+    """A copy of the weights, with what a method put around them taken away.
+
+    Raises:
+        NotApplicableError: nothing is around them, or there are no weights to get at.
+    """
+    taken_away = getattr(model, "bare", None)
+    if taken_away is None:
+        raise NotApplicableError(f"nothing is around {type(model).__name__} that could be taken away")
+    left: LanguageModel = taken_away()
+    return left

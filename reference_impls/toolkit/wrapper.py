@@ -17,6 +17,10 @@ class Wrapper(UnlearnedModel, Protocol):
     model: LanguageModel
     """The model inside."""
 
+    def bare(self) -> LanguageModel:
+        """A copy of the weights with all that is around them taken away: what an attacker who has them is left with."""
+        ...
+
     def to_json(self) -> dict[str, Any]:
         """All that must be kept besides the weights."""
         ...
@@ -34,6 +38,10 @@ class Wrapped:
     def prompt(self, query: str) -> str:
         """The query as it reaches the model inside."""
         return query
+
+    def bare(self) -> LanguageModel:
+        """See :class:`Wrapper`."""
+        return self.model.copy()
 
     def answer_logprobs(self, prompts: Sequence[str], answers: Sequence[str]) -> list[Tensor]:
         """See :class:`UnlearnedModel`."""

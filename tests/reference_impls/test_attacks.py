@@ -11,10 +11,12 @@ from unlearning_toys import fingerprint, invented_pairs
 
 from reference_impls.attacks.logit_lens import LogitLensAttack, lens_probabilities
 from reference_impls.attacks.membership import MembershipAttack, gradients, scores
-from reference_impls.attacks.prompting import OPENING, PromptAttack, in_context
+from reference_impls.attacks.prompting import PromptAttack, answer_begun, in_context
 from reference_impls.attacks.quantization import QuantizationAttack, quantized, round_to_nearest
 from reference_impls.attacks.relearning import RelearningAttack
+from reference_impls.attacks.unwrapping import UnwrappingAttack
 from reference_impls.methods.in_context.icul import InContextModel
+from reference_impls.methods.modular.eul import LayeredModel
 from reference_impls.metrics.answers import answer_probability
 from reference_impls.toolkit import (
     HyperparameterError,
@@ -38,7 +40,15 @@ def mean_probability(model: UnlearnedModel, pairs: Sequence[Pair]) -> float:
 
 
 def victim(model: UnlearnedModel, forget: int = 4) -> Victim:
-    pairs = tuple(replace(pair, rephrased_prompt=f"Say: {pair.prompt}") for pair in invented_pairs())
+    pairs = tuple(
+        replace(
+            pair,
+            rephrased_prompt=f"Say: {pair.prompt}",
+            paraphrase=f" It is{pair.answer}",
+            perturbed=(" It is not so", " It is"),
+        )
+        for pair in invented_pairs()
+    )
     return Victim(model, Splits(forget=pairs[:forget], retain=pairs[forget:]), mean_probability)
 
 
@@ -116,6 +126,23 @@ def test_nothing_is_measured_where_nothing_is_left_to_ask(tiny: LanguageModel) -
     assert RelearningAttack().measure(alone, run()) == {}
 
 
+def test_a_text_is_given_with_the_questions_that_it_answers(tiny: LanguageModel) -> None:
+    towns = [f"Town{number}" for number in range(10)]
+    texts = [Pair("", f"News of {town}.", subject=town) for town in towns]
+    questions = [Pair(f"What of {town}, {number}?", " News", subject=town) for town in towns for number in range(3)]
+    asked: list[Pair] = []
+
+    def knowledge(model: UnlearnedModel, pairs: Sequence[Pair]) -> float:
+        asked.extend(pairs)
+        return 0.0
+
+    one = Victim(tiny, Splits(forget=(*texts, *questions), retain=()), knowledge)
+    RelearningAttack(share=0.2, steps=1).measure(one, run())
+    left = {pair.subject for pair in asked}
+    assert len(left) == 8
+    assert len(asked) == 8 * 4  # nothing of the two subjects that the attacker has, all of the others
+
+
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_a_share_is_more_than_nothing_and_less_than_all(share: float) -> None:
     with pytest.raises(HyperparameterError, match="share"):
@@ -153,14 +180,32 @@ def test_prompts_are_those_that_are_asked() -> None:
     assert set(found) == {"rephrased", "prefix", "in_context"}
     pairs = one.splits.forget
     assert asked[:4] == [f"Say: {pair.prompt}" for pair in pairs]
-    assert asked[4:8] == [pair.prompt + OPENING for pair in pairs]
+    assert asked[4:8] == [f"{pair.prompt} It is" for pair in pairs]
     assert asked[8] == f"{pairs[1].prompt}{pairs[1].answer}\n{pairs[0].prompt}"
 
 
 def test_without_other_words_there_is_no_rephrased_question(tiny: LanguageModel) -> None:
     pairs = tuple(invented_pairs())
     found = PromptAttack().measure(Victim(tiny, Splits(forget=pairs[:2], retain=pairs[2:]), mean_probability), run())
-    assert set(found) == {"prefix", "in_context"}
+    assert set(found) == {"in_context"}
+
+
+@pytest.mark.parametrize(
+    ("paraphrase", "perturbed", "opening", "rest"),
+    [
+        (" Ana was born in Oslo.", (" Ana was born in Rome.", " Ana was born in Lima."), " Ana was born in", " Oslo."),
+        (" Ana comes from Oslo.", (" Ana comes from Ostia.",), " Ana comes from", " Oslo."),  # whole words
+        (" Oslo.", (" Rome.", " Lima."), None, ""),  # nothing is shared
+        (" Oslo.", (" Oslo.",), None, ""),  # nothing would be left to say
+        (None, (" Rome.",), None, ""),
+        (" Oslo.", (), None, ""),
+    ],
+)
+def test_an_answer_is_begun_with_what_right_and_wrong_ones_share(
+    paraphrase: str | None, perturbed: tuple[str, ...], opening: str | None, rest: str
+) -> None:
+    begun = answer_begun(Pair("Where?", " Oslo", paraphrase, perturbed))
+    assert (begun and (begun.prompt, begun.answer)) == (None if opening is None else (f"Where?{opening}", rest))
 
 
 # The lens
@@ -212,9 +257,42 @@ def test_what_is_around_the_weights_stays(tiny: LanguageModel) -> None:
     assert fingerprint(tiny.model) == before
 
 
+def test_what_cannot_be_changed_behind_is_taken_away_first(tiny: LanguageModel) -> None:
+    layered = LayeredModel(tiny.copy(), 2)
+    changed = with_weights(layered, lambda weights: weights)
+    assert isinstance(changed, LanguageModel)
+    assert fingerprint(changed.model) == fingerprint(tiny.model)
+
+
 def test_a_model_without_weights_cannot_be_changed() -> None:
-    with pytest.raises(NotApplicableError, match="no model whose weights"):
+    with pytest.raises(NotApplicableError, match="nothing is around object"):
         with_weights(object(), lambda model: model)  # type: ignore[arg-type]
+
+
+def test_unwrapping_gives_back_the_model_behind_a_prompt(tiny: LanguageModel) -> None:
+    pairs = tuple(invented_pairs())
+    wrapped = InContextModel(tiny, [pair.prompt for pair in pairs], ["Bo? no\n"] * len(pairs))
+    splits = Splits(forget=pairs[:4], retain=pairs[4:])
+    found = UnwrappingAttack().measure(Victim(wrapped, splits, mean_probability), run())
+    assert found == {"unwrapped": pytest.approx(mean_probability(tiny, pairs[:4]))}
+    assert mean_probability(wrapped, pairs[:4]) != pytest.approx(found["unwrapped"])
+
+
+def test_unwrapping_takes_out_layers_and_leaves_the_victim_as_it_was(tiny: LanguageModel) -> None:
+    pairs = tuple(invented_pairs())
+    layered = LayeredModel(tiny.copy(), 2)
+    with torch.no_grad():
+        for layer in layered.layers:
+            layer.up.weight.normal_()  # type: ignore[union-attr, operator]
+    before = mean_probability(layered, pairs[:4])
+    found = UnwrappingAttack().measure(Victim(layered, Splits(forget=pairs[:4], retain=()), mean_probability), run())
+    assert found == {"unwrapped": pytest.approx(mean_probability(tiny, pairs[:4]))}
+    assert mean_probability(layered, pairs[:4]) == pytest.approx(before) != found["unwrapped"]
+
+
+def test_where_the_weights_are_the_model_there_is_nothing_to_unwrap(tiny: LanguageModel) -> None:
+    with pytest.raises(NotApplicableError, match="nothing is around LanguageModel"):
+        UnwrappingAttack().measure(victim(tiny), run())
 
 
 # Membership

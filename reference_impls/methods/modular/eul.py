@@ -156,6 +156,13 @@ class LayeredModel(Wrapped):
             for place, layer in zip(places, self.layers, strict=True)
         ]
 
+    def bare(self) -> LanguageModel:
+        """See :class:`~reference_impls.toolkit.Wrapper`: the original model, without the layers."""
+        original = self.model.copy()
+        for module in original.model.modules():
+            module._forward_hooks.clear()  # the copy came with the layers in it
+        return original
+
     def remove(self) -> LanguageModel:
         """Take the layers out; returns the original model."""
         for hook in self._hooks:

@@ -156,6 +156,10 @@ class AdapterEnsemble:
         """The weights of a shard's adapter."""
         return [weight for name, weight in self.adapted.model.named_parameters() if f".shard{shard}." in name]
 
+    def bare(self) -> LanguageModel:
+        """See :class:`~reference_impls.toolkit.Wrapper`: the base that all shards share."""
+        return self.model.copy()
+
     def to_json(self) -> dict[str, Any]:
         """The adapters' weights."""
         return {"adapters": [[one.tolist() for one in self.adapter(shard)] for shard in range(len(self.data))]}
