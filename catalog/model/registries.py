@@ -54,7 +54,7 @@ class Registry(Form):
         return self.page.format(ident)
 
     def comparable(self, ident: str) -> str:
-        """An id in the form in which two can be compared."""
+        """An id in the form in which two can be compared: equal ones are of one paper."""
         return ident if self.tells_case else ident.casefold()
 
     def gave(self, doi: str) -> bool:
@@ -64,18 +64,50 @@ class Registry(Form):
     def inside(self, text: str) -> str | None:
         """The id that a text holds that is none itself, such as an address."""
         named = identify(text)
-        if named and named[0] == self.key:
+        if named and named[0] == self.key and re.fullmatch(self.pattern, named[1]):
             return named[1]
         found = re.search(self.within, text)
         return found[0] if found else None
 
 
-_ARXIV_ID = r"(\d{4}\.\d{4,5}|[a-z-]+(\.[A-Z]{2})?/\d{7})"
+class _Arxiv(Registry):
+    """arXiv, whose ids tell the month in which they were given."""
+
+    def comparable(self, ident: str) -> str:
+        """An id without the subject class that old ones may have: ``cs.LG/0412042`` is ``cs/0412042``."""
+        return re.sub(r"\.[a-z]{2}(?=/)", "", super().comparable(ident))
+
+    def fault(self, text: str) -> str:
+        """What cannot be in an id, by the rules of https://info.arxiv.org/help/arxiv_identifier.html."""
+        found = re.fullmatch(_ARXIV_SHAPE, text, re.IGNORECASE)
+        if not found:
+            return ""
+        new, old = found["new"], found["old"]
+        month = (new or old)[2:4]
+        if not "01" <= month <= "12":
+            return f"there is no month {month}"
+        if old:
+            # What begins with 91 is older than what begins with 07.
+            return "" if old[:4] <= "0703" or old[:2] >= "91" else "ids with a slash are of 1991 to March 2007"
+        if new < "0704":
+            return "ids with a dot are given since April 2007"
+        digits, since = (4, "until 2014") if new <= "1412" else (5, "since 2015")
+        return "" if len(found["number"]) == digits else f"{since} {digits} digits follow the dot"
+
+
+_ARXIV_SHAPE = r"(?:(?P<new>[0-9]{4})\.(?P<number>[0-9]{4,5})|[a-z-]+(?:\.[A-Z]{2})?/(?P<old>[0-9]{7}))"
+"""What people mean to be an id, whether arXiv can have given it or not."""
+_MONTH = "(?:0[1-9]|1[0-2])"
+_ARXIV_ID = (
+    rf"(?:(?:07(?:0[4-9]|1[0-2])|(?:0[89]|1[0-4]){_MONTH})\.[0-9]{{4}}|(?:1[5-9]|[2-9][0-9]){_MONTH}\.[0-9]{{5}}"
+    rf"|[a-z-]+(?:\.[A-Z]{{2}})?/(?:(?:9[1-9]|0[0-6]){_MONTH}|070[1-3])[0-9]{{3}})"
+)
+"""Four digits until 2014 and five since then, or an archive with seven digits until March 2007; months are months."""
 _ACL_ID = r"(?:\d{4}\.[a-z0-9_]+(?:-[a-z0-9_]+)*\.\d+|[A-Z]\d{2}-\d{4})"
 _DOI_ID = r"10\.\d{4,9}/[^\s\"<>{}\\^`|]+"
 _OPENREVIEW_ID = r"[A-Za-z0-9_\-]+"
 
-ARXIV = Registry(
+ARXIV = _Arxiv(
     key="arxiv",
     name="arXiv",
     noun="arXiv id",
@@ -83,7 +115,7 @@ ARXIV = Registry(
     what="an arXiv id without version",
     example="2404.05868",
     pattern=_ARXIV_ID,
-    within=_ARXIV_ID,
+    within=rf"(?<!\d){_ARXIV_ID}(?!\d)",
     page="https://arxiv.org/abs/{}",
     pdf="https://arxiv.org/pdf/{}",
     alone=r"arxiv\.org/(?:abs|pdf|html)/",
@@ -144,12 +176,14 @@ _ARXIV_HOSTS = ("arxiv.org", "export.arxiv.org", "alphaxiv.org", "huggingface.co
 def identify(text: str) -> tuple[Key, str] | None:
     """The registry and the id of the paper that a text names: an id as people write it, or an address.
 
+    An id that cannot be one is named all the same, so that people hear of it; :meth:`Registry.fault` says why.
+
     >>> identify("https://arxiv.org/pdf/2404.05868v2.pdf")
     ('arxiv', '2404.05868')
     >>> identify("doi:10.18653/v1/2023.acl-long.740")
     ('acl', '2023.acl-long.740')
     """
-    if found := re.fullmatch(rf"(?:arxiv:\s*)?(?P<id>{_ARXIV_ID})(?:v\d+)?(?:\s*\[[\w.-]+\])?", text, re.IGNORECASE):
+    if found := re.fullmatch(rf"(?:arxiv:\s*)?(?P<id>{_ARXIV_SHAPE})(?:v\d+)?(?:\s*\[[\w.-]+\])?", text, re.IGNORECASE):
         return "arxiv", found["id"]
     if found := re.fullmatch(rf"(?:acl:)?({_ACL_ID})", text):
         return "acl", found[1]
@@ -162,7 +196,7 @@ def identify(text: str) -> tuple[Key, str] | None:
 
 def behind_doi(doi: str) -> tuple[Key, str]:
     """The registry that says most about a DOI, and the id there: arXiv and the Anthology give DOIs, too."""
-    for registry, form in ((ARXIV, rf"(?P<id>{_ARXIV_ID})(?:v\d+)?"), (ACL, rf"(?P<id>{_ACL_ID})")):
+    for registry, form in ((ARXIV, rf"(?P<id>{_ARXIV_SHAPE})(?:v\d+)?"), (ACL, rf"(?P<id>{_ACL_ID})")):
         if found := re.fullmatch(re.escape(registry.doi_prefix) + form, doi, re.IGNORECASE):
             return registry.key, found["id"]
     return "doi", doi
@@ -187,7 +221,7 @@ def _at_address(text: str) -> tuple[Key, str] | None:
         return None
     if host.removesuffix(".") in _ARXIV_HOSTS:
         kinds = "abs|pdf|html|papers|overview|src|format"
-        found = re.search(rf"/(?:{kinds})/(?P<id>{_ARXIV_ID})(?:v\d+)?(?:\.pdf)?/?$", path)
+        found = re.search(rf"/(?:{kinds})/(?P<id>{_ARXIV_SHAPE})(?:v\d+)?(?:\.pdf)?/?$", path)
         return ("arxiv", found["id"]) if found else None
     if host == "aclanthology.org":
         found = re.match(rf"/({_ACL_ID})(?:\.pdf|\.bib)?/?$", path)
