@@ -26,8 +26,8 @@ BATCH = 100
 """Papers in one request."""
 HALVINGS = 32
 """Lists that are halved at most, since arXiv refused them without a word about which id it means."""
-_AWAY = frozenset(("unknown", "unreachable", "timeout", "tls", "private", "redirect", "type"))
-"""Failures that are not about what was asked."""
+_AWAY = frozenset(("unknown", "unreachable", "timeout", "tls", "private", "redirect", "type", 401, 403, 429, 503))
+"""Failures (kinds, and statuses) that are not about what was asked: nobody is there, or wants to be left alone."""
 
 
 def ask(web: Web, ids: Iterable[str]) -> dict[str, arxiv.Result | WebError]:
@@ -40,7 +40,8 @@ def ask(web: Web, ids: Iterable[str]) -> dict[str, arxiv.Result | WebError]:
     wanted = list(dict.fromkeys(ids))
     impossible = {paper: _impossible(paper, fault) for paper in wanted if (fault := ARXIV.fault(paper))}
     possible = [paper for paper in wanted if paper not in impossible]
-    return impossible | until_answered(ARXIV, possible, lambda some: _ask_once(web, some))
+    said = impossible | until_answered(ARXIV, possible, lambda some: _ask_once(web, some))
+    return {paper: said[paper] for paper in wanted}
 
 
 def search(web: Web, query: str, limit: int) -> list[arxiv.Result]:
@@ -74,7 +75,7 @@ def search(web: Web, query: str, limit: int) -> list[arxiv.Result]:
             raise WebError("silent", API, message, "Run this again later.")
         found |= {id_and_version(one)[0]: one for one in feed.results}
         start, total = start + max(feed.entries, 1), max(total, feed.total)
-    return list(found.values())
+    return list(found.values())[:limit]
 
 
 def _ask_once(web: Web, ids: list[str]) -> dict[str, arxiv.Result | WebError]:
@@ -94,8 +95,7 @@ def _ask_once(web: Web, ids: list[str]) -> dict[str, arxiv.Result | WebError]:
             feed = _get(web, arxiv.Search(id_list=some, max_results=len(some)), 0, len(some))
         except WebError as error:
             said |= dict.fromkeys(some, error)
-            if error.kind in _AWAY or error.status in (401, 403, 429, 503):
-                # Whoever does not answer, or wants to be left alone, is not asked for the rest.
+            if not _AWAY.isdisjoint((error.kind, error.status)):
                 return said | {paper: error for rest in lists for paper in rest}
             continue
         answered = _refused(feed, some) | _by_id(feed, some)
