@@ -144,7 +144,7 @@ def _date(said: str, links: Mapping[str, str]) -> tuple[str, str]:
     """The date with its month, and what to say about it where the source does not name one."""
     if len(said) >= 7:
         return said, ""
-    if paper := re.match(r"(\d\d)(\d\d)\.", links.get("arxiv", "")):
+    if paper := re.match(r"(\d\d)(0[1-9]|1[0-2])\.", links.get("arxiv", "")):
         return f"20{paper[1]}-{paper[2]}", ""
     year = said or "2000"
     return f"{year}-01", f"the source names {'only the year' if said else 'no date'}; correct the month"
@@ -165,14 +165,15 @@ def _tags(suggestions: Iterable[Suggestion]) -> dict[str, Any]:
 
 
 def _links(links: Mapping[str, str]) -> dict[str, str]:
-    """The links that a record may hold; what a source garbled is left out."""
+    """The links that a record may hold. What a source garbled is left out, but an id that cannot be one is told of."""
     good = {}
     for key, value in links.items():
         try:
             Links.model_validate({key: value})
             good[key] = value
         except ValidationError:
-            continue
+            if key in REGISTRIES and REGISTRIES[key].fault(value):
+                good[key] = value
     return good
 
 

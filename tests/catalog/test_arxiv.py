@@ -459,6 +459,17 @@ def test_validate_says_why_an_id_is_none(ident: str, fault: str, checkout: Check
     assert f"error[bad-arxiv] links.arxiv: '{ident}' is not an arXiv id without version: {fault}" in ran.out
 
 
+def test_a_wrong_id_in_bibtex_is_told_not_dropped(checkout: Checkout, run: Run) -> None:
+    entry = "@misc{{{0}, author={{Béla Müller}}, title={{Snow on {0}}}, year=2024, eprint={{{1}}}}}\n"
+    bib = checkout.add("refs.bib", entry.format("a", "2413.01234") + entry.format("b", "2412.01234"))
+    ran = run("add", str(bib), "--dry-run")
+    assert "1 drafted, 1 failed." in ran.err
+    assert "no record can be made of the BibTeX entry a" in ran.err
+    assert "'2413.01234' is not an arXiv id without version: there is no month 13" in ran.err
+    assert "bad-date" not in ran.err
+    assert "date: 2024-12" in ran.out
+
+
 def test_discover_does_not_offer_what_stands_there_in_another_spelling(
     arxiv: answers.Arxiv, checkout: Checkout, run: Run, server: Server
 ) -> None:

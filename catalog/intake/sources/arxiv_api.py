@@ -62,20 +62,22 @@ def search(web: Web, query: str, limit: int) -> list[arxiv.Result]:
     start, total = 0, 1
     while start < min(limit, total):
         count = min(BATCH, limit - start)
-
-        def page(start: int = start, count: int = count) -> Feed:
-            return refuse_errors(_get(web, newest, start, count, keep=False), API)
-
-        def lacking(feed: Feed, start: int = start, count: int = count, total: int = total) -> int:
-            return min(count, max(total, feed.total) - start) - feed.entries
-
-        feed = answered_again(page, lacking)
+        feed = _page(web, newest, start, count, total)
         if not feed.entries and (start or feed.total):
             message = f"arXiv gives only {start} of {max(total, feed.total)} papers this time"
             raise WebError("silent", API, message, "Run this again later.")
         found |= {id_and_version(one)[0]: one for one in feed.results}
         start, total = start + max(feed.entries, 1), max(total, feed.total)
     return list(found.values())[:limit]
+
+
+def _page(web: Web, query: arxiv.Search, start: int, count: int, total: int) -> Feed:
+    """One page of a search that found so many papers, asked for again while it has fewer entries than it should."""
+
+    def lacking(feed: Feed) -> int:
+        return min(count, max(total, feed.total) - start) - feed.entries
+
+    return answered_again(lambda: refuse_errors(_get(web, query, start, count, keep=False), API), lacking)
 
 
 def _ask_once(web: Web, ids: list[str]) -> dict[str, arxiv.Result | WebError]:
@@ -170,11 +172,8 @@ def _doubtful(paper: str, refusal: Refusal, *, alone: bool) -> WebError:
 
 
 def _in_its_words(refusal: Refusal) -> str:
-    return (
-        f"arXiv says: {shorten(refusal.words, 200)}"
-        if refusal.words
-        else "arXiv refuses it without a word (status 400)"
-    )
+    said = shorten(refusal.words, 200)
+    return f"arXiv says: {said}" if said else "arXiv refuses it without a word (status 400)"
 
 
 def refuse_errors(feed: Feed, where: str) -> Feed:
