@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -77,6 +77,19 @@ class Row:
         return f"{self.name} ({self.variant})" if self.variant else self.name
 
 
+SEPARATES = 0.25
+"""How far an attack must hold the target and the retrained model apart to tell anything of a model between them."""
+
+
+@dataclass(frozen=True)
+class Blind:
+    """An attack that cannot tell the model which knows everything from the one which knows nothing."""
+
+    metric: Metric
+    target: float
+    retrained: float
+
+
 @dataclass(frozen=True)
 class Board:
     """All rows of one task and model, references first, then methods by name."""
@@ -89,6 +102,8 @@ class Board:
     metrics: tuple[Metric, ...]
     attacks: tuple[Metric, ...]
     rows: tuple[Row, ...]
+    blind: tuple[Blind, ...] = ()
+    """Attacks that are no column, for under them the target falls as well: what they measure is confusion."""
 
     @property
     def slug(self) -> str:
@@ -140,6 +155,8 @@ def _board(catalog: Catalog, task: str, model: str) -> Board:
     results = [one for one in catalog.results if (one.task, one.model) == (task, model) and one.plain]
     metrics = _columns(catalog.metrics, (one.metrics for one in results))
     attacks = _columns(catalog.metrics, (one.attacks for one in results))
+    blind = tuple(_blind(attacks, results))
+    attacks = tuple(one for one in attacks if one not in [other.metric for other in blind])
     groups: dict[tuple[str, str], list[Result]] = {}
     for one in results:
         setting = json.dumps([one.hyperparameters, one.recipe], sort_keys=True)
@@ -148,7 +165,15 @@ def _board(catalog: Catalog, task: str, model: str) -> Board:
     rows.sort(key=lambda row: (list(_KINDS).index(row.method) if row.kind != "method" else 2, row.label.casefold()))
     described = catalog.implementation_by_id.get(task)
     name, headline = (described.title, described.headline) if described else (task, "forget_probability")
-    return Board(task, name, model, headline, metrics, attacks, tuple(rows))
+    return Board(task, name, model, headline, metrics, attacks, tuple(rows), blind)
+
+
+def _blind(attacks: Iterable[Metric], results: Iterable[Result]) -> Iterator[Blind]:
+    references = {one.method: one.attacks for one in results if one.method in REFERENCE_NAMES}
+    for metric in attacks:
+        values = [references[which][metric.id] for which in REFERENCE_NAMES if metric.id in references.get(which, {})]
+        if len(values) == len(REFERENCE_NAMES) and abs(values[0] - values[1]) < SEPARATES:
+            yield Blind(metric, *values)
 
 
 def _columns(known: tuple[Metric, ...], measured: Iterable[dict[str, float]]) -> tuple[Metric, ...]:
@@ -181,7 +206,7 @@ def _row(
         variant=variant,
         kind=_KINDS.get(first.method, "method"),
         seeds=tuple(one.seed for one in group),
-        cells={m.id: Cell.over(one.metrics[m.id] for one in group if m.id in one.metrics) for m in metrics},
+        cells={m.id: Cell.over(m.shown(one.metrics[m.id]) for one in group if m.id in one.metrics) for m in metrics},
         attacks={m.id: Cell.over(one.attacks[m.id] for one in group if m.id in one.attacks) for m in attacks},
         seconds=statistics.fmean(one.seconds for one in group),
         peak_memory_bytes=max(one.peak_memory_bytes for one in group),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -24,9 +26,17 @@ class Metric(BaseModel):
     definition: str = ""
     range: tuple[float | None, float | None] | None = None
     better: Better = "higher"
+    scale: Literal["plain", "log10"] = "plain"
+    """How tables show it: p-values, which differ by powers of ten, as their logarithm."""
+    passed: float | None = None
+    """From this value on, a model has passed a test that tells it from the retrained one."""
     detail: bool = False
     """Kept in the records and the database, and left out of tables."""
     source: str = ""
+
+    def shown(self, value: float) -> float:
+        """A value on the scale of tables; the logarithm of 0 is that of the smallest number there is."""
+        return math.log10(max(value, sys.float_info.min)) if self.scale == "log10" else value
 
     @property
     def direction(self) -> str:
@@ -42,7 +52,8 @@ class Metric(BaseModel):
         """The range in words, or ``""``."""
         if self.range is None:
             return ""
-        low, high = self.range
+        low, high = (None if end is None else self.shown(end) for end in self.range)
+        low = None if self.scale == "log10" else low
         if low is not None and high is not None:
             return f"from {low:g} to {high:g}"
         return f"at least {low:g}" if low is not None else f"at most {high:g}" if high is not None else ""

@@ -50,7 +50,7 @@ def _stages(result: Result) -> Table:
     for number in range(1, result.requests + 1):
         table.add_column(str(number), justify="right")
     for name in _present(result.stages[0]):
-        table.add_row(_label(name), *(_number(one.get(name)) for one in result.stages))
+        table.add_row(_label(name), *(_number(_shown(name, one.get(name))) for one in result.stages))
     return table
 
 
@@ -142,7 +142,7 @@ def _metrics(
     for heading, _ in columns:
         table.add_column(heading, justify="right", style="bold" if heading in bold else "")
     for name in _present(shown):
-        table.add_row(_label(name), *(_number(one.get(name)) for _, one in columns))
+        table.add_row(_label(name), *(_number(_shown(name, one.get(name))) for _, one in columns))
     return table
 
 
@@ -167,8 +167,13 @@ def _label(name: str) -> str:
     return _definitions()[name].label if name in _definitions() else name
 
 
+def _shown(name: str, value: float | None) -> float | None:
+    """A value on the scale of tables."""
+    return _definitions()[name].shown(value) if value is not None and name in _definitions() else value
+
+
 def _number(value: float | None) -> str:
-    """Three decimals; tiny p-values as powers of ten."""
+    """Three decimals; what would be 0.000 as a power of ten."""
     if value is None:
         return ""
-    return f"{value:.0e}" if 0 < value < 0.0005 else f"{value:.3f}"
+    return f"{value:.0e}" if 0 < abs(value) < 0.0005 else f"{value:.3f}"
