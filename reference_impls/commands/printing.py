@@ -164,7 +164,7 @@ def _definitions() -> dict[str, Metric]:
 
 
 def _label(name: str) -> str:
-    return _definitions()[name].label if name in _definitions() else name
+    return _definitions()[name].heading if name in _definitions() else name
 
 
 def _shown(name: str, value: float | None) -> float | None:

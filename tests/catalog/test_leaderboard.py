@@ -8,7 +8,7 @@ from catalog.model.catalog import Catalog
 from catalog.model.metrics import Metric
 from catalog.model.results import Result
 
-P_VALUE = Metric(id="forget_quality", label="log₁₀ p", scale="log10", passed=0.05, range=(0, 1))
+P_VALUE = Metric(id="forget_quality", label="Forget quality", scale="log10", passed=0.05, range=(0, 1))
 RELEARNING = Metric(id="relearning", label="After relearning")
 PREFIX = Metric(id="prefix", label="Answer begun")
 
@@ -31,6 +31,11 @@ def test_a_p_value_is_shown_as_its_logarithm(p: float, shown: float) -> None:
 
 def test_a_p_value_of_0_has_the_logarithm_of_the_smallest_number() -> None:
     assert -309 < P_VALUE.shown(0.0) < -307
+
+
+def test_the_heading_of_its_column_says_so() -> None:
+    assert P_VALUE.heading == "Forget quality, log₁₀ p"
+    assert RELEARNING.heading == "After relearning"
 
 
 def test_other_numbers_are_shown_as_they_are() -> None:
