@@ -8,7 +8,7 @@ them):
 - Dashes and spaces within a word do not count. A number belongs to the word beside it where the two are known as one.
 - Only for a word that nobody uses another is taken, and that is said.
 - Where few papers have all words, those follow that have most of them, by how much they say.
-- What is called exactly what was typed comes first.
+- What is called exactly what was typed comes first, then what has it in its title.
 """
 
 from __future__ import annotations
@@ -209,12 +209,13 @@ class Search:
             return round(sum(one for unit, one in worth.items() if paper.id in unit.holders) / whole_worth, 6)
 
         order = self._order(units)
-        called = same_title(query)
+        called, phrase = same_title(query), f" {' '.join(words(query))} "
 
         def key(paper: Paper) -> tuple[float, ...]:
             exactly = sum(one for unit, one in worth.items() if paper.id in unit.exact)
             named = called in self._names[paper.id]
-            return (-named, -covered(paper), -round(exactly, 6), order.get(paper.id, len(order)))
+            in_title = " " in phrase.strip() and phrase in self._titles[paper.id]
+            return (-named, -covered(paper), -in_title, -round(exactly, 6), order.get(paper.id, len(order)))
 
         whole = [paper for paper in found if needed and all(paper.id in unit.holders for unit in needed)]
         enough = len(whole) >= FEW or any(called in self._names[paper.id] for paper in whole)
@@ -266,6 +267,11 @@ class Search:
         return {paper.id: names_of(self._catalog, paper) for paper in self._catalog.papers}
 
     @cached_property
+    def _titles(self) -> dict[str, str]:
+        """The folded words of each title, with spaces around."""
+        return {paper.id: f" {' '.join(words(paper.title))} " for paper in self._catalog.papers}
+
+    @cached_property
     def _words(self) -> tuple[str, ...]:
         """Every word of the index as it was written, sorted."""
         rows = self._database.execute("SELECT * FROM search")
@@ -273,7 +279,7 @@ class Search:
 
 
 def _long(*parts: str) -> bool:
-    return all(len(part) > 2 for part in parts)
+    return all(len(part) > 3 for part in parts)
 
 
 def _has_number(*parts: str) -> bool:

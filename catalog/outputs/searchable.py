@@ -34,7 +34,7 @@ class Searchable:
             method=_lines(paper.method.name, paper.method.mechanism) if paper.method else "",
             title=_lines(paper.title, *paper.former_titles),
             authors=_lines(*paper.authors),
-            terms=_lines(*term_spellings(catalog, paper), *runs, *where, paper.date),
+            terms=_lines(*_term_spellings(catalog, paper), *runs, *where, paper.date),
             ids=_lines(paper.id, *links),
             summary=paper.summary or "",
         )
@@ -63,7 +63,7 @@ def _lines(*parts: str | None) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def term_spellings(catalog: Catalog, paper: Paper) -> list[str]:
+def _term_spellings(catalog: Catalog, paper: Paper) -> list[str]:
     """What people call the terms of a paper, and the edition of the venue where it appeared."""
     known = (catalog.vocabularies[name][term] for name, facet in FACETS.items() for term in facet.terms(paper))
     names = [name for term in known for name in (term.id, term.label, *term.aliases)]
