@@ -103,6 +103,7 @@ def test_what_is_missing_can_be_added(page: Page, served: str) -> None:
     note = page.locator(".finder__note")
     expect(note).to_have_text("The arXiv id 2404.99999 is not in the catalog. Add it.")
     expect(page.locator(".finder__none")).to_be_hidden()
+    expect(page.get_by_role("button", name="Show")).to_have_count(0)
     note.get_by_role("link", name="Add it").click()  # no repository is set: the page that says how
     expect(page).to_have_url(served + "contributing.html#add-a-paper")
     expect(page.locator("#add-a-paper")).to_be_visible()
