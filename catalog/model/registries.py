@@ -278,8 +278,8 @@ def _letter(found: re.Match[str]) -> str:
 
 def held_alone(address: str) -> Registry | None:
     """The registry whose id is all that an address says, so that a record should hold the id."""
-    bare = re.sub(r"^https?://(?:www\.)?", "", address)
-    return next((one for one in REGISTRIES.values() if re.match(one.alone, bare)), None)
+    rest = re.sub(r"^https?://(?:www\.)?", "", address)
+    return next((one for one in REGISTRIES.values() if re.match(one.alone, rest)), None)
 
 
 def leads_to_paper(address: str) -> bool:

@@ -122,7 +122,7 @@ class Search:
             return Answer(tuple(paper for paper in named if filters(paper)), missing=missing)
         units = list(self._units(words(pasted.rest)[:_MAX_WORDS]))
         suggestion = " ".join(self._said(unit) for unit in units) if any(unit.guessed for unit in units) else None
-        whole, some = self._ranked(units, pasted.rest, filters)
+        whole, some = self._ranked(units, suggestion or pasted.rest, filters)
         if whole:
             return Answer(whole, suggestion=suggestion, others=some, missing=missing)
         return Answer(some, partial=bool(some), suggestion=suggestion, missing=missing)

@@ -146,6 +146,7 @@ WORDS = [
     Query("Gunnemann", page="author/stephan-gunnemann.html"),
     Query("Liu Sijia", page="author/sijia-liu.html"),
     Query("who’s harry potter", first=WHP),
+    Query("catastrophic failure of LLM unlearning", among=("zhang2024your",)),
     Query("quantization restores knowledge", among=("zhang2024your",)),
     Query("relearning attack on RMU", among=("fan2025llmb",)),
     Query("how do I unlearn on TOFU", among=("maini2024tofu",)),

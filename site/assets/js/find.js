@@ -317,7 +317,7 @@ window.catalogFind = (function () {
           if (whole.from === place) {
             var scores = new Map();
             score(index, scores, whole.postings, 1);
-            found.push({ said: whole.word, needed: true, scores: scores, taken: [] });
+            found.push({ said: asked.slice(whole.from, whole.to).join(" "), needed: true, scores: scores, taken: [] });
           }
           return;
         }
@@ -423,7 +423,7 @@ window.catalogFind = (function () {
 
   /* What a query finds, best first: {numbers, exact: those that are called or have exactly what was typed, whole: how many
      have all of it, others: how many follow that have some, missing: what it names that nothing has, add: where that is
-     added, corrections: [[word, [taken instead]]], marks: function that tells which words to mark}. */
+     added, meant: the query as it was answered, corrections: [[word, [taken instead]]], marks: function that tells which words to mark}. */
   function find(text, options) {
     return loadIndex().then(function (index) {
       var limit = options && options.papers ? index.papers : index.documents;
@@ -438,6 +438,7 @@ window.catalogFind = (function () {
           named: held.numbers.length > 0,
           missing: held.missing,
           add: index.add,
+          meant: text,
           corrections: [],
           marks: function () {
             return false;
@@ -478,6 +479,11 @@ window.catalogFind = (function () {
     var whole = exact.concat(rest(ranked.whole));
     var others = exact.length && ranked.whole.length ? [] : rest(ranked.others);
     found.numbers = whole.concat(others);
+    found.meant = meant
+      .map(function (one) {
+        return one.taken[0] || one.said;
+      })
+      .join(" ");
     found.whole = whole.length;
     found.others = others.length;
     found.corrections = meant
@@ -543,15 +549,18 @@ window.catalogFind = (function () {
       });
   }
 
-  /* Who types a whole title wants that page, whatever the weights say, and who types a part of one probably does, too; what
-     is known to be exactly what was typed stays where it is. */
+  /* Who types a whole title, or all before its colon, wants that page, whatever the weights say, and who types a part of one
+     probably does, too; what is known to be exactly what was typed stays where it is. */
   function titleFirst(items, query, titleOf, isExact) {
     var asked = words(query);
     var phrase = " " + asked.join(" ") + " ";
     var groups = [[], [], [], []];
     items.forEach(function (item, place) {
-      var title = " " + words(titleOf(item)).join(" ") + " ";
-      var group = isExact(place) ? 0 : title === phrase ? 1 : asked.length > 1 && title.includes(phrase) ? 2 : 3;
+      var titles = [titleOf(item), titleOf(item).split(": ")[0]].map(function (title) {
+        return " " + words(title).join(" ") + " ";
+      });
+      var within = asked.length > 1 && titles[0].includes(phrase);
+      var group = isExact(place) ? 0 : titles.includes(phrase) ? 1 : within ? 2 : 3;
       groups[group].push(item);
     });
     return [].concat.apply([], groups);

@@ -162,7 +162,7 @@
     }
     var first = search.titleFirst(
       items.slice(0, step),
-      query.value,
+      found.meant,
       function (item) {
         return item.querySelector(".paper__title").textContent;
       },

@@ -24,7 +24,7 @@
         found.results = search
           .titleFirst(
             results,
-            query,
+            found.meant,
             function (result) {
               return result.title;
             },
