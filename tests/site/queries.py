@@ -114,7 +114,7 @@ WORDS = [
     *(Query(text, first="fan2024simplicity", page="methods/sim-npo.html") for text in ("SimNPO", "sim npo", "sim-npo")),
     *(Query(text, among=("chen2023fast", "kurt2026operationalising")) for text in ("GPT-2", "gpt2", "GPT 2", "gpt‑2")),
     *(
-        Query(text, page="methods/icul.html", among=("muresanu2024unlearnable", "pawelczyk2023context"))
+        Query(text, page="family/in-context.html", among=("muresanu2024unlearnable", "pawelczyk2023context"))
         for text in ("in-context unlearning", "incontext unlearning", "in context unlearning")
     ),
     *(

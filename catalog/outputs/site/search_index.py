@@ -31,7 +31,7 @@ from catalog.outputs.spellings import Compounds
 
 BLOCK = 16
 """Documents in one file: what is found lies all over, so a file is small."""
-PIECE = 7_000
+PIECE = 5_000
 """Characters of words and documents in one file, about half of it when compressed: a query loads a few files, and of
 each needs a few words."""
 
@@ -153,18 +153,20 @@ def _postings(found: Sequence[Document]) -> dict[str, tuple[str, int]]:
 
 
 def _keys(found: Sequence[Document], catalog: Catalog) -> dict[str, tuple[str, int]]:
-    """Ids, addresses and exact names, each with its documents."""
+    """Ids, addresses and exact names, each with its documents; a name that is the whole title counts for more."""
     number = {paper.id: number for number, paper in enumerate(catalog.papers)}
-    held = {handle: {number[paper.id] for paper in papers} for handle, papers in by_handle(catalog).items()}
+    held = {handle: {number[paper.id]: 1 for paper in papers} for handle, papers in by_handle(catalog).items()}
     for place, document in enumerate(found):
+        title = same_title(document.title)
         for name in {same_title(one) for one in document.called}:
-            if 0 < len(name) <= _LONGEST:  # whole titles are recognized by their words
-                held.setdefault(f"name:{name}", set()).add(place)
+            if 0 < len(name) <= _LONGEST:  # longer titles are recognized by their words
+                held.setdefault(f"name:{name}", {})[place] = 2 if name == title else 1
     packed = {}
-    for key, numbers in held.items():
-        in_order = sorted(numbers)
-        steps = (after - before for before, after in zip([0, *in_order], in_order, strict=False))
-        packed[f"={key}"] = ("".join(ALPHABET[1] + varint(step) for step in steps), len(numbers))
+    for key, weights in held.items():
+        in_order = sorted(weights)
+        steps = [after - before for before, after in zip([0, *in_order], in_order, strict=False)]
+        letters = (ALPHABET[weights[one]] + varint(step) for one, step in zip(in_order, steps, strict=True))
+        packed[f"={key}"] = ("".join(letters), len(weights))
     return packed
 
 

@@ -452,8 +452,8 @@ window.catalogFind = (function () {
             return one.taken.length;
           });
           /* Nothing is called by words that nobody uses. */
-          return (guessed ? Promise.resolve([]) : holders(index, ["name:" + asked.join("")])).then(function (called) {
-            return answer(index, found, asked, meant, called[0] || [], limit);
+          return (guessed ? Promise.resolve(null) : exactly(index, "=name:" + asked.join(""))).then(function (called) {
+            return answer(index, found, asked, meant, called || [], limit);
           });
         });
       });
@@ -463,12 +463,18 @@ window.catalogFind = (function () {
   /* The answer for words. */
   function answer(index, found, asked, meant, called, limit) {
     var ranked = rank(index, meant, limit);
-    var exact = called.filter(function (number) {
-      return number < limit;
+    var names = [];
+    for (var at = 0; at < called.length; at += 2) {
+      if (called[at] < limit) {
+        names.push({ number: called[at], weight: called[at + 1], paper: called[at] < index.papers });
+      }
+    }
+    /* What has it for a title, then what is also called so; pages before papers. */
+    names.sort(function (one, other) {
+      return other.weight - one.weight || one.paper - other.paper || one.number - other.number;
     });
-    /* Pages before papers: whoever types a name wants what bears it, and papers are the first documents. */
-    exact.sort(function (one, other) {
-      return (one < index.papers) - (other < index.papers) || one - other;
+    var exact = names.map(function (one) {
+      return one.number;
     });
     found.exact = new Set(exact);
     function rest(numbers) {
