@@ -87,8 +87,8 @@ def documents(out: Path, catalog: Catalog, people: People, guide: tuple[str, ...
 def _paper(paper: Paper, catalog: Catalog) -> Document:
     written = Searchable.of(catalog, paper)
     method = paper.method.name if paper.method else None
-    # What a term is called in several words leads to its page, which has the papers. Whole ids are looked up; what people
-    # type on the way to one is a beginning of these.
+    # What a term is called in several words leads to its page, which has the papers. Whole ids are looked up; what
+    # people type on the way to one is a beginning of these.
     ids = [paper.id, *([paper.links.arxiv] if paper.links.arxiv else [])]
     return Document(
         "Paper",
