@@ -50,7 +50,7 @@ types: setup
 test: lint types
 	$(BIN)/catalog validate
 	$(BIN)/catalog build --check
-	$(BIN)/pytest -n auto --dist loadgroup
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 clean:
 	rm -rf build .venv site/node_modules

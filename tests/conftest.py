@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is dear is made once: a module's tests stay on one worker, and so do all that look at the built site."""
+    """Modules with slow tests begin first, so that no core is left alone with one of them.
+
+    A module's tests stay on one core (``--dist loadfile``), so that what is dear in it is made once. Groups of
+    pytest-xdist, which could hold more together, have no effect with pytest 9.
+    """
+    slow: dict[Path, int] = {}
     for item in items:
-        looks_at_site = "site" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("site" if looks_at_site else item.path.as_posix()))
+        slow[item.path] = slow.get(item.path, 0) + (item.get_closest_marker("slow") is not None)
+    items.sort(key=lambda item: not slow[item.path])

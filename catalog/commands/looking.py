@@ -24,6 +24,7 @@ from catalog.commands.shared import (
 if TYPE_CHECKING:
     from catalog.model.catalog import Catalog
     from catalog.model.paper import Paper
+    from catalog.model.pasted import Named
 
 app = typer.Typer()
 PANEL = "Look things up"
@@ -31,12 +32,13 @@ PANEL = "Look things up"
 
 @app.command(
     epilog='Examples: `catalog search "negative pref"` · `catalog search --family relabeling --has-code` · '
-    "`catalog search tofu --runnable --bibtex`",
+    "`catalog search tofu --runnable --bibtex` · `catalog search https://arxiv.org/abs/2404.05868v2`",
     rich_help_panel=PANEL,
 )
 def search(
     query: Annotated[
-        list[str] | None, typer.Argument(metavar="[QUERY]...", help="Words; the last may be begun.")
+        list[str] | None,
+        typer.Argument(metavar="[QUERY]...", help="Words, which may be begun; or ids and addresses of papers."),
     ] = None,
     family: Annotated[str | None, typer.Option(help="Only this family of methods.")] = None,
     dataset: Annotated[str | None, typer.Option(help="Only papers with this data set.")] = None,
@@ -51,7 +53,7 @@ def search(
     as_bibtex: BibTeX = False,
     root: Root = None,
 ) -> None:
-    """Find papers. Accents, case, quotes and dashes do not count."""
+    """Find papers by words, ids or addresses. Accents, case, quotes and dashes do not count."""
     from catalog.outputs.search import Filters, Search
 
     catalog = load_or_stop(find_project(root))
@@ -66,22 +68,38 @@ def search(
         runnable=runnable,
     )
     answer = Search(catalog)(" ".join(query or []), filters)
-    shown = answer.papers[:limit]
+    for named in answer.missing:
+        say(_not_there(named))
     if as_json or as_bibtex:
-        _print_papers(() if answer.partial else shown, as_json)
+        # Programs get what was asked for, not what may have been meant.
+        _print_papers(() if answer.partial or answer.suggestion else answer.papers[:limit], as_json)
         return
+    found = (*answer.papers, *answer.others)
     if answer.partial:
         say("No paper has all of these words; these have some.")
-    elif not shown:
+    elif answer.others:
+        say(f"{len(answer.papers)} with all of these words, then {len(answer.others)} with most of them.")
+    elif not found and not answer.missing:
         say("Nothing found.")
     if answer.suggestion:
         say(f"Did you mean: {answer.suggestion}")
-    if shown:
+    if found:
         from catalog.commands import printing as console
 
-        console.papers(catalog, shown)
-    if len(answer.papers) > limit:
-        say(f"{len(answer.papers) - limit} more; show them with --limit {len(answer.papers)}.")
+        console.papers(catalog, found[:limit])
+    if len(found) > limit:
+        say(f"{len(found) - limit} more; show them with --limit {len(found)}.")
+
+
+def _not_there(named: Named) -> str:
+    """That a paper is not in the catalog, and how it gets there."""
+    from catalog.base.text import printable
+    from catalog.model.registries import REGISTRIES
+
+    what = printable(f"{named.noun} {named.id}")
+    if named.key not in REGISTRIES:
+        return f"No paper in the catalog has the {what}. Start a record by hand with `catalog new`."
+    return f"The {what} is not in the catalog. Add it: `catalog add {printable(named.reference)}`."
 
 
 @app.command(

@@ -72,7 +72,9 @@ class Adder:
         yield from there.values()
         for reference, found in sources.each(one for one in wanted if one not in there):
             if isinstance(found, WebError):
-                yield Outcome(str(reference), "failed", str(found))
+                # A source that was asked for many papers at once may fail without naming one.
+                message = str(found) if reference.id in str(found) else f"{reference}: {found}"
+                yield Outcome(str(reference), "failed", message)
             else:
                 yield self.add(str(reference), found)
 

@@ -112,12 +112,12 @@ def discover(
         WebError: arXiv cannot be asked.
     """
     known = list(papers)
-    ids = {paper.links.arxiv for paper in known}
+    ids = {ARXIV.comparable(one) for one in (*(paper.links.arxiv or "" for paper in known), *rules.not_relevant)}
     days = f"submittedDate:[{since:%Y%m%d}0000 TO {until:%Y%m%d}2359]"
     found = []
     for one in search(web, f"({rules.query}) AND {days}", limit):
         paper = one.links["arxiv"]
-        if paper in ids or paper in rules.not_relevant or one.withdrawn:
+        if ARXIV.comparable(paper) in ids or one.withdrawn:
             continue
         score, reasons = relevance(one, rules, datasets)
         if score < rules.least:

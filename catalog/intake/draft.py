@@ -67,11 +67,12 @@ def make_draft(
     """
     given = dict(given or {})
     suggestions = [one for one in suggest(found.title, found.abstract, vocabularies, cues) if one.field not in given]
-    date, dated = _date(found)
+    links = _links(found.links)
+    date, dated = _date(found.date, links)
     values: dict[str, Any] = {"title": found.title, "authors": found.authors, "date": date}
     values |= venue_field(found, vocabularies)
     values |= _tags(suggestions)
-    values["links"] = _links(found.links)
+    values["links"] = links
     if found.withdrawn:
         values["state"] = state_value(found.withdrawn)
     if name := _method_name(found.title, values["type"]):
@@ -139,14 +140,14 @@ def _letters(text: str) -> str:
     return re.sub(r"[^a-z]", "", "".join(words(text)))
 
 
-def _date(found: Found) -> tuple[str, str]:
+def _date(said: str, links: Mapping[str, str]) -> tuple[str, str]:
     """The date with its month, and what to say about it where the source does not name one."""
-    if len(found.date) >= 7:
-        return found.date, ""
-    if paper := re.match(r"(\d\d)(\d\d)\.", found.links.get("arxiv", "")):
+    if len(said) >= 7:
+        return said, ""
+    if paper := re.match(r"(\d\d)(0[1-9]|1[0-2])\.", links.get("arxiv", "")):
         return f"20{paper[1]}-{paper[2]}", ""
-    year = found.date or "2000"
-    return f"{year}-01", f"the source names {'only the year' if found.date else 'no date'}; correct the month"
+    year = said or "2000"
+    return f"{year}-01", f"the source names {'only the year' if said else 'no date'}; correct the month"
 
 
 def _tags(suggestions: Iterable[Suggestion]) -> dict[str, Any]:
@@ -164,14 +165,15 @@ def _tags(suggestions: Iterable[Suggestion]) -> dict[str, Any]:
 
 
 def _links(links: Mapping[str, str]) -> dict[str, str]:
-    """The links that a record may hold; what a source garbled is left out."""
+    """The links that a record may hold. What a source garbled is left out, but an id that cannot be one is told of."""
     good = {}
     for key, value in links.items():
         try:
             Links.model_validate({key: value})
             good[key] = value
         except ValidationError:
-            continue
+            if key in REGISTRIES and REGISTRIES[key].fault(value):
+                good[key] = value
     return good
 
 

@@ -39,6 +39,11 @@ class Metric(BaseModel):
         return math.log10(max(value, sys.float_info.min)) if self.scale == "log10" else value
 
     @property
+    def heading(self) -> str:
+        """The label of a column of shown values."""
+        return f"{self.label}, log₁₀ p" if self.scale == "log10" else self.label
+
+    @property
     def direction(self) -> str:
         """Which values are good, in words."""
         return {

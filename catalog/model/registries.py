@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from catalog.parsing.validation import Form
 
@@ -54,7 +53,7 @@ class Registry(Form):
         return self.page.format(ident)
 
     def comparable(self, ident: str) -> str:
-        """An id in the form in which two can be compared."""
+        """An id in the form in which two can be compared: equal ones are of one paper."""
         return ident if self.tells_case else ident.casefold()
 
     def gave(self, doi: str) -> bool:
@@ -64,18 +63,52 @@ class Registry(Form):
     def inside(self, text: str) -> str | None:
         """The id that a text holds that is none itself, such as an address."""
         named = identify(text)
-        if named and named[0] == self.key:
+        if named and named[0] == self.key and re.fullmatch(self.pattern, named[1]):
             return named[1]
         found = re.search(self.within, text)
         return found[0] if found else None
 
 
-_ARXIV_ID = r"(\d{4}\.\d{4,5}|[a-z-]+(\.[A-Z]{2})?/\d{7})"
+class _Arxiv(Registry):
+    """arXiv, whose ids tell the month in which they were given."""
+
+    def comparable(self, ident: str) -> str:
+        """An id without the subject class that old ones may have: ``cs.LG/0412042`` is ``cs/0412042``."""
+        return re.sub(r"\.[a-z]{2}(?=/)", "", super().comparable(ident))
+
+    def fault(self, text: str) -> str:
+        """What cannot be in an id, by the rules of https://info.arxiv.org/help/arxiv_identifier.html."""
+        found = re.fullmatch(_ARXIV_SHAPE, text, re.IGNORECASE)
+        if not found:
+            return ""
+        new, old = found["new"], found["old"]
+        month = (new or old)[2:4]
+        if not "01" <= month <= "12":
+            return f"there is no month {month}"
+        if old:
+            # What begins with 91 is older than what begins with 07.
+            return "" if old[:4] <= "0703" or old[:2] >= "91" else "ids with a slash are of 1991 to March 2007"
+        if new < "0704":
+            return "ids with a dot are given since April 2007"
+        digits, since = (4, "until 2014") if new <= "1412" else (5, "since 2015")
+        return "" if len(found["number"]) == digits else f"{since} {digits} digits follow the dot"
+
+
+_ARXIV_SHAPE = r"(?:(?P<new>[0-9]{4})\.(?P<number>[0-9]{4,5})|[a-z-]+(?:\.[A-Z]{2})?/(?P<old>[0-9]{7}))"
+"""What people mean to be an id, whether arXiv can have given it or not."""
+_ARXIV_LIKE = re.sub(r"\?P<\w+>", "?:", _ARXIV_SHAPE)
+"""The same without names for its parts, which scripts do not know."""
+_MONTH = "(?:0[1-9]|1[0-2])"
+_ARXIV_ID = (
+    rf"(?:(?:07(?:0[4-9]|1[0-2])|(?:0[89]|1[0-4]){_MONTH})\.[0-9]{{4}}|(?:1[5-9]|[2-9][0-9]){_MONTH}\.[0-9]{{5}}"
+    rf"|[a-z-]+(?:\.[A-Z]{{2}})?/(?:(?:9[1-9]|0[0-6]){_MONTH}|070[1-3])[0-9]{{3}})"
+)
+"""Four digits until 2014 and five since then, or an archive with seven digits until March 2007; months are months."""
 _ACL_ID = r"(?:\d{4}\.[a-z0-9_]+(?:-[a-z0-9_]+)*\.\d+|[A-Z]\d{2}-\d{4})"
 _DOI_ID = r"10\.\d{4,9}/[^\s\"<>{}\\^`|]+"
 _OPENREVIEW_ID = r"[A-Za-z0-9_\-]+"
 
-ARXIV = Registry(
+ARXIV = _Arxiv(
     key="arxiv",
     name="arXiv",
     noun="arXiv id",
@@ -83,7 +116,7 @@ ARXIV = Registry(
     what="an arXiv id without version",
     example="2404.05868",
     pattern=_ARXIV_ID,
-    within=_ARXIV_ID,
+    within=rf"(?<!\d){_ARXIV_ID}(?!\d)",
     page="https://arxiv.org/abs/{}",
     pdf="https://arxiv.org/pdf/{}",
     alone=r"arxiv\.org/(?:abs|pdf|html)/",
@@ -137,65 +170,154 @@ DOI = Registry(
 REGISTRIES: Mapping[str, Registry] = {one.key: one for one in (ARXIV, ACL, OPENREVIEW, DOI)}
 """By their keys, in the order of records; the paper's text is looked for in this order, too."""
 
-_ARXIV_HOSTS = ("arxiv.org", "export.arxiv.org", "alphaxiv.org", "huggingface.co", "ar5iv.org")
-"""Those that show arXiv's papers under its ids."""
+LONGEST = 1000
+"""Letters of a text that may name a paper."""
+EDGES = (
+    r"""^[\s<>"'`\u2018-\u201f\u00ab\u00bb\u200b\ufeff\[({*]*([\s\S]*?)[\s<>"'`\u2018-\u201f\u00ab\u00bb\u200b\ufeff*.,;:!]*$""",
+    r"^((?:[^()]|\([^()]*\))*)\)$",
+    r"^([^[\]]*)\]$",
+    r"^([^{}]*)\}$",
+)
+"""What stands around an id or an address where it is pasted from: each leaves its group. A bracket at the end belongs
+to a DOI if it was opened there."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One way in which a text names a paper.
+
+    The site's scripts get the same rules (:mod:`catalog.outputs.site.query_rules`), so a pattern says nothing that
+    Python and JavaScript read differently: no named groups, and case and other scripts' digits do not count.
+    """
+
+    key: Key
+    pattern: str
+    """For the whole text; its one group is the id."""
+    before: str = ""
+    """Stands before the group in the id."""
+
+    def read(self, text: str) -> str | None:
+        """The id that ``text`` names, or None."""
+        found = re.fullmatch(self.pattern, text, re.IGNORECASE | re.ASCII)
+        return self.before + found[1] if found else None
+
+
+def _grouped(pattern: str) -> str:
+    """An id's pattern as the one group of a rule."""
+    return "(" + re.sub(r"\((?!\?)", "(?:", pattern) + ")"
+
+
+def _rules() -> tuple[Rule, ...]:
+    arxiv, acl, openreview = _grouped(_ARXIV_LIKE), _grouped(_ACL_ID), _grouped(_OPENREVIEW_ID)
+    version, scheme, slash, behind = r"(?:v[0-9]+)?", r"(?:https?://)?(?:www\.)?", r"(?::[0-9]+)?/", r"(?:[?#]\S*)?"
+    in_address = r"10\.[0-9]{4,9}(?:/|%2F)[^\s\"<>{}\\^`|?#]+?"
+    ending = rf"(?:\.pdf|/(?:full|e?pdf|abstract|html))?/?{behind}"
+    # Those that show arXiv's papers under its ids.
+    hosts = (
+        r"(?:[a-z0-9-]+\.)*(?:arxiv\.org|alphaxiv\.org|ar5iv\.org|semanticscholar\.org)|huggingface\.co|hf\.co"
+        r"|arxiv-vanity\.com|scirate\.com|papers\.cool|emergentmind\.com"
+    )
+    kinds = "abs|pdf|html|overview|src|format|e-print|ps|arxiv|(?:graph/v1/)?papers?"
+    return (
+        Rule("arxiv", rf"(?:arxiv ?[:.]? ?|abs/|pdf/)?{arxiv}{version}(?:\.pdf)?(?: ?\[[\w.-]+\])?"),
+        Rule("acl", rf"(?:acl: ?)?{acl}{version}(?:\.pdf)?"),
+        Rule("openreview", rf"openreview: ?{openreview}"),
+        Rule("doi", rf"(?:doi ?:? ?)?({_DOI_ID})"),
+        Rule(
+            "arxiv",
+            rf"{scheme}(?:{hosts}){slash}(?:(?:{kinds})/(?:arxiv:)?|arxiv:){arxiv}{version}(?:\.pdf)?/?{behind}",
+        ),
+        Rule(
+            "acl",
+            rf"{scheme}(?:aclanthology\.org{slash}|aclweb\.org{slash}anthology/){acl}{version}(?:\.[a-z]+)?/?{behind}",
+        ),
+        Rule(
+            "openreview",
+            rf"{scheme}(?:[a-z0-9]+\.)?openreview\.net{slash}(?:[a-z]+/)*[a-z]+/?\?(?:[^\s#]*&)?id={openreview}"
+            r"(?:[&#]\S*)?",
+        ),
+        Rule("doi", rf"{scheme}nature\.com/articles/(s[0-9]{{5}}-[0-9]{{3}}-[0-9]{{5}}-[0-9a-z]){ending}", "10.1038/"),
+        # Publishers put the DOI into their addresses: dl.acm.org/doi/abs/10.1145/..., springer.com/article/10.1007/...
+        Rule("doi", rf"(?:https?://)?[^\s/?#]+\.[^\s/?#]+/(?:[^\s?#]*[/:])?({in_address}){ending}"),
+        Rule("doi", rf"(?:https?://)?[^\s/?#]+\.[^\s/?#]+/[^\s?#]*\?(?:\S*&)?(?:id|doi)=({in_address})(?:[&#]\S*)?"),
+    )
+
+
+RULES = _rules()
+"""The first that fits counts: ids as people write them, then addresses."""
+DOI_RULES = (
+    Rule("arxiv", rf"{re.escape(ARXIV.doi_prefix)}{_grouped(_ARXIV_LIKE)}(?:v[0-9]+)?"),
+    Rule("acl", rf"{re.escape(ACL.doi_prefix)}{_grouped(_ACL_ID)}"),
+)
+"""DOIs that registries make of their ids: what such a registry says counts for more."""
+
+
+PERCENT = r"%([2-7][0-9A-Fa-f])"
+"""How an address writes a letter of ASCII that would mean something else in it."""
+
+
+def bare(text: str) -> str:
+    """A text without what stands around it where it was pasted from: spaces, quotes, brackets, a full stop.
+
+    >>> bare(' <https://arxiv.org/abs/2404.05868>, ')
+    'https://arxiv.org/abs/2404.05868'
+    """
+    text = " ".join(text.split())
+    while len(text) <= LONGEST:
+        shorter = text
+        for edges in EDGES:
+            if found := re.match(edges, shorter):
+                shorter = found[1]
+        if shorter == text:
+            break
+        text = shorter
+    return text
 
 
 def identify(text: str) -> tuple[Key, str] | None:
     """The registry and the id of the paper that a text names: an id as people write it, or an address.
+
+    An id that cannot be one is named all the same, so that people hear of it; :meth:`Registry.fault` says why.
 
     >>> identify("https://arxiv.org/pdf/2404.05868v2.pdf")
     ('arxiv', '2404.05868')
     >>> identify("doi:10.18653/v1/2023.acl-long.740")
     ('acl', '2023.acl-long.740')
     """
-    if found := re.fullmatch(rf"(?:arxiv:\s*)?(?P<id>{_ARXIV_ID})(?:v\d+)?(?:\s*\[[\w.-]+\])?", text, re.IGNORECASE):
-        return "arxiv", found["id"]
-    if found := re.fullmatch(rf"(?:acl:)?({_ACL_ID})", text):
-        return "acl", found[1]
-    if found := re.fullmatch(rf"openreview:({_OPENREVIEW_ID})", text):
-        return "openreview", found[1]
-    if found := re.fullmatch(rf"(?:doi:\s*)?({_DOI_ID})", text, re.IGNORECASE):
-        return behind_doi(found[1])
-    return _at_address(text)
+    text = bare(text)
+    for rule in RULES if len(text) <= LONGEST else ():
+        if (ident := rule.read(text)) is not None:
+            if rule.key == "doi":
+                return behind_doi(re.sub(PERCENT, _letter, ident))
+            return rule.key, _usual(rule.key, ident)
+    return None
 
 
 def behind_doi(doi: str) -> tuple[Key, str]:
     """The registry that says most about a DOI, and the id there: arXiv and the Anthology give DOIs, too."""
-    for registry, form in ((ARXIV, rf"(?P<id>{_ARXIV_ID})(?:v\d+)?"), (ACL, rf"(?P<id>{_ACL_ID})")):
-        if found := re.fullmatch(re.escape(registry.doi_prefix) + form, doi, re.IGNORECASE):
-            return registry.key, found["id"]
+    for rule in DOI_RULES:
+        if (ident := rule.read(doi)) is not None:
+            return rule.key, _usual(rule.key, ident)
     return "doi", doi
+
+
+def _usual(key: Key, ident: str) -> str:
+    """An id in the letters in which its registry writes it: the Anthology's old ids in capitals, its new ones not."""
+    if key != "acl":
+        return ident
+    return ident.upper() if ident[0].isalpha() else ident.lower()
+
+
+def _letter(found: re.Match[str]) -> str:
+    return chr(int(found[1], 16))
 
 
 def held_alone(address: str) -> Registry | None:
     """The registry whose id is all that an address says, so that a record should hold the id."""
-    bare = re.sub(r"^https?://(?:www\.)?", "", address)
-    return next((one for one in REGISTRIES.values() if re.match(one.alone, bare)), None)
+    rest = re.sub(r"^https?://(?:www\.)?", "", address)
+    return next((one for one in REGISTRIES.values() if re.match(one.alone, rest)), None)
 
 
 def leads_to_paper(address: str) -> bool:
     """Whether an address is at a registry, so that what is there is a paper."""
     return address.startswith(tuple(f"{one.site}/" for one in REGISTRIES.values()))
-
-
-def _at_address(text: str) -> tuple[Key, str] | None:
-    try:
-        parts = urlsplit(text if "://" in text else f"https://{text}")
-        host, path = (parts.hostname or "").removeprefix("www."), unquote(parts.path)
-    except ValueError:
-        return None
-    if host.removesuffix(".") in _ARXIV_HOSTS:
-        kinds = "abs|pdf|html|papers|overview|src|format"
-        found = re.search(rf"/(?:{kinds})/(?P<id>{_ARXIV_ID})(?:v\d+)?(?:\.pdf)?/?$", path)
-        return ("arxiv", found["id"]) if found else None
-    if host == "aclanthology.org":
-        found = re.match(rf"/({_ACL_ID})(?:\.pdf|\.bib)?/?$", path)
-        return ("acl", found[1]) if found else None
-    if host == "openreview.net":
-        ids = parse_qs(parts.query).get("id", [])
-        return ("openreview", ids[0]) if ids and re.fullmatch(_OPENREVIEW_ID, ids[0]) else None
-    # Publishers put the DOI into their addresses: dl.acm.org/doi/abs/10.1145/..., link.springer.com/article/10.1007/...
-    if found := re.search(rf"/({_DOI_ID})$", path):
-        return behind_doi(re.sub(r"(?:\.pdf|/(?:full|pdf|abstract|html))$", "", found[1]))
-    return None

@@ -32,6 +32,14 @@ def appearance(venue: Venue, vocabularies: Vocabularies) -> Appearance:
     return Appearance(label=label, kind=term.kind, container=container, year=venue.year)
 
 
+def edition_spellings(venue: Venue, vocabularies: Vocabularies) -> list[str]:
+    """What else people call the edition of a venue: ``ICLR-2025``, ``ICLR-25``, ``2025-ICLR``."""
+    term = vocabularies["venue"][venue.id]
+    names = dict.fromkeys(name for one in (term.label, *term.aliases) if " " not in (name := one.strip()))
+    years = (str(venue.year), str(venue.year)[2:])
+    return [*(f"{name}-{year}" for name in names for year in years), *(f"{venue.year}-{name}" for name in names)]
+
+
 def anthology_venue(acl: str, vocabularies: Vocabularies) -> Venue | None:
     """The venue that an ACL Anthology id says (``2025.findings-acl.12``), or None where it says none we know."""
     found = _ANTHOLOGY.fullmatch(acl)

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from catalog.base.files import write_whole
-from catalog.base.text import words
 from catalog.model.catalog import Catalog
 from catalog.model.facets import FACETS
 from catalog.model.paper import Paper
+from catalog.outputs.searchable import searchable
 
 VERSION = 2
 """Of the tables' shape, as ``PRAGMA user_version``."""
@@ -48,7 +48,7 @@ CREATE TABLE measurement (result INTEGER REFERENCES result, kind TEXT, name TEXT
 CREATE INDEX paper_term_by_term ON paper_term (vocabulary, term);
 CREATE INDEX author_by_name ON author (name);
 CREATE VIRTUAL TABLE search USING fts5 (
-  id UNINDEXED, method, title, authors, terms, ids, summary, tokenize = 'porter unicode61 remove_diacritics 2'
+  id UNINDEXED, method, title, authors, terms, ids, summary, joined, tokenize = 'porter unicode61 remove_diacritics 2'
 );
 """
 
@@ -83,29 +83,6 @@ def write_database(catalog: Catalog, path: Path) -> None:
         OSError: it cannot be written.
     """
     write_whole(path, serialize(catalog))
-
-
-def searchable(catalog: Catalog, paper: Paper) -> tuple[str, str, str, str, str, str]:
-    """What search looks through: method, title, authors, terms, ids and summary, folded like queries are."""
-    names = [name for link in paper.implementations for name in (link.id, catalog.implementation_by_id[link.id].name)]
-    terms = [part for kind, term in _terms(paper) for part in _spellings(catalog, kind, term)]
-    ids = [paper.id, *(value for value in (paper.links.arxiv, paper.links.acl, paper.links.doi) if value)]
-    method = f"{paper.method.name or ''} {paper.method.mechanism or ''}" if paper.method else ""
-    texts = (
-        method,
-        " ".join((paper.title, *paper.former_titles)),
-        " ".join(paper.authors),
-        " ".join((*terms, *names, paper.appeared.label if paper.appeared else "", paper.date)),
-        " ".join(ids),
-        paper.summary or "",
-    )
-    method, title, authors, known_as, ids_text, summary = (" ".join(words(text)) for text in texts)
-    return method, title, authors, known_as, ids_text, summary
-
-
-def _spellings(catalog: Catalog, vocabulary: str, term: str) -> tuple[str, ...]:
-    known = catalog.vocabularies[vocabulary][term]
-    return (known.id, known.label, *known.aliases)
 
 
 def _terms(paper: Paper) -> Iterator[tuple[str, str]]:
@@ -150,7 +127,7 @@ def _rows(catalog: Catalog) -> Iterator[tuple[str, Iterable[Row]]]:
         ((paper.id, link.id, link.relation) for paper in papers for link in paper.implementations),
     )
     yield from _results(catalog)
-    yield "search", ((paper.id, *searchable(catalog, paper)) for paper in papers)
+    yield "search", ((ident, *columns) for ident, columns in searchable(catalog))
 
 
 def _paper(position: int, paper: Paper) -> Row:

@@ -33,6 +33,10 @@ class Form:
         """What is right within a wrong text, to be written instead."""
         return None
 
+    def fault(self, text: str) -> str:
+        """Why a text is wrong that looks right, or ``""`` where its looks say it."""
+        return ""
+
 
 _ID_FORM = Form("an id: lower-case words and numbers joined by hyphens", "gradient-ascent")
 _EXAMPLES = {
@@ -193,10 +197,12 @@ def _wrong_type(name: str, field: str, expected: str, given: Any) -> tuple[str, 
 
 def _wrong_form(name: str, form: Form, given: str) -> tuple[str, str, str]:
     """An id that is not one; where it stands inside an address, the hint takes it out."""
+    fault = form.fault(given)
     right = form.inside(given) or form.example
     # YAML would read 2404.05868 as a number.
     written = f'"{right}"' if re.fullmatch(r"[\d.]+", right) else right
-    return form.code, f"{name}: {shorten(given)!r} is not {form.what}", f"Write {written}"
+    message = f"{name}: {shorten(given)!r} is not {form.what}" + (f": {fault}" if fault else "")
+    return form.code, message, f"Look the id up; one is {written}" if fault else f"Write {written}"
 
 
 def _sentence(text: str) -> str:

@@ -48,7 +48,7 @@ _READING = {
     "bad-date": "A date is not written as YYYY-MM or YYYY-MM-DD, or is not in the calendar.",
     "bad-year": "A year is not written in four digits, without quotes.",
     "bad-link": "A link is not an http or https address.",
-    "bad-arxiv": "An arXiv id has not the form of one.",
+    "bad-arxiv": "An arXiv id has not the form of one, or tells a month that there is not.",
     "bad-acl": "An ACL Anthology id has not the form of one.",
     "bad-openreview": "An OpenReview id has not the form of one.",
     "bad-doi": "A DOI has not the form of one.",

@@ -18,15 +18,18 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, urlsplit
 
 from catalog.base.files import write_whole
 from catalog.base.text import fitting, shorten
 from catalog.base.web import Answer, Web, WebError
-from catalog.intake.sources import arxiv, openreview
+from catalog.intake.sources import arxiv_api, openreview
 from catalog.model.registries import ARXIV, DOI, OPENREVIEW
 from catalog.reading.entry import Entry
+
+if TYPE_CHECKING:
+    import arxiv
 
 Status = Literal["fine", "moved", "insecure", "walled", "unreachable", "dead"]
 ORDER: tuple[Status, ...] = ("dead", "unreachable", "moved", "insecure", "walled", "fine")
@@ -145,24 +148,16 @@ class Checker:
                 papers.append(one)
             else:
                 by_host[urlsplit(one.address).hostname or ""].append(one)
-        for start in range(0, len(papers), arxiv.BATCH):
-            yield lambda some=tuple(papers[start : start + arxiv.BATCH]): self._arxiv(some)  # type: ignore[misc]
+        for start in range(0, len(papers), arxiv_api.BATCH):
+            yield lambda some=tuple(papers[start : start + arxiv_api.BATCH]): self._arxiv(some)  # type: ignore[misc]
         for turn in zip_longest(*by_host.values()):
             for link in turn:
                 if link is not None:
                     yield lambda link=link: [self._one(link)]  # type: ignore[misc]
 
     def _arxiv(self, links: tuple[Link, ...]) -> list[Verdict]:
-        try:
-            found = arxiv.look_up(self._web, [one.id for one in links])
-        except WebError as error:
-            return [Verdict(one.address, "unreachable", error.message) for one in links]
-        return [
-            Verdict(
-                one.address, "fine" if one.id in found else "dead", "" if one.id in found else "arXiv knows no such id"
-            )
-            for one in links
-        ]
+        said = arxiv_api.ask(self._web, [one.id for one in links])
+        return [_by_entry(one.address, said[one.id]) for one in links]
 
     def _one(self, link: Link) -> Verdict:
         try:
@@ -256,6 +251,13 @@ def _by_status(address: str, answer: Answer) -> Verdict:
             return Verdict(address, "walled", f"status {status}: turns programs away, or wants a login")
         case status:
             return Verdict(address, "unreachable", f"status {status}")
+
+
+def _by_entry(address: str, said: arxiv.Result | WebError) -> Verdict:
+    """An entry is enough for a link; dead is what arXiv itself calls wrong, not what it is silent about."""
+    if isinstance(said, WebError):
+        return Verdict(address, "dead" if said.kind == "refused" else "unreachable", said.message)
+    return Verdict(address, "fine")
 
 
 def _failure(address: str, error: WebError) -> Verdict:

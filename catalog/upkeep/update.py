@@ -8,7 +8,7 @@ alone, and so is every value with a comment ``# by hand`` beside or above it.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from catalog.base.web import Web, WebError
 from catalog.intake.draft import state_value, venue_field
 from catalog.intake.sources import Found, Reference, Sources
 from catalog.intake.sources.arxiv import look_up as look_up_arxiv
-from catalog.model.registries import ARXIV
 from catalog.model.vocabulary import Vocabularies
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import NotText, Place
@@ -87,28 +86,25 @@ def compare(
         told: is told how many are done, of how many.
     """
     wanted = [entry for entry in entries if entry.paper.provenance.source != "hand"]
-    failures: list[str] = []
-    preprints: Mapping[str, Found] = {}
-    ids = [entry.paper.links.arxiv for entry in wanted if entry.paper.links.arxiv]
-    try:
-        preprints = look_up_arxiv(web, ids)
-    except WebError as error:
-        failures.append(str(error))
-    failed = bool(failures)
+    failures: dict[str, list[str]] = {}
+    preprints = look_up_arxiv(web, [paper for entry in wanted if (paper := entry.paper.links.arxiv)])
+
+    def failed(entry: Entry, error: WebError) -> None:
+        failures.setdefault(str(error), []).append(entry.paper.file)
+
     updates, problems = [], []
     for number, entry in enumerate(wanted):
         told(number, len(wanted))
         found: list[Found] = []
         paper = entry.paper.links.arxiv
-        if paper and paper in preprints:
-            found.append(preprints[paper])
-        elif paper and not failed:
-            failures.append(f"{ARXIV.address(paper)}: arXiv knows no such paper ({entry.paper.file})")
+        if paper:
+            answer = preprints[paper]
+            failed(entry, answer) if isinstance(answer, WebError) else found.append(answer)
         for reference in _further(entry, has_preprint=bool(paper)):
             try:
                 found.append(Sources(web).look_up(reference))
             except WebError as error:
-                failures.append(f"{error} ({entry.paper.file})")
+                failed(entry, error)
         changes = [change for one in found for change in propose(entry, one, vocabularies)]
         path = project.root / entry.paper.file
         changes = _wanted(path, entry, changes, today)
@@ -116,7 +112,10 @@ def compare(
             update, wrong = _apply(path, entry.paper.file, changes)
             updates += [update] if update else []
             problems += wrong
-    return Outdated(tuple(updates), tuple(failures), tuple(problems))
+    said = tuple(
+        f"{what} ({files[0] if len(files) == 1 else f'{len(files)} records'})" for what, files in failures.items()
+    )
+    return Outdated(tuple(updates), said, tuple(problems))
 
 
 def _further(entry: Entry, has_preprint: bool) -> list[Reference]:

@@ -164,7 +164,12 @@ def _definitions() -> dict[str, Metric]:
 
 
 def _label(name: str) -> str:
-    return _definitions()[name].label if name in _definitions() else name
+    return _definitions()[name].heading if name in _definitions() else name
+
+
+def _shown(name: str, value: float | None) -> float | None:
+    """A value on the scale of tables."""
+    return _definitions()[name].shown(value) if value is not None and name in _definitions() else value
 
 
 def _shown(name: str, value: float | None) -> float | None:

@@ -176,11 +176,11 @@ def chat(
         converse(loaded, "this model", model)
         return
     chosen = find_method(method)
-    from reference_impls.running.runner import run as run_experiment
+    from reference_impls.running.runner import unlearn
 
     with showing_progress() as progress:
-        outcome = run_experiment(Experiment(chosen.id, task, seed), loaded, progress=progress)
-    converse(loaded, f"after {chosen.name}", outcome.model)
+        unlearned = unlearn(Experiment(chosen.id, task, seed), loaded, progress=progress)
+    converse(loaded, f"after {chosen.name}", unlearned)
 
 
 @app.command(

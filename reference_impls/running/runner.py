@@ -83,6 +83,19 @@ def run(
     return Outcome(unlearned.model, result, prepared.before, prepared.retrained)
 
 
+def unlearn(
+    experiment: Experiment, task: Task | None = None, *, progress: Progress = silent
+) -> LanguageModel | Wrapper:
+    """Unlearn a task with a method, for somebody who wants the model and no numbers.
+
+    Raises:
+        UsageError: as :func:`run`.
+    """
+    prepared = _prepare(experiment, task or experiment.load_task(), False, progress)
+    model: LanguageModel | Wrapper = _unlearn(experiment, prepared, progress).model
+    return model
+
+
 def _prepare(experiment: Experiment, task: Task, compared: bool, progress: Progress) -> _Prepared:
     """Configure the method, then load the model and the data, and measure what there is before."""
     chosen = recipe_of(task.name, experiment.method)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from html import escape
+from urllib.parse import parse_qs, urlsplit
 
 from local_server import Asked, Reply, Server
 
@@ -65,11 +68,17 @@ def atom(*entries: str, total: int | None = None, start: int = 0) -> Reply:
     return Reply(feed(*entries, total=total, start=start), type="application/atom+xml; charset=UTF-8")
 
 
-ARXIV_ERROR = """<?xml version="1.0" encoding="UTF-8"?>
+def arxiv_error(words: str, about: str | None = None) -> str:
+    """The feed in which arXiv says what is wrong with a question."""
+    fragment = (words if about is None else about).replace(" ", "_")
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
 <feed xmlns="http://www.w3.org/2005/Atom"><title>ArXiv Query</title>
-<entry><id>http://arxiv.org/api/errors#incorrect_id_format_for_9</id><title>Error</title>
-<summary>incorrect id format for 9</summary><updated>2031-05-01T00:00:00-04:00</updated>
+<entry><id>http://arxiv.org/api/errors#{fragment}</id><title>Error</title>
+<summary>{escape(words)}</summary><updated>2031-05-01T00:00:00-04:00</updated>
 <author><name>arXiv api core</name></author></entry></feed>"""
+
+
+ARXIV_ERROR = arxiv_error("incorrect id format for 9")
 
 BOMB = """<?xml version="1.0"?><!DOCTYPE feed [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">
 <!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;"><!ENTITY d "&c;&c;&c;&c;&c;&c;&c;&c;&c;&c;">]>
@@ -138,14 +147,32 @@ def csl(**more: object) -> Reply:
     return Reply(json.dumps(given), type="application/vnd.citationstyles.csl+json")
 
 
-def by_ids(entries: dict[str, str]) -> object:
-    """arXiv's interface for ``id_list``: unknown ids are left out."""
-    from urllib.parse import parse_qs, urlsplit
+@dataclass
+class Arxiv:
+    """arXiv's interface for ``id_list``: it passes over what it does not know, and refuses a list for one wrong id."""
 
-    def answer(asked: Asked) -> Reply:
+    entries: dict[str, str]
+    """By ids in arXiv's own spelling."""
+    wrong: Collection[str] = ()
+    """Ids for which a whole list is refused."""
+    names: bool = True
+    """Whether the refusal tells the id, or has no words at all."""
+    silent: list[Collection[str]] = field(default_factory=list)
+    """What is passed over in the first answers, one after the other, although it is known."""
+    order: Callable[[list[str]], list[str]] = list
+    """In which entries are given."""
+    asked: list[list[str]] = field(default_factory=list)
+
+    def __call__(self, asked: Asked) -> Reply:
         query = parse_qs(urlsplit(asked.path).query)
         start, count = int(query["start"][0]), int(query["max_results"][0])
-        known = [entries[one] for one in query["id_list"][0].split(",") if one in entries]
+        ids = query["id_list"][0].split(",")
+        self.asked.append(ids)
+        for one in ids:
+            if one in self.wrong:
+                body = arxiv_error(f"incorrect id format for {one}") if self.names else ""
+                return Reply(body, 400, type="application/atom+xml; charset=UTF-8")
+        over = self.silent.pop(0) if self.silent else ()
+        own = [re.sub(r"\.[A-Z]{2}/", "/", one) for one in ids if one not in over]
+        known = [self.entries[one] for one in self.order(own) if one in self.entries]
         return atom(*known[start : start + count], total=len(known), start=start)
-
-    return answer

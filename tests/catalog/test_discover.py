@@ -61,7 +61,7 @@ def test_a_maintainers_week(server: Server, checkout: Checkout, discover: Callab
     kept = "\n".join(line for line in batch.splitlines() if "00005" not in line)
     checkout.add("build/candidates.txt", kept)
     papers = {paper: one for paper in ("3202.00001", "3202.00003") for one in entries() if paper in one}
-    server[QUERY] = answers.by_ids(papers)  # type: ignore[assignment]
+    server[QUERY] = answers.Arxiv(papers)
     assert run("add", "--batch", "build/candidates.txt").status == 0
     assert run("validate").status == 0
     server[QUERY] = answers.atom(*entries())

@@ -138,7 +138,8 @@ def test_a_result(checkout: Checkout, from_issue: Callable[..., Ran], run: Run) 
         ("", "not written with one of the forms"),
         (body("add-paper"), "names no paper"),
         (body("add-paper", paper="my paper"), "names no paper"),
-        (body("add-paper", paper="9999.00001"), "may be|knows no such|does not|is there|cannot"),
+        (body("add-paper", paper="9999.00001"), "this cannot be an arXiv id: there is no month 99"),
+        (body("add-paper", paper="3104.99999"), "gives no answer about it this time"),
         (body("add-paper", paper="3104.01234"), "is there already: papers/2031/lindqvist2031fading.yaml"),
         (body("add-paper", paper="3104.05678", datasets="TOFV"), "Did you mean 'tofu'"),
         (body("add-paper", paper="3104.05678", code="javascript:alert(1)"), "bad-link"),
@@ -168,7 +169,7 @@ def test_what_cannot_be_done_is_said(text: str, said: str, checkout: Checkout, f
     ran = from_issue(text)
     assert ran.status == 1
     plain = ran.out.replace("\\", "")
-    assert any(part in plain for part in said.split("|")), ran.out
+    assert said in plain, ran.out
     after = {
         path for path in checkout.root.rglob("*.*") if path.is_file() and not {"build", ".cache"} & set(path.parts)
     }

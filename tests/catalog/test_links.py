@@ -121,13 +121,17 @@ def test_every_registry(server: Server, links: Callable[..., Ran], checkout: Che
     server["/doi.org/api/handles/10.5555/moonlit.12"] = Reply('{"responseCode": 1}', type="application/json")
     server["/aclanthology.org/2032.acl-long.9/"] = Reply(PAGE, type="text/html")
     found = json.loads(links("--json").out)
-    assert [(one["address"], one["detail"]) for one in found["findings"]] == [
-        ("https://arxiv.org/abs/3201.99999", "arXiv knows no such id")
+    assert [(one["address"], one["status"], one["detail"]) for one in found["findings"]] == [
+        ("https://arxiv.org/abs/3201.99999", "unreachable", "arXiv gives no answer about it this time")
     ]
     server["/doi.org/api/handles/10.5555/moonlit.12"] = Reply('{"responseCode": 100}', 404, "application/json")
     server["/api2.openreview.net/notes"] = server["/api.openreview.net/notes"] = answers.notes()
     found = json.loads(links("--json", "--age", "0").out)
-    assert found["counts"]["dead"] == 3
+    assert {one["address"]: one["status"] for one in found["findings"]} == {
+        "https://arxiv.org/abs/3201.99999": "unreachable",
+        "https://openreview.net/forum?id=aB3_x-9Z": "unreachable",
+        "https://doi.org/10.5555/moonlit.12": "dead",
+    }
 
 
 def test_it_remembers_since_when(server: Server, web: Web, tmp_path: Path) -> None:

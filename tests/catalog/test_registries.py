@@ -13,8 +13,27 @@ from catalog.model.paper import Links
 from catalog.model.registries import ACL, ARXIV, DOI, OPENREVIEW, REGISTRIES, Registry, held_alone, identify
 from catalog.model.registries import leads_to_paper as is_paper
 
+
+def arxiv_ids(
+    new: st.SearchStrategy[tuple[int, int]], old: st.SearchStrategy[tuple[int, int]]
+) -> st.SearchStrategy[str]:
+    """Ids given in some (year, month): with as many digits as arXiv gave then, in both spellings of old ones."""
+    numbers = st.integers(0, 999)
+    archives = st.sampled_from(("cs", "math.AG", "hep-th"))
+    return st.one_of(
+        st.builds(lambda at, n: f"{at[0]:02}{at[1]:02}.{n:0{4 if at[0] < 15 else 5}}", new, numbers),
+        st.builds(lambda at, n, archive: f"{archive}/{at[0]:02}{at[1]:02}{n:03}", old, numbers, archives),
+    )
+
+
+MONTHS = st.integers(1, 12)
+NO_MONTHS = st.just(0) | st.integers(13, 99)
+ARXIV_IDS = arxiv_ids(
+    st.tuples(st.integers(8, 99), MONTHS) | st.tuples(st.just(7), st.integers(4, 12)),
+    st.tuples(st.integers(0, 6) | st.integers(91, 99), MONTHS) | st.tuples(st.just(7), st.integers(1, 3)),
+)
 IDS = {
-    ARXIV: st.from_regex(r"\A(?:[0-9]{4}\.[0-9]{5}|cs/[0-9]{7}|math\.AG/[0-9]{7})\Z"),
+    ARXIV: ARXIV_IDS,
     ACL: st.from_regex(r"\A(?:20[0-9]{2}\.[a-z]{2,8}-(?:long|1)\.[1-9][0-9]{0,2}|[A-Z][0-9]{2}-[0-9]{4})\Z"),
     OPENREVIEW: st.from_regex(r"\A[A-Za-z0-9_-]{10}\Z"),
     DOI: st.from_regex(r"\A10\.[0-9]{4}/[a-z0-9]{1,8}\.[a-z0-9]{1,8}\Z").filter(lambda doi: not doi.endswith("pdf")),
@@ -74,6 +93,59 @@ def test_examples_are_ids(registry: Registry) -> None:
 )
 def test_other_pages_hold_more_than_an_id(address: str) -> None:
     assert held_alone(address) is None
+
+
+IMPOSSIBLE = st.one_of(
+    arxiv_ids(st.tuples(st.integers(0, 99), NO_MONTHS), st.tuples(st.integers(0, 99), NO_MONTHS)),
+    arxiv_ids(st.tuples(st.integers(0, 6), MONTHS), st.tuples(st.integers(8, 90), MONTHS)),
+    arxiv_ids(st.tuples(st.just(7), st.integers(1, 3)), st.tuples(st.just(7), st.integers(4, 12))),
+    # The other number of digits.
+    st.builds("{:02}{:02}.0{:04}".format, st.integers(8, 14), MONTHS, st.integers(0, 9999)),
+    st.builds("{:02}{:02}.{:04}".format, st.integers(15, 99), MONTHS, st.integers(0, 9999)),
+)
+
+
+@given(IMPOSSIBLE)
+def test_an_arxiv_id_that_arxiv_cannot_have_given_is_named_and_refused_with_why(ident: str) -> None:
+    for text in (ident, f"arXiv:{ident}v2", ARXIV.address(ident), ARXIV.doi_prefix + ident):
+        assert identify(text) == ("arxiv", ident), "people hear of it"
+        assert ARXIV.inside(text) is None, "it is no right id to be written instead"
+    assert ARXIV.fault(ident)
+    with pytest.raises(ValidationError):
+        Links.model_validate({"arxiv": ident})
+
+
+@given(st.from_regex(r"\A(?:[0-9]{4}\.[0-9]{4,5}|[a-z]{2}(?:\.[A-Z]{2})?/[0-9]{7})\Z"))
+def test_what_is_written_like_an_arxiv_id_is_one_or_has_a_fault(ident: str) -> None:
+    assert bool(ARXIV.fault(ident)) == (re.fullmatch(ARXIV.pattern, ident) is None)
+
+
+@pytest.mark.parametrize(
+    ("ident", "fault"),
+    [
+        ("2413.01234", "there is no month 13"),
+        ("2400.01234", "there is no month 00"),
+        ("cs/0413001", "there is no month 13"),
+        ("1412.12345", "until 2014 4 digits follow the dot"),
+        ("1501.1234", "since 2015 5 digits follow the dot"),
+        ("0703.1234", "ids with a dot are given since April 2007"),
+        ("cs/0704001", "ids with a slash are of 1991 to March 2007"),
+        *(
+            (ident, "")
+            for ident in ("1412.1234", "1501.12345", "0704.1234", "cs/0703001", "hep-th/9108001", "cs.LG/0001001")
+        ),
+        *((text, "") for text in ("", "hello", "2404.058", "https://arxiv.org/abs/2404.05868")),
+    ],
+)
+def test_why_an_arxiv_id_cannot_be_one(ident: str, fault: str) -> None:
+    assert ARXIV.fault(ident) == fault
+
+
+@given(st.sampled_from(("cs", "hep-th", "math")), st.sampled_from(("LG", "AG")), st.integers(0, 999))
+def test_the_subject_class_of_an_old_id_does_not_count(archive: str, subject: str, number: int) -> None:
+    ident = f"0412{number:03}"
+    assert ARXIV.comparable(f"{archive}.{subject}/{ident}") == ARXIV.comparable(f"{archive}/{ident}")
+    assert ARXIV.comparable(f"{archive}.{subject}/{ident}") != ARXIV.comparable(f"{archive}/0411{number:03}")
 
 
 def test_only_openreview_tells_case_and_gives_each_submission_an_id() -> None:

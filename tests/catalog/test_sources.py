@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -168,10 +168,10 @@ def test_arxiv_withdrawn(server: Server, sources: Sources) -> None:
 
 def test_arxiv_gives_many_at_once(server: Server, sources: Sources) -> None:
     papers = {f"3104.{number:05}": answers.entry(f"3104.{number:05}", title=f"Title {number}") for number in range(250)}
-    server[QUERY] = answers.by_ids(papers)  # type: ignore[assignment]
+    server[QUERY] = answers.Arxiv(papers)
     wanted = [Reference("arxiv", paper) for paper in (*papers, "3104.99999")]
     found = list(sources.each(wanted))
-    assert len(server.asked) == 3
+    assert len(server.asked) == 4, "what was passed over is asked for again"
     assert [one.links["arxiv"] for _, one in found[:-1] if isinstance(one, Found)] == list(papers)
     assert isinstance(found[-1][1], WebError)
 
@@ -207,8 +207,9 @@ def test_arxiv_sometimes_gives_an_empty_page(server: Server, web: Web) -> None:
     ("reply", "said"),
     [
         (Reply(answers.ARXIV_ERROR, type="application/atom+xml"), "arXiv says: incorrect id format for 9"),
-        (Reply(answers.ARXIV_ERROR, 400, type="application/atom+xml"), "status 400"),
-        (answers.atom(), "knows no such paper"),
+        (Reply(answers.ARXIV_ERROR, 400, type="application/atom+xml"), "arXiv says: incorrect id format for 9"),
+        (Reply("<html>", 400, type="text/html"), "refuses it without a word (status 400)"),
+        (answers.atom(), "no answer about it this time"),
         (Reply(answers.BOMB, type="application/atom+xml"), "XML with entities"),
         (Reply(answers.FILE_ENTITY, type="application/atom+xml"), "XML with entities"),
         (Reply(answers.feed(answers.entry())[:-40], type="application/atom+xml"), "broken XML"),
@@ -222,16 +223,21 @@ def test_arxiv_sometimes_gives_an_empty_page(server: Server, web: Web) -> None:
         (Reply("late", delay=0.6), "does not answer in time"),
         (Reply("", 302, headers={"Location": "file:///etc/passwd"}), "not followed"),
         (Reply("", 302, headers={"Location": "http://127.0.0.1:9/"}), "not followed"),
-        (answers.atom(answers.entry(published="yesterday")), "cannot be read"),
-        (answers.atom(answers.entry(title="")), "knows no such paper"),
-        (answers.atom(answers.entry(authors=())), "knows no such paper"),
+        (answers.atom(answers.entry(title="")), "no answer about it this time"),
+        (answers.atom(answers.entry(authors=())), "names no author"),
     ],
 )
 def test_arxiv_in_trouble(reply: Reply, said: str, server: Server, sources: Sources, tmp_path: Path) -> None:
     server[QUERY] = reply
     assert said in str(failure(sources, "3104.01234"))
-    if "no such paper" not in said and "cannot be read" not in said:
+    if "names no author" not in said:
         assert not list(tmp_path.rglob("*.json")), "nothing useless is kept"
+
+
+def test_arxiv_without_dates(server: Server, sources: Sources) -> None:
+    server[QUERY] = answers.atom(answers.entry(published="yesterday", updated="0001-01-01T00:00:00+05:00"))
+    found = look_up(sources, "3104.01234")
+    assert (found.title, found.date, found.updated) == (MOONLIT, "", "")
 
 
 # The others -----------------------------------------------------------------------------------------
@@ -302,12 +308,12 @@ def test_openreview_venues(
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
-        (answers.notes(), "no such public forum"),
+        (answers.notes(), "no answer about it this time"),
         (Reply("", 403, "application/json"), "status 403"),
         (Reply("{}", type="application/json"), "no list of notes"),
         (Reply('{"notes": 7}', type="application/json"), "no list of notes"),
         (Reply("[" * 100_000, type="application/json"), "no list of notes"),
-        (Reply('{"notes": [7, {}, {"content": []}]}', type="application/json"), "no such public forum"),
+        (Reply('{"notes": [7, {}, {"content": []}]}', type="application/json"), "no answer about it this time"),
         (answers.notes(answers.note(authors=["Anonymous"])), "names no authors yet"),
         (answers.notes(answers.note(authors=None)), "names no authors yet"),
         (Reply("<html>captcha</html>", type="text/html"), "text/html"),
@@ -339,7 +345,20 @@ def test_openreview_gives_authors_in_several_forms(
 def test_a_forum_without_authors_exists_all_the_same(authors: object, server: Server, web: Web) -> None:
     server["/api2.openreview.net/notes"] = answers.notes(answers.note(authors=authors))
     assert openreview.exists(web, "aB3_x-9Z")
-    assert not openreview.exists(web, "another")
+    server["/api2.openreview.net/notes"] = Reply("{}", 404, "application/json")
+    assert not openreview.exists(web, "another"), "both interfaces say so"
+    server["/api.openreview.net/notes"] = answers.notes()
+    with pytest.raises(WebError, match="no answer about it this time"):
+        openreview.exists(web, "another")
+
+
+def test_openreview_is_asked_again_where_it_gives_nothing(server: Server, sources: Sources, tmp_path: Path) -> None:
+    server["/api.openreview.net/notes"] = Reply("{}", 404, "application/json")
+    server["/api2.openreview.net/notes"] = [answers.notes(), answers.notes(answers.note())]
+    assert look_up(sources, "openreview:aB3_x-9Z").title == MOONLIT
+    server["/api2.openreview.net/notes"] = answers.notes()
+    assert "no answer about it this time" in str(failure(sources, "openreview:another"))
+    assert len(list(tmp_path.rglob("*.json"))) == 1, "what says nothing is not kept"
 
 
 def test_doi(server: Server, sources: Sources) -> None:
@@ -392,6 +411,18 @@ def test_doi_where_only_bibtex_is_spoken(server: Server, sources: Sources) -> No
 
     server["/doi.org/10.5555/moonlit.12"] = answer
     assert look_up(sources, "10.5555/moonlit.12").source == "doi"
+
+
+def test_a_doi_described_by_nothing_is_not_kept(server: Server, sources: Sources) -> None:
+    def answer(body: str) -> Callable[[Asked], Reply]:
+        return lambda asked: (
+            Reply("", 406) if "csl+json" in asked.headers["Accept"] else Reply(body, type="application/x-bibtex")
+        )
+
+    server["/doi.org/10.5555/moonlit.12"] = answer("")
+    assert "BibTeX" in str(failure(sources, "10.5555/moonlit.12"))
+    server["/doi.org/10.5555/moonlit.12"] = answer(answers.ANTHOLOGY)
+    assert look_up(sources, "10.5555/moonlit.12").title == MOONLIT
 
 
 @pytest.mark.parametrize(

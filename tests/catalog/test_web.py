@@ -320,15 +320,33 @@ def test_the_cache(server: Server, web: Made, tmp_path: Path) -> None:
 
 
 def test_what_is_wrong_is_not_kept(server: Server, web: Made, tmp_path: Path) -> None:
-    def check(body: bytes) -> None:
+    def check(body: bytes) -> bool:
         if body == b"bad":
             raise WebError("content", "https://example.org/", "is bad")
+        return body != b"half"
 
-    server["/"] = [Reply("bad"), Reply("no", 404), Reply("good")]
+    server["/"] = [Reply("bad"), Reply("no", 404), Reply("half"), Reply("good"), Reply("bad")]
     one = web(cache=tmp_path)
     assert failure(one, check=check).kind == "content"
     assert failure(one, check=check).status == 404
-    assert one.get("https://example.org/", check=check).body == b"good"
+    answers = [one.get("https://example.org/", check=check) for _ in range(3)]
+    assert [(answer.body, answer.cached) for answer in answers] == [(b"half", False), (b"good", False), (b"good", True)]
+
+
+def test_what_was_kept_must_hold_what_is_asked_for_now(server: Server, web: Made, tmp_path: Path) -> None:
+    server["/"] = [Reply("half"), Reply("good")]
+    one = web(cache=tmp_path)
+    assert one.get("https://example.org/").body == b"half"
+    assert one.get("https://example.org/").cached
+    assert one.get("https://example.org/", check=lambda body: body != b"half").body == b"good"
+
+
+def test_what_a_service_says_about_its_refusal_can_be_read(server: Server, web: Made, tmp_path: Path) -> None:
+    server["/"] = [Reply("the id is wrong", 400, type="text/html"), Reply("good", type="text/plain")]
+    one = web(cache=tmp_path)
+    answer = one.get("https://example.org/", types=("text/plain",), explained=(400,))
+    assert (answer.status, answer.body) == (400, b"the id is wrong")
+    assert one.get("https://example.org/", types=("text/plain",)).body == b"good", "it was not kept"
 
 
 def test_settings_from_the_environment() -> None:

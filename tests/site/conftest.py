@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from fabricated import results
+from filelock import FileLock
 from guard import Guard
 from playwright.sync_api import (
     Browser,
@@ -61,10 +63,16 @@ def catalog(project: Project) -> Catalog:
 
 @pytest.fixture(scope="session")
 def site(project: Project, catalog: Catalog, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built site, in a folder of a web server's: it must work from a path below the root."""
-    out = tmp_path_factory.mktemp("web") / "below" / "site"
-    out.parent.mkdir()
-    build_site(project, catalog, out)
+    """The built site, in a folder of a web server's: it must work from a path below the root. Not to be changed.
+
+    Processes that share the tests share it: the first one builds it, and the others wait.
+    """
+    own = tmp_path_factory.getbasetemp()
+    out = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "web" / "below" / "site"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(out.parents[1] / "lock"):
+        if not out.exists():
+            build_site(project, catalog, out)
     return out
 
 

@@ -82,8 +82,9 @@ class Web:
         *,
         accept: str = "*/*",
         types: Collection[str] = (),
-        check: Callable[[bytes], None] | None = None,
+        check: Callable[[bytes], bool] | None = None,
         keep: bool = True,
+        explained: Collection[int] = (),
     ) -> Answer:
         """The content of an address, from the cache if it is there and young.
 
@@ -91,24 +92,28 @@ class Web:
             url: the address.
             accept: the media types that are asked for.
             types: the media types that are understood; any, if none are named.
-            check: looks at the content and raises if it is unusable. Only what passes is kept.
+            check: looks at the content: it raises WebError if that is unusable, and says whether it holds all that was
+                asked for. Only what does is kept, so that what is lacking for a moment is not lacking for a day.
             keep: whether the cache takes part at all; not where it matters what is there now.
+            explained: the statuses other than 200 whose content is wanted, of whatever type: the service's own words
+                about what is wrong. It is neither checked nor kept.
 
         Raises:
             WebError: there is no content of such a type, for whatever reason.
         """
         kept = self._cache.kept(url, accept) if keep else None
-        if kept is not None:
+        if kept is not None and _holds_all(kept.body, check):
             return kept
         answer = self.ask("GET", url, {"Accept": accept})
+        if answer.status in explained:
+            return answer
         if answer.status != 200:
             raise WebError("status", url, f"answers with status {answer.status}", advice(answer.status), answer.status)
         if types and answer.content_type not in types:
             message = f"gives {answer.content_type or 'something unnamed'} instead of {' or '.join(types)}"
             raise WebError("type", url, message, "Is a login page or a proxy in the way?")
-        if check:
-            check(answer.body)
-        if keep:
+        whole = check is None or check(answer.body)
+        if keep and whole:
             self._cache.keep(url, accept, answer)
         return answer
 
@@ -304,6 +309,14 @@ def _whole(text: str) -> float | None:
     if not (text.isascii() and text.isdigit()):
         return None
     return float(text) if len(text) < 16 else float("inf")
+
+
+def _holds_all(kept: bytes, check: Callable[[bytes], bool] | None) -> bool:
+    """Whether what was kept is of use still: an older program may have kept what this one would not."""
+    try:
+        return check is None or check(kept)
+    except WebError:
+        return False
 
 
 def _no_password(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -9,8 +9,11 @@ import requests
 from catalog.base.text import shorten
 
 Kind = Literal[
-    "address", "private", "unknown", "unreachable", "tls", "timeout", "redirect", "status", "type", "size", "content"
-]
+    "address", "private", "unknown", "unreachable", "tls", "timeout", "redirect", "status", "type", "size", "content",
+    "refused", "silent",
+]  # fmt: skip
+"""Of the last two, ``refused`` is a fact: the service itself says that there is no such thing. ``silent`` is none: it
+answered, but not about that."""
 
 
 class WebError(Exception):

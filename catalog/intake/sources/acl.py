@@ -19,7 +19,7 @@ def look_up(web: Web, paper: str) -> Found:
         WebError: there is no such paper, or its BibTeX cannot be used.
     """
     url = f"{ACL.site}/{paper}.bib"
-    answer = web.get(url, types=TYPES, check=lambda body: _refuse_none(body, url))
+    answer = web.get(url, types=TYPES, check=lambda body: bool(parse(body, paper, url)))
     return parse(answer.body, paper, url)
 
 
@@ -31,7 +31,3 @@ def parse(body: bytes, paper: str, where: str) -> Found:
     """
     found = bibtex.parse(body.decode("utf-8", "replace"), where)[0]
     return replace(found, source="acl", links={**found.links, "acl": paper})
-
-
-def _refuse_none(body: bytes, where: str) -> None:
-    bibtex.parse(body.decode("utf-8", "replace"), where)

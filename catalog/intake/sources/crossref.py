@@ -37,15 +37,15 @@ def look_up(web: Web, doi: str) -> Found:
     """
     url = f"{DOI.site}/{quote(doi, safe='/.:;()-_')}"
     try:
-        body = web.get(url, accept=CSL, types=_JSON_TYPES, check=lambda body: _refuse_none(body, url)).body
+        body = web.get(url, accept=CSL, types=_JSON_TYPES, check=lambda body: bool(parse(body, url))).body
         found = parse(body, url)[0]
         return replace(found, links={"doi": doi, **found.links}) if "arxiv" not in found.links else found
     except WebError as error:
         # Small registries know only BibTeX: they answer 406, or with a page.
         if error.status != 406 and error.kind != "type":
             raise
-    body = web.get(url, accept=BIBTEX, types=_BIBTEX_TYPES).body
-    found = bibtex.parse(body.decode("utf-8", "replace"), url)[0]
+    body = web.get(url, accept=BIBTEX, types=_BIBTEX_TYPES, check=lambda body: bool(_in_bibtex(body, url))).body
+    found = _in_bibtex(body, url)[0]
     return replace(found, source="doi", links={**found.links, "doi": doi})
 
 
@@ -81,8 +81,8 @@ def parse(body: bytes, where: str = "the DOI") -> list[Found]:
     ]
 
 
-def _refuse_none(body: bytes, where: str) -> None:
-    parse(body, where)
+def _in_bibtex(body: bytes, where: str) -> list[Found]:
+    return bibtex.parse(body.decode("utf-8", "replace"), where)
 
 
 def _text(value: Any) -> str:

@@ -9,7 +9,6 @@ from catalog.intake.sources import acl, arxiv, bibtex, crossref, openreview
 from catalog.intake.sources.found import Found
 from catalog.intake.sources.reference import Reference
 from catalog.model.identity import Identity
-from catalog.model.registries import ARXIV
 
 
 class Sources:
@@ -26,10 +25,10 @@ class Sources:
         """
         match reference.kind:
             case "arxiv":
-                found = arxiv.look_up(self._web, [reference.id])
-                if reference.id not in found:
-                    raise WebError("content", ARXIV.address(reference.id), "arXiv knows no such paper")
-                return found[reference.id]
+                found = arxiv.look_up(self._web, [reference.id])[reference.id]
+                if isinstance(found, WebError):
+                    raise found
+                return found
             case "acl":
                 return acl.look_up(self._web, reference.id)
             case "openreview":
@@ -45,20 +44,13 @@ class Sources:
         arXiv is asked for a hundred papers at a time.
         """
         wanted = list(references)
-        ids = [one.id for one in wanted if one.kind == "arxiv"]
-        known: dict[str, Found] = {}
-        problem: WebError | None = None
-        try:
-            known = arxiv.look_up(self._web, ids) if len(ids) > 1 else {}
-        except WebError as error:
-            problem = error
+        preprints = arxiv.look_up(self._web, [one.id for one in wanted if one.kind == "arxiv"])
         for one in wanted:
+            if one.kind == "arxiv":
+                yield one, preprints[one.id]
+                continue
             try:
-                if one.kind == "arxiv" and len(ids) > 1:
-                    missing = problem or WebError("content", ARXIV.address(one.id), "arXiv knows no such paper")
-                    yield one, known.get(one.id, missing)
-                else:
-                    yield one, self.look_up(one)
+                yield one, self.look_up(one)
             except WebError as error:
                 yield one, error
 

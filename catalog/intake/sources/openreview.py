@@ -9,52 +9,26 @@ from typing import Any
 from catalog.base.web import Web, WebError
 from catalog.intake.sources.cleaning import artefacts, plain
 from catalog.intake.sources.found import Found
+from catalog.intake.sources.silence import until_answered
 from catalog.intake.sources.venues import recognize
 from catalog.model.registries import OPENREVIEW
 
 APIS = ("https://api2.openreview.net", "https://api.openreview.net")
 TYPES = ("application/json",)
+_NOT_THERE = (400, 403, 404)
+"""An interface says so of a forum that it does not have, or does not show to everybody."""
 
 
 def look_up(web: Web, forum: str) -> Found:
     """What OpenReview says about a paper.
 
     Raises:
-        WebError: there is no such forum, it is not public, or the answer cannot be used.
+        WebError: it is not public, nobody knows it (``silent``: this time), or the answer cannot be used.
     """
-    problem: WebError | None = None
-    for api in APIS:
-        url = f"{api}/notes?id={forum}"
-        try:
-            answer = web.get(url, accept=TYPES[0], types=TYPES, check=lambda body, url=url: _refuse_none(body, url))  # type: ignore[misc]
-        except WebError as error:
-            # The newer interface answers 403 or 404 for what only the older one holds.
-            if error.status not in (400, 403, 404):
-                raise
-            problem = error
-            continue
-        if found := parse(answer.body, url):
-            return found[0]
-        if is_paper(answer.body, forum):
-            raise WebError(
-                "content", url, "names no authors yet", "Wait until the submission is public, or add it by hand."
-            )
-    raise problem or WebError("content", OPENREVIEW.address(forum), "there is no such public forum")
-
-
-def parse(body: bytes, where: str = "OpenReview") -> list[Found]:
-    """The papers of a saved answer; reviews and comments among the notes are left out.
-
-    Raises:
-        WebError: it is no answer of OpenReview's.
-    """
-    try:
-        notes = json.loads(body)["notes"]
-        if not isinstance(notes, list):
-            raise TypeError
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise WebError("content", where, "gives no list of notes", "Try again later.") from None
-    return [found for note in notes if isinstance(note, dict) and (found := _found(note))]
+    url, body = _ask(web, forum)
+    if found := parse(body, url):
+        return found[0]
+    raise WebError("content", url, "names no authors yet", "Wait until the submission is public, or add it by hand.")
 
 
 def exists(web: Web, forum: str) -> bool:
@@ -63,27 +37,73 @@ def exists(web: Web, forum: str) -> bool:
     Raises:
         WebError: OpenReview does not say, or not now.
     """
+    try:
+        _ask(web, forum)
+    except WebError as error:
+        if error.status in _NOT_THERE:
+            return False
+        raise
+    return True
+
+
+def parse(body: bytes, where: str = "OpenReview") -> list[Found]:
+    """The papers of a saved answer; reviews and comments among the notes are left out.
+
+    Raises:
+        WebError: it is no answer of OpenReview's.
+    """
+    return [found for note in _notes(body, where) if (found := _found(note))]
+
+
+def _notes(body: bytes, where: str) -> list[dict[str, Any]]:
+    try:
+        notes = json.loads(body)["notes"]
+        if not isinstance(notes, list):
+            raise TypeError
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise WebError("content", where, "gives no list of notes", "Try again later.") from None
+    return [note for note in notes if isinstance(note, dict)]
+
+
+def _ask(web: Web, forum: str) -> tuple[str, bytes]:
+    """The address and content of the answer that holds a forum; without one the interfaces are asked again.
+
+    Raises:
+        WebError: no interface gives it.
+    """
+    answer = until_answered(OPENREVIEW, [forum], lambda some: {one: said for one in some if (said := _once(web, one))})
+    if isinstance(said := answer[forum], WebError):
+        raise said
+    return said
+
+
+def _once(web: Web, forum: str) -> tuple[str, bytes] | WebError | None:
+    """What the interfaces say; None where one of them answers, but not about that forum."""
+    refusal: WebError | None = None
+    silent = False
     for api in APIS:
         url = f"{api}/notes?id={forum}"
+
+        def check(body: bytes, url: str = url) -> bool:
+            return _holds(body, forum, url)
+
         try:
-            body = web.get(url, accept=TYPES[0], types=TYPES, check=lambda body, url=url: _refuse_none(body, url)).body  # type: ignore[misc]
+            body = web.get(url, accept=TYPES[0], types=TYPES, check=check).body
         except WebError as error:
-            if error.status not in (400, 403, 404):
-                raise
+            # The newer interface answers 403 or 404 for what only the older one holds.
+            if error.status not in _NOT_THERE:
+                return error
+            refusal = error
             continue
-        if is_paper(body, forum):
-            return True
-    return False
+        if check(body):
+            return url, body
+        silent = True
+    return None if silent else refusal
 
 
-def is_paper(body: bytes, forum: str) -> bool:
-    """Whether an answer holds the note that begins a forum."""
-    notes = json.loads(body)["notes"]
-    return any(isinstance(note, dict) and forum in (note.get("id"), note.get("forum")) for note in notes)
-
-
-def _refuse_none(body: bytes, where: str) -> None:
-    parse(body, where)
+def _holds(body: bytes, forum: str, where: str) -> bool:
+    """Whether an answer holds the note that begins a forum. Raises WebError for what is no answer of OpenReview's."""
+    return any(forum in (note.get("id"), note.get("forum")) for note in _notes(body, where))
 
 
 def _found(note: dict[str, Any]) -> Found | None:

@@ -31,8 +31,8 @@ def parse_reference(text: str) -> Reference | None:
     >>> parse_reference("https://arxiv.org/pdf/2404.05868v2.pdf")
     Reference(kind='arxiv', id='2404.05868')
     """
-    text = text.strip().strip("<>\"'").rstrip(".,;")
-    if re.match(r"@\w+\s*[{(]", text):
-        return Reference("bibtex", text)
+    entry = text.strip().strip("<>\"'").rstrip(".,;")
+    if re.match(r"@\w+\s*[{(]", entry):
+        return Reference("bibtex", entry)
     named = registries.identify(text)
     return Reference(*named) if named else None

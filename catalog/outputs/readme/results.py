@@ -89,7 +89,7 @@ def _table(
     """Some rows and columns of a board."""
     shown = [(metric, "cells") for name in metrics for metric in board.metrics if metric.id == name]
     shown += [(metric, "attacks") for name in attacks for metric in board.attacks if metric.id == name]
-    header = ("Method", *(f"{metric.label} {metric.arrow}" for metric, _ in shown), "Seconds")
+    header = ("Method", *(f"{metric.heading} {metric.arrow}" for metric, _ in shown), "Seconds")
     lines, ids = [], []
     for row in rows:
         one = catalog.implementation_by_id.get(row.method)

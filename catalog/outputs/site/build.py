@@ -201,7 +201,8 @@ def _finish(project: Project, site: Site, renderer: Renderer, out: Path) -> None
     write_redirects(out, site.catalog.redirects)
     _drop_unused(out)
     write_headers(out)
-    files = search_files(out, site.catalog, site.people, _guide(project))
+    add = site.issue_link("add-paper.yml", paper="")
+    files = search_files(out, site.catalog, site.people, _guide(project), add)
     write_files(out / "search", files | list_files(site.catalog, renderer.list_item, site.bibtex))
 
 

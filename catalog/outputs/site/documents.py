@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 
+from catalog.base.names import name_parts
+from catalog.base.text import same_title
 from catalog.model.catalog import Catalog
-from catalog.model.facets import labels_of
+from catalog.model.implementations import Implementation
 from catalog.model.paper import Paper
+from catalog.model.venues import edition_spellings
+from catalog.model.vocabulary import VenueTerm
+from catalog.outputs.searchable import Searchable
 from catalog.outputs.site.author_addresses import People
+from catalog.outputs.site.groups import FACETS, Group, groups_of
+from catalog.outputs.titles import names_of
 from catalog.outputs.wording import byline
 
 
@@ -29,6 +37,8 @@ class Document:
     place: str = ""
     """Where it stands: authors and venue of a paper, the page of a section."""
     text: str = ""
+    called: tuple[str, ...] = ()
+    """What people call exactly this: who types one of these wants it before all others."""
 
 
 _SKIPPED = ("pre", "script", "style", "svg", "math")
@@ -49,23 +59,10 @@ def documents(out: Path, catalog: Catalog, people: People, guide: tuple[str, ...
     """
     yield from (_paper(paper, catalog) for paper in catalog.papers)
     for one in catalog.implementations:
-        address = f"{one.kind}s/{one.id}.html"
-        for section in _sections(out / address):
-            kind, here = one.kind.capitalize(), address + section.anchor
-            if section.anchor:
-                yield Document(kind, section.title, here, place=one.title, text=section.text)
-            else:
-                yield Document(kind, one.title, here, names=f"{one.name} {one.id}", text=one.summary)
-    for facet, groups in (("family", catalog.by_family), ("dataset", catalog.by_dataset), ("type", catalog.by_type)):
-        for term in catalog.vocabularies[facet].terms:
-            if groups.get(term.id):
-                yield Document(
-                    facet.capitalize(),
-                    term.plural or term.label,
-                    f"{facet}/{term.id}.html",
-                    names=" ".join((term.label, *term.aliases)),
-                    text=term.definition,
-                )
+        yield from _implementation(one, out)
+    for facet in FACETS:
+        for group in groups_of(catalog, facet):
+            yield from _group(group, catalog)
     for definition in catalog.guide.glossary:
         yield Document(
             "Term",
@@ -74,31 +71,79 @@ def documents(out: Path, catalog: Catalog, people: People, guide: tuple[str, ...
             names=" ".join(definition.forms),
             place="Glossary",
             text=definition.definition,
+            called=(definition.term, *definition.forms),
         )
-    for author in people.by_id.values():
-        if people.has_page(author):
-            papers = f"{len(author.papers)} papers, {author.years}"
-            yield Document("Author", author.name, people.address(author.name), place=papers)
+    yield from _authors(people)
     for address in guide:
         sections = _sections(out / address)
         for section in sections:
             place = sections[0].title if section.anchor else ""
-            yield Document("Guide", section.title, address + section.anchor, place=place, text=section.text)
+            called = () if section.anchor else (section.title,)
+            yield Document(
+                "Guide", section.title, address + section.anchor, place=place, text=section.text, called=called
+            )
 
 
 def _paper(paper: Paper, catalog: Catalog) -> Document:
-    facets = ("type", "family", "dataset")
-    terms = [label for facet in facets for label in labels_of(paper, facet, catalog.vocabularies)]
-    method = paper.method
-    said = [paper.summary, method.mechanism if method else None, *terms, *paper.former_titles]
+    written = Searchable.of(catalog, paper)
+    method = paper.method.name if paper.method else None
+    # What a term is called in several words leads to its page, which has the papers. Whole ids are looked up; what
+    # people type on the way to one is a beginning of these.
+    ids = [paper.id, *([paper.links.arxiv] if paper.links.arxiv else [])]
     return Document(
         "Paper",
         paper.title,
         f"papers/{paper.id}.html",
-        names=" ".join((*paper.authors, *([method.name] if method and method.name else []), paper.id)),
+        names="\n".join((written.authors, *([method] if method else []), *ids)),
         place=" · ".join((byline(paper.authors, 2), paper.appeared.label if paper.appeared else str(paper.year))),
-        text=" ".join(one for one in said if one),
+        text="\n".join((written.method, *paper.former_titles, written.terms, written.summary)),
+        called=tuple(sorted(names_of(catalog, paper))),
     )
+
+
+def _implementation(one: Implementation, out: Path) -> Iterator[Document]:
+    address = f"{one.kind}s/{one.id}.html"
+    for section in _sections(out / address):
+        kind, here = one.kind.capitalize(), address + section.anchor
+        if section.anchor:
+            yield Document(kind, section.title, here, place=one.title, text=section.text)
+        else:
+            names = (one.name, one.id, one.title, one.title.removesuffix(f" ({one.name})"))
+            called = (*names, *(f"{name} {one.kind}" for name in names))
+            yield Document(kind, one.title, here, names=f"{one.name}\n{one.id}", text=one.summary, called=called)
+
+
+def _group(group: Group, catalog: Catalog) -> Iterator[Document]:
+    """A term's page, and the editions of a venue, which are parts of it."""
+    term = catalog.vocabularies[group.facet][group.id] if group.facet != "year" else None
+    full = [term.name] if isinstance(term, VenueTerm) and term.name else []
+    names = (group.label, group.id, group.heading, *group.aliases, *full)
+    text = group.definition
+    yield Document(group.facet.capitalize(), group.heading, group.path, names="\n".join(names), text=text, called=names)
+    editions = {paper.venue.year: paper.venue for paper in group.papers if paper.venue and group.facet == "venue"}
+    for year, venue in sorted(editions.items(), reverse=True):
+        title = f"{group.label} {year}"
+        spellings = (*edition_spellings(venue, catalog.vocabularies), *(f"{name} {year}" for name in names))
+        address = f"{group.path}#papers-{year}"
+        place = f"Papers of {group.label} by year"
+        yield Document("Venue", title, address, names="\n".join(spellings), place=place, called=(title, *spellings))
+
+
+def _authors(people: People) -> Iterator[Document]:
+    """The authors with a page, who may also be asked for by the family name, where only one of them has it."""
+    shown = [author for author in people.by_id.values() if people.has_page(author)]
+    parts = {author.name: name_parts(author.name) for author in shown}
+    families = Counter(same_title(name.family) for name in parts.values())
+    for author in shown:
+        name = parts[author.name]
+        alone = [name.family] if families[same_title(name.family)] == 1 else []
+        yield Document(
+            "Author",
+            author.name,
+            people.address(author.name),
+            place=f"{len(author.papers)} papers, {author.years}",
+            called=(author.name, f"{name.particle} {name.family} {name.given}", *alone),
+        )
 
 
 class _Section:

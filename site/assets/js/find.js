@@ -1,32 +1,18 @@
-/* Finds documents by words, in the index that the build has cut into pieces (catalog/outputs/site/search_index.py). A query loads
-   the few pieces that hold its words; the list of all words, and the library that knows which of them are near to a
-   misspelt one, only where a word is not known. */
+/* Finds documents by words, ids and names, in the index that the build has cut into pieces
+   (catalog/outputs/site/search_index.py), by the rules of catalog/outputs/search.py. A query loads the few pieces that hold
+   its words; the list of all words, and the library that knows which of them are near to a misspelt one, only where a word
+   is not known. */
 window.catalogFind = (function () {
   "use strict";
 
   var data = window.catalogData;
+  var words = window.catalogQuery.words;
+  var LONGEST = 24; /* words of a query */
   var ENDINGS = 60; /* words that begin like the one typed */
   var GUESSES = 4; /* words taken for a misspelt one */
   var form = document.querySelector("[data-search]");
   var spelling = null;
   var pieces = {};
-
-  /* As the catalog folds (catalog/base/text.py): no accents, no apostrophes, other punctuation separates words. */
-  var APART = { "\u00f8": "o", "\u0142": "l", "\u0111": "d", "\u00f0": "d", "\u00fe": "th", "\u00e6": "ae", "\u0153": "oe", "\u0131": "i", "\u00df": "ss" };
-  function words(text) {
-    return text
-      .replace(/['\u2018\u2019\u02bc`\u00b4]/g, "")
-      .normalize("NFKD")
-      .replace(/\p{M}/gu, "")
-      .toLowerCase()
-      .replace(/[\u00f8\u0142\u0111\u00f0\u00fe\u00e6\u0153\u0131\u00df]/g, function (letter) {
-        return APART[letter];
-      })
-      .normalize("NFKD")
-      .replace(/\p{M}/gu, "")
-      .split(/[^\p{L}\p{N}]+/u)
-      .filter(Boolean);
-  }
 
   /* The number of the piece that holds a word, if any does: the last that starts at or before it. */
   function pieceOf(starts, word) {
@@ -147,143 +133,394 @@ window.catalogFind = (function () {
     });
   }
 
-  /* Whether a word may be the beginning of another: not "in" or "of", unless they may still be typed on. */
-  function open(asked, place) {
-    return asked[place].length > (place === asked.length - 1 ? 1 : 2);
+  /* The numbers and weights of a word's documents, one after the other; null where nobody uses the word. */
+  function exactly(index, word) {
+    return known(index, word, false).then(function (found) {
+      return found.length ? list(found[0].postings) : null;
+    });
   }
 
-  /* What a word of the query may stand for: {scores by document, the guesses taken}. */
-  function meanings(index, word, beginning, guess) {
-    return known(index, word, beginning).then(function (found) {
-      var guesses = guess || !found.length ? near(index, word) : Promise.resolve([]);
-      return guesses
-        .then(function (others) {
-          return Promise.all(
-            others.map(function (other) {
-              return known(index, other.word, false).then(function (exact) {
-                return exact.map(function (one) {
-                  return { word: one.word, postings: one.postings, distance: other.distance };
-                });
-              });
+  function list(postings) {
+    var found = [];
+    data.postings(postings, function (number, weight) {
+      found.push(number, weight);
+    });
+    return found;
+  }
+
+  function rare(index, count) {
+    return Math.log(1 + (index.documents - count + 0.5) / (count + 0.5));
+  }
+
+  /* Puts what a word says of its documents, times what it is worth beside the one that was typed, to the scores. */
+  function score(index, scores, postings, worth) {
+    var each = rare(index, postings.length / 2) * worth;
+    for (var at = 0; at < postings.length; at += 2) {
+      scores.set(postings[at], Math.max(scores.get(postings[at]) || 0, each * postings[at + 1]));
+    }
+  }
+
+  /* The documents of some ids, addresses or names, each number once; `null` for those that nothing has. */
+  function holders(index, keys) {
+    return Promise.all(
+      keys.map(function (key) {
+        return exactly(index, "=" + key).then(function (found) {
+          return (
+            found &&
+            found.filter(function (number, place) {
+              return place % 2 === 0;
             })
           );
-        })
-        .then(function (others) {
-          var instead = [].concat.apply([], others);
-          var scores = new Map();
-          found.concat(instead).forEach(function (one) {
-            var count = 0;
-            var list = [];
-            data.postings(one.postings, function (number, weight) {
-              count += 1;
-              list.push(number, weight);
-            });
-            var rare = Math.log(1 + (index.documents - count + 0.5) / (count + 0.5));
-            var longer = one.word.length - word.length;
-            var worth = one.distance
-              ? (0.45 * word.length) / (word.length + one.distance)
-              : longer
-                ? (0.6 * one.word.length) / (one.word.length + 0.3 * longer)
-                : 1;
-            for (var at = 0; at < list.length; at += 2) {
-              var score = rare * worth * list[at + 1];
-              if (score > (scores.get(list[at]) || 0)) {
-                scores.set(list[at], score);
-              }
-            }
-          });
-          return {
-            scores: scores,
-            taken: found.length
-              ? []
-              : instead.map(function (one) {
-                  return one.word;
-                }),
-            near: instead.map(function (one) {
-              return one.word;
-            }),
-          };
         });
-    });
+      })
+    );
   }
 
-  function join(meant, limit, any) {
-    var total = new Map();
-    meant.forEach(function (one) {
-      one.scores.forEach(function (score, number) {
-        if (number < limit) {
-          var before = total.get(number) || [0, 0];
-          total.set(number, [before[0] + score, before[1] + 1]);
+  function isNumber(word) {
+    return /^\p{Nd}+$/u.test(word);
+  }
+
+  /* Neighbouring words that are known as one: [{from, to, word, postings}]. */
+  function joins(index, asked, stop) {
+    var found = [];
+    asked.forEach(function (first, from) {
+      for (var to = from + 2; to <= Math.min(from + index.rules.joined, asked.length); to += 1) {
+        var parts = asked.slice(from, to);
+        if (!isNumber(parts.join("")) && !parts.every(stop)) {
+          found.push({ from: from, to: to, word: parts.join("") });
         }
+      }
+    });
+    return Promise.all(
+      found.map(function (one) {
+        return exactly(index, one.word).then(function (postings) {
+          one.postings = postings;
+        });
+      })
+    ).then(function () {
+      return found.filter(function (one) {
+        return one.postings;
       });
     });
-    var found = [];
-    total.forEach(function (sum, number) {
-      if (any || sum[1] === meant.length) {
-        found.push([number, sum[0] * sum[1]]);
+  }
+
+  /* A number belongs to the word beside it where the two are known as one: ICLR 2025, GPT 4. */
+  function bind(asked, joined) {
+    var bound = [];
+    joined.forEach(function (one) {
+      var free = !bound.length || bound[bound.length - 1].to <= one.from;
+      if (free && one.to === one.from + 2 && isNumber(asked[one.from]) !== isNumber(asked[one.from + 1])) {
+        bound.push(one);
       }
     });
-    return found.sort(function (one, other) {
-      return other[1] - one[1] || one[0] - other[0];
+    return bound;
+  }
+
+  /* The two words that one consists of, as {document: what they say}; null where nobody uses them. */
+  function apart(index, word) {
+    var places = [];
+    for (var at = 1; at < word.length; at += 1) {
+      var numbers = isNumber(word.slice(0, at)) + isNumber(word.slice(at));
+      if (numbers === 1 || (!numbers && at > 3 && word.length - at > 3)) {
+        places.push(at);
+      }
+    }
+    function next() {
+      if (!places.length) {
+        return Promise.resolve(null);
+      }
+      var at = places.shift();
+      return exactly(index, word.slice(0, at)).then(function (first) {
+        return (first ? exactly(index, word.slice(at)) : Promise.resolve(null)).then(function (second) {
+          var scores = new Map();
+          var both = new Map();
+          if (second) {
+            score(index, scores, first, 0.5);
+            score(index, both, second, 0.5);
+            scores.forEach(function (value, number) {
+              if (both.has(number)) {
+                both.set(number, both.get(number) + value);
+              }
+            });
+            both.forEach(function (value, number) {
+              if (!scores.has(number)) {
+                both.delete(number);
+              }
+            });
+          }
+          return both.size ? both : next();
+        });
+      });
+    }
+    return next();
+  }
+
+  /* What a word of the query stands for: itself, words that begin so, it and its neighbours in one, else two words, else
+     the words nearest to it. {scores by document, the words taken instead} */
+  function meaning(index, word, begun, joined) {
+    return known(index, word, begun).then(function (found) {
+      var scores = new Map();
+      found.forEach(function (one) {
+        var longer = one.word.length - word.length;
+        var worth = longer ? (0.6 * one.word.length) / (one.word.length + 0.3 * longer) : 1;
+        score(index, scores, list(one.postings), worth);
+      });
+      joined.forEach(function (one) {
+        score(index, scores, one.postings, 1);
+      });
+      if (scores.size) {
+        return { scores: scores, taken: [] };
+      }
+      return apart(index, word).then(function (both) {
+        return both ? { scores: both, taken: [] } : nearest(index, word);
+      });
     });
   }
 
-  /* The documents that hold all words, best first; where none does, also words that are near to them, then documents that
-     hold some. {numbers, partial, corrections: [[word, [taken instead]]], marks: function that tells which words to mark} */
-  function find(text, options) {
-    var asked = Array.from(new Set(words(text))).slice(0, 24);
-    return data.load("index").then(function (index) {
-      var limit = options && options.papers ? index.papers : index.documents;
-      function attempt(guess) {
-        return Promise.all(
-          asked.map(function (word, place) {
-            return meanings(index, word, open(asked, place), guess);
-          })
-        );
-      }
-      function answer(meant, any) {
-        var near = new Set();
-        meant.forEach(function (one) {
-          one.near.forEach(function (word) {
-            near.add(word);
-          });
+  function nearest(index, word) {
+    return near(index, word).then(function (others) {
+      return Promise.all(
+        others.map(function (other) {
+          return exactly(index, other.word);
+        })
+      ).then(function (loaded) {
+        var scores = new Map();
+        loaded.forEach(function (postings, place) {
+          if (postings) {
+            score(index, scores, postings, (0.45 * word.length) / (word.length + others[place].distance));
+          }
         });
         return {
-          numbers: join(meant, limit, any).map(function (one) {
-            return one[0];
+          scores: scores,
+          taken: others.map(function (one) {
+            return one.word;
           }),
-          partial: any,
-          corrections: meant
-            .map(function (one, place) {
-              return [asked[place], one.taken];
-            })
-            .filter(function (one) {
-              return one[1].length;
-            }),
-          marks: function (word) {
-            return (
-              near.has(word) ||
-              asked.some(function (one, place) {
-                return word === one || (open(asked, place) && word.startsWith(one));
-              })
-            );
+        };
+      });
+    });
+  }
+
+  /* A query in units: [{said, needed, scores, taken}]. */
+  function units(index, asked) {
+    function stop(word) {
+      return index.stop.has(word);
+    }
+    return joins(index, asked, stop).then(function (joined) {
+      var bound = bind(asked, joined);
+      var found = [];
+      asked.forEach(function (word, place) {
+        function holds(one) {
+          return one.from <= place && place < one.to;
+        }
+        var whole = bound.find(holds);
+        if (whole) {
+          if (whole.from === place) {
+            var scores = new Map();
+            score(index, scores, whole.postings, 1);
+            found.push({ said: asked.slice(whole.from, whole.to).join(" "), needed: true, scores: scores, taken: [] });
+          }
+          return;
+        }
+        var here = joined.filter(holds).filter(function (one) {
+          return !bound.some(function (other) {
+            return one.from < other.to && other.from < one.to;
+          });
+        });
+        var begun = word.length > (place === asked.length - 1 ? 1 : 2);
+        found.push(
+          meaning(index, word, begun, here).then(function (meant) {
+            return { said: word, needed: here.length > 0 || !stop(word), scores: meant.scores, taken: meant.taken };
+          })
+        );
+      });
+      return Promise.all(found);
+    });
+  }
+
+  /* Documents by how much of a query they have, then by how much they say of it. {whole: those with all of it, numbers} */
+  function rank(index, meant, limit) {
+    var needed = meant.filter(function (one) {
+      return one.needed;
+    });
+    needed = needed.length ? needed : meant;
+    var sum = 0;
+    var total = new Map();
+    meant.forEach(function (one) {
+      var counts = needed.includes(one);
+      var worth = rare(index, one.scores.size) * (one.taken.length ? index.rules.guessed : 1);
+      sum += counts ? worth : 0;
+      one.scores.forEach(function (said, number) {
+        if (number < limit) {
+          var before = total.get(number) || { number: number, said: 0, covered: 0, units: 0 };
+          before.said += said;
+          before.covered += counts ? worth : 0;
+          before.units += counts ? 1 : 0;
+          total.set(number, before);
+        }
+      });
+    });
+    var all = Array.from(total.values());
+    var whole = all.filter(function (one) {
+      return one.units === needed.length;
+    });
+    var least = whole.length >= index.rules.few ? Infinity : whole.length ? index.rules.most * sum : 0;
+    var others = all.filter(function (one) {
+      return one.units < needed.length && one.covered > least;
+    });
+    function sorted(some) {
+      return some
+        .sort(function (one, other) {
+          return other.covered - one.covered || other.said - one.said || one.number - other.number;
+        })
+        .map(function (one) {
+          return one.number;
+        });
+    }
+    return { whole: sorted(whole), others: sorted(others) };
+  }
+
+  function loadIndex() {
+    return data.load("index").then(function (index) {
+      index.read = index.read || window.catalogQuery.reader(index.rules);
+      index.stop = index.stop || new Set(index.rules.stop.split(" "));
+      return index;
+    });
+  }
+
+  /* What a query names by ids and addresses: {numbers, missing: what nothing has}. */
+  function named(index, pasted) {
+    var parts = pasted.named.concat(
+      pasted.loose.map(function (one) {
+        return [one];
+      })
+    );
+    return Promise.all(
+      parts.map(function (ones) {
+        return holders(
+          index,
+          ones.map(function (one) {
+            return one.handle;
+          })
+        ).then(function (found) {
+          return found.find(Boolean) || null;
+        });
+      })
+    ).then(function (found) {
+      var firm = pasted.named.length;
+      var some = firm ? found : found.filter(Boolean).slice(0, 1);
+      var missing = {};
+      pasted.named.forEach(function (ones, place) {
+        if (!found[place]) {
+          missing[ones[0].handle] = ones[0];
+        }
+      });
+      return {
+        numbers: Array.from(new Set([].concat.apply([], some.filter(Boolean)))),
+        missing: Object.values(missing),
+      };
+    });
+  }
+
+  /* What a query finds, best first: {numbers, exact: those that are called or have exactly what was typed, whole: how many
+     have all of it, others: how many follow that have some, missing: what it names that nothing has, add: where that is
+     added, meant: the query as it was answered, corrections: [[word, [taken instead]]], marks: function that tells which words to mark}. */
+  function find(text, options) {
+    return loadIndex().then(function (index) {
+      var limit = options && options.papers ? index.papers : index.documents;
+      var pasted = index.read(text);
+      var asked = words(pasted.rest).slice(0, LONGEST);
+      return named(index, pasted).then(function (held) {
+        var found = {
+          numbers: held.numbers,
+          exact: new Set(held.numbers),
+          whole: held.numbers.length,
+          others: 0,
+          named: held.numbers.length > 0,
+          missing: held.missing,
+          add: index.add,
+          meant: text,
+          corrections: [],
+          marks: function () {
+            return false;
           },
         };
-      }
-      if (!asked.length) {
-        return { numbers: [], partial: false, corrections: [], marks: null };
-      }
-      return attempt(false).then(function (meant) {
-        var found = answer(meant, false);
-        if (found.numbers.length) {
+        if (held.numbers.length || !asked.length) {
           return found;
         }
-        return attempt(true).then(function (again) {
-          var nearly = answer(again, false);
-          return nearly.numbers.length || asked.length < 2 ? nearly : answer(again, true);
+        return units(index, asked).then(function (meant) {
+          var guessed = meant.some(function (one) {
+            return one.taken.length;
+          });
+          /* Nothing is called by words that nobody uses. */
+          return (guessed ? Promise.resolve(null) : exactly(index, "=name:" + asked.join(""))).then(function (called) {
+            return answer(index, found, asked, meant, called || [], limit);
+          });
         });
       });
     });
+  }
+
+  /* The answer for words. */
+  function answer(index, found, asked, meant, called, limit) {
+    var ranked = rank(index, meant, limit);
+    var names = [];
+    for (var at = 0; at < called.length; at += 2) {
+      if (called[at] < limit) {
+        names.push({ number: called[at], weight: called[at + 1], paper: called[at] < index.papers });
+      }
+    }
+    /* What has it for a title, then what is also called so; pages before papers. */
+    names.sort(function (one, other) {
+      return other.weight - one.weight || one.paper - other.paper || one.number - other.number;
+    });
+    var exact = names.map(function (one) {
+      return one.number;
+    });
+    found.exact = new Set(exact);
+    function rest(numbers) {
+      return numbers.filter(function (number) {
+        return !found.exact.has(number);
+      });
+    }
+    var whole = exact.concat(rest(ranked.whole));
+    var others = exact.length && ranked.whole.length ? [] : rest(ranked.others);
+    found.numbers = whole.concat(others);
+    found.meant = meant
+      .map(function (one) {
+        return one.taken[0] || one.said;
+      })
+      .join(" ");
+    found.whole = whole.length;
+    found.others = others.length;
+    found.corrections = meant
+      .filter(function (one) {
+        return one.taken.length;
+      })
+      .map(function (one) {
+        return [one.said, one.taken];
+      });
+    var taken = new Set(
+      [].concat.apply(
+        meant.map(function (one) {
+          return one.said;
+        }),
+        meant.map(function (one) {
+          return one.taken;
+        })
+      )
+    );
+    found.marks = function (word) {
+      return (
+        taken.has(word) ||
+        asked.some(function (one, place) {
+          return (
+            word === one ||
+            (one.length > (place === asked.length - 1 ? 1 : 2) && !index.stop.has(one) && word.startsWith(one))
+          );
+        })
+      );
+    };
+    return found;
   }
 
   /* What loads the index piece by piece: a function for each. Those that are there are not loaded again. */
@@ -318,16 +555,38 @@ window.catalogFind = (function () {
       });
   }
 
-  /* Who types a whole title wants that page, whatever the weights say, and who types a part of one probably does, too. */
-  function titleFirst(items, query, titleOf) {
+  /* Who types a whole title, or all before its colon, wants that page, whatever the weights say, and who types a part of one
+     probably does, too; what is known to be exactly what was typed stays where it is. */
+  function titleFirst(items, query, titleOf, isExact) {
     var asked = words(query);
     var phrase = " " + asked.join(" ") + " ";
-    var groups = [[], [], []];
-    items.forEach(function (item) {
-      var title = " " + words(titleOf(item)).join(" ") + " ";
-      groups[title === phrase ? 0 : asked.length > 1 && title.includes(phrase) ? 1 : 2].push(item);
+    var groups = [[], [], [], []];
+    items.forEach(function (item, place) {
+      var titles = [titleOf(item), titleOf(item).split(": ")[0]].map(function (title) {
+        return " " + words(title).join(" ") + " ";
+      });
+      var within = asked.length > 1 && titles[0].includes(phrase);
+      var group = isExact(place) ? 0 : titles.includes(phrase) ? 1 : within ? 2 : 3;
+      groups[group].push(item);
     });
     return [].concat.apply([], groups);
+  }
+
+  /* That a paper is not in the catalog, and where it is added: nodes, none where nothing is missing. */
+  function missing(found, base) {
+    return [].concat.apply(
+      [],
+      found.missing.map(function (one, place) {
+        var link = document.createElement("a");
+        var form = found.add && found.add + encodeURIComponent(one.reference);
+        link.href = form || base + "/contributing.html#add-a-paper";
+        link.textContent = "Add it";
+        if (form) {
+          link.rel = "external";
+        }
+        return [place ? " " : "", "The " + one.noun + " " + one.id + " is not in the catalog. ", link, "."];
+      })
+    );
   }
 
   /* Marks, below an element, the words that `marks` picks. */
@@ -358,5 +617,5 @@ window.catalogFind = (function () {
     });
   }
 
-  return { find: find, pieceLoaders: pieceLoaders, documents: documents, words: words, titleFirst: titleFirst, highlight: highlight };
+  return { find: find, pieceLoaders: pieceLoaders, documents: documents, words: words, titleFirst: titleFirst, missing: missing, highlight: highlight };
 })();

@@ -20,6 +20,7 @@
   var more = finder.querySelector(".finder__more");
   var years = finder.querySelector(".finder__years");
   var list = finder.querySelector(".papers");
+  var base = document.querySelector("[data-search]").dataset.base;
   var total = Number(finder.dataset.total);
   var step = Number(finder.dataset.newest);
   var newest = Array.from(list.children);
@@ -155,13 +156,20 @@
     return Promise.resolve(sort.value === "oldest" ? numbers.reverse() : numbers);
   }
 
-  function titleFirst(items) {
-    if (sort.value !== "best") {
+  function titleFirst(items, numbers, found) {
+    if (sort.value !== "best" || !found) {
       return items;
     }
-    var first = search.titleFirst(items.slice(0, step), query.value, function (item) {
-      return item.querySelector(".paper__title").textContent;
-    });
+    var first = search.titleFirst(
+      items.slice(0, step),
+      found.meant,
+      function (item) {
+        return item.querySelector(".paper__title").textContent;
+      },
+      function (place) {
+        return found.exact.has(numbers[place]);
+      }
+    );
     return first.concat(items.slice(step));
   }
 
@@ -211,11 +219,16 @@
     var said = (found ? found.corrections : []).map(function (one) {
       return "No paper has \u201c" + one[0] + "\u201d: " + one[1].slice(0, 3).join(", ") + " taken instead.";
     });
-    if (found && found.partial && found.numbers.length) {
-      said.push("No paper has all of these words; these have some.");
+    if (found && found.others) {
+      said.push(
+        found.whole
+          ? found.whole + (found.whole === 1 ? " paper has" : " papers have") + " all of these words; the others have most of them."
+          : "No paper has all of these words; these have some."
+      );
     }
-    note.textContent = said.join(" ");
-    none.hidden = result.numbers.length > 0;
+    var missing = found ? search.missing(found, base) : [];
+    note.replaceChildren.apply(note, missing.concat(missing.length ? " " : "", said.join(" ")));
+    none.hidden = result.numbers.length > 0 || missing.length > 0;
     years.hidden = filtered || sort.value !== "newest";
   }
 
@@ -298,7 +311,7 @@
               input.closest("label").classList.toggle("check--empty", !number && !input.checked);
             });
             say(found, chosen);
-            extend(texts ? titleFirst(elements(texts, result.marks)) : newest);
+            extend(texts ? titleFirst(elements(texts, result.marks), numbers, found) : newest);
             if (found) {
               (window.requestIdleCallback || setTimeout)(loadAhead);
             }

@@ -15,14 +15,23 @@
   var list = form.querySelector(".search__results");
   var base = form.dataset.base;
   var active = -1;
+  var last = null;
 
   function find(query) {
     return search.find(query).then(function (found) {
       return search.documents(found.numbers.slice(0, 2 * LIMIT)).then(function (results) {
+        found.query = query;
         found.results = search
-          .titleFirst(results, query, function (result) {
-            return result.title;
-          })
+          .titleFirst(
+            results,
+            found.meant,
+            function (result) {
+              return result.title;
+            },
+            function (place) {
+              return found.exact.has(found.numbers[place]);
+            }
+          )
           .slice(0, LIMIT);
         return found;
       });
@@ -59,6 +68,25 @@
     return link;
   }
 
+  /* What was found, in words. */
+  function said(found) {
+    var count = found.numbers.length;
+    var parts = search.missing(found, base);
+    if (!count && parts.length) {
+      return parts;
+    }
+    var instead = found.corrections.map(function (one) {
+      return one[1].slice(0, 3).join(", ") + " for \u201c" + one[0] + "\u201d";
+    });
+    var text = !count
+      ? "Nothing found. Try fewer or other words."
+      : count +
+        (count === 1 ? " result" : " results") +
+        (instead.length ? ", taking " + instead.join("; ") : "") +
+        (found.others ? (found.whole ? ", " + found.whole + " with all of the words" : ", none with all of the words") : "");
+    return parts.concat(parts.length ? [" ", text] : [text]);
+  }
+
   function close() {
     panel.hidden = true;
     field.setAttribute("aria-expanded", "false");
@@ -85,16 +113,8 @@
             return option(result, number, found.marks);
           })
         );
-        var count = found.numbers.length;
-        var instead = found.corrections.map(function (one) {
-          return one[1].slice(0, 3).join(", ") + " for \u201c" + one[0] + "\u201d";
-        });
-        status.textContent = !count
-          ? "Nothing found. Try fewer or other words."
-          : count +
-            (count === 1 ? " result" : " results") +
-            (instead.length ? ", taking " + instead.join("; ") : "") +
-            (found.partial ? ", none with all of the words" : "");
+        last = found;
+        status.replaceChildren.apply(status, said(found));
         active = -1;
         field.removeAttribute("aria-activedescendant");
         field.setAttribute("aria-expanded", "true");
@@ -135,6 +155,9 @@
     } else if (event.key === "Enter" && active >= 0) {
       event.preventDefault();
       list.children[active].click();
+    } else if (event.key === "Enter" && last && last.named && last.results.length === 1 && last.query === field.value.trim()) {
+      event.preventDefault(); /* an id or an address of one paper leads to it */
+      list.children[0].click();
     } else if (event.key === "Escape" && !panel.hidden) {
       event.preventDefault();
       close();

@@ -1,0 +1,65 @@
+"""Words with and without dashes: ``in-context``, ``in context`` and ``incontext`` are one to whoever searches.
+
+The index holds the parts and, beside them, the joined word wherever people write it in one (:class:`Compounds`). A
+query is read the same way (``catalog.outputs.search``, ``site/assets/js/find.js``): neighbours that are known as one
+word mean that word, too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from catalog.base.text import words
+
+STOP_WORDS = frozenset(
+    "a about after all an and any are as at be been but by can could do does for from had has have how i if in into is"
+    " it its me my no not of on or our so some such than that the their them then there these they this to us vs was we"
+    " were what when where which who why will with would you your".split()
+)
+"""Words that need not occur: they say nothing of a paper, and people use others."""
+MOST_JOINED = 3
+"""Neighbouring words that are tried as one."""
+
+_DASHED = re.compile(r"[^\W_]+(?:[-\u2010-\u2013\u2212][^\W_]+)+")
+
+
+class Compounds:
+    """The words that are written in one somewhere, so that parts elsewhere can be told to be the same."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._known: set[str] = set()
+        self._joined: dict[str, list[str]] = {}
+        for text in set(texts):
+            self._known.update(words(text))
+            self._known.update("".join(parts) for parts in _dashed(text) if len(parts) <= MOST_JOINED)
+
+    def joined(self, text: str) -> list[str]:
+        """What a text says in several words that are elsewhere one, as one word.
+
+        >>> Compounds(["GPT-4", "backdoor"]).joined("A back door in GPT 4")
+        ['backdoor', 'gpt4']
+        """
+        if text not in self._joined:  # terms come with every paper that has them
+            found = [one for one in joins(words(text)) if one in self._known]
+            # Longer ones only as they stand: their parts would make up what nobody says.
+            found += ["".join(parts) for parts in _dashed(text) if len(parts) > MOST_JOINED]
+            self._joined[text] = found
+        return self._joined[text]
+
+
+def joins(parts: list[str]) -> Iterator[str]:
+    """Neighbouring words in one, where that is a word: not two numbers."""
+    for start in range(len(parts)):
+        for end in range(start + 2, min(start + MOST_JOINED, len(parts)) + 1):
+            one = "".join(parts[start:end])
+            if not one.isdecimal():
+                yield one
+
+
+def _dashed(text: str) -> Iterator[list[str]]:
+    """The words of each compound with dashes."""
+    for found in _DASHED.finditer(text):
+        parts = words(found[0])
+        if len(parts) > 1 and not "".join(parts).isdecimal():
+            yield parts

@@ -1,0 +1,138 @@
+/* What people type and paste, read by the rules of Python (catalog/outputs/site/query_rules.py): words, and the ids and
+   addresses of papers. */
+window.catalogQuery = (function () {
+  "use strict";
+
+  /* As the catalog folds (catalog/base/text.py): no accents, no apostrophes, other punctuation separates words. */
+  var APART = { "\u00f8": "o", "\u0142": "l", "\u0111": "d", "\u00f0": "d", "\u00fe": "th", "\u00e6": "ae", "\u0153": "oe", "\u0131": "i", "\u00df": "ss" };
+  function words(text) {
+    return text
+      .replace(/['\u2018\u2019\u02bc`\u00b4]/g, "")
+      .normalize("NFKD")
+      .replace(/\p{M}/gu, "")
+      .toLowerCase()
+      .replace(/[\u00f8\u0142\u0111\u00f0\u00fe\u00e6\u0153\u0131\u00df]/g, function (letter) {
+        return APART[letter];
+      })
+      .normalize("NFKD")
+      .replace(/\p{M}/gu, "")
+      .split(/[^\p{L}\p{N}]+/u)
+      .filter(Boolean);
+  }
+
+  function whole(pattern, flags) {
+    return new RegExp("^(?:" + pattern + ")$", flags);
+  }
+
+  /* A reader for the rules: read(text) gives {named, loose, rest} as catalog/model/pasted.py does. */
+  function reader(rules) {
+    var ids = rules.ids.map(function (rule) {
+      return { key: rule[0], pattern: whole(rule[1], "i"), before: rule[2] };
+    });
+    var dois = rules.dois.map(function (rule) {
+      return { key: rule[0], pattern: whole(rule[1], "i") };
+    });
+    var edges = rules.edges.map(function (pattern) {
+      return new RegExp(pattern);
+    });
+    var link = whole(rules.link, "i");
+    var loose = rules.loose.map(function (rule) {
+      return { key: rule[0], pattern: whole(rule[1], "") };
+    });
+    var looseAddress = whole(rules.looseAddress, "");
+    var percent = new RegExp(rules.percent, "g");
+    var prefixed = new RegExp(rules.prefixed, "gi");
+    var several = new RegExp(rules.several);
+
+    function one(key, id) {
+      return {
+        handle: key + ":" + (rules.exactCase.includes(key) ? id : id.toLowerCase()),
+        noun: rules.nouns[key] || "address",
+        id: id,
+        reference: key === "openreview" ? key + ":" + id : id,
+      };
+    }
+
+    function bare(text) {
+      text = text.split(/\s+/).filter(Boolean).join(" ");
+      while (text.length <= rules.longest) {
+        var shorter = edges.reduce(function (left, pattern) {
+          var found = pattern.exec(left);
+          return found ? found[1] : left;
+        }, text);
+        if (shorter === text) {
+          break;
+        }
+        text = shorter;
+      }
+      return text;
+    }
+
+    function identify(text) {
+      for (var at = 0; at < ids.length; at += 1) {
+        var found = ids[at].pattern.exec(text);
+        if (found) {
+          var id = ids[at].before + found[1];
+          return ids[at].key === "doi" ? behindDoi(id) : one(ids[at].key, id);
+        }
+      }
+      return null;
+    }
+
+    function behindDoi(doi) {
+      doi = doi.replace(percent, function (all, code) {
+        return String.fromCharCode(parseInt(code, 16));
+      });
+      for (var at = 0; at < dois.length; at += 1) {
+        var found = dois[at].pattern.exec(doi);
+        if (found) {
+          return one(dois[at].key, found[1]);
+        }
+      }
+      return one("doi", doi);
+    }
+
+    /* What a text without other words names, the likeliest first. */
+    function names(text) {
+      text = bare(text);
+      var address = text.length <= rules.longest && link.exec(text);
+      return [text.length <= rules.longest && identify(text), address && one("link", address[1])].filter(Boolean);
+    }
+
+    return function (text) {
+      text = bare(text).replace(prefixed, "$1:");
+      var all = names(text);
+      if (all.length) {
+        return { named: [all], loose: [], rest: "" };
+      }
+      var named = [];
+      var rest = [];
+      text
+        .replace(/(\S)(https?:\/\/)/g, "$1 $2")
+        .split(" ")
+        .forEach(function (part) {
+          (names(part).length ? [part] : part.split(several)).forEach(function (piece) {
+            var found = names(piece);
+            if (found.length) {
+              named.push(found);
+            } else if (piece) {
+              rest.push(piece);
+            }
+          });
+        });
+      var word = rest.length === 1 && !named.length ? text : "";
+      var maybe = loose
+        .map(function (rule) {
+          var found = rule.pattern.exec(word);
+          return found && one(rule.key, found[1]);
+        })
+        .filter(Boolean);
+      if (looseAddress.test(word)) {
+        maybe = maybe.concat(names("https://" + word));
+      }
+      return { named: named, loose: maybe, rest: rest.join(" ") };
+    };
+  }
+
+  return { words: words, reader: reader };
+})();

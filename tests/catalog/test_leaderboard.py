@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import pytest
+from invented_results import invented_result
+
+from catalog.insight.leaderboard import boards
+from catalog.model.catalog import Catalog
+from catalog.model.metrics import Metric
+from catalog.model.results import Result
+
+P_VALUE = Metric(id="forget_quality", label="Forget quality", scale="log10", passed=0.05, range=(0, 1))
+RELEARNING = Metric(id="relearning", label="After relearning")
+PREFIX = Metric(id="prefix", label="Answer begun")
+
+
+def catalog(*results: Result) -> Catalog:
+    return Catalog((), (), results, {}, metrics=(P_VALUE, RELEARNING, PREFIX))
+
+
+def of(method: str, seed: int = 0, **numbers: dict[str, float]) -> Result:
+    return invented_result(method=method, seed=seed, **numbers)
+
+
+# p-values
+
+
+@pytest.mark.parametrize(("p", "shown"), [(1.0, 0.0), (0.05, -1.30103), (1e-8, -8.0)])
+def test_a_p_value_is_shown_as_its_logarithm(p: float, shown: float) -> None:
+    assert P_VALUE.shown(p) == pytest.approx(shown)
+
+
+def test_a_p_value_of_0_has_the_logarithm_of_the_smallest_number() -> None:
+    assert -309 < P_VALUE.shown(0.0) < -307
+
+
+def test_the_heading_of_its_column_says_so() -> None:
+    assert P_VALUE.heading == "Forget quality, log₁₀ p"
+    assert RELEARNING.heading == "After relearning"
+
+
+def test_other_numbers_are_shown_as_they_are() -> None:
+    assert RELEARNING.shown(0.25) == 0.25
+
+
+def test_the_range_of_a_logarithm_has_one_end() -> None:
+    assert P_VALUE.span == "at most 0"
+
+
+def test_a_cell_is_the_mean_of_the_logarithms() -> None:
+    runs = [of("npo", seed, metrics={"forget_quality": p}) for seed, p in enumerate((1e-2, 1e-4, 1e-6))]
+    (board,) = boards(catalog(*runs))
+    cell = board.rows[0].cells["forget_quality"]
+    assert cell is not None
+    assert cell.mean == pytest.approx(-4.0)
+
+
+# Attacks that tell nothing
+
+
+@pytest.mark.parametrize(
+    ("target", "retrained", "blind"),
+    [
+        (0.96, 0.45, False),
+        (0.16, 0.10, True),  # the target falls as well
+        (0.95, 0.90, True),  # the retrained model gives as much
+        (0.45, 0.20, False),  # just enough
+        (0.30, 0.60, False),  # apart the other way round, as where a model avoids what it knows
+    ],
+)
+def test_an_attack_that_cannot_tell_the_references_apart_is_no_column(
+    target: float, retrained: float, blind: bool
+) -> None:
+    (board,) = boards(
+        catalog(
+            of("target", attacks={"prefix": target, "relearning": 0.9}),
+            of("retrained", attacks={"prefix": retrained, "relearning": 0.4}),
+            of("npo", attacks={"prefix": 0.2, "relearning": 0.7}),
+        )
+    )
+    assert [one.id for one in board.attacks] == (["relearning"] if blind else ["relearning", "prefix"])
+    assert [(one.metric.id, one.target, one.retrained) for one in board.blind] == (
+        [("prefix", target, retrained)] if blind else []
+    )
+
+
+def test_without_both_references_every_attack_is_shown() -> None:
+    (board,) = boards(catalog(of("target", attacks={"prefix": 0.1}), of("npo", attacks={"prefix": 0.2})))
+    assert [one.id for one in board.attacks] == ["prefix"]
+    assert board.blind == ()
