@@ -172,11 +172,6 @@ def _shown(name: str, value: float | None) -> float | None:
     return _definitions()[name].shown(value) if value is not None and name in _definitions() else value
 
 
-def _shown(name: str, value: float | None) -> float | None:
-    """A value on the scale of tables."""
-    return _definitions()[name].shown(value) if value is not None and name in _definitions() else value
-
-
 def _number(value: float | None) -> str:
     """Three decimals; what would be 0.000 as a power of ten."""
     if value is None:
