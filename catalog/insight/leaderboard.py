@@ -157,10 +157,12 @@ def _board(catalog: Catalog, task: str, model: str) -> Board:
     attacks = _columns(catalog.metrics, (one.attacks for one in results))
     blind = tuple(_blind(attacks, results))
     attacks = tuple(one for one in attacks if one not in [other.metric for other in blind])
-    groups: dict[tuple[str, str], list[Result]] = {}
+    groups: dict[tuple[str, str, int], list[Result]] = {}
     for one in results:
         setting = json.dumps([one.hyperparameters, one.recipe], sort_keys=True)
-        groups.setdefault((one.method, setting), []).append(one)
+        # Models retrained with other seeds are rows of their own: how far apart they are is the noise of a metric.
+        apart = one.seed if one.method in REFERENCE_NAMES else 0
+        groups.setdefault((one.method, setting, apart), []).append(one)
     rows = [_row(catalog, group, _variant(group[0], results), metrics, attacks) for group in groups.values()]
     rows.sort(key=lambda row: (list(_KINDS).index(row.method) if row.kind != "method" else 2, row.label.casefold()))
     described = catalog.implementation_by_id.get(task)
@@ -169,7 +171,7 @@ def _board(catalog: Catalog, task: str, model: str) -> Board:
 
 
 def _blind(attacks: Iterable[Metric], results: Iterable[Result]) -> Iterator[Blind]:
-    references = {one.method: one.attacks for one in results if one.method in REFERENCE_NAMES}
+    references = {one.method: one.attacks for one in results if one.method in REFERENCE_NAMES and not one.seed}
     for metric in attacks:
         values = [references[which][metric.id] for which in REFERENCE_NAMES if metric.id in references.get(which, {})]
         if len(values) == len(REFERENCE_NAMES) and abs(values[0] - values[1]) < SEPARATES:
@@ -185,6 +187,8 @@ def _columns(known: tuple[Metric, ...], measured: Iterable[dict[str, float]]) ->
 
 def _variant(one: Result, results: list[Result]) -> str:
     """The hyper-parameters in which this result's setting differs from others of its method."""
+    if one.method in REFERENCE_NAMES:
+        return f"again, seed {one.seed}" if one.seed else ""
     others = [other for other in results if other.method == one.method]
     settings: dict[str, Any] = {**one.recipe, **one.hyperparameters}
     differing = [

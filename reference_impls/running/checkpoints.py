@@ -1,4 +1,8 @@
-"""The models that ship with a task: the target, which learned the forget set, and the retrained, which never did."""
+"""The models that ship with a task.
+
+The target learned the forget set, the retrained model never did, and both were fine-tuned from the base, which has read
+neither the forget nor the retain set.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +15,16 @@ from reference_impls.toolkit import LanguageModel, Splits, Task
 
 Which = Literal["target", "retrained"]
 WHICH: tuple[Which, ...] = ("target", "retrained")
+Shipped = Literal["base", "target", "retrained"]
+SHIPPED: tuple[Shipped, ...] = ("base", *WHICH)
 
 
-def folder(task: Task, which: Which) -> Path:
+def folder(task: Task, which: Shipped) -> Path:
     """Where a checkpoint is; ``transformers`` loads it from there."""
     return task.folder / "checkpoints" / which
 
 
-def load(task: Task, which: Which) -> LanguageModel:
+def load(task: Task, which: Shipped) -> LanguageModel:
     """A shipped checkpoint, in 32 bits."""
     import torch
 

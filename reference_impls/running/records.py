@@ -10,9 +10,12 @@ from reference_impls.running.registry import RESULTS
 
 
 def reference_results(task: str) -> dict[str, Result]:
-    """The records of a task's target and retrained models, in this order; empty if it ships none."""
+    """The records of a task's target and retrained models, in this order; empty if it ships none.
+
+    Further retrained models, with other seeds, are none to compare with.
+    """
     results, _ = read_results(RESULTS / task, RESULTS)
-    by_method = {result.method: result for result in results if result.model == EMBEDDED}
+    by_method = {result.method: result for result in reversed(results) if result.model == EMBEDDED}
     return {which: by_method[which] for which in REFERENCES if which in by_method}
 
 

@@ -83,6 +83,23 @@ def test_an_attack_that_cannot_tell_the_references_apart_is_no_column(
     )
 
 
+def test_models_retrained_with_other_seeds_are_rows_of_their_own_and_nothing_to_compare_with() -> None:
+    (board,) = boards(
+        catalog(
+            *(of("retrained", seed, metrics={"forget_quality": p}) for seed, p in enumerate((1.0, 0.8, 0.6))),
+            of("target", metrics={"forget_quality": 1e-9}),
+            *(of("npo", seed, metrics={"forget_quality": 1e-4}) for seed in range(3)),
+        )
+    )
+    assert [row.label for row in board.rows] == [
+        "Target", "Retrained", "Retrained (again, seed 1)", "Retrained (again, seed 2)", "npo",
+    ]  # fmt: skip
+    reference = board.reference("retrained")
+    assert reference is not None
+    assert reference.seeds == (0,)
+    assert board.rows[-1].seeds == (0, 1, 2)
+
+
 def test_without_both_references_every_attack_is_shown() -> None:
     (board,) = boards(catalog(of("target", attacks={"prefix": 0.1}), of("npo", attacks={"prefix": 0.2})))
     assert [one.id for one in board.attacks] == ["prefix"]

@@ -133,7 +133,7 @@ def test_all_records_of_a_task_hold_the_same_measurements() -> None:
 
 def test_the_retrained_model_is_even_with_itself() -> None:
     for file, one in records().items():
-        if one.method == "retrained":
+        if one.method == "retrained" and one.seed == 0:
             assert abs(one.metrics["forget_kl"]) < 1e-9, file
             assert one.metrics["relative_distance"] == 0.0, file
             assert one.attacks.get("membership_reference", 0.5) == 0.5, file

@@ -47,7 +47,7 @@ def measured(project: Project, catalog: Catalog) -> Results | None:
     board = next((one for one in boards if one.task == TASK), None)
     if board is None:
         return None
-    references = [row for row in board.rows if row.kind != "method"]
+    references = [row for kind in ("target", "retrained") if (row := board.reference(kind))]
     asked = next((row.examples for row in board.rows if row.method == METHOD), ())
     return Results(
         _table(catalog, board, [*references, *_best_of_families(catalog, board)], _SHORT, _SHORT_ATTACKS),
