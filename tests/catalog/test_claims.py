@@ -7,14 +7,20 @@ from small_checkout import Checkout, Run
 
 from catalog.model.claims import Claim, Judged, judge
 from catalog.model.results import Result
+from catalog.model.trials import Trial
+
+
+def _trial(settings: dict[str, float | str], **metrics: float) -> Trial:
+    return Trial(settings=settings, score=0.5, metrics=metrics)
+
 
 TRIALS = {
     ("authors", "fade"): [
-        {"settings": {"learning_rate": 0.1, "scale": "low"}, "metrics": {"utility": 0.2}},
-        {"settings": {"learning_rate": 0.5, "scale": "low"}, "metrics": {}},
-        {"settings": {"learning_rate": 0.3, "scale": "high"}, "metrics": {"utility": 0.5}},
+        _trial({"learning_rate": 0.1, "scale": "low"}, utility=0.2),
+        _trial({"learning_rate": 0.5, "scale": "low"}),
+        _trial({"learning_rate": 0.3, "scale": "high"}, utility=0.5),
     ],
-    ("authors", "melt"): [{"settings": {"learning_rate": 0.1}, "metrics": {"utility": 0.6}}],
+    ("authors", "melt"): [_trial({"learning_rate": 0.1}, utility=0.6)],
 }
 
 
@@ -37,6 +43,7 @@ def _result(method: str, seed: int = 0, attacks: dict[str, float] | None = None,
 RESULTS = [
     _result("target", utility=0.8, forget=1.0),
     _result("retrained", utility=0.8, forget=0.3),
+    _result("retrained", 1, utility=0.1, forget=0.9),  # another seed: noise, and nothing to compare with
     _result("fade", 0, utility=0.7, forget=0.4, attacks={"relearning": 0.9}),
     _result("fade", 1, utility=0.5, forget=0.2, attacks={"relearning": 0.7}),
 ]
