@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from catalog.base.web import Web, WebError
@@ -14,6 +15,8 @@ from catalog.model.registries import OPENREVIEW
 
 APIS = ("https://api2.openreview.net", "https://api.openreview.net")
 TYPES = ("application/json",)
+_ABSENT = (400, 404)
+"""Statuses for a forum that an interface does not have; 403 is also what it answers where it shows one to some only."""
 
 
 def look_up(web: Web, forum: str) -> Found:
@@ -22,24 +25,47 @@ def look_up(web: Web, forum: str) -> Found:
     Raises:
         WebError: there is no such forum, it is not public, or the answer cannot be used.
     """
-    problem: WebError | None = None
+    url, body = _ask(web, forum, keep=True)
+    if found := parse(body, url):
+        return found[0]
+    raise WebError("content", url, "names no authors yet", "Wait until the submission is public, or add it by hand.")
+
+
+def exists(web: Web, forum: str) -> bool:
+    """Whether OpenReview shows a forum to everybody now, whatever can be read of it.
+
+    Raises:
+        WebError: OpenReview does not say, or not to programs.
+    """
+    try:
+        _ask(web, forum, keep=False)
+    except WebError as error:
+        if error.status in _ABSENT:
+            return False
+        raise
+    return True
+
+
+def _ask(web: Web, forum: str, keep: bool) -> tuple[str, bytes]:
+    """Where a forum is, and what the interface that has it answers; what it does not have is not kept.
+
+    Raises:
+        WebError: neither interface has it; with a status of ``_ABSENT`` only where both say that there is none.
+    """
+
+    def check(body: bytes, url: str) -> None:
+        if not any(forum in (note.get("id"), note.get("forum")) for note in _notes(body, url)):
+            raise WebError("content", OPENREVIEW.address(forum), "there is no such public forum", status=404)
+
+    problems = []
     for api in APIS:
         url = f"{api}/notes?id={forum}"
         try:
-            answer = web.get(url, accept=TYPES[0], types=TYPES, check=lambda body, url=url: _refuse_none(body, url))  # type: ignore[misc]
+            return url, web.get(url, accept=TYPES[0], types=TYPES, check=partial(check, url=url), keep=keep).body
         except WebError as error:
-            # The newer interface answers 403 or 404 for what only the older one holds.
-            if error.status not in (400, 403, 404):
-                raise
-            problem = error
-            continue
-        if found := parse(answer.body, url):
-            return found[0]
-        if is_paper(answer.body, forum):
-            raise WebError(
-                "content", url, "names no authors yet", "Wait until the submission is public, or add it by hand."
-            )
-    raise problem or WebError("content", OPENREVIEW.address(forum), "there is no such public forum")
+            problems.append(error)
+    # Each holds what the other does not, so one that is silent may be the one that has it.
+    raise max(problems, key=lambda error: error.status not in _ABSENT)
 
 
 def parse(body: bytes, where: str = "OpenReview") -> list[Found]:
@@ -48,42 +74,17 @@ def parse(body: bytes, where: str = "OpenReview") -> list[Found]:
     Raises:
         WebError: it is no answer of OpenReview's.
     """
+    return [found for note in _notes(body, where) if (found := _found(note))]
+
+
+def _notes(body: bytes, where: str) -> list[dict[str, Any]]:
     try:
         notes = json.loads(body)["notes"]
         if not isinstance(notes, list):
             raise TypeError
     except (ValueError, KeyError, TypeError, RecursionError):
         raise WebError("content", where, "gives no list of notes", "Try again later.") from None
-    return [found for note in notes if isinstance(note, dict) and (found := _found(note))]
-
-
-def exists(web: Web, forum: str) -> bool:
-    """Whether OpenReview shows a forum to everybody, whatever can be read of it.
-
-    Raises:
-        WebError: OpenReview does not say, or not now.
-    """
-    for api in APIS:
-        url = f"{api}/notes?id={forum}"
-        try:
-            body = web.get(url, accept=TYPES[0], types=TYPES, check=lambda body, url=url: _refuse_none(body, url)).body  # type: ignore[misc]
-        except WebError as error:
-            if error.status not in (400, 403, 404):
-                raise
-            continue
-        if is_paper(body, forum):
-            return True
-    return False
-
-
-def is_paper(body: bytes, forum: str) -> bool:
-    """Whether an answer holds the note that begins a forum."""
-    notes = json.loads(body)["notes"]
-    return any(isinstance(note, dict) and forum in (note.get("id"), note.get("forum")) for note in notes)
-
-
-def _refuse_none(body: bytes, where: str) -> None:
-    parse(body, where)
+    return [note for note in notes if isinstance(note, dict)]
 
 
 def _found(note: dict[str, Any]) -> Found | None:
