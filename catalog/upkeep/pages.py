@@ -72,10 +72,15 @@ def _asked(web: Web, address: str) -> Answer:
 def _insecure(web: Web, address: str, answer: Answer) -> Verdict:
     """An address without https, with what is known of the same one with it."""
     secure = answer.url if answer.url.startswith("https://") else "https://" + address.removeprefix("http://")
+    there = "the site is there with https, too"
+    if secure == answer.url:
+        return Verdict(address, "insecure", there, secure)
     try:
-        if secure == answer.url or by_status(secure, _asked(web, secure).status).status == "fine":
-            return Verdict(address, "insecure", "the site is there with https, too", secure)
+        status = _asked(web, secure).status
     except WebError as error:
-        if error.kind not in ("tls", "unreachable"):
-            return Verdict(address, "insecure", f"with https it was not reached: {error.message}")
-    return Verdict(address, "insecure", "the site has no https")
+        none = error.kind in ("tls", "unreachable")
+        detail = "the site has no https" if none else f"with https it was not reached: {error.message}"
+        return Verdict(address, "insecure", detail)
+    if by_status(secure, status).status == "fine":
+        return Verdict(address, "insecure", there, secure)
+    return Verdict(address, "insecure", f"with https it answers with status {status}")
