@@ -342,6 +342,10 @@ def test_too_often_without_a_time_holds_for_a_moment(server: Server) -> None:
         busy.status("example.org/a")
         busy.status("example.org/b")
         assert 0.7 < sum(busy.clock.slept) < 1.3
+    server["/example.org/a"] = [limited(None), Reply("x")]
+    with Busy(server, longest_wait=0.5) as busy:
+        assert busy.status("example.org/a") == 200
+        assert busy.clock.slept == [0.5], "nobody waits longer than the longest wait"
 
 
 def test_the_host_that_is_redirected_to_is_the_one_that_is_held(server: Server) -> None:
@@ -372,13 +376,19 @@ def test_a_host_that_goes_on_asking_for_time_is_given_up_until_then(server: Serv
         assert busy.status("example.org/a") == 200, "patience began anew"
 
 
-def test_an_answer_from_before_does_not_undo_a_hold(server: Server) -> None:
+def test_an_answer_while_all_wait_renews_patience_for_what_comes_after() -> None:
     clock = Clock()
     turns = Turns(100, clock.sleep, clock)
     assert turns.hold("a", 1000) == (False, True)
     turns.served("a")
     with pytest.raises(HeldError):
         turns.take("a", 0)
+    clock.sleep(1000)
+    turns.served("a")
+    for _ in range(20):
+        assert turns.hold("a", 60) == (True, True)
+        turns.served("a")
+        clock.sleep(60)
 
 
 def test_who_waits_already_hears_of_a_later_hold() -> None:

@@ -164,7 +164,7 @@ class Web:
                 self._pause(backoff, url)
                 continue
             host = _host(answer.url)
-            wait = backoff if asked is None else asked
+            wait = min(backoff, self.settings.longest_wait) if asked is None else asked
             worth = self._hold(host, wait)
             if asked is not None and not worth:
                 raise _held(url, f"is busy (status {answer.status})", asked, answer.status)

@@ -50,7 +50,7 @@ class Turns:
             with self._lock:
                 now = self._clock()
                 until = self._until.get(host, now)
-                if until > now and self._waited[host] > self._patience:
+                if until > now and max(self._waited[host], until - now) > self._patience:
                     raise HeldError(until - now)
                 turn = max(now, self._next.get(host, now), until)
                 self._next[host] = turn + interval
@@ -74,18 +74,13 @@ class Turns:
             before = max(now, self._until.get(host, now))
             self._until[host] = max(before, now + seconds)
             self._waited[host] += self._until[host] - before
-            return self._waited[host] <= self._patience, before == now
+            return max(self._waited[host], self._until[host] - now) <= self._patience, before == now
 
     def served(self, host: str) -> None:
-        """A host answered somebody as it should: patience begins anew.
-
-        What comes in while all wait was under way before, and says nothing about the time after.
-        """
+        """A host answered somebody as it should: patience begins anew."""
         with self._lock:
             self._served[host] += 1
-            now = self._clock()
-            if self._until.get(host, now) <= now:
-                self._waited.pop(host, None)
+            self._waited.pop(host, None)
 
     def times_served(self, host: str) -> int:
         """How many answers of a host were as they should."""
