@@ -361,6 +361,41 @@ def test_openreview_is_asked_again_where_it_gives_nothing(server: Server, source
     assert len(list(tmp_path.rglob("*.json"))) == 1, "what says nothing is not kept"
 
 
+def test_the_absence_of_a_forum_is_not_kept(server: Server, sources: Sources) -> None:
+    server["/api2.openreview.net/notes"] = server["/api.openreview.net/notes"] = answers.notes()
+    assert "gives no answer about it this time" in str(failure(sources, "openreview:aB3_x-9Z"))
+    server["/api2.openreview.net/notes"] = answers.notes(answers.note())
+    assert look_up(sources, "openreview:aB3_x-9Z").title == MOONLIT
+    asked = len(server.asked)
+    assert look_up(sources, "openreview:aB3_x-9Z").title == MOONLIT
+    assert len(server.asked) == asked, "what is there is kept"
+
+
+def test_either_interface_may_be_the_one_that_is_silent(server: Server, sources: Sources, web: Web) -> None:
+    server["/api2.openreview.net/notes"] = Reply("", 500)
+    server["/api.openreview.net/notes"] = answers.notes(answers.note(new=False))
+    assert look_up(sources, "openreview:aB3_x-9Z").title == MOONLIT
+    server["/api.openreview.net/notes"] = answers.notes()
+    assert "status 500" in str(failure(sources, "openreview:another"))
+    with pytest.raises(WebError):
+        openreview.exists(web, "another")
+
+
+@pytest.mark.parametrize(
+    ("moment", "date"),
+    [
+        (1929900000000, "2031-02"),
+        (1.9299e12, "2031-02"),
+        (1929900000000.5, "2031-02"),
+        *((wrong, "2031-10") for wrong in (None, 0, -5, True, "soon", float("nan"), float("inf"), 1e300, [], {})),
+    ],
+)
+def test_openreview_gives_moments_as_any_number(moment: object, date: str, server: Server, sources: Sources) -> None:
+    note = {**answers.note(), "cdate": moment, "pdate": 1949000000000}
+    server["/api2.openreview.net/notes"] = answers.notes(note)
+    assert look_up(sources, "openreview:aB3_x-9Z").date == date
+
+
 def test_doi(server: Server, sources: Sources) -> None:
     server["/doi.org/10.5555/moonlit.12"] = Reply("", 302, headers={"Location": "https://example.org/csl"})
     server["/example.org/csl"] = answers.csl()
