@@ -251,7 +251,7 @@ def test_the_short_table_has_the_nearest_method_of_each_family_that_keeps_utilit
     found = measured_on_front(checkout.project, checkout.catalog())
     assert found
     assert [row[0] for row in found.short.rows] == ["Target", "Retrained", "Near", "Other"]
-    assert [row[0] for row in found.whole.rows] == ["Target", "Retrained", "Broken", "Fade", "Near", "Other"]
+    assert [row[0] for row in found.whole.rows] == ["Target", "Retrained", "Broken", "Near", "Fade", "Other"]
 
 
 def _task(name: str) -> str:
