@@ -17,6 +17,7 @@ from catalog.commands.shared import (
     print_json,
     records_in,
     say,
+    text_of,
     web_client,
     writing,
 )
@@ -182,14 +183,10 @@ def from_issue(
     """
     from catalog.base.files import write_new, write_whole
     from catalog.base.web import WebError
-    from catalog.intake.adding import read_bounded
     from catalog.intake.issues import IssueError, handle
 
     project = find_project(root)
-    try:
-        content = read_bounded(issue).decode("utf-8", "replace")
-    except OSError as error:
-        raise UsageError(f"cannot read {issue}: {error.strerror}.") from None
+    content = text_of(issue)
     try:
         with web_client(project) as web:
             outcome = handle(project, web, content)
@@ -234,16 +231,14 @@ def _references(papers: list[str], batch: Path | None) -> list[Reference]:
     """The papers that the arguments and the batch name."""
     from catalog.base.text import sentence, shorten
     from catalog.base.web import WebError
-    from catalog.intake.adding import read_bounded, references_in
+    from catalog.intake.adding import references_in
     from catalog.intake.sources import parse_reference
 
     found: list[Reference] = []
 
     def read(path: Path) -> None:
         try:
-            some, strange = references_in(read_bounded(path).decode("utf-8", "replace"), str(path))
-        except OSError as error:
-            raise UsageError(f"cannot read {path}: {error.strerror}.") from None
+            some, strange = references_in(text_of(path), str(path))
         except WebError as error:
             raise UsageError(sentence(str(error))) from None
         if strange:
@@ -273,13 +268,9 @@ _KINDS_OF_REFERENCE = (
 
 def _saved(path: Path, references: list[Reference]) -> list[Found]:
     """What a saved answer says about the papers asked for, or about all it holds."""
-    from catalog.intake.adding import read_bounded
     from catalog.intake.sources import read_saved
 
-    try:
-        body = read_bounded(path)
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}.") from None
+    body = text_of(path).encode()
     if not references:
         return read_saved(body, str(path))
     return [one for reference in references for one in read_saved(body, str(path), reference)]

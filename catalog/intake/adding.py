@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from catalog.base.files import write_new
@@ -139,16 +138,3 @@ def references_in(text: str, where: str) -> tuple[list[Reference], list[tuple[in
             elif reference not in found:
                 found.append(reference)
     return found, strange
-
-
-def read_bounded(path: Path, limit: int = 8 * 1024 * 1024) -> bytes:
-    """The content of a file that is not absurdly large.
-
-    Raises:
-        OSError: it cannot be read, or is too large.
-    """
-    with open(path, "rb") as file:
-        content = file.read(limit + 1)
-    if len(content) > limit:
-        raise OSError(27, "larger than 8 MB", str(path))
-    return content

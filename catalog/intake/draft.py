@@ -21,11 +21,11 @@ from catalog.model.paper import PAPER_ID, Links, Paper, Record
 from catalog.model.registries import REGISTRIES
 from catalog.model.venues import anthology_venue, read_venue
 from catalog.model.vocabulary import Vocabularies
+from catalog.parsing.comments import SUGGESTED
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import NotText, parse_tree
 from catalog.parsing.validation import validate
 from catalog.reading.fmt import Notes, layout
-from catalog.reading.load import SUGGESTED
 
 _SMALL = frozenset(
     "a an the of on in for to and or with from by at as via is are be do does can how what why when where which not "

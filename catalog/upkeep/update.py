@@ -15,6 +15,7 @@ from typing import Any
 
 from catalog.base.project import Project
 from catalog.base.text import same_title
+from catalog.base.utf8 import read_text
 from catalog.base.web import Web, WebError
 from catalog.intake.draft import state_value, venue_field
 from catalog.intake.sources import Found, Reference, Sources
@@ -188,6 +189,6 @@ def _apply(path: Path, file: str, changes: list[Change]) -> tuple[Update | None,
     text, problems = rewrite(path, file, {one.place: one.new for one in changes})
     if text is None:
         return None, problems
-    before = path.read_text(encoding="utf-8").splitlines()
+    before = read_text(path).splitlines()
     lines = difflib.unified_diff(before, text.splitlines(), f"a/{file}", f"b/{file}", lineterm="", n=2)
     return Update(file, tuple(changes), text, "\n".join(lines)), []

@@ -97,6 +97,32 @@ class Web:
         Raises:
             WebError: there is no content of such a type, for whatever reason.
         """
+        return self._get(url, accept, types, lambda answer: check(answer.body) if check else None, keep)
+
+    def read(
+        self,
+        url: str,
+        *,
+        accept: str = "*/*",
+        types: Collection[str] = (),
+        check: Callable[[str], object] = lambda text: None,
+    ) -> str:
+        """The content of an address as text, like :meth:`get`.
+
+        Args:
+            url: the address.
+            accept: the media types that are asked for.
+            types: the media types that are understood; any, if none are named.
+            check: looks at the text and raises if it is unusable; only what passes is kept.
+
+        Raises:
+            WebError: there is no content of such a type, or it is no text in the encoding that it should have.
+        """
+        return self._get(url, accept, types, lambda answer: check(answer.text), keep=True).text
+
+    def _get(
+        self, url: str, accept: str, types: Collection[str], check: Callable[[Answer], object], keep: bool
+    ) -> Answer:
         kept = self._cache.kept(url, accept) if keep else None
         if kept is not None:
             return kept
@@ -106,8 +132,7 @@ class Web:
         if types and answer.content_type not in types:
             message = f"gives {answer.content_type or 'something unnamed'} instead of {' or '.join(types)}"
             raise WebError("type", url, message, "Is a login page or a proxy in the way?")
-        if check:
-            check(answer.body)
+        check(answer)
         if keep:
             self._cache.keep(url, accept, answer)
         return answer

@@ -19,19 +19,14 @@ def look_up(web: Web, paper: str) -> Found:
         WebError: there is no such paper, or its BibTeX cannot be used.
     """
     url = f"{ACL.site}/{paper}.bib"
-    answer = web.get(url, types=TYPES, check=lambda body: _refuse_none(body, url))
-    return parse(answer.body, paper, url)
+    return parse(web.read(url, types=TYPES, check=lambda text: bibtex.parse(text, url)), paper, url)
 
 
-def parse(body: bytes, paper: str, where: str) -> Found:
+def parse(text: str, paper: str, where: str) -> Found:
     """The paper of a saved answer.
 
     Raises:
         WebError: it is no BibTeX.
     """
-    found = bibtex.parse(body.decode("utf-8", "replace"), where)[0]
+    found = bibtex.parse(text, where)[0]
     return replace(found, source="acl", links={**found.links, "acl": paper})
-
-
-def _refuse_none(body: bytes, where: str) -> None:
-    bibtex.parse(body.decode("utf-8", "replace"), where)

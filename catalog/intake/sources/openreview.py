@@ -26,30 +26,30 @@ def look_up(web: Web, forum: str) -> Found:
     for api in APIS:
         url = f"{api}/notes?id={forum}"
         try:
-            answer = web.get(url, accept=TYPES[0], types=TYPES, check=lambda body, url=url: _refuse_none(body, url))  # type: ignore[misc]
+            text = _ask(web, url)
         except WebError as error:
             # The newer interface answers 403 or 404 for what only the older one holds.
             if error.status not in (400, 403, 404):
                 raise
             problem = error
             continue
-        if found := parse(answer.body, url):
+        if found := parse(text, url):
             return found[0]
-        if is_paper(answer.body, forum):
+        if is_paper(text, forum):
             raise WebError(
                 "content", url, "names no authors yet", "Wait until the submission is public, or add it by hand."
             )
     raise problem or WebError("content", OPENREVIEW.address(forum), "there is no such public forum")
 
 
-def parse(body: bytes, where: str = "OpenReview") -> list[Found]:
+def parse(text: str, where: str = "OpenReview") -> list[Found]:
     """The papers of a saved answer; reviews and comments among the notes are left out.
 
     Raises:
         WebError: it is no answer of OpenReview's.
     """
     try:
-        notes = json.loads(body)["notes"]
+        notes = json.loads(text)["notes"]
         if not isinstance(notes, list):
             raise TypeError
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -66,24 +66,24 @@ def exists(web: Web, forum: str) -> bool:
     for api in APIS:
         url = f"{api}/notes?id={forum}"
         try:
-            body = web.get(url, accept=TYPES[0], types=TYPES, check=lambda body, url=url: _refuse_none(body, url)).body  # type: ignore[misc]
+            text = _ask(web, url)
         except WebError as error:
             if error.status not in (400, 403, 404):
                 raise
             continue
-        if is_paper(body, forum):
+        if is_paper(text, forum):
             return True
     return False
 
 
-def is_paper(body: bytes, forum: str) -> bool:
+def is_paper(text: str, forum: str) -> bool:
     """Whether an answer holds the note that begins a forum."""
-    notes = json.loads(body)["notes"]
+    notes = json.loads(text)["notes"]
     return any(isinstance(note, dict) and forum in (note.get("id"), note.get("forum")) for note in notes)
 
 
-def _refuse_none(body: bytes, where: str) -> None:
-    parse(body, where)
+def _ask(web: Web, url: str) -> str:
+    return web.read(url, accept=TYPES[0], types=TYPES, check=lambda text: parse(text, url))
 
 
 def _found(note: dict[str, Any]) -> Found | None:
