@@ -183,7 +183,8 @@ def from_issue(
     """
     from catalog.base.files import write_new, write_whole
     from catalog.base.web import WebError
-    from catalog.intake.issues import IssueError, handle
+    from catalog.intake.forms import IssueError
+    from catalog.intake.issues import handle
 
     project = find_project(root)
     content = text_of(issue)
@@ -232,29 +233,35 @@ def _references(papers: list[str], batch: Path | None) -> list[Reference]:
     from catalog.base.text import sentence, shorten
     from catalog.base.web import WebError
     from catalog.intake.adding import references_in
-    from catalog.intake.sources import parse_reference
+    from catalog.intake.sources import references
+    from catalog.intake.sources.bibtex import is_bibtex
 
     found: list[Reference] = []
 
     def read(path: Path) -> None:
+        take(text_of(path), str(path))
+
+    def take(text: str, where: str) -> None:
         try:
-            some, strange = references_in(text_of(path), str(path))
+            some, strange = references_in(text, where)
         except WebError as error:
             raise UsageError(sentence(str(error))) from None
         if strange:
-            lines = "\n".join(f"{path}:{number}: {shorten(said)!r} names no paper" for number, said in strange)
+            lines = "\n".join(f"{where}:{number}: {shorten(said)!r} names no paper" for number, said in strange)
             raise UsageError(f"nothing was added.\n{lines}\n{_KINDS_OF_REFERENCE}")
         if not some:
-            raise UsageError(f"{path} names no paper. {_KINDS_OF_REFERENCE}")
+            raise UsageError(f"{where} names no paper. {_KINDS_OF_REFERENCE}")
         found.extend(some)
 
     for text in papers:
         if text.endswith((".bib", ".bibtex")) and "://" not in text:
             read(Path(text))
-        elif reference := parse_reference(text):
-            found.append(reference)
+        elif is_bibtex(text):
+            take(text, "the entry")
+        elif (named := references(text)).papers and not named.rest:
+            found.extend(named.papers)
         else:
-            raise UsageError(f"{text!r} names no paper. {_KINDS_OF_REFERENCE}")
+            raise UsageError(f"{named.rest or text!r} names no paper. {_KINDS_OF_REFERENCE}")
     if batch is not None:
         read(batch)
     return list(dict.fromkeys(found))

@@ -11,7 +11,7 @@ from catalog.base.files import write_new
 from catalog.base.project import Project
 from catalog.base.web import WebError
 from catalog.intake.draft import Draft, make_draft
-from catalog.intake.sources import Found, Reference, Sources, bibtex, parse_reference
+from catalog.intake.sources import Found, Reference, Sources, bibtex, references
 from catalog.intake.suggest import read_cues
 from catalog.model.identity import Identity
 from catalog.model.paper import Paper
@@ -113,9 +113,10 @@ class Adder:
 
 
 def references_in(text: str, where: str) -> tuple[list[Reference], list[tuple[int, str]]]:
-    """The papers that a text names, and the lines that name none, with their numbers.
+    """The papers that a text names, and the words that name none, with the numbers of their lines.
 
-    The text is a file in BibTeX, or holds one reference a line, with anything after a ``#`` left out.
+    The text is a file in BibTeX, or names papers line by line, with anything after a ``#`` left out. What stands
+    between the entries of BibTeX are remarks, except for the papers that it names.
 
     Args:
         text: the content of a file.
@@ -125,16 +126,15 @@ def references_in(text: str, where: str) -> tuple[list[Reference], list[tuple[in
         WebError: it is broken BibTeX.
     """
     if bibtex.is_bibtex(text):
-        return [Reference("bibtex", one) for one in bibtex.entries(text, where)], []
+        return list(bibtex.named_in(text, where).papers), []
     found: list[Reference] = []
     strange: list[tuple[int, str]] = []
     for number, line in enumerate(text.splitlines(), 1):
         # An address may hold a fragment; a comment stands after a space.
         said = line.partition(" #")[0].strip()
         if said and not said.startswith("#"):
-            reference = parse_reference(said)
-            if reference is None:
-                strange.append((number, said))
-            elif reference not in found:
-                found.append(reference)
-    return found, strange
+            named = references(said)
+            found += named.papers
+            if named.rest:
+                strange.append((number, named.rest))
+    return list(dict.fromkeys(found)), strange

@@ -180,6 +180,9 @@ def leads_to_paper(address: str) -> bool:
 
 
 def _at_address(text: str) -> tuple[Key, str] | None:
+    if re.search(r"\s", text):
+        # Parsers of addresses pass over line breaks, and would take two addresses for one.
+        return None
     try:
         parts = urlsplit(text if "://" in text else f"https://{text}")
         host, path = (parts.hostname or "").removeprefix("www."), unquote(parts.path)
@@ -187,7 +190,7 @@ def _at_address(text: str) -> tuple[Key, str] | None:
         return None
     if host.removesuffix(".") in _ARXIV_HOSTS:
         kinds = "abs|pdf|html|papers|overview|src|format"
-        found = re.search(rf"/(?:{kinds})/(?P<id>{_ARXIV_ID})(?:v\d+)?(?:\.pdf)?/?$", path)
+        found = re.fullmatch(rf"(?:/[\w-]+)*/(?:{kinds})/(?P<id>{_ARXIV_ID})(?:v\d+)?(?:\.pdf)?/?", path)
         return ("arxiv", found["id"]) if found else None
     if host == "aclanthology.org":
         found = re.match(rf"/({_ACL_ID})(?:\.pdf|\.bib)?/?$", path)

@@ -17,7 +17,7 @@ from local_server import Server
 from small_checkout import REPOSITORY, Checkout, Ran, Run
 
 from catalog.base.project import Project
-from catalog.intake.issues import IssueError, issue_text, read_answers, read_forms
+from catalog.intake.forms import IssueError, issue_text, read_answers, read_forms
 from catalog.model.paper import Links, Record
 from catalog.model.vocabulary import load_vocabularies
 
