@@ -73,9 +73,9 @@ def _sided(text: str) -> str:
     depth = 0
     for at, sign in enumerate(text):
         if sign == '"':
-            # An apostrophe between says nothing: "'Forget' it".
+            # Quotes between say nothing: "'Forget' it".
             before = "".join(signs[:at]).rstrip("'")[-1:]
-            after = text[at + 1 :].lstrip("'")[:1]
+            after = text[at + 1 :].lstrip("'\"")[:1]
             could_open = not before or before.isspace() or before in _BEFORE_OPENING
             could_close = not after or after.isspace() or unicodedata.category(after) in ("Pe", "Pf", "Po")
             opens = could_open and (not could_close or not depth)
