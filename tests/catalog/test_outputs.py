@@ -27,6 +27,7 @@ from catalog.outputs.build import build
 from catalog.outputs.export import FORMATS, bibtex, csl, records, ris, table
 from catalog.outputs.export.citation import publication
 from catalog.outputs.search import Filters, Search
+from catalog.outputs.site.head import scholarly_article
 from catalog.reading.load import load_catalog
 
 VOCABULARIES = load_vocabularies()
@@ -364,6 +365,17 @@ def test_spreadsheets_know_the_encoding_of_csv(checkout: Checkout) -> None:
     assert [row["id"] for row in rows] == ["okonkwo2032gardens", "lindqvist2031fading"]
     assert rows[0]["authors"] == "Grace Okonkwo; Béla Müller"
     assert data.count("\ufeff") == 1
+
+
+def test_groups_are_organizations_to_machines(checkout: Checkout) -> None:
+    checkout.change(checkout.gardens, "Béla Müller]", "Béla Müller, The Garden Team]")
+    catalog = checkout.catalog()
+    described = json.loads(scholarly_article(catalog.by_id["okonkwo2032gardens"], catalog))
+    assert [(one["@type"], one["name"]) for one in described["author"]] == [
+        ("Person", "Grace Okonkwo"),
+        ("Person", "Béla Müller"),
+        ("Organization", "The Garden Team"),
+    ]
 
 
 def test_json_holds_everything(checkout: Checkout) -> None:
