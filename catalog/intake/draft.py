@@ -23,7 +23,7 @@ from catalog.model.venues import anthology_venue, read_venue
 from catalog.model.vocabulary import Vocabularies
 from catalog.parsing.comments import SUGGESTED
 from catalog.parsing.problems import Problem
-from catalog.parsing.tree import NotText, parse_tree
+from catalog.parsing.tree import NotText, lost_letters, parse_tree
 from catalog.parsing.validation import validate
 from catalog.reading.fmt import Notes, layout
 
@@ -243,7 +243,7 @@ def _problems(text: str, file: str) -> list[Problem]:
     tree, problems = parse_tree(text.encode(), file)
     if tree is None or problems:
         return problems
-    _, wrong = validate(Record, tree)
+    wrong = [*lost_letters(tree), *validate(Record, tree)[1]]
     stem = file.rpartition("/")[2].removesuffix(".yaml")
     if not re.fullmatch(PAPER_ID, stem):
         wrong.append(Problem(file, 1, 1, "bad-id", "error", f"no id can be made for it: {stem!r}", "Add it by hand."))

@@ -97,6 +97,8 @@ class Tree:
     values: dict[Place, Mark] = field(default_factory=dict)
     remarks: dict[Place, Comment] = field(default_factory=dict)
     """Comments that would be a part of the text before them, were that free text."""
+    lost: list[Mark] = field(default_factory=list)
+    """Where U+FFFD stands, the first in each line."""
 
     def with_numbers(self) -> Tree:
         """The same tree for data that is no record: numbers, true, false and nothing as what YAML takes them for."""
@@ -136,7 +138,8 @@ def read_tree(path: Path, file: str) -> tuple[Tree | None, list[Problem]]:
             hint = "A record is a few lines; keep the paper's text out of it."
             message = f"has {size:,} bytes, more than the {MAX_BYTES:,} allowed"
             return None, [Problem(file, 1, 1, "too-large", "error", message, hint)]
-        return parse_tree(path.read_bytes(), file)
+        tree, problems = parse_tree(path.read_bytes(), file)
+        return tree, problems + (lost_letters(tree) if tree else [])
     except OSError as error:
         message = f"cannot be read: {error.strerror or error}"
         return None, [
@@ -161,6 +164,13 @@ def parse_tree(data: bytes, file: str) -> tuple[Tree | None, list[Problem]]:
         return None, builder.problems
     builder.look_for_cut_text(text)
     return builder.tree, builder.problems
+
+
+def lost_letters(tree: Tree) -> list[Problem]:
+    """Letters that somebody lost before, by reading a text in a wrong encoding: U+FFFD was put in their place."""
+    message = "holds the sign U+FFFD, which stands where a letter got lost: somebody read this in a wrong encoding"
+    hint = "Write the letter that was there."
+    return [Problem(tree.file, mark.line, mark.column, "lost-letter", "error", message, hint) for mark in tree.lost]
 
 
 def _decode(data: bytes) -> str:
@@ -230,11 +240,7 @@ class _Builder:
     def look_for_lost_letters(self, text: str) -> None:
         for number, line in enumerate(re.split("\r\n|\r|\n", text), 1):
             if (at := line.find(_LOST)) >= 0:
-                self._report_lost_letter(Mark(number, at + 1))
-
-    def _report_lost_letter(self, mark: Mark) -> None:
-        message = "holds the sign U+FFFD, which stands where a letter got lost: somebody read this in a wrong encoding"
-        self.report(mark, "lost-letter", message, "Write the letter that was there.")
+                self.tree.lost.append(Mark(number, at + 1))
 
     def look_for_cut_text(self, text: str) -> list[Mark]:
         """Report what YAML leaves out of a text without quotes; where only the meaning of a value tells, note it."""
@@ -294,8 +300,8 @@ class _Builder:
         if isinstance(event, ScalarEvent):
             assert event.end_mark
             span = range(mark.line, event.end_mark.line + 2)
-            if _LOST in event.value and not any(one.line in span for one in self.problems):
-                self._report_lost_letter(mark)  # written as an escape
+            if _LOST in event.value and not any(lost.line in span for lost in self.tree.lost):
+                self.tree.lost.append(mark)  # written as an escape
             self._put(_scalar(event))
         else:
             self._open.append(_Open(place, {} if isinstance(event, MappingStartEvent) else []))

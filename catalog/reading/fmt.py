@@ -18,7 +18,7 @@ from catalog.base.utf8 import read_text
 from catalog.model.paper import Record
 from catalog.parsing.comments import BY_HAND, comments
 from catalog.parsing.problems import Problem
-from catalog.parsing.tree import NotText, Place, Tree, parse_tree
+from catalog.parsing.tree import NotText, Place, Tree, lost_letters, parse_tree
 from catalog.parsing.validation import known_keys, validate
 from catalog.reading.entry import Entry
 from catalog.reading.load import read_record
@@ -84,7 +84,7 @@ def rewrite(
     done = layout(values, notes)
     tree, wrong = parse_tree(done.encode(), file)
     if tree is not None and not wrong:
-        wrong = validate(Record, tree)[1]
+        wrong = [*lost_letters(tree), *validate(Record, tree)[1]]
     if tree is None or wrong:
         return None, wrong
     if _said("\n".join((text, *(remarks or {}).values()))) != _said(done):

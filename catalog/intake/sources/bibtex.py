@@ -198,7 +198,7 @@ def _month(text: str) -> int | None:
 def _links(given: Mapping[str, str]) -> dict[str, str]:
     """The ids that an entry names in any of the places where people and programs put them."""
     links: dict[str, str] = {}
-    eprint = given.get("eprint", "").strip()
+    eprint = (given.get("eprint") or given.get("arxivid", "")).strip()
     is_arxiv = given.get("archiveprefix", given.get("eprinttype", "")).lower() in ("arxiv", "")
     bare = is_arxiv and not re.search(r"arxiv", eprint, re.IGNORECASE)
     texts = [f"arxiv:{eprint}" if bare and eprint else "", given.get("doi", ""), given.get("url", "")]

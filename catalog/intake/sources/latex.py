@@ -91,8 +91,8 @@ def from_latex(text: str) -> str:
 def typography(text: str) -> str:
     """LaTeX's quotes, dashes and ties as those of print, in a text that may hold no other LaTeX."""
     text = re.sub(r"(?<=\w)~(?=\w)", " ", _quotes(text))
-    text = re.sub(r"(?<=\w)---(?=\w)|(?<=\s)---(?=\s)", "—", text)
-    return re.sub(r"(?<=\w)--(?=\w)|(?<=\s)--(?=\s)", "–", text)
+    text = re.sub(r"(?<=[^\s-])---(?=[^\s-])|(?<=\s)---(?=\s)", "—", text)
+    return re.sub(r"(?<=[^\s-])--(?=[^\s-])|(?<=\s)--(?=\s)", "–", text)
 
 
 def lowered(text: str) -> str:

@@ -143,9 +143,9 @@ def _odd_title(corpus: Corpus) -> Iterator[Finding]:
             elif re.search(r"[a-z][:;,][A-Za-z]|\w\s[:;,]|[a-z]\.$", title):
                 message = "the title has a space too many or too few, or a full stop at its end"
                 yield Finding(entry, place, message, "Write it as printed, in one line.")
-            elif found := re.search(r"``|''|--|\w\^\w", title):
+            elif found := re.search(r"``|''|--|`|\w~\w|\w\^\w|\b[A-Za-z]_\w\b", title):
                 message = f"the title holds {found[0]!r}, which is LaTeX"
-                yield Finding(entry, place, message, "Write it as printed: “ ”, – or a raised letter.")
+                yield Finding(entry, place, message, "Write it as printed: “ ”, –, a space, R² or H₂O.")
 
 
 @check("odd-author", "hint")
