@@ -67,6 +67,7 @@ def entry(fields: str) -> Found:
         "number={arXiv:2404.01234}",
         "howpublished={arXiv preprint arXiv:2404.01234}",
         "eid={arXiv:2404.01234}",
+        "arxivid={2404.01234}, archiveprefix={arXiv}",
         "note={arXiv: 2404.01234}",
         "journal={arXiv preprint arXiv:2404.01234}",
         "journal={arXiv:2404.01234v2 [cs.LG]}",

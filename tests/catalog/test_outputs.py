@@ -18,6 +18,7 @@ from small_checkout import REPOSITORY, Checkout
 
 from catalog.base.project import Project
 from catalog.insight.stats import statistics
+from catalog.intake.sources.bibtex import parse as parse_bibtex
 from catalog.intake.sources.bibtex import people as people_in
 from catalog.model.paper import Appearance, Paper
 from catalog.model.venues import appearance, read_venue
@@ -26,6 +27,7 @@ from catalog.outputs.build import build
 from catalog.outputs.export import FORMATS, bibtex, csl, records, ris, table
 from catalog.outputs.export.citation import publication
 from catalog.outputs.search import Filters, Search
+from catalog.outputs.site.head import scholarly_article
 from catalog.reading.load import load_catalog
 
 VOCABULARIES = load_vocabularies()
@@ -158,6 +160,58 @@ def test_bibtex_parses_back(title: str, authors: list[str], venue: str) -> None:
     assert fields["eprint"] == "3104.01234"
     decoded = bibtexparser.parse_string(text, append_middleware=[LatexDecodingMiddleware()]).entries[0]
     assert _loose(decoded.fields_dict["title"].value) == _loose(title)
+
+
+QUOTED = {
+    'The Term "Machine Unlearning" Is Overused': "The Term ``Machine Unlearning'' Is Overused",
+    '"Forget"': "``Forget''",
+    'A ("B" C)': "A (``B'' C)",
+    '"A ("B" C)" d': "``A (``B'' C)'' d",
+    'x-"y"/"z": "w"': "x-``y''/``z'': ``w''",
+    "\"'x' y\" and \"a 'y'\"": "``{}'x' y'' and ``a 'y'{}''",
+    '"Why?" "How!"': "``Why?'' ``How!''",
+    '"GPT-4" and "a LoRA"': "``{GPT-4}'' and ``a {LoRA}''",
+    'a 5" disk': "a 5'' disk",
+}
+
+
+@pytest.mark.parametrize(("title", "written"), QUOTED.items())
+def test_straight_quotes_have_sides_in_bibtex(title: str, written: str) -> None:
+    assert f"title = {{{written}}}," in bibtex.entry(paper(title=title))
+
+
+quoted = st.recursive(
+    st.sampled_from(["Forget", "LoRA", "don't", "x", "(a b)", "5"]),
+    lambda inner: st.one_of(
+        inner.map('"{}"'.format),
+        st.tuples(inner, inner).map(" ".join),
+        st.tuples(inner, inner).map(": ".join),
+        inner.map('("{}")'.format),
+    ),
+    max_leaves=5,
+)
+
+
+@given(quoted)
+def test_quotes_come_back_from_bibtex(title: str) -> None:
+    (found,) = parse_bibtex(bibtex.entry(paper(title=title)))
+    assert found.title.replace("“", '"').replace("”", '"') == title
+    assert found.title.count("“") == found.title.count("”") == title.count('"') / 2
+
+
+def test_every_record_survives_export_and_import() -> None:
+    catalog, _ = load_catalog(Project(REPOSITORY))
+    assert catalog
+    papers = {one.id: one for one in catalog.papers}
+    straight = str.maketrans("“”", '""')
+    entries = bibtex.render(catalog.papers).split("\n\n")
+    found = [parse_bibtex(entry)[0] for entry in entries]
+    assert len(found) > 600
+    for entry, one in zip(entries, found, strict=True):
+        same = papers[entry.partition("{")[2].partition(",")[0]]
+        assert one.title.translate(straight) == same.title.translate(straight)
+        assert one.authors == same.authors
+        assert (one.links.get("arxiv"), one.date[:4]) == (same.links.arxiv, str(publication(same).year))
 
 
 # Two hyphens in a row are a dash to LaTeX, and in nobody's name.
@@ -301,6 +355,27 @@ def test_csv_parses_back_and_runs_nothing(title: str) -> None:
     (row,) = csv.DictReader(io.StringIO(table.render([paper(title=title)])))
     assert row["title"].removeprefix("'") == title.removeprefix("'")
     assert row["title"][0] not in "=+-@"
+
+
+def test_spreadsheets_know_the_encoding_of_csv(checkout: Checkout) -> None:
+    data = FORMATS["csv"].render(checkout.catalog())
+    assert isinstance(data, str)
+    assert data.encode().startswith(b"\xef\xbb\xbfid,title,")
+    rows = list(csv.DictReader(io.StringIO(data.encode().decode("utf-8-sig"))))
+    assert [row["id"] for row in rows] == ["okonkwo2032gardens", "lindqvist2031fading"]
+    assert rows[0]["authors"] == "Grace Okonkwo; Béla Müller"
+    assert data.count("\ufeff") == 1
+
+
+def test_groups_are_organizations_to_machines(checkout: Checkout) -> None:
+    checkout.change(checkout.gardens, "Béla Müller]", "Béla Müller, The Garden Team]")
+    catalog = checkout.catalog()
+    described = json.loads(scholarly_article(catalog.by_id["okonkwo2032gardens"], catalog))
+    assert [(one["@type"], one["name"]) for one in described["author"]] == [
+        ("Person", "Grace Okonkwo"),
+        ("Person", "Béla Müller"),
+        ("Organization", "The Garden Team"),
+    ]
 
 
 def test_json_holds_everything(checkout: Checkout) -> None:

@@ -8,8 +8,12 @@ from collections.abc import Callable
 
 import answers
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from local_server import Reply, Server
 from small_checkout import Checkout, Ran, Run
+
+from catalog.upkeep.update import _other_authors
 
 QUERY = "/export.arxiv.org/api/query"
 TITLE = "Fading Out: Gentle Forgetting for Small Models"
@@ -137,3 +141,46 @@ def test_a_change_that_makes_a_record_wrong_is_not_written(
     ran = update("--apply")
     assert (ran.status, "too-long" in ran.err) == (1, True)
     assert checkout.fading.read_bytes() == before
+
+
+def test_another_order_of_authors_is_offered(
+    server: Server, checkout: Checkout, update: Callable[..., Ran], run: Run
+) -> None:
+    says(server, authors=("Tome van der Avila", AUTHORS[0], *AUTHORS[2:]))
+    (change, checked) = json.loads(update("--json").out)
+    assert (change["place"], checked["place"]) == ("authors", "provenance.checked")
+    assert change["reason"] == "arxiv: the order of the authors changed"
+    # Names stay as the record spells them.
+    assert change["new"] == [AUTHORS[1], AUTHORS[0], *AUTHORS[2:]]
+    assert "the order of the authors changed" in update("--apply").out
+    assert "authors: [Tomé van der Ávila, Åsa Lindqvist, Grace Okonkwo, Ilse Brandt]" in checkout.fading.read_text()
+    assert update().status == 0
+    # The id begins with the first author's name, so there is more to do.
+    assert "error[id-author]" in run("validate").out
+
+
+@given(st.permutations(["Åsa Roe", "Ben Roe", "Åsa Roe", "Cy Doe"]), st.permutations(["Åsa Roe", "Ben Roe", "Cy Doe"]))
+def test_authors_are_compared_in_their_order(ours: list[str], theirs: list[str]) -> None:
+    assert _other_authors(ours, ours) is None
+    assert _other_authors(ours, [name.upper().replace("Å", "A") for name in ours]) is None
+    assert _other_authors(ours, theirs) == tuple(theirs)
+
+
+def test_what_was_read_in_words_is_suggested(
+    server: Server, checkout: Checkout, update: Callable[..., Ran], run: Run
+) -> None:
+    checkout.change(checkout.fading, "venue: {id: collas, year: 2032}\n", "")
+    says(server, comment="Accepted at ICLR 2033", doi="10.5555/fading.1")
+    found = {one["place"]: one for one in json.loads(update("--json").out)}
+    assert found["venue"]["suggested"] == "arXiv names ICLR 2033"
+    assert "suggested" in found["venue"]["reason"]
+    assert "suggested" not in found["links.doi"]
+    assert "suggested, to be confirmed: arXiv names ICLR 2033" in update("--apply").out
+    assert "# suggested: arXiv names ICLR 2033\nvenue: {id: iclr, year: 2033}\n" in checkout.fading.read_text()
+    says(server, comment="This paper has been withdrawn by the authors")
+    assert "suggested, to be confirmed" in update("--apply").out
+    assert "# suggested: arXiv says: This paper has been withdrawn by the authors\nstate:\n" in (
+        checkout.fading.read_text().replace("state: {", "state:\n{")
+    )
+    ran = run("validate")
+    assert (ran.status, ran.out.count("hint[unchecked-suggestion]")) == (0, 2)

@@ -103,8 +103,42 @@ class Web:
         Raises:
             WebError: there is no content of such a type, for whatever reason.
         """
+        return self._get(url, accept, types, lambda answer: check is None or check(answer.body), keep, explained)
+
+    def read(
+        self,
+        url: str,
+        *,
+        accept: str = "*/*",
+        types: Collection[str] = (),
+        check: Callable[[str], object] = lambda text: True,
+        keep: bool = True,
+    ) -> str:
+        """The content of an address as text, like :meth:`get`.
+
+        Args:
+            url: the address.
+            accept: the media types that are asked for.
+            types: the media types that are understood; any, if none are named.
+            check: looks at the text, as for :meth:`get`; what it gives counts as true or false.
+            keep: whether the cache takes part at all.
+
+        Raises:
+            WebError: there is no content of such a type, or it is no text in the encoding that it should have.
+        """
+        return self._get(url, accept, types, lambda answer: bool(check(answer.text)), keep).text
+
+    def _get(
+        self,
+        url: str,
+        accept: str,
+        types: Collection[str],
+        check: Callable[[Answer], bool],
+        keep: bool,
+        explained: Collection[int] = (),
+    ) -> Answer:
         kept = self._cache.kept(url, accept) if keep else None
-        if kept is not None and _holds_all(kept.body, check):
+        if kept is not None and _holds_all(kept, check):
             return kept
         answer = self.ask("GET", url, {"Accept": accept})
         if answer.status in explained:
@@ -114,7 +148,7 @@ class Web:
         if types and answer.content_type not in types:
             message = f"gives {answer.content_type or 'something unnamed'} instead of {' or '.join(types)}"
             raise WebError("type", url, message, "Is a login page or a proxy in the way?")
-        whole = check is None or check(answer.body)
+        whole = check(answer)
         if keep and whole:
             self._cache.keep(url, accept, answer)
         return answer
@@ -368,10 +402,10 @@ def _whole(text: str) -> float | None:
     return float(text) if len(text) < 16 else float("inf")
 
 
-def _holds_all(kept: bytes, check: Callable[[bytes], bool] | None) -> bool:
+def _holds_all(kept: Answer, check: Callable[[Answer], bool]) -> bool:
     """Whether what was kept is of use still: an older program may have kept what this one would not."""
     try:
-        return check is None or check(kept)
+        return check(kept)
     except WebError:
         return False
 
