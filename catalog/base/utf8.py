@@ -67,4 +67,4 @@ def read_text(path: Path, limit: int = MAX_BYTES) -> str:
 def _is_utf16(data: bytes) -> bool:
     """Whether every other byte is zero so often as only UTF-16 has it: spaces, line ends, ASCII letters."""
     halves = (data[::2], data[1::2])
-    return len(data) >= 4 and any(half.count(0) * 4 > len(half) for half in halves)
+    return any(half.count(0) >= 2 and half.count(0) * 4 > len(half) for half in halves)

@@ -128,6 +128,11 @@ def test_utf16_is_known_by_what_files_here_hold(parts: list[str], encoding: str)
         decode(text.encode(encoding))
 
 
+def test_a_stray_zero_is_not_utf16() -> None:
+    for data in (b"ab\0cd", b"@misc{a,\0 title={x}}", b"\0"):
+        assert decode(data).encode() == data
+
+
 @given(st.binary(max_size=60))
 def test_any_bytes_are_text_or_refused(data: bytes) -> None:
     try:
