@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 
 from local_server import Asked, Reply, Server
 
 ARXIV = "https://export.arxiv.org"
+QUERY = "/export.arxiv.org/api/query"
 ACL = "https://aclanthology.org"
 OPENREVIEW = "https://api2.openreview.net"
 OPENREVIEW_OLD = "https://api.openreview.net"
@@ -138,7 +139,7 @@ def csl(**more: object) -> Reply:
     return Reply(json.dumps(given), type="application/vnd.citationstyles.csl+json")
 
 
-def by_ids(entries: dict[str, str]) -> object:
+def by_ids(entries: dict[str, str]) -> Callable[[Asked], Reply]:
     """arXiv's interface for ``id_list``: unknown ids are left out."""
     from urllib.parse import parse_qs, urlsplit
 

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import answers
 import pytest
+from answers import QUERY
+from command_runs import Ran, Run
 from local_server import Asked, Reply, Server
-from small_checkout import Checkout, Ran, Run
+from small_checkout import Checkout
 
 from catalog.intake.draft import make_draft, make_id
 from catalog.intake.sources import Found
@@ -19,7 +21,6 @@ from catalog.intake.suggest import Cues
 from catalog.model.vocabulary import load_vocabularies
 from catalog.reading.fmt import format_record
 
-QUERY = "/export.arxiv.org/api/query"
 WORDS = ("Rain in Spring", "Snow", "Fog over Fields", "Hailstorm", "Dew")
 FILE = "papers/2031/lindqvist2031moonlit.yaml"
 
@@ -155,7 +156,7 @@ def test_batch_goes_on_where_it_stopped(server: Server, checkout: Checkout, add:
     papers = {f"3104.{number:05}": answers.entry(f"3104.{number:05}", word) for number, word in enumerate(WORDS)}
     missing = papers.pop("3104.00003")
     known = answers.by_ids(papers)
-    server[QUERY] = known  # type: ignore[assignment]
+    server[QUERY] = known
     lines = "# to add\n" + "\n".join(f"https://arxiv.org/abs/3104.{number:05}  # later" for number in range(5))
     batch = checkout.add("batch.txt", lines + "\n\n3104.00000\n")
     ran = add("--batch", str(batch))

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from small_checkout import Checkout, Run
+from command_runs import Run
+from small_checkout import Checkout
 
 from catalog.intake.sources.bibtex import parse
 from catalog.upkeep.bibliography import refresh

@@ -8,8 +8,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import answers
 import pytest
+from answers import QUERY
+from command_runs import Ran, Run
 from local_server import Reply, Server
-from small_checkout import REPOSITORY, Checkout, Ran, Run
+from small_checkout import REPOSITORY, Checkout
 
 from catalog.base.project import Project
 from catalog.intake.discover import RulesError, read_rules, relevance
@@ -17,7 +19,6 @@ from catalog.intake.sources import Found
 from catalog.model.vocabulary import load_vocabularies
 from catalog.reading.load import load_catalog
 
-QUERY = "/export.arxiv.org/api/query"
 DAYS = ("--since", "2032-01-01", "--until", "2032-03-01")
 RULES = read_rules(REPOSITORY / "catalog/discovery.yaml")
 
@@ -61,7 +62,7 @@ def test_a_maintainers_week(server: Server, checkout: Checkout, discover: Callab
     kept = "\n".join(line for line in batch.splitlines() if "00005" not in line)
     checkout.add("build/candidates.txt", kept)
     papers = {paper: one for paper in ("3202.00001", "3202.00003") for one in entries() if paper in one}
-    server[QUERY] = answers.by_ids(papers)  # type: ignore[assignment]
+    server[QUERY] = answers.by_ids(papers)
     assert run("add", "--batch", "build/candidates.txt").status == 0
     assert run("validate").status == 0
     server[QUERY] = answers.atom(*entries())

@@ -10,11 +10,12 @@ from pathlib import Path
 import answers
 import pytest
 import yaml
+from command_runs import Ran, Run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from issue_bodies import FORMS, body
 from local_server import Server
-from small_checkout import REPOSITORY, Checkout, Ran, Run
+from small_checkout import REPOSITORY, Checkout
 
 from catalog.base.project import Project
 from catalog.intake.issues import IssueError, issue_text, read_answers, read_forms

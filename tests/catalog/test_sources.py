@@ -9,6 +9,7 @@ from pathlib import Path
 
 import answers
 import pytest
+from answers import QUERY
 from hypothesis import given
 from hypothesis import strategies as st
 from local_server import Asked, Reply, Server
@@ -17,11 +18,11 @@ from catalog.base.web import Settings, Web, WebError
 from catalog.intake.sources import Found, Reference, Sources, openreview, parse_reference, read_saved
 from catalog.intake.sources import arxiv as arxiv_source
 from catalog.intake.sources.bibtex import parse as parse_bibtex
-from catalog.intake.sources.bibtex import people
+from catalog.intake.sources.bibtex_names import people
 from catalog.intake.sources.cleaning import artefacts
+from catalog.intake.sources.reference import Kind
 from catalog.intake.sources.venues import Venue, in_words, recognize
 
-QUERY = "/export.arxiv.org/api/query"
 MOONLIT = "Moonlit Forgetting: Unlearning in Language Models by Relabeling"
 
 
@@ -77,8 +78,8 @@ def failure(sources: Sources, text: str) -> WebError:
         ("@misc{x, title={y}}", "bibtex", "@misc{x, title={y}}"),
     ],
 )
-def test_references(text: str, kind: str, paper: str) -> None:
-    assert parse_reference(text) == Reference(kind, paper)  # type: ignore[arg-type]
+def test_references(text: str, kind: Kind, paper: str) -> None:
+    assert parse_reference(text) == Reference(kind, paper)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +169,7 @@ def test_arxiv_withdrawn(server: Server, sources: Sources) -> None:
 
 def test_arxiv_gives_many_at_once(server: Server, sources: Sources) -> None:
     papers = {f"3104.{number:05}": answers.entry(f"3104.{number:05}", title=f"Title {number}") for number in range(250)}
-    server[QUERY] = answers.by_ids(papers)  # type: ignore[assignment]
+    server[QUERY] = answers.by_ids(papers)
     wanted = [Reference("arxiv", paper) for paper in (*papers, "3104.99999")]
     found = list(sources.each(wanted))
     assert len(server.asked) == 3

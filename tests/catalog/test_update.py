@@ -5,16 +5,18 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Callable
+from typing import Any
 
 import answers
 import pytest
+from answers import QUERY
+from command_runs import Ran, Run
 from local_server import Reply, Server
-from small_checkout import Checkout, Ran, Run
+from small_checkout import Checkout
 
-QUERY = "/export.arxiv.org/api/query"
 TITLE = "Fading Out: Gentle Forgetting for Small Models"
 AUTHORS = ("Åsa Lindqvist", "Tomé van der Ávila", "Grace Okonkwo", "Ilse Brandt")
-SAME = {"title": TITLE, "authors": AUTHORS, "updated": "2031-05-01T00:00:00Z"}
+SAME: dict[str, Any] = {"title": TITLE, "authors": AUTHORS, "updated": "2031-05-01T00:00:00Z"}
 
 
 @pytest.fixture
@@ -25,8 +27,8 @@ def update(server: Server, checkout: Checkout, run: Run, monkeypatch: pytest.Mon
     return lambda *arguments: run("update", *arguments)
 
 
-def says(server: Server, **more: object) -> None:
-    server[QUERY] = answers.atom(answers.entry("3104.01234", **{**SAME, **more}))  # type: ignore[arg-type]
+def says(server: Server, **more: Any) -> None:
+    server[QUERY] = answers.atom(answers.entry("3104.01234", **{**SAME, **more}))
 
 
 def test_nothing_new(server: Server, checkout: Checkout, update: Callable[..., Ran]) -> None:

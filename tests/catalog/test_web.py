@@ -22,7 +22,10 @@ class Made:
     """Clients for a server that stands in for example.org, closed at the end."""
 
     def __init__(self, server: Server) -> None:
-        self.server, self.slept, self.told, self.webs = server, [], [], []  # type: ignore[var-annotated]
+        self.server = server
+        self.slept: list[float] = []
+        self.told: list[str] = []
+        self.webs: list[Web] = []
 
     def __call__(self, **given: Any) -> Web:
         quick = {"connect_timeout": 1, "read_timeout": 0.3, "deadline": 1.0, "attempts": 2, "backoff": 0.0}

@@ -8,11 +8,11 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markup_trees import SVG
 
 from catalog.figures import Node, Point, forget_utility_figure, layered_figure, quarters, timeline_figure
 from catalog.figures.drawing import text_width
 
-SVG = "{http://www.w3.org/2000/svg}"
 POINTS = [
     Point("target", 0.97, 0.96, "target"),
     Point("retrained", 0.12, 0.95, "retrained"),

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from guard import Guard
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from catalog.base.text import words
@@ -344,7 +345,7 @@ def test_the_hyperparameters_are_listed_with_their_sources(page: Page, served: s
     expect(row).to_contain_text("> 0")
 
 
-def test_colors_follow_the_system_and_can_be_switched(browser: Browser, guard, served: str) -> None:  # type: ignore[no-untyped-def]
+def test_colors_follow_the_system_and_can_be_switched(browser: Browser, guard: Guard, served: str) -> None:
     with browser.new_context(color_scheme="dark") as context:
         guard.watch(context)
         page = context.new_page()
@@ -359,7 +360,7 @@ def test_colors_follow_the_system_and_can_be_switched(browser: Browser, guard, s
         expect(body).to_have_attribute("data-md-color-scheme", "default")
 
 
-def test_everything_is_readable_without_scripts(browser: Browser, guard, served: str, catalog: Catalog) -> None:  # type: ignore[no-untyped-def]
+def test_everything_is_readable_without_scripts(browser: Browser, guard: Guard, served: str, catalog: Catalog) -> None:
     with browser.new_context(java_script_enabled=False) as context:
         guard.watch(context)
         page = context.new_page()
