@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from catalog.model.questions import bare
 from catalog.parsing.problems import Problem
 
 EMBEDDED = "tiny"
@@ -26,6 +27,11 @@ class Example(BaseModel):
     prompt: str
     answer: str
     generated: str
+
+    @property
+    def question(self) -> str:
+        """What was asked, without the words around it."""
+        return bare(self.prompt)
 
 
 class Result(BaseModel):

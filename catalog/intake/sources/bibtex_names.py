@@ -16,7 +16,6 @@ _ACCENT = re.compile(
 """Accented and foreign letters as LaTeX writes them, with or without braces."""
 _OTHERS = frozenset(("others", "et al", "et al."))
 _INITIALS = re.compile(r"(?:[^\W\d_]\.[ -]?)+")
-_SUFFIX = re.compile(r"(?:jr|sr)\.?|[IVX]{1,4}|\d(?:st|nd|rd|th)", re.IGNORECASE)
 
 
 def people(text: str) -> tuple[tuple[str, ...], bool]:
@@ -63,7 +62,7 @@ def _listed(person: str) -> Iterator[str]:
         yield from (f"{family}, {given}" for family, given in zip(whole[::2], whole[1::2], strict=True))
         return
     several = len(whole) > 2 or (len(parts) > len(whole) and len(whole) > 1)
-    if "{" not in person and several and all(" " in part and not _SUFFIX.fullmatch(part) for part in whole):
+    if "{" not in person and several and all(" " in part for part in whole):
         yield from whole
     else:
         yield person.rstrip(", ")
