@@ -91,8 +91,9 @@ def test_no_references(text: str) -> None:
 
 @given(st.text())
 def test_any_text_is_a_reference_or_none(text: str) -> None:
-    parse_reference(text)
-    parse_reference(f"https://{text}")
+    for one in (text, f"https://{text}"):
+        found = parse_reference(one)
+        assert found is None or found.id
 
 
 # Text -----------------------------------------------------------------------------------------------
@@ -448,4 +449,4 @@ def test_saved_answers() -> None:
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     for start in (b"", b"<feed>", b'{"notes": [', b"@a{b, title={"):
         with suppress(WebError):
-            read_saved(start + body, "x")
+            assert all(one.title for one in read_saved(start + body, "x"))

@@ -133,9 +133,8 @@ def test_citation_tags_and_json_ld_say_what_the_record_says(site: Path, catalog:
     tags = head_tags(tree)
     assert ("citation_title", paper.title) in tags
     assert [value for name, value in tags if name == "citation_author"] == list(paper.authors)
-    assert ("citation_publication_date", "2024/04") in tags or any(
-        name == "citation_publication_date" and value.startswith("2024/04") for name, value in tags
-    )
+    (day,) = (value for name, value in tags if name == "citation_publication_date")
+    assert day.startswith("2024/04")
     assert ("citation_conference_title", "Conference on Language Modeling (COLM 2024)") in tags
     assert ("citation_arxiv_id", "2404.05868") in tags
     assert ("citation_pdf_url", "https://arxiv.org/pdf/2404.05868") in tags

@@ -177,4 +177,6 @@ def test_boxes_of_a_column_do_not_touch_and_stay_inside() -> None:
 
 
 def test_an_empty_graph_is_a_figure_too() -> None:
-    ElementTree.fromstring(layered_figure([], [], {}, title="t", words="w"))
+    root = ElementTree.fromstring(layered_figure([], [], {}, title="t", words="w"))
+    assert (root.findtext(f"{SVG}title"), root.findtext(f"{SVG}desc")) == ("t", "w")
+    assert root.find(f"{SVG}rect") is None
