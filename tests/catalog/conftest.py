@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from command_runs import Run, runner
-from hypothesis import settings
 from local_server import Server
 from small_checkout import FADING, GARDENS, METHOD, REPOSITORY, TASK, Checkout
 
@@ -19,11 +18,6 @@ from catalog.model.catalog import Catalog
 from catalog.parsing.problems import Problem
 from catalog.reading.codes import ALL_CODES
 from catalog.reading.load import load_catalog
-
-# How long one example takes says more about the machine than about the code.
-settings.register_profile("project", deadline=None)
-settings.load_profile("project")
-
 
 @pytest.fixture(autouse=True)
 def only_documented_codes(monkeypatch: pytest.MonkeyPatch) -> None:
