@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from catalog.base.utf8 import EncodingError, decode
+from catalog.model.questions import bare
 from catalog.parsing.problems import Problem
 
 T = TypeVar("T")
@@ -29,6 +30,11 @@ class Example(BaseModel):
     prompt: str
     answer: str
     generated: str
+
+    @property
+    def question(self) -> str:
+        """What was asked, without the words around it."""
+        return bare(self.prompt)
 
 
 class Result(BaseModel):

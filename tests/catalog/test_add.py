@@ -7,13 +7,16 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import answers
 import pytest
+from answers import QUERY
+from command_runs import Ran, Run
 from hypothesis import given
 from hypothesis import strategies as st
 from local_server import Asked, Reply, Server
-from small_checkout import Checkout, Ran, Run
+from small_checkout import Checkout
 
 from catalog.intake.draft import make_draft, make_id
 from catalog.intake.sources import Found, references
@@ -21,7 +24,6 @@ from catalog.intake.suggest import Cues
 from catalog.model.vocabulary import load_vocabularies
 from catalog.reading.fmt import format_record
 
-QUERY = "/export.arxiv.org/api/query"
 WORDS = ("Rain in Spring", "Snow", "Fog over Fields", "Hailstorm", "Dew")
 FILE = "papers/2031/lindqvist2031moonlit.yaml"
 
@@ -283,9 +285,9 @@ def test_retracted_papers_say_so(server: Server, checkout: Checkout, add: Callab
     ],
 )
 def test_what_was_read_in_words_is_suggested(
-    source: dict[str, object], paper: str, field: str, reason: str, server: Server, add: Callable[..., Ran]
+    source: dict[str, Any], paper: str, field: str, reason: str, server: Server, add: Callable[..., Ran]
 ) -> None:
-    server[QUERY] = answers.atom(answers.entry("3104.05678", **source if paper[0] == "3" else {}))  # type: ignore[arg-type]
+    server[QUERY] = answers.atom(answers.entry("3104.05678", **source if paper[0] == "3" else {}))
     server["/api2.openreview.net/notes"] = answers.notes(answers.note(**source if paper[0] == "o" else {}))
     server["/doi.org/10.5555/moonlit.12"] = answers.csl(**source if paper[0] == "1" else {})
     server["/aclanthology.org/2031.findings-emnlp.12.bib"] = Reply(answers.ANTHOLOGY)

@@ -120,4 +120,5 @@ def test_values_that_are_put_together() -> None:
 
 @given(st.text(alphabet=st.sampled_from("@{}\",=# \\~'`abc\n1and"), max_size=60))
 def test_any_list_of_authors_is_read(text: str) -> None:
-    people(text)
+    names, _ = people(text)
+    assert all(name and name == name.strip() for name in names)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from small_checkout import Checkout, Run
+from command_runs import Run
+from small_checkout import Checkout
 
-from catalog.model.claims import Claim, Judged, judge
+from catalog.model.claims import Claim, Judged, Trials, judge
 from catalog.model.results import Result
 
-TRIALS = {
+TRIALS: Trials = {
     ("authors", "fade"): [
         {"settings": {"learning_rate": 0.1, "scale": "low"}, "metrics": {"utility": 0.2}},
         {"settings": {"learning_rate": 0.5, "scale": "low"}, "metrics": {}},

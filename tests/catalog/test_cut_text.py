@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from command_runs import Run
 from hypothesis import given
 from hypothesis import strategies as st
-from small_checkout import FADING, REPOSITORY, Checkout, Run
+from small_checkout import FADING, REPOSITORY, Checkout
 
 from catalog.parsing.comments import comments
 from catalog.parsing.tree import parse_tree

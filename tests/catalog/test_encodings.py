@@ -8,11 +8,12 @@ from collections.abc import Iterator
 
 import answers
 import pytest
+from command_runs import Run
 from hypothesis import given
 from hypothesis import strategies as st
 from issue_bodies import FORMS, body
 from local_server import Reply, Server
-from small_checkout import FADING, Checkout, Run
+from small_checkout import FADING, Checkout
 
 from catalog.base.utf8 import EncodingError, decode
 from catalog.base.web import Settings, Web, WebError

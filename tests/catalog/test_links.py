@@ -12,8 +12,9 @@ from urllib.parse import urljoin
 
 import answers
 import pytest
+from command_runs import Ran, Run
 from local_server import Asked, Clock, Reply, Server
-from small_checkout import Checkout, Ran, Run
+from small_checkout import Checkout
 
 from catalog.base.web import Settings, Web, WebError
 from catalog.upkeep.links import Checker, Link, as_markdown, report
@@ -31,24 +32,23 @@ def web(server: Server) -> Iterator[Web]:
 
 
 def test_fates(server: Server, web: Web) -> None:
-    html = {"type": "text/html"}
-    server["/example.org/fine"] = Reply(PAGE, **html)
+    server["/example.org/fine"] = Reply(PAGE, type="text/html")
     server["/example.org/pdf"] = Reply("%PDF", type="application/pdf")
-    server["/example.org/huge"] = Reply(b"x" * 200_000, **html)
+    server["/example.org/huge"] = Reply(b"x" * 200_000, type="text/html")
     server["/example.org/gone"] = Reply("", 410)
-    server["/example.org/soft"] = Reply("<title>Page not found | Gardens</title>", **html)
+    server["/example.org/soft"] = Reply("<title>Page not found | Gardens</title>", type="text/html")
     server["/example.org/wall"] = Reply("", 403)
     server["/example.org/busy"] = Reply("", 500)
     server["/example.org/silent"] = Reply("", delay=0.6)
     server["/example.org/renamed"] = Reply("", 301, headers={"Location": "/new-name"})
-    server["/example.org/new-name"] = Reply(PAGE, **html)
+    server["/example.org/new-name"] = Reply(PAGE, type="text/html")
     server["/example.org/lent"] = Reply("", 302, headers={"Location": "/fine"})
     server["/example.org/dropped"] = Reply("", 302, headers={"Location": "/"})
-    server["/example.org/"] = Reply(PAGE, **html)
+    server["/example.org/"] = Reply(PAGE, type="text/html")
     server["/example.org/members"] = Reply("", 302, headers={"Location": "https://example.com/login?x=1"})
-    server["/example.com/login"] = Reply(PAGE, **html)
+    server["/example.com/login"] = Reply(PAGE, type="text/html")
     server["/example.org/slash"] = Reply("", 301, headers={"Location": "/slash/"})
-    server["/example.org/slash/"] = Reply(PAGE, **html)
+    server["/example.org/slash/"] = Reply(PAGE, type="text/html")
     server["/example.org/trap"] = Reply("", 301, headers={"Location": "file:///etc/passwd"})
     fates = {
         "fine": "fine", "pdf": "fine", "huge": "fine", "lent": "fine", "slash": "fine", "": "fine",
@@ -177,7 +177,7 @@ def test_a_busy_host_is_waited_for_as_a_whole(asked: str | None, status: int, se
         seen.add(one.path)
         return Reply("", status, headers={"Retry-After": asked} if asked else {})
 
-    server.reply = answer  # type: ignore[method-assign]
+    server.reply = answer  # type: ignore[method-assign, assignment]
     found, clock = checked(server, tmp_path, *(f"https://github.com/lindqvist/{number}" for number in range(12)))
     assert {one.status for one in found} == {"fine"}
     assert clock.now - 1000 <= 12 * 5
@@ -391,7 +391,7 @@ def test_stopped_it_keeps_what_it_found(server: Server, tmp_path: Path) -> None:
     assert again == {one.address for one in some} - kept
 
 
-def test_many_hosts_are_asked_side_by_side(server: Server, tmp_path: Path) -> None:
+def test_many_hosts_are_asked_side_by_side(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hosts = [f"https://host{number}.example" for number in range(60)]
     mirrors = {host: f"{server.url}/{host.removeprefix('https://')}" for host in hosts}
     busy, most = [0], [0]
@@ -406,7 +406,7 @@ def test_many_hosts_are_asked_side_by_side(server: Server, tmp_path: Path) -> No
             busy[0] -= 1
         return Reply("x", type="application/pdf")
 
-    server.reply = slow  # type: ignore[method-assign]
+    monkeypatch.setattr(server, "reply", slow)
     links = [Link("page", url, url, ("a:1",)) for host in hosts for n in range(5) if (url := f"{host}/{n}")]
     with Web(Settings(mirrors=mirrors)) as web:
         verdicts = Checker(web, tmp_path / "m.json", 0).check(links)

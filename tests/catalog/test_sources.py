@@ -6,9 +6,11 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import answers
 import pytest
+from answers import QUERY
 from hypothesis import given
 from hypothesis import strategies as st
 from local_server import Asked, Reply, Server
@@ -17,11 +19,11 @@ from catalog.base.web import Settings, Web, WebError
 from catalog.intake.sources import Found, Reference, Sources, openreview, parse_reference, read_saved
 from catalog.intake.sources import arxiv as arxiv_source
 from catalog.intake.sources.bibtex import parse as parse_bibtex
-from catalog.intake.sources.bibtex import people
+from catalog.intake.sources.bibtex_names import people
 from catalog.intake.sources.cleaning import artefacts
+from catalog.intake.sources.reference import Kind
 from catalog.intake.sources.venues import Venue, in_words, recognize
 
-QUERY = "/export.arxiv.org/api/query"
 MOONLIT = "Moonlit Forgetting: Unlearning in Language Models by Relabeling"
 
 
@@ -77,8 +79,8 @@ def failure(sources: Sources, text: str) -> WebError:
         ("@misc{x, title={y}}", "bibtex", "@misc{x, title={y}}"),
     ],
 )
-def test_references(text: str, kind: str, paper: str) -> None:
-    assert parse_reference(text) == Reference(kind, paper)  # type: ignore[arg-type]
+def test_references(text: str, kind: Kind, paper: str) -> None:
+    assert parse_reference(text) == Reference(kind, paper)
 
 
 @pytest.mark.parametrize(
@@ -90,8 +92,9 @@ def test_no_references(text: str) -> None:
 
 @given(st.text())
 def test_any_text_is_a_reference_or_none(text: str) -> None:
-    parse_reference(text)
-    parse_reference(f"https://{text}")
+    for one in (text, f"https://{text}"):
+        found = parse_reference(one)
+        assert found is None or found.id
 
 
 # Text -----------------------------------------------------------------------------------------------
@@ -381,13 +384,16 @@ def test_either_interface_may_be_the_one_that_is_silent(server: Server, sources:
         openreview.exists(web, "another")
 
 
+ODD_MOMENTS: list[Any] = [None, 0, -5, True, "soon", float("nan"), float("inf"), 1e300, [], {}]
+
+
 @pytest.mark.parametrize(
     ("moment", "date"),
     [
         (1929900000000, "2031-02"),
         (1.9299e12, "2031-02"),
         (1929900000000.5, "2031-02"),
-        *((wrong, "2031-10") for wrong in (None, 0, -5, True, "soon", float("nan"), float("inf"), 1e300, [], {})),
+        *((wrong, "2031-10") for wrong in ODD_MOMENTS),
     ],
 )
 def test_openreview_gives_moments_as_any_number(moment: object, date: str, server: Server, sources: Sources) -> None:
@@ -513,4 +519,4 @@ def test_saved_answers() -> None:
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     for start in (b"", b"<feed>", b'{"notes": [', b"@a{b, title={"):
         with suppress(WebError):
-            read_saved(start + body, "x")
+            assert all(one.title for one in read_saved(start + body, "x"))

@@ -24,7 +24,10 @@ class Made:
     """Clients for a server that stands in for example.org, closed at the end."""
 
     def __init__(self, server: Server) -> None:
-        self.server, self.slept, self.told, self.webs = server, [], [], []  # type: ignore[var-annotated]
+        self.server = server
+        self.slept: list[float] = []
+        self.told: list[str] = []
+        self.webs: list[Web] = []
 
     def __call__(self, **given: Any) -> Web:
         quick = {"connect_timeout": 1, "read_timeout": 0.3, "deadline": 1.0, "attempts": 2, "backoff": 0.0}
@@ -408,7 +411,7 @@ def test_who_waits_already_hears_of_a_later_hold() -> None:
 
 
 def test_waiting_is_no_failed_attempt_while_the_queue_moves(server: Server) -> None:
-    server["/example.org/a"] = [limited("10")] * 8 + [Reply("x")]  # type: ignore[assignment]
+    server["/example.org/a"] = [limited("10")] * 8 + [Reply("x")]
     server["/example.org/b"] = Reply("y")
     with Busy(server) as busy:
         assert busy.status("example.org/a") == 429, "nobody is served, and this is the last attempt"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,9 @@ def test_a_search_writes_a_methods_recipe_as_soon_as_its_trials_have_ended(
     (tmp_path / "search.yaml").write_text(yaml.safe_dump(search), encoding="utf-8")
     target, retrained = (reference_results("authors")[which].metrics for which in ("target", "retrained"))
 
-    def ends_early(function, jobs, done):  # type: ignore[no-untyped-def]
+    def ends_early(
+        function: object, jobs: Sequence[tuning.Trial], done: Callable[[tuning.Trial, dict[str, float]], None]
+    ) -> None:
         # As if the search were stopped before the last trial of the second method.
         for job in jobs[:3]:
             done(job, retrained if job.experiment.settings.get("beta") == "0.7" else target)
