@@ -19,6 +19,7 @@ from catalog.parsing.problems import Problem
 from catalog.reading.codes import ALL_CODES
 from catalog.reading.load import load_catalog
 
+
 @pytest.fixture(autouse=True)
 def only_documented_codes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever makes a problem, in whatever file, gives it a code that the documentation lists."""
