@@ -1,10 +1,15 @@
-"""How the tests share a machine's cores."""
+"""How the tests share a machine."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long one example takes says more about the machine than about the code.
+settings.register_profile("project", deadline=None)
+settings.load_profile("project")
 
 
 @pytest.hookimpl(tryfirst=True)

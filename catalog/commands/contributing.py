@@ -17,6 +17,7 @@ from catalog.commands.shared import (
     print_json,
     records_in,
     say,
+    text_of,
     web_client,
     writing,
 )
@@ -182,14 +183,11 @@ def from_issue(
     """
     from catalog.base.files import write_new, write_whole
     from catalog.base.web import WebError
-    from catalog.intake.adding import read_bounded
-    from catalog.intake.issues import IssueError, handle
+    from catalog.intake.forms import IssueError
+    from catalog.intake.issues import handle
 
     project = find_project(root)
-    try:
-        content = read_bounded(issue).decode("utf-8", "replace")
-    except OSError as error:
-        raise UsageError(f"cannot read {issue}: {error.strerror}.") from None
+    content = text_of(issue)
     try:
         with web_client(project) as web:
             outcome = handle(project, web, content)
@@ -234,32 +232,36 @@ def _references(papers: list[str], batch: Path | None) -> list[Reference]:
     """The papers that the arguments and the batch name."""
     from catalog.base.text import sentence, shorten
     from catalog.base.web import WebError
-    from catalog.intake.adding import read_bounded, references_in
-    from catalog.intake.sources import parse_reference
+    from catalog.intake.adding import references_in
+    from catalog.intake.sources import references
+    from catalog.intake.sources.bibtex import is_bibtex
 
     found: list[Reference] = []
 
     def read(path: Path) -> None:
+        take(text_of(path), str(path))
+
+    def take(text: str, where: str) -> None:
         try:
-            some, strange = references_in(read_bounded(path).decode("utf-8", "replace"), str(path))
-        except OSError as error:
-            raise UsageError(f"cannot read {path}: {error.strerror}.") from None
+            some, strange = references_in(text, where)
         except WebError as error:
             raise UsageError(sentence(str(error))) from None
         if strange:
-            lines = "\n".join(f"{path}:{number}: {shorten(said)!r} names no paper" for number, said in strange)
+            lines = "\n".join(f"{where}:{number}: {shorten(said)!r} names no paper" for number, said in strange)
             raise UsageError(f"nothing was added.\n{lines}\n{_KINDS_OF_REFERENCE}")
         if not some:
-            raise UsageError(f"{path} names no paper. {_KINDS_OF_REFERENCE}")
+            raise UsageError(f"{where} names no paper. {_KINDS_OF_REFERENCE}")
         found.extend(some)
 
     for text in papers:
         if text.endswith((".bib", ".bibtex")) and "://" not in text:
             read(Path(text))
-        elif reference := parse_reference(text):
-            found.append(reference)
+        elif is_bibtex(text):
+            take(text, "the entry")
+        elif (named := references(text)).papers and not named.rest:
+            found.extend(named.papers)
         else:
-            raise UsageError(f"{text!r} names no paper. {_KINDS_OF_REFERENCE}")
+            raise UsageError(f"{named.rest or text!r} names no paper. {_KINDS_OF_REFERENCE}")
     if batch is not None:
         read(batch)
     return list(dict.fromkeys(found))
@@ -273,13 +275,9 @@ _KINDS_OF_REFERENCE = (
 
 def _saved(path: Path, references: list[Reference]) -> list[Found]:
     """What a saved answer says about the papers asked for, or about all it holds."""
-    from catalog.intake.adding import read_bounded
     from catalog.intake.sources import read_saved
 
-    try:
-        body = read_bounded(path)
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}.") from None
+    body = text_of(path).encode()
     if not references:
         return read_saved(body, str(path))
     return [one for reference in references for one in read_saved(body, str(path), reference)]

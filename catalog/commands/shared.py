@@ -96,6 +96,18 @@ def web_client(project: Project, told: Callable[[str], None] | None = None, **se
     return Web(made, told=told or say)
 
 
+def text_of(path: Path) -> str:
+    """The text of a file that the user named; a sentence says what keeps it from being read."""
+    from catalog.base.utf8 import EncodingError, read_text
+
+    try:
+        return read_text(path)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}.") from None
+    except EncodingError as error:
+        raise UsageError(f"{path} {error}.") from None
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Says in words what keeps a file, or something below a folder, from being written."""

@@ -18,6 +18,7 @@ from catalog.commands.shared import (
     load_or_stop,
     print_json,
     say,
+    text_of,
     web_client,
     writing,
 )
@@ -247,16 +248,10 @@ def _update_bib(path: Path, apply: bool, as_json: bool, root: Path | None) -> No
     """Cite published versions in somebody's list of references."""
     from catalog.base.files import write_whole
     from catalog.base.web import WebError
-    from catalog.intake.adding import read_bounded
     from catalog.upkeep.bibliography import refresh
 
     catalog = load_or_stop(find_project(root))
-    try:
-        given = read_bounded(path).decode("utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}.") from None
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8, at its byte {error.start + 1}. Save it as UTF-8.") from None
+    given = text_of(path)
     windows = "\r\n" in given
     text = given.replace("\r\n", "\n")
     try:

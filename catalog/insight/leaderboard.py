@@ -11,6 +11,7 @@ import math
 import statistics
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from catalog.figures import Change, Kind, Point
@@ -92,7 +93,7 @@ class Blind:
 
 @dataclass(frozen=True)
 class Board:
-    """All rows of one task and model, references first, then methods by name."""
+    """All rows of one task and model, references first, then methods, those nearest to the retrained model first."""
 
     task: str
     task_name: str
@@ -113,6 +114,18 @@ class Board:
     def reference(self, kind: Kind) -> Row | None:
         """The row of ``target`` or ``retrained``."""
         return next((row for row in self.rows if row.kind == kind), None)
+
+    def distance(self, row: Row, metric: Metric | None) -> float | None:
+        """How far a row's value is from the retrained model's; the value itself where there is none to compare with.
+
+        None where the row has no value.
+        """
+        cell = row.cells.get(metric.id) or row.attacks.get(metric.id) if metric else None
+        if metric is None or cell is None:
+            return None
+        reference = self.reference("retrained")
+        goal = (reference.cells.get(metric.id) or reference.attacks.get(metric.id)) if reference else None
+        return cell.mean if goal is None else abs(cell.mean - goal.mean)
 
     def only(self, method: str) -> Board:
         """The same board with the references and one method."""
@@ -164,10 +177,18 @@ def _board(catalog: Catalog, task: str, model: str) -> Board:
         apart = one.seed if one.method in REFERENCE_NAMES else 0
         groups.setdefault((one.method, setting, apart), []).append(one)
     rows = [_row(catalog, group, _variant(group[0], results), metrics, attacks) for group in groups.values()]
-    rows.sort(key=lambda row: (list(_KINDS).index(row.method) if row.kind != "method" else 2, row.label.casefold()))
     described = catalog.implementation_by_id.get(task)
     name, headline = (described.title, described.headline) if described else (task, "forget_probability")
-    return Board(task, name, model, headline, metrics, attacks, tuple(rows), blind)
+    board = Board(task, name, model, headline, metrics, attacks, tuple(rows), blind)
+    return replace(board, rows=tuple(sorted(rows, key=partial(_place, board))))
+
+
+def _place(board: Board, row: Row) -> tuple[int, float, str]:
+    """Where a row stands: by how far what it knows of the forget set is from what the retrained model knows."""
+    if row.kind != "method":
+        return list(_KINDS).index(row.method), 0.0, row.label.casefold()
+    apart = board.distance(row, next((one for one in board.metrics if one.id == board.headline), None))
+    return len(_KINDS), math.inf if apart is None else apart, row.label.casefold()
 
 
 def _blind(attacks: Iterable[Metric], results: Iterable[Result]) -> Iterator[Blind]:

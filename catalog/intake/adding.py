@@ -5,14 +5,13 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from catalog.base.files import write_new
 from catalog.base.project import Project
 from catalog.base.web import WebError
 from catalog.intake.draft import Draft, make_draft
-from catalog.intake.sources import Found, Reference, Sources, bibtex, parse_reference
+from catalog.intake.sources import Found, Reference, Sources, bibtex, references
 from catalog.intake.suggest import read_cues
 from catalog.model.identity import Identity
 from catalog.model.paper import Paper
@@ -116,9 +115,10 @@ class Adder:
 
 
 def references_in(text: str, where: str) -> tuple[list[Reference], list[tuple[int, str]]]:
-    """The papers that a text names, and the lines that name none, with their numbers.
+    """The papers that a text names, and the words that name none, with the numbers of their lines.
 
-    The text is a file in BibTeX, or holds one reference a line, with anything after a ``#`` left out.
+    The text is a file in BibTeX, or names papers line by line, with anything after a ``#`` left out. What stands
+    between the entries of BibTeX are remarks, except for the papers that it names.
 
     Args:
         text: the content of a file.
@@ -128,29 +128,15 @@ def references_in(text: str, where: str) -> tuple[list[Reference], list[tuple[in
         WebError: it is broken BibTeX.
     """
     if bibtex.is_bibtex(text):
-        return [Reference("bibtex", one) for one in bibtex.entries(text, where)], []
+        return list(bibtex.named_in(text, where).papers), []
     found: list[Reference] = []
     strange: list[tuple[int, str]] = []
     for number, line in enumerate(text.splitlines(), 1):
         # An address may hold a fragment; a comment stands after a space.
         said = line.partition(" #")[0].strip()
         if said and not said.startswith("#"):
-            reference = parse_reference(said)
-            if reference is None:
-                strange.append((number, said))
-            elif reference not in found:
-                found.append(reference)
-    return found, strange
-
-
-def read_bounded(path: Path, limit: int = 8 * 1024 * 1024) -> bytes:
-    """The content of a file that is not absurdly large.
-
-    Raises:
-        OSError: it cannot be read, or is too large.
-    """
-    with open(path, "rb") as file:
-        content = file.read(limit + 1)
-    if len(content) > limit:
-        raise OSError(27, "larger than 8 MB", str(path))
-    return content
+            named = references(said)
+            found += named.papers
+            if named.rest:
+                strange.append((number, named.rest))
+    return list(dict.fromkeys(found)), strange

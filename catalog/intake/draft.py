@@ -21,16 +21,22 @@ from catalog.model.paper import PAPER_ID, Links, Paper, Record
 from catalog.model.registries import REGISTRIES
 from catalog.model.venues import anthology_venue, read_venue
 from catalog.model.vocabulary import Vocabularies
+from catalog.parsing.comments import SUGGESTED
 from catalog.parsing.problems import Problem
-from catalog.parsing.tree import NotText, parse_tree
+from catalog.parsing.tree import NotText, lost_letters, parse_tree
 from catalog.parsing.validation import validate
 from catalog.reading.fmt import Notes, layout
-from catalog.reading.load import SUGGESTED
 
 _SMALL = frozenset(
     "a an the of on in for to and or with from by at as via is are be do does can how what why when where which not "
     "towards toward into using under over its your you we our".split()
 )
+
+
+_SOURCES = {key: registry.name for key, registry in REGISTRIES.items()} | {
+    "doi": "the DOI's registry",
+    "hand": "BibTeX",
+}
 
 
 @dataclass(frozen=True)
@@ -78,8 +84,11 @@ def make_draft(
     if name := _method_name(found.title, values["type"]):
         values["method"] = {"name": name}
     values["provenance"] = {"source": found.source, "checked": today}
-    values |= {key: value for key, value in given.items() if key != "links"}
-    values["links"] = {**values["links"], **given.get("links", {})}
+    for key in ("links", "method"):
+        given_parts = given.get(key, {})
+        if given_parts:
+            values[key] = {**values.get(key, {}), **given_parts}
+    values |= {key: value for key, value in given.items() if key not in ("links", "method")}
     identity = make_id(found.title, found.authors, date, {paper.id for paper in papers})
     file = f"papers/{date[:4]}/{identity}.yaml"
     text = layout(values, _notes(found, values, suggestions, dated, given))
@@ -100,6 +109,19 @@ def venue_field(found: Found, vocabularies: Vocabularies) -> dict[str, Any]:
     if known is None and found.venue:
         known = read_venue(in_words(found.venue), vocabularies)
     return {"venue": venue_value(known)} if known else {}
+
+
+def read_from_words(found: Found, field: str) -> str:
+    """Why ``venue`` or ``state`` is no more than a suggestion, or ``""``: it was recognized in what people wrote.
+
+    The Anthology's ids alone name a venue for sure.
+    """
+    source = _SOURCES.get(found.source, "the source")
+    if field == "state":
+        return f"{source} says: {shorten(found.withdrawn, 120)}" if found.withdrawn else ""
+    if found.venue is None or "acl" in found.links:
+        return ""
+    return f"{source} names {shorten(in_words(found.venue), 120)}"
 
 
 def venue_value(venue: schema.Venue) -> dict[str, Any]:
@@ -208,8 +230,11 @@ def _notes(
             notes.above[(field,)] = [f"{SUGGESTED}{'; '.join(said)}"]
     if "type" not in reasons and "type" not in given:
         notes.above[("type",)] = [f"{SUGGESTED}no phrase hints at another type"]
-    if "method" in values and "method" not in given:
+    if "name" in values.get("method", {}) and "name" not in given.get("method", {}):
         notes.above[("method",)] = [f"{SUGGESTED}the name before the colon of the title"]
+    for field in ("venue", "state"):
+        if field in values and field not in given and (why := read_from_words(found, field)):
+            notes.above[(field,)] = [f"{SUGGESTED}{why}"]
     if dated:
         notes.above[("date",)] = [f"{SUGGESTED}{dated}"]
     return notes
@@ -220,7 +245,7 @@ def _problems(text: str, file: str) -> list[Problem]:
     tree, problems = parse_tree(text.encode(), file)
     if tree is None or problems:
         return problems
-    _, wrong = validate(Record, tree)
+    wrong = [*lost_letters(tree), *validate(Record, tree)[1]]
     stem = file.rpartition("/")[2].removesuffix(".yaml")
     if not re.fullmatch(PAPER_ID, stem):
         wrong.append(Problem(file, 1, 1, "bad-id", "error", f"no id can be made for it: {stem!r}", "Add it by hand."))

@@ -1,29 +1,26 @@
 """``catalog from-issue``: the answers of an issue form as a record, a correction or a result.
 
-The forms are ``.github/ISSUE_TEMPLATE/*.yml``: their labels are the headings of an issue's text, their ids say what an
-answer means. So a question can be worded anew without touching Python. What an issue says is untrusted: it goes through
-the same checks as a file, and nothing of it is ever run.
+What an issue says is untrusted: it goes through the same checks as a file, and nothing of it is ever run.
 """
 
 from __future__ import annotations
 
 import datetime
-import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
+from catalog.base.names import in_reading_order, is_group, names_in
 from catalog.base.project import Project
 from catalog.base.text import did_you_mean, shorten
 from catalog.base.web import Web
 from catalog.intake.adding import Adder
 from catalog.intake.draft import venue_value
-from catalog.intake.sources import Sources, parse_reference
+from catalog.intake.forms import Answers, Form, IssueError, issue_text, read_answers, read_forms
+from catalog.intake.sources import Reference, Sources, bibtex, references
 from catalog.model.facets import FIELDS
 from catalog.model.paper import Links, Record
 from catalog.model.results import Result, first_error
@@ -36,22 +33,11 @@ from catalog.reading.entry import Entry
 from catalog.reading.fmt import rewrite
 from catalog.reading.load import read_entries
 
-FORMS = ".github/ISSUE_TEMPLATE"
-MAX_CHARACTERS = 200_000
-_NO_ANSWER = "_No response_"
+_METHOD = {"method": "name", "mechanism": "mechanism"}
+"""Questions about a method, and the keys of a record's ``method``."""
+_LONGEST_SOURCE = 300
+"""Signs of a source that is noted beside a corrected value."""
 _ADD, _CORRECT, _REQUEST, _RESULT = "add-paper", "correct-record", "request-implementation", "add-result"
-
-
-class IssueError(Exception):
-    """An issue cannot be turned into files; the message is for the person who wrote it."""
-
-
-@dataclass(frozen=True)
-class Form:
-    """A form: its name, and the ids of its questions by their labels."""
-
-    name: str
-    questions: Mapping[str, str]
 
 
 @dataclass
@@ -64,54 +50,6 @@ class Outcome:
     """For the commit and the pull request, in one plain line."""
 
 
-def read_forms(project: Project) -> list[Form]:
-    """The forms of a checkout."""
-    forms = []
-    for path in sorted((project.root / FORMS).glob("*.yml")):
-        body = yaml.safe_load(path.read_text(encoding="utf-8")).get("body", ())
-        asked = {part["attributes"]["label"]: part["id"] for part in body if "id" in part}
-        if asked:
-            forms.append(Form(path.stem, asked))
-    return forms
-
-
-def issue_text(content: str) -> str:
-    """The text of an issue: as it is, or out of the event that the code host hands to workflows.
-
-    Raises:
-        IssueError: it is neither.
-    """
-    if content.lstrip().startswith("{"):
-        try:
-            content = json.loads(content)["issue"]["body"] or ""
-        except (ValueError, KeyError, TypeError, RecursionError):
-            raise IssueError("the event holds no issue") from None
-    if not isinstance(content, str) or len(content) > MAX_CHARACTERS:
-        raise IssueError("the issue is too long")
-    return content.replace("\r\n", "\n")
-
-
-def read_answers(text: str, forms: list[Form]) -> tuple[Form, dict[str, str]]:
-    """The form that an issue was written with, and its answers by the questions' ids; unanswered ones are absent.
-
-    Raises:
-        IssueError: it was written with none of them.
-    """
-    parts = re.split(r"^### +(.+?) *$", text, flags=re.MULTILINE)
-    given = [(parts[index].strip(), parts[index + 1].strip()) for index in range(1, len(parts) - 1, 2)]
-    headings = {heading for heading, _ in given}
-    form = max(forms, key=lambda one: len(headings & set(one.questions)), default=None)
-    if form is None or len(headings & set(form.questions)) < 2:
-        raise IssueError("the issue was not written with one of the forms, so nothing can be made of it")
-    answers: dict[str, str] = {}
-    for heading, answer in given:
-        name = form.questions.get(heading)
-        # The first answer counts: an answer may hold what looks like a heading.
-        if name and name not in answers and answer and answer not in (_NO_ANSWER, "None"):
-            answers[name] = answer
-    return form, answers
-
-
 def handle(project: Project, web: Web, text: str, today: str | None = None) -> Outcome:
     """What is to be written because of an issue.
 
@@ -119,8 +57,17 @@ def handle(project: Project, web: Web, text: str, today: str | None = None) -> O
         IssueError: nothing can be, and why; for the person who wrote it.
         WebError: a source cannot be asked.
     """
-    form, answers = read_answers(issue_text(text), read_forms(project))
-    today = today or datetime.date.today().isoformat()
+    form, given = read_answers(issue_text(text), read_forms(project))
+    answers = Answers(given)
+    outcome = _outcome(form, project, web, answers, today or datetime.date.today().isoformat())
+    labels = [f"*{label}*" for label, name in form.questions.items() if name in answers.unused]
+    if labels:
+        answers.tell(f"No file holds what you wrote under {', '.join(labels)}; it stays in this issue.")
+    outcome.message = "\n\n".join([outcome.message, *answers.told])
+    return outcome
+
+
+def _outcome(form: Form, project: Project, web: Web, answers: Answers, today: str) -> Outcome:
     if form.name == _ADD:
         return _add(project, web, answers, today)
     if form.name == _CORRECT:
@@ -132,12 +79,8 @@ def handle(project: Project, web: Web, text: str, today: str | None = None) -> O
     raise IssueError(f"nothing is done automatically with the form {form.name}")
 
 
-def _add(project: Project, web: Web, answers: Mapping[str, str], today: str) -> Outcome:
-    # BibTeX may stand in a code block; an address may be followed by a remark.
-    said = _without_fence(answers.get("paper", ""))
-    reference = parse_reference(said) or parse_reference(said.partition("\n")[0].partition(" ")[0])
-    if reference is None:
-        raise IssueError(f"{shorten(said)!r} names no paper; give an arXiv id, a DOI, an address, or BibTeX")
+def _add(project: Project, web: Web, answers: Answers, today: str) -> Outcome:
+    reference = _paper(answers)
     adder = Adder(project, today, write=False)
     if known := adder.known(reference):
         raise IssueError(known.message)
@@ -149,22 +92,56 @@ def _add(project: Project, web: Web, answers: Mapping[str, str], today: str) -> 
     return Outcome({outcome.file: outcome.text}, message, f"Add {Path(outcome.file).stem}")
 
 
-def _given(project: Project, answers: Mapping[str, str]) -> dict[str, Any]:
+def _paper(answers: Answers) -> Reference:
+    """The one paper that an issue is about."""
+    # BibTeX may stand in a code block; an address may be followed by a remark.
+    said = _without_fence(answers.get("paper", ""))
+    named = bibtex.named_in(said, "the answer") if bibtex.is_bibtex(said) else references(said)
+    if not named.papers:
+        raise IssueError(f"{shorten(said)!r} names no paper; give an arXiv id, a DOI, an address, or BibTeX")
+    if len(named.papers) > 1:
+        raise IssueError(
+            f"the answer names {len(named.papers)} papers: {', '.join(map(str, named.papers))}. An issue is about one: "
+            "keep one, and write another issue for each of the others; if they are the same paper, one address will do"
+        )
+    if named.rest:
+        answers.tell(f"Beside the paper you wrote {shorten(named.rest, 300)!r}; no file holds that.")
+    return named.papers[0]
+
+
+def _code(answers: Answers) -> str:
+    """The one address of an answer."""
+    said = answers["code"]
+    words = said.split()
+    addresses = list(dict.fromkeys(word.strip("<>()[],;") for word in words if "://" in word))
+    if len(addresses) > 1:
+        raise IssueError(f"a record has one address of code, and the answer names {' and '.join(addresses)}; keep one")
+    if len(words) > 1 and addresses:
+        answers.tell(f"Of {shorten(said, 300)!r} the record holds the address alone.")
+        return addresses[0]
+    return " ".join(words)
+
+
+def _given(project: Project, answers: Answers) -> dict[str, Any]:
     """The fields of a record that the person filled in; terms by id, label or alias."""
     given: dict[str, Any] = {}
     if "type" in answers:
-        given["type"] = _terms(project, "type", answers["type"])[0]
+        given["type"], *more = _terms(project, "type", answers["type"])
+        if more:
+            raise IssueError("a paper has one primary contribution; keep one, the others can be added to the record")
     for key in ("family", "targets", "datasets"):
         if key in answers:
             given[key] = _terms(project, FIELDS[key], answers[key])
     if "summary" in answers:
         given["summary"] = " ".join(answers["summary"].split())
     if "code" in answers:
-        given["links"] = {"code": answers["code"].split()[0]}
-    if "method" in answers:
-        given["method"] = {"name": " ".join(answers["method"].split())}
-        if "mechanism" in answers:
-            given["method"]["mechanism"] = " ".join(answers["mechanism"].split())
+        given["links"] = {"code": _code(answers)}
+    method = {key: " ".join(answers[name].split()) for name, key in _METHOD.items() if name in answers}
+    if method:
+        given["method"] = method
+    if "mechanism" in method and "name" not in method:
+        said = f"You said what the method does to the model ({method['mechanism']!r}), and not what it is called"
+        answers.tell(f"{said}: the record holds the mechanism; add the name if it has one.")
     return given
 
 
@@ -180,7 +157,7 @@ def _terms(project: Project, name: str, text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _correct(project: Project, answers: Mapping[str, str], today: str) -> Outcome:
+def _correct(project: Project, answers: Answers, today: str) -> Outcome:
     entry = _record(project, answers)
     place = tuple(answers.get("field", "").split("."))
     allowed = [*known_keys(Record, ()), *(f"links.{key}" for key in Links.model_fields)]
@@ -190,7 +167,10 @@ def _correct(project: Project, answers: Mapping[str, str], today: str) -> Outcom
     if "value" not in answers or "source" not in answers:
         raise IssueError("a correction needs the right value, and where it says so")
     value = _value(project, place, answers["value"])
-    remark = f"# by hand: {shorten(answers['source'], 100)}"
+    source = " ".join(answers["source"].split())
+    if len(source) > _LONGEST_SOURCE:
+        raise IssueError(f"the source has {len(source)} characters; say it in at most {_LONGEST_SOURCE}")
+    remark = f"# by hand: {shorten(source, _LONGEST_SOURCE)}"
     changes: dict[tuple[str | int, ...], Any] = {
         place: value,
         ("provenance", "checked"): max(today, entry.paper.provenance.checked),
@@ -199,23 +179,28 @@ def _correct(project: Project, answers: Mapping[str, str], today: str) -> Outcom
     if text is None:
         raise IssueError(f"the correction makes no valid record:\n{render(problems)}")
     message = f"`{'.'.join(place)}` of `{entry.paper.file}` is corrected; the source is noted beside it."
+    if isinstance(value, tuple):
+        message += f" It has {len(value)}: {'; '.join(map(shorten, value))}."
     return Outcome({entry.paper.file: text}, message, f"Correct {entry.paper.id}: {'.'.join(place)}")
 
 
-def _request(project: Project, web: Web, answers: Mapping[str, str], today: str) -> Outcome:
+def _request(project: Project, web: Web, answers: Answers, today: str) -> Outcome:
     """A paper whose method somebody misses has a record, or gets one."""
     said = answers.get("paper", "")
     if any(entry.paper.id == said.strip() for entry in read_entries(project)):
         return Outcome(message=f"The record `{said.strip()}` is there; whoever implements it can start from it.")
+    wanted = Answers({"paper": said, **({"code": answers["official"]} if "official" in answers else {})})
     try:
-        return _add(project, web, {"paper": said}, today)
+        made = _add(project, web, wanted, today)
+        answers.told += wanted.told
+        return made
     except IssueError as error:
         if "is there already" in str(error):
             return Outcome(message=str(error))
         raise
 
 
-def _result(project: Project, answers: Mapping[str, str]) -> Outcome:
+def _result(project: Project, answers: Answers) -> Outcome:
     try:
         result = Result.model_validate_json(_without_fence(answers.get("result", "")))
     except ValidationError as error:
@@ -232,9 +217,9 @@ def _result(project: Project, answers: Mapping[str, str]) -> Outcome:
     return Outcome({file: result.to_json()}, message, f"Add a result of {result.method} on {result.task}")
 
 
-def _record(project: Project, answers: Mapping[str, str]) -> Entry:
+def _record(project: Project, answers: Answers) -> Entry:
     """The record that an answer names by its id or by the address of its page or file."""
-    said = answers.get("record", "").split("\n")[0].strip().strip("`")
+    said = answers.get("record", "").strip().strip("`")
     name = re.sub(r"\.(?:html|yaml|md)$", "", said.split("#")[0].rstrip("/").rpartition("/")[2])
     by_id = {entry.paper.id: entry for entry in read_entries(project)}
     if name not in by_id:
@@ -246,6 +231,10 @@ def _record(project: Project, answers: Mapping[str, str]) -> Entry:
 def _value(project: Project, place: tuple[str, ...], text: str) -> Any:
     """An answer as the value of a field: text, a list by commas or lines, or YAML in brackets."""
     key = place[-1]
+    if place == ("authors",) and not text.startswith("["):
+        return _authors(text)
+    if place[0] == "links" and len(text.split()) > 1:
+        raise IssueError(f"{'.'.join(place)} holds one address or id, and {shorten(text)!r} is more")
     if text.startswith(("[", "{")) or (text.startswith("- ") and key not in ("summary", "title")):
         tree, problems = parse_tree(f"{key}:\n{_indented(text)}\n".encode(), "the correction")
         if tree is None or problems:
@@ -259,6 +248,17 @@ def _value(project: Project, place: tuple[str, ...], text: str) -> Any:
     if len(place) == 1 and "tuple" in str(Record.model_fields[key].annotation):
         return _many(text)
     return " ".join(text.split())
+
+
+def _authors(text: str) -> tuple[str, ...]:
+    """The people of a list, in reading order."""
+    names = tuple(in_reading_order(name) for name in names_in(text))
+    for name in names:
+        if "," in name and not is_group(name):
+            raise IssueError(
+                f"{shorten(name, 200)!r} can be read in several ways; write each author on a line of its own"
+            )
+    return names
 
 
 def _indented(text: str) -> str:

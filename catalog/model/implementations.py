@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from catalog.base.utf8 import read_text
 from catalog.parsing.problems import Problem
 
 Kind = Literal["method", "task", "attack"]
@@ -223,7 +224,7 @@ def _read(kind: Kind, path: Path, file: str) -> Implementation:
 def _parsed(path: Path) -> tuple[str, ast.Module]:
     """A file's text and syntax tree."""
     try:
-        source = path.read_text(encoding="utf-8")
+        source = read_text(path)
         module = ast.parse(source)
     except SyntaxError as error:
         raise _UnreadableError(

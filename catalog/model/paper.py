@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from catalog.model.registries import ACL, ARXIV, DOI, OPENREVIEW, REGISTRIES, Key
 from catalog.parsing.tree import NotText
+from catalog.parsing.validation import FreeText
 
 Relation = Literal["introduces", "extends", "related", "uses", "evaluates"]
 """How a paper relates to a linked implementation, honestly:
@@ -91,9 +92,9 @@ def _year(value: Any) -> int:
     return int(text)
 
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=400), AfterValidator(plain_text)]
-Prose = Annotated[str, StringConstraints(min_length=1, max_length=600), AfterValidator(plain_text)]
-Name = Annotated[str, StringConstraints(min_length=2, max_length=120), AfterValidator(plain_text)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=400), AfterValidator(plain_text), FreeText()]
+Prose = Annotated[str, StringConstraints(min_length=1, max_length=600), AfterValidator(plain_text), FreeText()]
+Name = Annotated[str, StringConstraints(min_length=2, max_length=120), AfterValidator(plain_text), FreeText()]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
 Known = Annotated[str, StringConstraints(min_length=1, max_length=60)]
 """The id of something that must exist; :mod:`catalog.reading.checks` looks it up, and suggests the nearest one."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from catalog.base.files import write_new, write_whole
 from catalog.base.project import Project
 from catalog.base.text import did_you_mean, shorten
+from catalog.base.utf8 import read_text
 from catalog.model.paper import PAPER_ID, plain_text
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import Mark, Tree, read_tree
@@ -110,7 +111,7 @@ def move(project: Project, old: str, new: str, ids: Mapping[str, str]) -> list[s
     if new in ids:
         raise MoveError(f"{new!r} is taken by {ids[new]}")
     source, file = project.root / ids[old], f"papers/{year[0]}/{new}.yaml"
-    text = source.read_text(encoding="utf-8")
+    text = read_text(source)
     # A chain of moves leads straight to its end; an id that comes back into use leads nowhere.
     moved = {key: new if value == old else value for key, value in redirects.moved.items() if key != new}
     removed = {key: reason for key, reason in redirects.removed.items() if key != new}

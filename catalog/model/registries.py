@@ -40,6 +40,8 @@ class Registry(Form):
     """Begins the DOIs that the registry makes of its ids."""
     tells_case: bool = False
     """Whether two ids may differ in nothing but upper and lower case."""
+    uncounted: str = ""
+    """What an id may have or lack: a pattern, in small letters."""
     one_each: bool = True
     """Whether a paper has one id there at most."""
 
@@ -54,7 +56,9 @@ class Registry(Form):
 
     def comparable(self, ident: str) -> str:
         """An id in the form in which two can be compared: equal ones are of one paper."""
-        return ident if self.tells_case else ident.casefold()
+        if not self.tells_case:
+            ident = ident.casefold()
+        return re.sub(self.uncounted, "", ident) if self.uncounted else ident
 
     def gave(self, doi: str) -> bool:
         """Whether a DOI is made of one of the registry's ids."""
@@ -71,10 +75,6 @@ class Registry(Form):
 
 class _Arxiv(Registry):
     """arXiv, whose ids tell the month in which they were given."""
-
-    def comparable(self, ident: str) -> str:
-        """An id without the subject class that old ones may have: ``cs.LG/0412042`` is ``cs/0412042``."""
-        return re.sub(r"\.[a-z]{2}(?=/)", "", super().comparable(ident))
 
     def fault(self, text: str) -> str:
         """What cannot be in an id, by the rules of https://info.arxiv.org/help/arxiv_identifier.html."""
@@ -121,6 +121,7 @@ ARXIV = _Arxiv(
     pdf="https://arxiv.org/pdf/{}",
     alone=r"arxiv\.org/(?:abs|pdf|html)/",
     doi_prefix="10.48550/arXiv.",
+    uncounted=r"\.[a-z]{2}(?=/)",  # the subject class of old ids: cs.LG/0412042 is cs/0412042
 )
 ACL = Registry(
     key="acl",

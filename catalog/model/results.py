@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from catalog.base.utf8 import EncodingError, decode
+from catalog.model.questions import bare
 from catalog.parsing.problems import Problem
+
+T = TypeVar("T")
 
 EMBEDDED = "tiny"
 """The name of the embedded model in records, whatever task it was made for."""
@@ -26,6 +30,11 @@ class Example(BaseModel):
     prompt: str
     answer: str
     generated: str
+
+    @property
+    def question(self) -> str:
+        """What was asked, without the words around it."""
+        return bare(self.prompt)
 
 
 class Result(BaseModel):
@@ -75,6 +84,9 @@ class Result(BaseModel):
         return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
 
 
+_RESULT = TypeAdapter(Result)
+
+
 def is_plain(forget_share: float, requests: int) -> bool:
     """Whether a run forgets the whole forget set at once: what a leaderboard compares and what is attacked."""
     return forget_share == 1 and requests == 1
@@ -103,10 +115,9 @@ def read_result_files(folder: Path, root: Path) -> tuple[dict[str, Result], list
     problems: list[Problem] = []
     for path in sorted(folder.rglob("*.json")):
         file = path.relative_to(root).as_posix()
-        try:
-            results[file] = Result.model_validate_json(path.read_bytes())
-        except ValidationError as error:
-            problems.append(json_problem(file, error, "bad-result", "`unlearn run --record`"))
+        found, wrong = read_json(path, file, _RESULT, "bad-result", "`unlearn run --record`")
+        problems += wrong
+        results.update((file, one) for one in found)
     return results, problems
 
 
@@ -116,9 +127,22 @@ def first_error(error: ValidationError, whole: str) -> str:
     return f"{'.'.join(str(part) for part in first['loc']) or whole}: {first['msg']}"
 
 
-def json_problem(file: str, error: ValidationError, code: str, writer: str) -> Problem:
-    """What is wrong with a committed file that a command writes, at its line where JSON itself is broken."""
-    message = first_error(error, "the file")
+def read_json(path: Path, file: str, form: TypeAdapter[T], code: str, writer: str) -> tuple[list[T], list[Problem]]:
+    """What a committed file holds that a command writes, or what is wrong with it, at its line where JSON is broken.
+
+    Args:
+        path: the file.
+        file: how problems name it.
+        form: what it should hold.
+        code: of its problems.
+        writer: the command that writes it.
+    """
+    try:
+        return [form.validate_json(decode(path.read_bytes()))], []
+    except ValidationError as error:
+        message = first_error(error, "the file")
+    except EncodingError as error:
+        message = error.problem
     place = re.search(r"line (\d+) column (\d+)", message)
     line, column = (int(place[1]), max(1, int(place[2]))) if place else (1, 1)
-    return Problem(file, line, column, code, "error", message, f"It is written by {writer}; run that again.")
+    return [], [Problem(file, line, column, code, "error", message, f"It is written by {writer}; run that again.")]

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from catalog.model.results import json_problem
+from catalog.model.results import read_json
 from catalog.parsing.problems import Problem
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -46,10 +46,7 @@ def read_trials(reference_impls: Path, root: Path) -> tuple[Trials, list[Problem
     problems: list[Problem] = []
     for path in sorted(reference_impls.glob("tasks/*/search.json")):
         task = path.parent.name.replace("_", "-")
-        try:
-            searched = _SEARCH.validate_json(path.read_bytes())
-        except ValidationError as error:
-            problems.append(json_problem(path.relative_to(root).as_posix(), error, "bad-search", "`unlearn tune`"))
-            continue
-        trials |= {(task, method): rows for method, rows in searched.items()}
+        found, wrong = read_json(path, path.relative_to(root).as_posix(), _SEARCH, "bad-search", "`unlearn tune`")
+        problems += wrong
+        trials |= {(task, method): rows for one in found for method, rows in one.items()}
     return trials, problems

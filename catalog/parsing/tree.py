@@ -26,12 +26,16 @@ from yaml.events import (
 from yaml.resolver import Resolver
 
 from catalog.base.text import printable, shorten
+from catalog.base.utf8 import EncodingError, decode
+from catalog.parsing.comments import Comment, comments, left_out
 from catalog.parsing.problems import Problem
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 8
 MAX_NODES = 20_000
 
+_LOST = "\ufffd"
+"""What decoders put in place of what they cannot read."""
 _AGAIN = "\0"
 """Stands for a key that is given twice: its second value is walked for problems, and dropped."""
 
@@ -91,6 +95,10 @@ class Tree:
     """Mappings as dicts, lists as tuples, text as str, other scalars as :class:`NotText`."""
     keys: dict[Place, Mark] = field(default_factory=dict)
     values: dict[Place, Mark] = field(default_factory=dict)
+    remarks: dict[Place, Comment] = field(default_factory=dict)
+    """Comments that would be a part of the text before them, were that free text."""
+    lost: list[Mark] = field(default_factory=list)
+    """Where U+FFFD stands, the first in each line."""
 
     def with_numbers(self) -> Tree:
         """The same tree for data that is no record: numbers, true, false and nothing as what YAML takes them for."""
@@ -130,7 +138,8 @@ def read_tree(path: Path, file: str) -> tuple[Tree | None, list[Problem]]:
             hint = "A record is a few lines; keep the paper's text out of it."
             message = f"has {size:,} bytes, more than the {MAX_BYTES:,} allowed"
             return None, [Problem(file, 1, 1, "too-large", "error", message, hint)]
-        return parse_tree(path.read_bytes(), file)
+        tree, problems = parse_tree(path.read_bytes(), file)
+        return tree, problems + (lost_letters(tree) if tree else [])
     except OSError as error:
         message = f"cannot be read: {error.strerror or error}"
         return None, [
@@ -141,28 +150,38 @@ def read_tree(path: Path, file: str) -> tuple[Tree | None, list[Problem]]:
 def parse_tree(data: bytes, file: str) -> tuple[Tree | None, list[Problem]]:
     """Like :func:`read_tree`, from bytes; never raises."""
     builder = _Builder(file)
+    text = ""
     try:
         text = _decode(data)
+        builder.look_for_lost_letters(text)
         for event in _events(text):
             builder.take(event)
         builder.finish()
     except _StopError as stop:
-        builder.report(stop.mark, stop.code, stop.message, stop.hint)
+        cut = builder.look_for_cut_text(text) if stop.code == "bad-yaml" else []
+        if not any(mark <= stop.mark for mark in cut):
+            builder.report(stop.mark, stop.code, stop.message, stop.hint)
         return None, builder.problems
+    builder.look_for_cut_text(text)
     return builder.tree, builder.problems
+
+
+def lost_letters(tree: Tree) -> list[Problem]:
+    """Letters that somebody lost before, by reading a text in a wrong encoding: U+FFFD was put in their place."""
+    message = "holds the sign U+FFFD, which stands where a letter got lost: somebody read this in a wrong encoding"
+    hint = "Write the letter that was there."
+    return [Problem(tree.file, mark.line, mark.column, "lost-letter", "error", message, hint) for mark in tree.lost]
 
 
 def _decode(data: bytes) -> str:
     try:
-        text = data.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8")
-        raise _StopError(
-            _mark_at(before, len(before)),
-            "not-utf-8",
-            f"holds the byte 0x{data[error.start]:02X}, which is not UTF-8",
-            "Save the file as UTF-8.",
-        ) from None
+        text = decode(data)
+    except EncodingError as error:
+        if error.start is None:
+            raise _StopError(Mark(1, 1), "not-utf-8", error.problem, error.hint) from None
+        before = data[: error.start].decode("utf-8").removeprefix("\ufeff")
+        message = f"{error.problem} (0x{data[error.start]:02X})"
+        raise _StopError(_mark_at(before, len(before)), "not-utf-8", message, error.hint) from None
     if found := _CONTROL.search(text):
         raise _StopError(
             _mark_at(text, found.start()),
@@ -218,6 +237,26 @@ class _Builder:
     def report(self, mark: Mark, code: str, message: str, hint: str) -> None:
         self.problems.append(Problem(self.tree.file, mark.line, mark.column, code, "error", message, hint))
 
+    def look_for_lost_letters(self, text: str) -> None:
+        for number, line in enumerate(re.split("\r\n|\r|\n", text), 1):
+            if (at := line.find(_LOST)) >= 0:
+                self.tree.lost.append(Mark(number, at + 1))
+
+    def look_for_cut_text(self, text: str) -> list[Mark]:
+        """Report what YAML leaves out of a text without quotes; where only the meaning of a value tells, note it."""
+        if "#" not in text:
+            return []
+        places = {mark: place for place, mark in self.tree.values.items()}
+        cut = []
+        for comment in comments(re.sub("\r\n?", "\n", text)):
+            place = places.get(Mark(*comment.value))
+            if comment.doubt == "cut":
+                cut.append(Mark(comment.line, comment.column))
+                self.report(cut[-1], *left_out(comment))
+            elif comment.doubt and place is not None:
+                self.tree.remarks[place] = comment
+        return cut
+
     def take(self, event: Event) -> None:
         assert event.start_mark  # the parser marks all its events; only hand-made ones lack it
         mark = Mark(event.start_mark.line + 1, event.start_mark.column + 1)
@@ -259,6 +298,10 @@ class _Builder:
         place = self._place(parent)
         self.tree.values[place] = mark
         if isinstance(event, ScalarEvent):
+            assert event.end_mark
+            span = range(mark.line, event.end_mark.line + 2)
+            if _LOST in event.value and not any(lost.line in span for lost in self.tree.lost):
+                self.tree.lost.append(mark)  # written as an escape
             self._put(_scalar(event))
         else:
             self._open.append(_Open(place, {} if isinstance(event, MappingStartEvent) else []))

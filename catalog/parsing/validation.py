@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -13,10 +13,12 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from catalog.base.text import did_you_mean, shorten
+from catalog.parsing.comments import left_out
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import NotText, Place, Tree
 
 M = TypeVar("M", bound=BaseModel)
+A = TypeVar("A")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,11 @@ class Form:
         return ""
 
 
+@dataclass(frozen=True)
+class FreeText:
+    """An annotation: words of people, in which any sign may stand."""
+
+
 _ID_FORM = Form("an id: lower-case words and numbers joined by hyphens", "gradient-ascent")
 _EXAMPLES = {
     "title": 'title: "The Title as Printed"',
@@ -56,10 +63,19 @@ def validate(model: type[M], tree: Tree, base: Place = (), whole: str = "the rec
     ``whole`` is what messages call that part.
     """
     value = _at(tree.value, base)
+    cut = list(_cut(model, tree, base))
     try:
-        return model.model_validate(value), []
+        return model.model_validate(value), cut
     except ValidationError as error:
-        return None, [_problem(model, tree, base, detail, whole) for detail in error.errors(include_url=False)]
+        return None, [_problem(model, tree, base, detail, whole) for detail in error.errors(include_url=False)] + cut
+
+
+def _cut(model: type[BaseModel], tree: Tree, base: Place) -> Iterator[Problem]:
+    """Free texts of which YAML takes the end for a comment."""
+    for place, comment in tree.remarks.items():
+        if place[: len(base)] == base and _annotation(model, place[len(base) :], FreeText) is not None:
+            code, message, hint = left_out(comment)
+            yield Problem(tree.file, comment.line, comment.column, code, "error", message, hint)
 
 
 def salvage(model: type[M], value: Any, blank: dict[str, Any]) -> M | None:
@@ -240,11 +256,16 @@ def _choices(model: type[BaseModel], loc: Place) -> tuple[str, ...]:
 
 def _form(model: type[BaseModel], loc: Place) -> Form | None:
     """The form with which the field at ``loc`` is annotated."""
-    depth = max(index for index, step in enumerate(loc) if isinstance(step, str))
+    return _annotation(model, loc, Form)
+
+
+def _annotation(model: type[BaseModel], loc: Place, kind: type[A]) -> A | None:
+    """What of a kind the field at ``loc`` is annotated with."""
+    depth = max((index for index, step in enumerate(loc) if isinstance(step, str)), default=0)
     owner = _model_at(model, loc[:depth])
-    field = _field(owner, str(loc[depth])) if owner else None
+    field = _field(owner, str(loc[depth])) if owner and loc else None
     metadata = (*field.metadata, *_metadata(field.annotation)) if field else ()
-    return next((one for one in metadata if isinstance(one, Form)), None)
+    return next((one for one in metadata if isinstance(one, kind)), None)
 
 
 def _metadata(annotation: Any) -> typing.Iterator[Any]:

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from catalog.base.utf8 import read_text
 from catalog.model.paper import Record
+from catalog.parsing.comments import BY_HAND, comments
 from catalog.parsing.problems import Problem
-from catalog.parsing.tree import NotText, Place, Tree, parse_tree
+from catalog.parsing.tree import NotText, Place, Tree, lost_letters, parse_tree
 from catalog.parsing.validation import known_keys, validate
 from catalog.reading.entry import Entry
 from catalog.reading.load import read_record
@@ -46,7 +46,7 @@ def format_record(path: Path, file: str) -> tuple[str | None, list[Problem]]:
     errors = [problem for problem in problems if problem.severity == "error"]
     if entry is None or errors:
         return None, errors
-    text = path.read_bytes().decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    text = _lines(path)
     done = layout(entry.tree.value, _notes(text, entry.tree))
     if _same(text, done):
         return done, []
@@ -73,7 +73,7 @@ def rewrite(
     errors = [problem for problem in problems if problem.severity == "error"]
     if entry is None or errors:
         return None, errors
-    text = path.read_bytes().decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    text = _lines(path)
     values = {key: dict(value) if isinstance(value, dict) else value for key, value in entry.tree.value.items()}
     for place, value in changes.items():
         inner = values if len(place) == 1 else values.setdefault(place[0], {})
@@ -84,7 +84,7 @@ def rewrite(
     done = layout(values, notes)
     tree, wrong = parse_tree(done.encode(), file)
     if tree is not None and not wrong:
-        wrong = validate(Record, tree)[1]
+        wrong = [*lost_letters(tree), *validate(Record, tree)[1]]
     if tree is None or wrong:
         return None, wrong
     if _said("\n".join((text, *(remarks or {}).values()))) != _said(done):
@@ -96,13 +96,18 @@ def rewrite(
 
 def is_by_hand(path: Path, entry: Entry, place: Place) -> bool:
     """Whether a comment at a value or around it says ``by hand``: then no program changes it."""
-    notes = _notes(path.read_text(encoding="utf-8", errors="replace"), entry.tree)
+    notes = _notes(_lines(path), entry.tree)
     places = [place[:length] for length in range(1, len(place) + 1)]
     said = [
         *(note for one in places for note in notes.above.get(one, ())),
         *(notes.beside.get(one, "") for one in places),
     ]
-    return any("by hand" in note.lower() for note in said)
+    return any(BY_HAND in note.lower() for note in said)
+
+
+def _lines(path: Path) -> str:
+    """The text of a record that could be read, with line ends that are all alike."""
+    return re.sub("\r\n?", "\n", read_text(path))
 
 
 @dataclass
@@ -203,16 +208,6 @@ def _scalar(value: str, around: str) -> str:
 # Comments -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Comment:
-    line: int
-    column: int
-    text: str
-    alone: bool
-    after_dash: bool
-    """Only the dash of a list's entry stands before it."""
-
-
 def _notes(text: str, tree: Tree) -> Notes:
     """Every comment of a text, at its place."""
     starts = [
@@ -221,7 +216,7 @@ def _notes(text: str, tree: Tree) -> Notes:
     starts += [(mark.line, mark.column, place) for place, mark in tree.keys.items()]
     starts.sort()
     notes = Notes()
-    for comment in _comments(text):
+    for comment in comments(text):
         before = [place for line, column, place in starts if (line, column) < (comment.line, comment.column)]
         after = [(column, place) for line, column, place in starts if line > comment.line]
         if not comment.alone and before:
@@ -241,25 +236,6 @@ def _notes(text: str, tree: Tree) -> Notes:
     return notes
 
 
-def _comments(text: str) -> list[_Comment]:
-    """Every comment: what starts with ``#`` outside of all tokens."""
-    masked = list(text)
-    for token in yaml.scan(text, Loader=yaml.SafeLoader):
-        start, end = token.start_mark.index, token.end_mark.index
-        if isinstance(token, yaml.ScalarToken) and token.style in ("|", ">"):
-            # A comment may stand between the indicator and the text, inside the token.
-            start = text.index("\n", start)
-        for index in range(start, end):
-            if masked[index] != "\n":
-                masked[index] = "x"
-    found = []
-    for number, (line, original) in enumerate(zip("".join(masked).split("\n"), text.split("\n"), strict=True), start=1):
-        if (at := line.find("#")) >= 0:
-            before = original[:at].strip()
-            found.append(_Comment(number, at + 1, original[at:].rstrip(), not before, before == "-"))
-    return found
-
-
 def _same(before: str, after: str) -> bool:
     """Whether two texts hold the same values and the same comments."""
     old, _ = parse_tree(before.encode(), "")
@@ -271,4 +247,4 @@ def _same(before: str, after: str) -> bool:
 
 def _said(text: str) -> list[str]:
     """The words of all comments."""
-    return sorted(" ".join(one.text for one in _comments(text)).split())
+    return sorted(" ".join(one.text for one in comments(text)).split())

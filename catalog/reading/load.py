@@ -10,6 +10,7 @@ from typing import Any
 
 from catalog.base.project import Project
 from catalog.base.text import printable, shorten
+from catalog.base.utf8 import read_text
 from catalog.model.catalog import Catalog
 from catalog.model.claims import judge, read_claims
 from catalog.model.guide import read_guide
@@ -21,14 +22,12 @@ from catalog.model.results import read_result_files
 from catalog.model.trials import read_trials
 from catalog.model.venues import appearance
 from catalog.model.vocabulary import Vocabularies, read_vocabularies
+from catalog.parsing.comments import SUGGESTED
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import Tree, read_tree
 from catalog.parsing.validation import salvage, validate
 from catalog.reading.checks import NO_ID, Corpus, run_checks
 from catalog.reading.entry import Entry
-
-SUGGESTED = "# suggested: "
-"""Begins the comment above what ``catalog add`` suggests."""
 
 _BLANK: dict[str, Any] = {
     "title": "xx",
@@ -162,7 +161,7 @@ def _check_id(stem: str, tree: Tree) -> list[Problem]:
 
 def _unchecked(path: Path, file: str) -> Iterator[Problem]:
     """What ``catalog add`` suggested, and nobody has confirmed."""
-    text = path.read_text(encoding="utf-8-sig")
+    text = read_text(path)
     if SUGGESTED not in text:
         return
     for number, line in enumerate(text.splitlines(), 1):

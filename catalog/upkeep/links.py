@@ -1,15 +1,13 @@
 """``catalog links``: do all links still lead where they should? Politely, in parallel, and resumable.
 
 Ids are asked for where the registry answers programs (arXiv by the hundred, DOIs at the resolver, OpenReview at its
-interface); pages are asked with HEAD, and with GET where HEAD is not enough. A page that says "not found" with status
-200 is dead; one that wants a login, or turns programs away, is walled, which says nothing about it.
+interface), and pages as :mod:`catalog.upkeep.pages` says.
 """
 
 from __future__ import annotations
 
 import datetime
 import json
-import re
 import threading
 import time
 from collections import defaultdict
@@ -18,38 +16,26 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from catalog.base.files import write_whole
 from catalog.base.text import fitting, shorten
-from catalog.base.web import Answer, Web, WebError
+from catalog.base.web import Web, WebError
 from catalog.intake.sources import arxiv_api, openreview
 from catalog.model.registries import ARXIV, DOI, OPENREVIEW
 from catalog.reading.entry import Entry
+from catalog.upkeep.pages import check_page
+from catalog.upkeep.verdicts import ORDER, Verdict, by_error, by_status
 
 if TYPE_CHECKING:
     import arxiv
 
-Status = Literal["fine", "moved", "insecure", "walled", "unreachable", "dead"]
-ORDER: tuple[Status, ...] = ("dead", "unreachable", "moved", "insecure", "walled", "fine")
-"""Worst first."""
-
 WORKERS = 24
 MOST = 100
 """Rows of one kind in a report for the code host, whose issues hold only so much."""
-_WALLED = frozenset((401, 402, 403, 407, 429, 451, 999))
-_NOT_FOUND = re.compile(
-    rb"<title[^>]*>[^<]{0,120}(?:\b404\b|not found|no longer available|doesn.t exist|does not exist|page missing)",
-    re.IGNORECASE,
-)
-_LOGIN = re.compile(
-    r"/(?:login|signin|sign-in|sso|idp|auth|cas)\b|[?&](?:login|return_?url|redirect_uri)=", re.IGNORECASE
-)
 _ASKED = (ARXIV.key, OPENREVIEW.key, DOI.key)
 """The registries that answer programs; the Anthology has only pages."""
-_HONEST = ("github.com", "arxiv.org", "aclanthology.org", "huggingface.co", "gitlab.com")
-"""Hosts that say 404 when they mean it, so that HEAD is enough."""
 
 
 @dataclass(frozen=True)
@@ -63,21 +49,6 @@ class Link:
     address: str
     places: tuple[str, ...]
     """``papers/2024/zhang2024negative.yaml:12``, each with the line of the link."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What became of an address."""
-
-    address: str
-    status: Status
-    detail: str = ""
-    to: str = ""
-    """Where it leads instead, if it moved."""
-    checked: str = ""
-    """The moment of the check, in UTC."""
-    since: str = ""
-    """When it was first found so, while it is not fine."""
 
 
 def links_of(entries: Iterable[Entry]) -> list[Link]:
@@ -164,18 +135,20 @@ class Checker:
             if link.kind == "doi":
                 return self._doi(link)
             if link.kind == "openreview":
-                openreview.look_up(self._web, link.id)
-                return Verdict(link.address, "fine")
+                there = openreview.exists(self._web, link.id)
+                return Verdict(
+                    link.address, "fine" if there else "dead", "" if there else "there is no such public forum"
+                )
             return check_page(self._web, link.address)
         except WebError as error:
-            return _failure(link.address, error)
+            return by_error(link.address, error)
 
     def _doi(self, link: Link) -> Verdict:
         """The resolver knows a DOI or not; the publisher behind it may turn programs away."""
         answer = self._web.ask("GET", f"{DOI.site}/api/handles/{quote(link.id, safe='/.:;()-_')}")
         if answer.status == 404:
             return Verdict(link.address, "dead", "no such DOI")
-        return _by_status(link.address, answer)
+        return by_status(link.address, answer.status)
 
     def _believed(self, address: str) -> bool:
         known = self._known.get(address)
@@ -197,84 +170,11 @@ class Checker:
         write_whole(self._memory, json.dumps(known, indent=1, ensure_ascii=False) + "\n")
 
 
-def check_page(web: Web, address: str) -> Verdict:
-    """Where a page is now.
-
-    Raises:
-        WebError: it cannot be asked.
-    """
-    secure = "https://" + address.removeprefix("http://") if address.startswith("http://") else ""
-    answer = web.ask("HEAD", address)
-    host = (urlsplit(answer.url).hostname or "").removeprefix("www.")
-    is_page = answer.content_type in ("text/html", "application/xhtml+xml", "")
-    if answer.status != 200 or (is_page and host not in _HONEST):
-        # Some servers know no HEAD, or answer it as they like; some say "not found" only in words.
-        try:
-            answer = web.ask("GET", address, {"Accept": "text/html,*/*;q=0.8"})
-        except WebError as error:
-            if error.kind != "size":
-                raise
-    verdict = _by_status(address, answer)
-    if verdict.status != "fine":
-        return verdict
-    if _NOT_FOUND.search(answer.body[:100_000]):
-        return Verdict(address, "dead", "the page says that it is not there, although with status 200")
-    if answer.url != address and _LOGIN.search(answer.url):
-        return Verdict(address, "walled", "wants a login")
-    if answer.redirects and len(urlsplit(address).path.strip("/")) > 1 and not urlsplit(answer.url).path.strip("/"):
-        return Verdict(address, "dead", f"leads to the front page of {urlsplit(answer.url).hostname}", answer.url)
-    if secure:
-        return _insecure(web, address, secure, answer)
-    if answer.redirects and all(code in (301, 308) for code, _ in answer.redirects) and not _same(answer.url, address):
-        return Verdict(address, "moved", "moved for good", answer.url)
-    return verdict
-
-
-def _insecure(web: Web, address: str, secure: str, answer: Answer) -> Verdict:
-    if answer.url.startswith("https://"):
-        return Verdict(address, "insecure", "the site is there with https, too", answer.url)
-    try:
-        if web.ask("HEAD", secure).status == 200:
-            return Verdict(address, "insecure", "the site is there with https, too", secure)
-    except WebError:
-        pass
-    return Verdict(address, "insecure", "the site has no https")
-
-
-def _by_status(address: str, answer: Answer) -> Verdict:
-    match answer.status:
-        case 200 | 203 | 206:
-            return Verdict(address, "fine")
-        case 404 | 410:
-            return Verdict(address, "dead", f"status {answer.status}")
-        case status if status in _WALLED:
-            return Verdict(address, "walled", f"status {status}: turns programs away, or wants a login")
-        case status:
-            return Verdict(address, "unreachable", f"status {status}")
-
-
 def _by_entry(address: str, said: arxiv.Result | WebError) -> Verdict:
     """An entry is enough for a link; dead is what arXiv itself calls wrong, not what it is silent about."""
     if isinstance(said, WebError):
         return Verdict(address, "dead" if said.kind == "refused" else "unreachable", said.message)
     return Verdict(address, "fine")
-
-
-def _failure(address: str, error: WebError) -> Verdict:
-    if error.status in (404, 410) or error.kind == "content":
-        return Verdict(address, "dead", error.message)
-    if error.status in _WALLED:
-        return Verdict(address, "walled", error.message)
-    return Verdict(address, "unreachable", error.message)
-
-
-def _same(one: str, other: str) -> bool:
-    """Whether two addresses differ in nothing that a reader would call a move."""
-
-    def plain(address: str) -> str:
-        return re.sub(r"^https?://(www\.)?|/$|#.*$", "", address).casefold()
-
-    return plain(one) == plain(other)
 
 
 def _read_memory(path: Path) -> dict[str, Verdict]:

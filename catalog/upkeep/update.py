@@ -2,24 +2,27 @@
 
 A change is proposed where a source is certain: a venue was found, a title changed, a paper was withdrawn, a code link
 or a DOI appeared, there is a newer version. What people know better stays: records whose source is ``hand`` are left
-alone, and so is every value with a comment ``# by hand`` beside or above it.
+alone, and so is every value with a comment ``# by hand`` beside or above it. A venue or a state that was recognized in
+what people wrote is marked as suggested, here as in a draft.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from catalog.base.project import Project
 from catalog.base.text import same_title
+from catalog.base.utf8 import read_text
 from catalog.base.web import Web, WebError
-from catalog.intake.draft import state_value, venue_field
+from catalog.intake.draft import read_from_words, state_value, venue_field
 from catalog.intake.sources import Found, Reference, Sources
 from catalog.intake.sources.arxiv import look_up as look_up_arxiv
 from catalog.model.vocabulary import Vocabularies
+from catalog.parsing.comments import SUGGESTED
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import NotText, Place
 from catalog.reading.entry import Entry
@@ -35,6 +38,8 @@ class Change:
     old: Any
     new: Any
     reason: str
+    suggested: str = ""
+    """Why it is no more than a suggestion, for a person to confirm; empty for what the source has as a fact."""
 
     def as_json(self) -> dict[str, Any]:
         """For scripts."""
@@ -42,7 +47,9 @@ class Change:
         if isinstance(new, dict):
             new = {key: int(value.text) if isinstance(value, NotText) else value for key, value in new.items()}
         place = ".".join(str(step) for step in self.place)
-        return {"paper": self.paper, "place": place, "old": self.old, "new": new, "reason": self.reason}
+        return {"paper": self.paper, "place": place, "old": self.old, "new": new, "reason": self.reason} | (
+            {"suggested": self.suggested} if self.suggested else {}
+        )
 
 
 @dataclass(frozen=True)
@@ -138,7 +145,9 @@ def propose(entry: Entry, found: Found, vocabularies: Vocabularies) -> list[Chan
     changes: list[Change] = []
 
     def change(place: Place, old: Any, new: Any, reason: str) -> None:
-        changes.append(Change(paper.id, place, old, new, f"{found.source}: {reason}"))
+        suggested = read_from_words(found, str(place[0])) if place[0] in ("state", "venue") else ""
+        said = f"{found.source}: {reason}" + (f" (suggested, to be confirmed: {suggested})" if suggested else "")
+        changes.append(Change(paper.id, place, old, new, said, suggested))
 
     if found.withdrawn and not (paper.state and paper.state.kind in ("withdrawn", "retracted")):
         old, new = paper.state.model_dump(exclude_none=True) if paper.state else None, state_value(found.withdrawn)
@@ -150,9 +159,9 @@ def propose(entry: Entry, found: Found, vocabularies: Vocabularies) -> list[Chan
             change(("title",), paper.title, found.title, "the title changed")
             former = (*paper.former_titles, paper.title)
             change(("former_titles",), list(paper.former_titles), former, "the title changed")
-        old_names, new_names = ([same_title(name) for name in names] for names in (paper.authors, found.authors))
-        if not found.incomplete and sorted(old_names) != sorted(new_names):
-            change(("authors",), list(paper.authors), found.authors, "the authors changed")
+        if not found.incomplete and (authors := _other_authors(paper.authors, found.authors)):
+            what = "the order of the authors" if sorted(authors) == sorted(paper.authors) else "the authors"
+            change(("authors",), list(paper.authors), authors, f"{what} changed")
         if found.updated > paper.provenance.checked:
             version = f"version {found.version}" if found.version else "a newer version"
             reason = f"there is {version} of {found.updated}, after the last check"
@@ -164,6 +173,17 @@ def propose(entry: Entry, found: Found, vocabularies: Vocabularies) -> list[Chan
         if key in found.links and getattr(paper.links, key) is None:
             change(("links", key), None, found.links[key], what)
     return changes
+
+
+def _other_authors(ours: Sequence[str], theirs: Sequence[str]) -> tuple[str, ...] | None:
+    """The source's authors in its order, those that we have as we spell them; None if they are ours in our order."""
+    spelled: dict[str, list[str]] = {}
+    for name in ours:
+        spelled.setdefault(same_title(name), []).append(name)
+    names = [(same_title(name), name) for name in theirs]
+    if [key for key, _ in names] == [same_title(name) for name in ours]:
+        return None
+    return tuple(spelled[key].pop(0) if spelled.get(key) else name for key, name in names)
 
 
 def _wanted(path: Path, entry: Entry, changes: Iterable[Change], today: str) -> list[Change]:
@@ -184,9 +204,10 @@ def _wanted(path: Path, entry: Entry, changes: Iterable[Change], today: str) -> 
 
 
 def _apply(path: Path, file: str, changes: list[Change]) -> tuple[Update | None, list[Problem]]:
-    text, problems = rewrite(path, file, {one.place: one.new for one in changes})
+    remarks = {one.place: f"{SUGGESTED}{one.suggested}" for one in changes if one.suggested}
+    text, problems = rewrite(path, file, {one.place: one.new for one in changes}, remarks)
     if text is None:
         return None, problems
-    before = path.read_text(encoding="utf-8").splitlines()
+    before = read_text(path).splitlines()
     lines = difflib.unified_diff(before, text.splitlines(), f"a/{file}", f"b/{file}", lineterm="", n=2)
     return Update(file, tuple(changes), text, "\n".join(lines)), []

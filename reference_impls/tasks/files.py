@@ -16,6 +16,7 @@ from typing import Any
 
 from jinja2 import TemplateError
 
+from catalog.base.utf8 import EncodingError, decode
 from reference_impls.toolkit import LanguageModel, Pair, Splits, Task, UsageError
 
 SHOWN = 20
@@ -45,12 +46,15 @@ class FilesTask(Task):
 def _read(path: Path) -> list[tuple[str, dict[str, Any]]]:
     """(place, row) of each line, checked; every bad line of the file is reported at once."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        data = path.read_bytes()
+        text = decode(data)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}.") from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise UsageError(f"{path}:{line}: not UTF-8 text. Save the file as UTF-8.") from None
+    except EncodingError as error:
+        if error.start is None:
+            raise UsageError(f"{path} {error}.") from None
+        line = data[: error.start].count(b"\n") + 1
+        raise UsageError(f"{path}:{line}: not UTF-8 text. {error.hint}") from None
     rows, problems = [], []
     # Not splitlines(): JSON text may hold other line separators as they are.
     for number, content in enumerate(text.split("\n"), 1):

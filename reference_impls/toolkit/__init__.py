@@ -14,6 +14,7 @@ A method's file has one line of imports from the project, from here. What is not
 - *Asking*: ``evaluation`` (what a model answers about a task's splits).
 """
 
+from catalog.model.questions import first_answer
 from reference_impls.errors import DivergedError, UsageError
 from reference_impls.metrics.answers import rouge_l_recall
 from reference_impls.toolkit.attack import Attack, Knowledge, NotApplicableError, Victim, bare, inside, with_weights
@@ -94,6 +95,7 @@ __all__ = [
     "dpo_loss",
     "evaluate",
     "examples",
+    "first_answer",
     "flipped_answer",
     "hyperparameter",
     "inside",

@@ -39,18 +39,23 @@ class Pair:
             alternates=tuple(answer(other) for other in self.alternates),
         )
 
+    def recited(self) -> Pair:
+        """A plain text as its first third, by words, which is given, and the rest, which is to be recited."""
+        words = self.answer.split(" ")
+        end = len(" ".join(words[: len(words) // 3]))
+        return replace(self, prompt=self.answer[:end], answer=self.answer[end:])
+
     def prompted(self) -> Pair:
         """A plain text (its prompt is empty) as a prompt and the continuation that is left to say; others as they are.
 
-        The prompt goes up to the first mention of the subject, or else over a third of the words.
+        The prompt goes up to the first mention of the subject, or else as far as :meth:`recited` says.
         """
         if self.prompt:
             return self
         start = self.answer.find(self.subject) if self.subject else -1
         end = start + len(self.subject)
         if start < 0 or end == len(self.answer):
-            words = self.answer.split(" ")
-            end = len(" ".join(words[: len(words) // 3]))
+            return self.recited()
         return replace(self, prompt=self.answer[:end], answer=self.answer[end:])
 
     def spaced(self, text: str) -> str:

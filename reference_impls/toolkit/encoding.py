@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from catalog.model.questions import framed
 from reference_impls.toolkit.data import Pair
 from reference_impls.toolkit.logprobs import IGNORE, Encoded
 
@@ -18,10 +19,10 @@ def conversation(tokenizer: Any, messages: Sequence[Mapping[str, str]]) -> str:
 
 
 def question(tokenizer: Any, text: str) -> str:
-    """A question in the model's chat template if it has one, else ``Question: ... Answer:``."""
+    """A question in the model's chat template if it has one, else as the embedded models were asked."""
     if tokenizer.chat_template:
         return conversation(tokenizer, [{"role": "user", "content": text}])
-    return f"Question: {text}\nAnswer:"
+    return framed(text)
 
 
 def answer(tokenizer: Any, text: str) -> str:

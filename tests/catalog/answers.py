@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from local_server import Asked, Reply, Server
 
 ARXIV = "https://export.arxiv.org"
+QUERY = "/export.arxiv.org/api/query"
 ACL = "https://aclanthology.org"
 OPENREVIEW = "https://api2.openreview.net"
 OPENREVIEW_OLD = "https://api.openreview.net"

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from command_runs import Run, runner
 from local_server import Server
-from small_checkout import FADING, GARDENS, METHOD, REPOSITORY, TASK, Checkout, Ran, Run
+from small_checkout import FADING, GARDENS, METHOD, REPOSITORY, TASK, Checkout
 
+from catalog.base.project import Project
 from catalog.cli import main
+from catalog.model.catalog import Catalog
 from catalog.parsing.problems import Problem
 from catalog.reading.codes import ALL_CODES
-
-# How long one example takes says more about the machine than about the code.
-settings.register_profile("project", deadline=None)
-settings.load_profile("project")
+from catalog.reading.load import load_catalog
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +32,14 @@ def only_documented_codes(monkeypatch: pytest.MonkeyPatch) -> None:
         assert known.get(problem.code) == problem.severity, f"catalog/reading/codes.py does not list {problem}"
 
     monkeypatch.setattr(Problem, "__init__", made)
+
+
+@pytest.fixture(scope="session")
+def catalog() -> Catalog:
+    """The real records."""
+    found, problems = load_catalog(Project(REPOSITORY))
+    assert found is not None, problems
+    return found
 
 
 @pytest.fixture
@@ -55,15 +61,7 @@ def run(checkout: Checkout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     monkeypatch.chdir(checkout.root)
     monkeypatch.setenv("COLUMNS", "120")
 
-    def call(*arguments: str) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["catalog", *arguments])
-        with pytest.raises(SystemExit) as end:
-            main()
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err
-        return Ran(int(end.value.code or 0), captured.out, captured.err)
-
-    return call
+    return runner("catalog", main, monkeypatch, capsys)
 
 
 @pytest.fixture

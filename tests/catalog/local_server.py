@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -23,6 +24,8 @@ class Reply:
     """Between two bytes of the body."""
     cut: bool = False
     """Announce more than is sent."""
+    hang_up: bool = False
+    """Say nothing at all."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,31 @@ class Asked:
     path: str
     headers: Mapping[str, str]
     at: float
+
+
+class Http(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that hang up, as they may, are not worth a traceback."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+@dataclass
+class Clock:
+    """A clock that runs when somebody sleeps; any number sleep side by side."""
+
+    now: float = 1000.0
+    slept: list[float] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        until = self.now + seconds
+        with self.lock:
+            self.slept.append(seconds)
+            self.now = max(self.now, until)
 
 
 Answering = Reply | Callable[[Asked], Reply] | list[Reply]
@@ -55,6 +83,9 @@ class Server:
 
             def send(self, reply: Reply) -> None:
                 time.sleep(reply.delay)
+                if reply.hang_up:
+                    self.close_connection = True
+                    return
                 body = reply.body.encode() if isinstance(reply.body, str) else reply.body
                 self.send_response(reply.status)
                 if reply.type:
@@ -80,7 +111,7 @@ class Server:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http = Http(("127.0.0.1", 0), Handler)
         self.http.daemon_threads = True
         self.thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self.thread.start()

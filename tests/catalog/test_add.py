@@ -7,19 +7,23 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import answers
 import pytest
+from answers import QUERY
+from command_runs import Ran, Run
+from hypothesis import given
+from hypothesis import strategies as st
 from local_server import Asked, Reply, Server
-from small_checkout import Checkout, Ran, Run
+from small_checkout import Checkout
 
 from catalog.intake.draft import make_draft, make_id
-from catalog.intake.sources import Found
+from catalog.intake.sources import Found, references
 from catalog.intake.suggest import Cues
 from catalog.model.vocabulary import load_vocabularies
 from catalog.reading.fmt import format_record
 
-QUERY = "/export.arxiv.org/api/query"
 WORDS = ("Rain in Spring", "Snow", "Fog over Fields", "Hailstorm", "Dew")
 FILE = "papers/2031/lindqvist2031moonlit.yaml"
 
@@ -263,6 +267,77 @@ def test_withdrawn_papers_say_so(server: Server, checkout: Checkout, add: Callab
 def test_retracted_papers_say_so(server: Server, checkout: Checkout, add: Callable[..., Ran], run: Run) -> None:
     server["/doi.org/10.5555/moonlit.12"] = answers.csl(**{"updated-by": [{"type": "retraction"}]})
     assert "kind: retracted" in add("10.5555/moonlit.12", "--dry-run").out
+
+
+@pytest.mark.parametrize(
+    ("source", "paper", "field", "reason"),
+    [
+        ({"comment": "Accepted at ICLR 2032"}, "3104.05678", "venue", "arXiv names ICLR 2032"),
+        ({"journal": "EMNLP 2031"}, "3104.05678", "venue", "arXiv names EMNLP 2031"),
+        ({"comment": "Withdrawn: an error in the proof"}, "3104.05678", "state", "arXiv says: Withdrawn"),
+        ({}, "openreview:aB3_x-9Z", "venue", "OpenReview names ICLR 2032"),
+        ({"venue": "ICLR 2032 Withdrawn Submission"}, "openreview:aB3_x-9Z", "state", "OpenReview says: ICLR 2032"),
+        ({}, "10.5555/moonlit.12", "venue", "the DOI's registry names KDD 2031"),
+        ({"title": "RETRACTED: Moonlit"}, "10.5555/moonlit.12", "state", "the DOI's registry says: Retracted"),
+        ({"updated-by": [{"type": "retraction"}]}, "10.5555/moonlit.12", "state", "the DOI's registry says"),
+        ({}, "@misc{a, author={B C}, title={Rain}, year=2031, booktitle={ICML 2031}}", "venue", "BibTeX names ICML"),
+        ({}, "2031.findings-emnlp.12", "venue", ""),
+    ],
+)
+def test_what_was_read_in_words_is_suggested(
+    source: dict[str, Any], paper: str, field: str, reason: str, server: Server, add: Callable[..., Ran]
+) -> None:
+    server[QUERY] = answers.atom(answers.entry("3104.05678", **source if paper[0] == "3" else {}))
+    server["/api2.openreview.net/notes"] = answers.notes(answers.note(**source if paper[0] == "o" else {}))
+    server["/doi.org/10.5555/moonlit.12"] = answers.csl(**source if paper[0] == "1" else {})
+    server["/aclanthology.org/2031.findings-emnlp.12.bib"] = Reply(answers.ANTHOLOGY)
+    lines = add(paper, "--dry-run").out.splitlines()
+    at = next(index for index, line in enumerate(lines) if line.startswith(f"{field}:"))
+    assert lines[at - 1].startswith(f"# suggested: {reason}") == bool(reason)
+    assert bool(reason) or not lines[at - 1].startswith("# suggested")
+
+
+RAIN = "@misc{a, author={B C}, title={Rain}, year=2031}"
+LINES = {
+    "3104.05678 3104.05679": 2,
+    "https://arxiv.org/abs/3104.05678, https://arxiv.org/abs/3104.05679": 2,
+    "https://arxiv.org/abs/3104.05678,https://arxiv.org/abs/3104.05679  # both": 2,
+    "arXiv: 3104.05678 [cs.LG]; arXiv:3104.05679v2": 2,
+    "arxiv.org/abs/3104.05678 https://arxiv.org/pdf/3104.05678.pdf": 1,
+    "[Moonlit](https://arxiv.org/abs/3104.05678)": None,
+    "3104.05678 good": None,
+    f"{RAIN}\n3104.05678, 3104.05679": 3,
+    f"{RAIN}\nas in 3104.05678\n@misc{{b, author={{B C}}, title={{Dew}}, year=2031}}": 2,
+}
+
+
+@pytest.mark.parametrize(("text", "count"), LINES.items())
+def test_every_paper_of_a_line_is_added(
+    text: str, count: int | None, server: Server, checkout: Checkout, add: Callable[..., Ran]
+) -> None:
+    papers = {f"3104.0567{number}": answers.entry(f"3104.0567{number}", WORDS[number - 6]) for number in (8, 9)}
+    server[QUERY] = answers.Arxiv(papers)
+    for ran in (
+        add("--batch", str(checkout.add("papers.txt", text)), "--dry-run"),
+        add(text.partition("  #")[0], "--dry-run"),
+    ):
+        if count is None:
+            assert (ran.status, "names no paper" in ran.err) == (2, True)
+        else:
+            assert ran.status == 0, ran.err
+            assert ran.out.count("# A draft.") == count
+
+
+@given(
+    st.lists(st.sampled_from([*"ab", "2404.05868", "2404.05869v2", "10.1000/a;b,c", "P19-1001"]), max_size=4), st.data()
+)
+def test_references_lose_no_word(parts: list[str], data: st.DataObject) -> None:
+    text = "".join(part + data.draw(st.sampled_from([" ", "\n", ", ", "; ", " , "])) for part in parts)
+    named = references(text)
+    assert {str(one).partition(":")[2] for one in named.papers} == {
+        part.removesuffix("v2") for part in parts if part not in "ab"
+    }
+    assert [word.strip(",;") for word in named.rest.split() if word.strip(",;")] == [p for p in parts if p in "ab"]
 
 
 @pytest.mark.parametrize(

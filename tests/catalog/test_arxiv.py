@@ -8,10 +8,11 @@ from pathlib import Path
 
 import answers
 import pytest
+from command_runs import Run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from local_server import Asked, Reply, Server
-from small_checkout import FADING, Checkout, Run
+from small_checkout import FADING, Checkout
 
 from catalog.base.web import Settings, Web, WebError
 from catalog.intake.sources import Found, arxiv_api

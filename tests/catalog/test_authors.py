@@ -50,7 +50,7 @@ def test_the_index_is_by_family_name(checkout: Checkout) -> None:
         "Béla Müller",
         "Grace Okonkwo",
         "李 明",
-    ] or next(iter(found)) == author_id("李 明")
+    ]
     assert found["tome-van-der-avila"].letter == "a"
     assert found[author_id("李 明")].letter == "other"
 

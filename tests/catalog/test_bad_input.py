@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from small_checkout import FADING, Checkout, Run
+from command_runs import Run
+from small_checkout import FADING, Checkout
 
 Change = Callable[[Checkout], object]
 FILE = "papers/2031/lindqvist2031fading.yaml"

@@ -13,7 +13,7 @@ NAMES = ("Fade", "Weed", "fade!", "Mist")
 
 
 def running(ident: str, paper: str, kind: Kind = "method") -> Implementation:
-    return Implementation(ident, kind, ident, ident, "", "", paper, "", "loss", "", "", (), "", f"{ident}.py", 1)
+    return Implementation(ident, kind, ident, ident, "", "", paper, "", "loss", "", "", False, (), "", f"{ident}.py", 1)
 
 
 RUNNING = (running("fade", "doe2031a"), running("drizzle", "doe2031b"), running("garden", "doe2031b", "task"))

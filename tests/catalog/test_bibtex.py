@@ -67,6 +67,7 @@ def entry(fields: str) -> Found:
         "number={arXiv:2404.01234}",
         "howpublished={arXiv preprint arXiv:2404.01234}",
         "eid={arXiv:2404.01234}",
+        "arxivid={2404.01234}, archiveprefix={arXiv}",
         "note={arXiv: 2404.01234}",
         "journal={arXiv preprint arXiv:2404.01234}",
         "journal={arXiv:2404.01234v2 [cs.LG]}",
@@ -119,4 +120,5 @@ def test_values_that_are_put_together() -> None:
 
 @given(st.text(alphabet=st.sampled_from("@{}\",=# \\~'`abc\n1and"), max_size=60))
 def test_any_list_of_authors_is_read(text: str) -> None:
-    people(text)
+    names, _ = people(text)
+    assert all(name and name == name.strip() for name in names)

@@ -7,10 +7,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-import typer
-from small_checkout import FADING, Checkout, Run
+from command_runs import Run
+from small_checkout import FADING, Checkout
+from typer.main import get_group
 
 from catalog.cli import app
 
@@ -155,7 +157,7 @@ def test_site_problems_stop_it(checkout: Checkout, run: Run) -> None:
     assert run("site", "build").status == 1
 
 
-@pytest.mark.parametrize("command", sorted(typer.main.get_command(app).commands))  # type: ignore[attr-defined]
+@pytest.mark.parametrize("command", sorted(get_group(app).commands))
 def test_help_has_examples(command: str, run: Run) -> None:
     ran = run(command, "--help")
     assert ran.status == 0
@@ -165,9 +167,9 @@ def test_help_has_examples(command: str, run: Run) -> None:
 # As a process ---------------------------------------------------------------------------------------
 
 
-def start(*arguments: str, folder: Path, **more: object) -> subprocess.CompletedProcess[bytes]:
+def start(*arguments: str, folder: Path, **more: Any) -> subprocess.CompletedProcess[bytes]:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    return subprocess.run([*COMMAND, *arguments], cwd=folder, env=environment, stderr=subprocess.PIPE, **more)  # type: ignore[call-overload,no-any-return]
+    return subprocess.run([*COMMAND, *arguments], cwd=folder, env=environment, stderr=subprocess.PIPE, **more)
 
 
 def test_help_loads_nothing_that_takes_long() -> None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from small_checkout import Checkout, Run
+from command_runs import Run
+from small_checkout import Checkout
 
 from catalog.model.claims import Claim, Judged, judge
 from catalog.model.results import Result
-from catalog.model.trials import Trial
+from catalog.model.trials import Trial, Trials
 
 
 def _trial(settings: dict[str, float | str], **metrics: float) -> Trial:
     return Trial(settings=settings, score=0.5, metrics=metrics)
 
 
-TRIALS = {
+TRIALS: Trials = {
     ("authors", "fade"): [
         _trial({"learning_rate": 0.1, "scale": "low"}, utility=0.2),
         _trial({"learning_rate": 0.5, "scale": "low"}),

@@ -55,7 +55,7 @@ CASES = {
 @pytest.mark.parametrize(("text", "clean"), CASES.items())
 def test_plain(text: str, clean: str) -> None:
     assert plain(text) == clean
-    plain_text(plain(text))
+    assert plain_text(plain(text)) == plain(text)
 
 
 WORD = st.text(st.sampled_from("abcdefgXYZäéñß"), min_size=1, max_size=8)
@@ -97,4 +97,4 @@ def test_text_without_markup_stays_as_it_is(text: str) -> None:
 
 @given(st.text(alphabet=st.sampled_from("\\{}$<>&;#*`[]()!% \nabcé1_^~'\"-.\u200b")))
 def test_plain_is_always_plain(text: str) -> None:
-    plain_text(plain(text))
+    assert plain_text(plain(text)) == plain(text)

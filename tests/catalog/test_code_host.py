@@ -247,4 +247,4 @@ def test_hooks_are_understood(name: str) -> None:
 
 def test_the_devcontainer_and_editor_settings_are_json() -> None:
     for name in (".devcontainer/devcontainer.json", ".vscode/settings.json", ".vscode/extensions.json"):
-        json.loads((REPOSITORY / name).read_text(encoding="utf-8"))
+        assert isinstance(json.loads((REPOSITORY / name).read_text(encoding="utf-8")), dict)

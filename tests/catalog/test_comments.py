@@ -178,5 +178,7 @@ def test_things_that_others_withdraw_do_not_withdraw_the_paper(thing: str, form:
 
 @given(st.text(max_size=200))
 def test_any_comment_is_read(comment: str) -> None:
-    venue_in_comment(comment)
-    withdrawal(comment, comment)
+    venue = venue_in_comment(comment)
+    assert venue is None or venue.name
+    said = " ".join(comment.split())
+    assert " ".join(withdrawal(comment, comment).split()) in said

@@ -8,14 +8,14 @@ from xml.etree import ElementTree
 
 import pytest
 from invented_results import invented_result
+from markup_trees import SVG
 
 from catalog.figures import Path, course_figure
 from catalog.insight.courses import courses
-from catalog.insight.leaderboard import Metric
 from catalog.model.catalog import Catalog
+from catalog.model.metrics import Metric
 from catalog.model.results import Result
 
-SVG = "{http://www.w3.org/2000/svg}"
 METRICS = (Metric(id="use", label="Use"),)
 
 

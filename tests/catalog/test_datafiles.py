@@ -7,10 +7,11 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from command_runs import Run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from invented_results import invented_result
-from small_checkout import REPOSITORY, Checkout, Run
+from small_checkout import REPOSITORY, Checkout
 
 from catalog.base.project import Project
 from catalog.insight.leaderboard import boards

@@ -8,8 +8,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import answers
 import pytest
+from answers import QUERY
+from command_runs import Ran, Run
 from local_server import Reply, Server
-from small_checkout import REPOSITORY, Checkout, Ran, Run
+from small_checkout import REPOSITORY, Checkout
 
 from catalog.base.project import Project
 from catalog.intake.discover import RulesError, read_rules, relevance
@@ -17,7 +19,6 @@ from catalog.intake.sources import Found
 from catalog.model.vocabulary import load_vocabularies
 from catalog.reading.load import load_catalog
 
-QUERY = "/export.arxiv.org/api/query"
 DAYS = ("--since", "2032-01-01", "--until", "2032-03-01")
 RULES = read_rules(REPOSITORY / "catalog/discovery.yaml")
 

@@ -92,7 +92,10 @@ def test_long_summaries_are_folded(tmp_path: Path) -> None:
     text = FADING.replace("Lets what is", "Lets " + "what " * 60 + "is")
     done = formatted(tmp_path, text)
     assert max(map(len, done.splitlines())) <= WIDTH
-    assert parse_tree(done.encode(), "")[0].value == parse_tree(text.encode(), "")[0].value  # type: ignore[union-attr]
+    (after, _), (before, _) = (parse_tree(one.encode(), "") for one in (done, text))
+    assert after
+    assert before
+    assert after.value == before.value
 
 
 lines = FADING.splitlines()

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import answers
 import pytest
 import yaml
+from command_runs import Ran, Run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from issue_bodies import FORMS, body
 from local_server import Server
-from small_checkout import REPOSITORY, Checkout, Ran, Run
+from small_checkout import REPOSITORY, Checkout
 
 from catalog.base.project import Project
-from catalog.intake.issues import IssueError, issue_text, read_answers, read_forms
+from catalog.intake.forms import IssueError, issue_text, read_answers, read_forms
 from catalog.model.paper import Links, Record
 from catalog.model.vocabulary import load_vocabularies
 
@@ -182,10 +184,178 @@ def test_what_cannot_be_done_is_said(text: str, said: str, checkout: Checkout, f
 def test_any_text_is_an_issue_or_none(text: str) -> None:
     forms = read_forms(Project(REPOSITORY))
     for one in (text, "{" + text, body("add-paper", paper=text)):
-        try:
-            read_answers(issue_text(one), forms)
-        except IssueError:
-            continue
+        with suppress(IssueError):
+            assert read_answers(issue_text(one), forms)[0] in forms
+
+
+# What people write, whole ---------------------------------------------------------------------------------
+
+OTHER = "https://arxiv.org/abs/3104.05679"
+TWO_ENTRIES = "@misc{a, title={Rain}}\n\n@misc{b, title={Snow}}"
+
+
+@pytest.mark.parametrize(
+    "paper",
+    [
+        f"https://arxiv.org/abs/3104.05678 {OTHER}",
+        f"https://arxiv.org/abs/3104.05678\n{OTHER}",
+        f"https://arxiv.org/abs/3104.05678,{OTHER}",
+        f"https://arxiv.org/abs/3104.05678{OTHER}",
+        "arxiv.org/abs/3104.05678;arxiv.org/abs/3104.05679",
+        "3104.05678, 3104.05679",
+        "3104.05678 and 3104.05679 belong together",
+        f"[Moonlit](https://arxiv.org/abs/3104.05678) and <{OTHER}>",
+        "doi:10.5555/moonlit.12 arXiv: 3104.05679",
+    ],
+)
+def test_two_papers_in_one_answer_are_refused_by_name(
+    paper: str, checkout: Checkout, from_issue: Callable[..., Ran], server: Server
+) -> None:
+    for form in ("add-paper", "request-implementation"):
+        ran = from_issue(body(form, paper=paper))
+        assert ran.status == 1
+        assert "names 2 papers" in ran.out
+        assert "arxiv:3104.05679" in ran.out
+        assert ("arxiv:3104.05678" in ran.out) or ("doi:10.5555/moonlit.12" in ran.out)
+    assert server.asked == []
+    assert not (checkout.root / FILE).exists()
+
+
+def test_two_entries_in_one_answer_are_refused_by_name(from_issue: Callable[..., Ran]) -> None:
+    for paper in (TWO_ENTRIES, f"```bibtex\n{TWO_ENTRIES}\n```", f"@misc{{a, title={{Rain}}}}\n{OTHER}"):
+        ran = from_issue(body("add-paper", paper=paper))
+        assert (ran.status, "names 2 papers: the BibTeX entry a, " in ran.out) == (1, True), ran.out
+
+
+@pytest.mark.parametrize(
+    ("answers_given", "told"),
+    [
+        ({"paper": "https://arxiv.org/abs/3104.05678 (a fine paper)"}, "'(a fine paper)'; no file holds that"),
+        ({"paper": "https://arxiv.org/abs/3104.05678\n\nIt forgets."}, "'It forgets.'; no file holds that"),
+        (
+            {"paper": "3104.05678", "mechanism": "Forgets by night."},
+            "what the method does to the model ('Forgets by night.'), and not what it is called",
+        ),
+        (
+            {"paper": "3104.05678", "code": "https://github.com/a/b (needs a GPU)"},
+            "Of 'https://github.com/a/b (needs a GPU)' the record holds the address alone.",
+        ),
+    ],
+)
+def test_what_is_not_used_is_told(
+    answers_given: dict[str, str], told: str, checkout: Checkout, from_issue: Callable[..., Ran], run: Run
+) -> None:
+    ran = from_issue(body("add-paper", **answers_given))
+    assert (ran.status, told in ran.out) == (0, True), ran.out
+    text = (checkout.root / FILE).read_text(encoding="utf-8")
+    assert answers_given.get("mechanism", "") in text
+    assert answers_given.get("code", "").partition(" ")[0] in text
+    assert run("validate").status == 0
+
+
+def test_answers_that_no_file_holds_are_named(checkout: Checkout, from_issue: Callable[..., Ran]) -> None:
+    request = {"official": "https://github.com/a/moonlit", "why": "Nothing here forgets by night."}
+    ran = from_issue(body("request-implementation", paper="3104.05678", **request))
+    assert ran.status == 0
+    assert "No file holds what you wrote under *Why this one*; it stays in this issue." in ran.out
+    assert "code: https://github.com/a/moonlit" in (checkout.root / FILE).read_text(encoding="utf-8")
+    ran = from_issue(body("request-implementation", paper="lindqvist2031fading", **request))
+    assert "under *Official code*, *Why this one*" in ran.out
+    ran = from_issue(body("add-result", result=json.dumps(RESULT), setting="On a small machine."))
+    assert "No file holds what you wrote under *Machine and remarks*" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("given_answers", "said"),
+    [
+        (
+            {"code": "https://github.com/a/b https://github.com/c/d"},
+            "https://github.com/a/b and https://github.com/c/d",
+        ),
+        ({"code": "https://github.com/a/b\nhttps://github.com/c/d"}, "keep one"),
+        ({"type": "Method, Attack"}, "one primary contribution"),
+    ],
+)
+def test_more_than_a_field_holds(given_answers: dict[str, str], said: str, from_issue: Callable[..., Ran]) -> None:
+    ran = from_issue(body("add-paper", paper="3104.05678", **given_answers))
+    assert (ran.status, said in ran.out.replace("\\", "")) == (1, True), ran.out
+
+
+def test_a_correction_is_taken_whole_or_refused(checkout: Checkout, from_issue: Callable[..., Ran]) -> None:
+    long = "Section 3, and the appendix; " * 8
+    text = body("correct-record", record="lindqvist2031fading", field="date", value="2031-05", source=long)
+    assert from_issue(text).status == 0
+    assert long.strip() in checkout.fading.read_text(encoding="utf-8")
+    for changed, said in (
+        ({"source": long * 3}, "in at most 300"),
+        ({"record": "lindqvist2031fading\nokonkwo2032gardens"}, "there is no record"),
+        ({"field": "links.code", "value": "https://github.com/a/b\nhttps://github.com/c/d"}, "one address or id"),
+        ({"field": "links.arxiv", "value": "3104.01234 3104.01235"}, "one address or id"),
+    ):
+        given_answers = {"record": "lindqvist2031fading", "field": "date", "value": "2031-05", "source": "x", **changed}
+        ran = from_issue(body("correct-record", **given_answers))
+        assert (ran.status, said in ran.out) == (1, True), ran.out
+
+
+def test_a_heading_in_an_answer_stays_there(checkout: Checkout, from_issue: Callable[..., Ran], run: Run) -> None:
+    summary = "Forgets by night.\n\n### Results\n\nNothing is left.\n\n### Paper\n\nIt is short."
+    ran = from_issue(body("add-paper", paper="3104.05678", summary=summary, method="Moonlit"))
+    assert ran.status == 0, ran.out
+    shown = json.loads(run("show", "lindqvist2031moonlit", "--json").out)
+    assert shown["summary"] == "Forgets by night. ### Results Nothing is left. ### Paper It is short."
+    assert shown["method"]["name"] == "Moonlit"
+
+
+FORM = next(one for one in read_forms(Project(REPOSITORY)) if one.name == "add-paper")
+pieces = st.lists(st.sampled_from(["a", "### Results", "### ", "#### Paper", "b\nc", "## Summary", "###x"]), min_size=1)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(FORM.questions.values())), pieces, min_size=1))
+def test_every_answer_comes_back_whole(given_pieces: dict[str, list[str]]) -> None:
+    said = {name: "\n\n".join(some).strip() for name, some in given_pieces.items()}
+    form, found = read_answers(body("add-paper", **said), read_forms(Project(REPOSITORY)))
+    assert (form.name, found) == ("add-paper", said)
+
+
+def test_questions_in_another_order() -> None:
+    parts = body("add-paper", paper="3104.05678", summary="Short.", code="https://a.org").split("\n\n### ")
+    text = "\n\n### ".join(["", *reversed(parts)]).replace("### ### ", "### ")
+    assert read_answers(text, read_forms(Project(REPOSITORY)))[1] == {
+        "paper": "3104.05678",
+        "summary": "Short.",
+        "code": "https://a.org",
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "authors"),
+    [
+        ("Lindqvist, Åsa; van der Ávila, Tomé", "[Åsa Lindqvist, Tomé van der Ávila]"),
+        ("Åsa Lindqvist and Tomé van der Ávila", "[Åsa Lindqvist, Tomé van der Ávila]"),
+        ("Åsa Lindqvist, Tomé van der Ávila, Ann Roe", "[Åsa Lindqvist, Tomé van der Ávila, Ann Roe]"),
+        ("Åsa Lindqvist\nSmith, Jr., Robert", "[Åsa Lindqvist, Robert Smith Jr.]"),
+        ("Lindqvist, Åsa", "[Åsa Lindqvist]"),
+        ("Åsa Lindqvist, Jr.", "[Åsa Lindqvist Jr.]"),
+        ("- Åsa Lindqvist\n- The Garden Team", "[Åsa Lindqvist, The Garden Team]"),
+        ("[Åsa Lindqvist, Ann Roe]", "[Åsa Lindqvist, Ann Roe]"),
+    ],
+)
+def test_corrected_authors(
+    value: str, authors: str, checkout: Checkout, from_issue: Callable[..., Ran], run: Run
+) -> None:
+    text = body("correct-record", record="lindqvist2031fading", field="authors", value=value, source="title page")
+    ran = from_issue(text)
+    assert ran.status == 0, ran.out
+    assert f"\nauthors: {authors}\n" in checkout.fading.read_text(encoding="utf-8")
+    assert f"It has {authors.count(',') + 1}: {authors[1:-1].replace(',', ';')}." in ran.out
+    assert "odd-author" not in run("validate", "papers/2031").out
+
+
+def test_authors_that_can_be_read_in_several_ways_are_asked_about(from_issue: Callable[..., Ran]) -> None:
+    value = "Åsa Lindqvist, Plato, Ann Roe"
+    text = body("correct-record", record="lindqvist2031fading", field="authors", value=value, source="x")
+    ran = from_issue(text)
+    assert (ran.status, "each author on a line of its own" in ran.out) == (1, True)
 
 
 # The forms themselves ---------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ from typing import Any
 
 import jsonschema
 import pytest
-from small_checkout import FADING, GARDENS, REPOSITORY, Run
+from command_runs import Run
+from small_checkout import FADING, GARDENS, REPOSITORY
 
 from catalog.model.paper import Record
 from catalog.model.vocabulary import load_vocabularies

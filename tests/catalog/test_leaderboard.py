@@ -104,3 +104,26 @@ def test_without_both_references_every_attack_is_shown() -> None:
     (board,) = boards(catalog(of("target", attacks={"prefix": 0.1}), of("npo", attacks={"prefix": 0.2})))
     assert [one.id for one in board.attacks] == ["prefix"]
     assert board.blind == ()
+
+
+# Order
+
+
+def test_methods_stand_by_how_near_they_are_to_the_retrained_model_whichever_side_they_are_on() -> None:
+    known = {"target": 0.9, "retrained": 0.4, "far": 0.8, "above": 0.5, "below": 0.35, "silent": None}
+    (board,) = boards(
+        catalog(*(of(name, metrics={} if p is None else {"forget_probability": p}) for name, p in known.items()))
+    )
+    assert [row.method for row in board.rows] == ["target", "retrained", "below", "above", "far", "silent"]
+
+
+def test_the_distance_is_to_the_retrained_model_under_the_same_attack() -> None:
+    (board,) = boards(
+        catalog(
+            of("target", attacks={"relearning": 0.9}),
+            of("retrained", attacks={"relearning": 0.4}),
+            of("npo", attacks={"relearning": 0.1}),
+        )
+    )
+    assert board.distance(board.rows[-1], RELEARNING) == pytest.approx(0.3)
+    assert board.distance(board.rows[-1], PREFIX) is None

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.base.names import name_parts
+from catalog.base.names import in_reading_order, name_parts, names_in
 from catalog.model.paper import Paper
 from catalog.outputs.export import bibtex, csl, ris
 
@@ -61,3 +61,70 @@ def test_no_letter_of_a_name_is_lost(words: list[str]) -> None:
     found = name_parts(" ".join(words))
     said = " ".join((found.given, found.particle, found.family, found.suffix))
     assert sorted(said.replace(" ", "")) == sorted("".join(words))
+
+
+LISTS = {
+    "Lindqvist, Åsa; van der Ávila, Tomé": ("Åsa Lindqvist", "Tomé van der Ávila"),
+    "Lindqvist, Åsa; and van der Ávila, Tomé;": ("Åsa Lindqvist", "Tomé van der Ávila"),
+    "Åsa Lindqvist; Ann Roe": ("Åsa Lindqvist", "Ann Roe"),
+    "Lindqvist, Åsa and van der Ávila, Tomé": ("Åsa Lindqvist", "Tomé van der Ávila"),
+    "Lindqvist, Åsa, van der Ávila, Tomé": ("Åsa Lindqvist", "Tomé van der Ávila"),
+    "Doe, J. A., Roe, B.": ("J. A. Doe", "B. Roe"),
+    "Jane Doe and Ann Roe": ("Jane Doe", "Ann Roe"),
+    "Jane Doe & Ann Roe": ("Jane Doe", "Ann Roe"),
+    "Jane Doe, Ann Roe": ("Jane Doe", "Ann Roe"),
+    "Jane Doe, Ann Roe, and Bob van der Poe": ("Jane Doe", "Ann Roe", "Bob van der Poe"),
+    "Robert Smith, Jr.": ("Robert Smith Jr.",),
+    "Smith, Jr., Robert": ("Robert Smith Jr.",),
+    "Smith, Robert, Jr.": ("Robert Smith Jr.",),
+    "Robert Smith, Jr., Ann Roe and Ben Durée, III": ("Robert Smith Jr.", "Ann Roe", "Ben Durée III"),
+    "Doe, V": ("V Doe",),
+    "Jane Doe\nRoe, Ann\nRobert Smith, Jr.": ("Jane Doe", "Ann Roe", "Robert Smith Jr."),
+    "- Jane Doe\n- Ann Roe": ("Jane Doe", "Ann Roe"),
+    "1. Jane Doe\n2. Ann Roe": ("Jane Doe", "Ann Roe"),
+    "Jane Doe,\nAnn Roe\nand Bob Poe": ("Jane Doe", "Ann Roe", "Bob Poe"),
+    "The Garden Team and Jane Doe": ("The Garden Team", "Jane Doe"),
+    "Institute for Art and Science": ("Institute for Art and Science",),
+    "李 明": ("李 明",),
+    "García Márquez, Gabriel": ("Gabriel García Márquez",),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), LISTS.items())
+def test_lists_of_names(text: str, expected: tuple[str, ...]) -> None:
+    assert tuple(map(in_reading_order, names_in(text))) == expected
+
+
+first_names = st.sampled_from(["Åsa", "Tomé", "Jane", "J. A.", "The Anh", "Mary-Ann"])
+family_names = st.sampled_from(["Lindqvist", "van der Ávila", "O'Hara", "Müller-Lüdenscheidt", "de Souza"])
+suffixes = st.sampled_from(["", "", "Jr.", "III"])
+people = st.lists(st.tuples(first_names, family_names, suffixes), min_size=1, max_size=5)
+WAYS = {
+    "lines": ("{0} {1} {2}", "\n"),
+    "inverted lines": ("{1}, {0}", "\n"),
+    "semicolons": ("{0} {1} {2}", "; "),
+    "inverted, semicolons": ("{1}, {0}", "; "),
+    "commas": ("{0} {1} {2}", ", "),
+    "commas before suffixes": ("{0} {1}, {2}", ", "),
+    "and": ("{0} {1} {2}", " and "),
+    "inverted, and": ("{1}, {0}", " and "),
+}
+
+
+@given(people, st.sampled_from(sorted(WAYS)))
+def test_whoever_lists_people_means_as_many(given: list[tuple[str, str, str]], way: str) -> None:
+    form, between = WAYS[way]
+    kept = [(first, family, "" if "1}, {0" in form else suffix) for first, family, suffix in given]
+    text = between.join(form.format(*one).strip(" ,") for one in kept)
+    found = tuple(map(in_reading_order, names_in(text)))
+    assert found == tuple(" ".join(part for part in one if part) for one in kept)
+
+
+@given(st.text("ab ,;&.\n", max_size=30) | st.text(max_size=30))
+def test_no_letter_of_a_list_is_lost(text: str) -> None:
+    said = "".join(letter for letter in text if letter.isalpha())
+    names = names_in(text)
+    kept = "".join(letter for name in names for letter in name if letter.isalpha())
+    assert kept.replace("and", "") == said.replace("and", "")
+    for name in names:
+        assert sorted(filter(str.isalpha, in_reading_order(name))) == sorted(filter(str.isalpha, name))

@@ -7,18 +7,21 @@ import io
 import json
 import sqlite3
 from pathlib import Path
+from typing import Literal
 
-import bibtexparser
 import pytest
 import rispy
+from bibtexparser.entrypoint import parse_string
 from bibtexparser.middlewares import LatexDecodingMiddleware
 from hypothesis import example, given
 from hypothesis import strategies as st
+from plain_text import texts
 from small_checkout import REPOSITORY, Checkout
 
 from catalog.base.project import Project
 from catalog.insight.stats import statistics
-from catalog.intake.sources.bibtex import people as people_in
+from catalog.intake.sources.bibtex import parse as parse_bibtex
+from catalog.intake.sources.bibtex_names import people as people_in
 from catalog.model.paper import Appearance, Paper
 from catalog.model.venues import appearance, read_venue
 from catalog.model.vocabulary import load_vocabularies
@@ -26,6 +29,7 @@ from catalog.outputs.build import build
 from catalog.outputs.export import FORMATS, bibtex, csl, records, ris, table
 from catalog.outputs.export.citation import publication
 from catalog.outputs.search import Filters, Search
+from catalog.outputs.site.head import scholarly_article
 from catalog.reading.load import load_catalog
 
 VOCABULARIES = load_vocabularies()
@@ -39,9 +43,6 @@ FIELDS = {
     "id": "b2031t",
     "file": "papers/2031/b2031t.yaml",
 }
-# What plain text may hold: every printable character of ASCII, and letters of many scripts.
-letters = st.characters(min_codepoint=32, max_codepoint=126) | st.sampled_from("äöüéñøłßçåÉβ²–—’“”…北京Жλ")
-texts = st.text(letters, min_size=1, max_size=40).map(lambda text: " ".join(text.split())).filter(bool)
 
 
 def paper(**changes: object) -> Paper:
@@ -98,7 +99,8 @@ def test_search_without_all_words(checkout: Checkout) -> None:
 
 
 def test_filters(checkout: Checkout) -> None:
-    search = Search(checkout.catalog())
+    catalog = checkout.catalog()
+    search = Search(catalog)
 
     def ids(filters: Filters) -> list[str]:
         return [one.id for one in search("", filters).papers]
@@ -112,11 +114,12 @@ def test_filters(checkout: Checkout) -> None:
 
 
 def test_no_query_is_a_syntax_error(checkout: Checkout) -> None:
-    search = Search(checkout.catalog())
+    catalog = checkout.catalog()
+    search = Search(catalog)
 
     @given(st.text(max_size=40) | st.text("\"'*()^:-+ANDORNOTEAR{}", max_size=20))
     def asked(query: str) -> None:
-        search(query)
+        assert set(search(query).papers) <= set(catalog.papers)
 
     asked()
 
@@ -150,14 +153,66 @@ def test_statistics(checkout: Checkout) -> None:
 def test_bibtex_parses_back(title: str, authors: list[str], venue: str) -> None:
     where = Appearance(label="V", kind="conference", container=venue, year=2032)
     text = bibtex.entry(paper(title=title, authors=tuple(authors), appeared=where))
-    library = bibtexparser.parse_string(text)
+    library = parse_string(text)
     assert not library.failed_blocks
     (entry,) = library.entries
     assert entry.key == "b2031t"
     fields = {field.key: field.value for field in entry.fields}
     assert fields["eprint"] == "3104.01234"
-    decoded = bibtexparser.parse_string(text, append_middleware=[LatexDecodingMiddleware()]).entries[0]
+    decoded = parse_string(text, append_middleware=[LatexDecodingMiddleware()]).entries[0]
     assert _loose(decoded.fields_dict["title"].value) == _loose(title)
+
+
+QUOTED = {
+    'The Term "Machine Unlearning" Is Overused': "The Term ``Machine Unlearning'' Is Overused",
+    '"Forget"': "``Forget''",
+    'A ("B" C)': "A (``B'' C)",
+    '"A ("B" C)" d': "``A (``B'' C)'' d",
+    'x-"y"/"z": "w"': "x-``y''/``z'': ``w''",
+    "\"'x' y\" and \"a 'y'\"": "``{}'x' y'' and ``a 'y'{}''",
+    '"Why?" "How!"': "``Why?'' ``How!''",
+    '"GPT-4" and "a LoRA"': "``{GPT-4}'' and ``a {LoRA}''",
+    'a 5" disk': "a 5'' disk",
+}
+
+
+@pytest.mark.parametrize(("title", "written"), QUOTED.items())
+def test_straight_quotes_have_sides_in_bibtex(title: str, written: str) -> None:
+    assert f"title = {{{written}}}," in bibtex.entry(paper(title=title))
+
+
+quoted = st.recursive(
+    st.sampled_from(["Forget", "LoRA", "don't", "x", "(a b)", "5"]),
+    lambda inner: st.one_of(
+        inner.map('"{}"'.format),
+        st.tuples(inner, inner).map(" ".join),
+        st.tuples(inner, inner).map(": ".join),
+        inner.map('("{}")'.format),
+    ),
+    max_leaves=5,
+)
+
+
+@given(quoted)
+def test_quotes_come_back_from_bibtex(title: str) -> None:
+    (found,) = parse_bibtex(bibtex.entry(paper(title=title)))
+    assert found.title.replace("“", '"').replace("”", '"') == title
+    assert found.title.count("“") == found.title.count("”") == title.count('"') / 2
+
+
+def test_every_record_survives_export_and_import() -> None:
+    catalog, _ = load_catalog(Project(REPOSITORY))
+    assert catalog
+    papers = {one.id: one for one in catalog.papers}
+    straight = str.maketrans("“”", '""')
+    entries = bibtex.render(catalog.papers).split("\n\n")
+    found = [parse_bibtex(entry)[0] for entry in entries]
+    assert len(found) > 600
+    for entry, one in zip(entries, found, strict=True):
+        same = papers[entry.partition("{")[2].partition(",")[0]]
+        assert one.title.translate(straight) == same.title.translate(straight)
+        assert one.authors == same.authors
+        assert (one.links.get("arxiv"), one.date[:4]) == (same.links.arxiv, str(publication(same).year))
 
 
 # Two hyphens in a row are a dash to LaTeX, and in nobody's name.
@@ -171,7 +226,7 @@ names = st.tuples(given_names, st.sampled_from(["", "van der ", "De ", "de la "]
 
 @given(st.lists(names, min_size=1, max_size=4))
 def test_bibtex_gives_back_its_authors(authors: list[str]) -> None:
-    (entry,) = bibtexparser.parse_string(bibtex.entry(paper(authors=tuple(authors)))).entries
+    (entry,) = parse_string(bibtex.entry(paper(authors=tuple(authors)))).entries
     assert people_in(entry.fields_dict["author"].value) == (tuple(authors), False)
 
 
@@ -255,8 +310,10 @@ ITEM = {
 
 
 @given(texts, st.lists(texts, min_size=1, max_size=3), st.sampled_from(["conference", "journal", "web", None]))
-def test_csl_is_what_processors_read(title: str, authors: list[str], kind: str | None) -> None:
-    where = Appearance(label="V", kind=kind, container="Somewhere", year=2032) if kind else None  # type: ignore[arg-type]
+def test_csl_is_what_processors_read(
+    title: str, authors: list[str], kind: Literal["conference", "journal", "web"] | None
+) -> None:
+    where = Appearance(label="V", kind=kind, container="Somewhere", year=2032) if kind else None
     (item,) = json.loads(csl.render([paper(title=title, authors=tuple(authors), appeared=where)]))
     assert all(isinstance(value, ITEM[key]) for key, value in item.items())
     assert item["type"] in {"article", "article-journal", "paper-conference", "post-weblog"}
@@ -301,6 +358,27 @@ def test_csv_parses_back_and_runs_nothing(title: str) -> None:
     (row,) = csv.DictReader(io.StringIO(table.render([paper(title=title)])))
     assert row["title"].removeprefix("'") == title.removeprefix("'")
     assert row["title"][0] not in "=+-@"
+
+
+def test_spreadsheets_know_the_encoding_of_csv(checkout: Checkout) -> None:
+    data = FORMATS["csv"].render(checkout.catalog())
+    assert isinstance(data, str)
+    assert data.encode().startswith(b"\xef\xbb\xbfid,title,")
+    rows = list(csv.DictReader(io.StringIO(data.encode().decode("utf-8-sig"))))
+    assert [row["id"] for row in rows] == ["okonkwo2032gardens", "lindqvist2031fading"]
+    assert rows[0]["authors"] == "Grace Okonkwo; Béla Müller"
+    assert data.count("\ufeff") == 1
+
+
+def test_groups_are_organizations_to_machines(checkout: Checkout) -> None:
+    checkout.change(checkout.gardens, "Béla Müller]", "Béla Müller, The Garden Team]")
+    catalog = checkout.catalog()
+    described = json.loads(scholarly_article(catalog.by_id["okonkwo2032gardens"], catalog))
+    assert [(one["@type"], one["name"]) for one in described["author"]] == [
+        ("Person", "Grace Okonkwo"),
+        ("Person", "Béla Müller"),
+        ("Organization", "The Garden Team"),
+    ]
 
 
 def test_json_holds_everything(checkout: Checkout) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from small_checkout import Checkout, Run
+from command_runs import Run
+from small_checkout import Checkout
 
 from catalog.model.redirects import FILE, Redirects, read_redirects
 from catalog.outputs.site.changes import changes_page, write_redirects

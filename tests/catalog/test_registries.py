@@ -38,7 +38,7 @@ IDS = {
     OPENREVIEW: st.from_regex(r"\A[A-Za-z0-9_-]{10}\Z"),
     DOI: st.from_regex(r"\A10\.[0-9]{4}/[a-z0-9]{1,8}\.[a-z0-9]{1,8}\Z").filter(lambda doi: not doi.endswith("pdf")),
 }
-NAMED = st.one_of(*(ids.map(lambda ident, registry=registry: (registry, ident)) for registry, ids in IDS.items()))
+NAMED = st.one_of(*(st.tuples(st.just(registry), ids) for registry, ids in IDS.items()))
 
 
 @given(NAMED)

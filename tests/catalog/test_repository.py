@@ -42,13 +42,6 @@ SEED = {
 """The papers of the README that this catalog grew from, with words that one would look for."""
 
 
-@pytest.fixture(scope="module")
-def catalog() -> Catalog:
-    found, problems = load_catalog(Project(REPOSITORY))
-    assert found is not None, problems
-    return found
-
-
 def test_seed_papers_are_found_and_lead_to_code_that_runs(catalog: Catalog) -> None:
     search = Search(catalog)
     for arxiv, words in SEED.items():

@@ -6,9 +6,11 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import answers
 import pytest
+from answers import QUERY
 from hypothesis import given
 from hypothesis import strategies as st
 from local_server import Asked, Reply, Server
@@ -17,11 +19,11 @@ from catalog.base.web import Settings, Web, WebError
 from catalog.intake.sources import Found, Reference, Sources, openreview, parse_reference, read_saved
 from catalog.intake.sources import arxiv as arxiv_source
 from catalog.intake.sources.bibtex import parse as parse_bibtex
-from catalog.intake.sources.bibtex import people
+from catalog.intake.sources.bibtex_names import people
 from catalog.intake.sources.cleaning import artefacts
+from catalog.intake.sources.reference import Kind
 from catalog.intake.sources.venues import Venue, in_words, recognize
 
-QUERY = "/export.arxiv.org/api/query"
 MOONLIT = "Moonlit Forgetting: Unlearning in Language Models by Relabeling"
 
 
@@ -77,8 +79,8 @@ def failure(sources: Sources, text: str) -> WebError:
         ("@misc{x, title={y}}", "bibtex", "@misc{x, title={y}}"),
     ],
 )
-def test_references(text: str, kind: str, paper: str) -> None:
-    assert parse_reference(text) == Reference(kind, paper)  # type: ignore[arg-type]
+def test_references(text: str, kind: Kind, paper: str) -> None:
+    assert parse_reference(text) == Reference(kind, paper)
 
 
 @pytest.mark.parametrize(
@@ -90,8 +92,9 @@ def test_no_references(text: str) -> None:
 
 @given(st.text())
 def test_any_text_is_a_reference_or_none(text: str) -> None:
-    parse_reference(text)
-    parse_reference(f"https://{text}")
+    for one in (text, f"https://{text}"):
+        found = parse_reference(one)
+        assert found is None or found.id
 
 
 # Text -----------------------------------------------------------------------------------------------
@@ -361,6 +364,44 @@ def test_openreview_is_asked_again_where_it_gives_nothing(server: Server, source
     assert len(list(tmp_path.rglob("*.json"))) == 1, "what says nothing is not kept"
 
 
+def test_the_absence_of_a_forum_is_not_kept(server: Server, sources: Sources) -> None:
+    server["/api2.openreview.net/notes"] = server["/api.openreview.net/notes"] = answers.notes()
+    assert "gives no answer about it this time" in str(failure(sources, "openreview:aB3_x-9Z"))
+    server["/api2.openreview.net/notes"] = answers.notes(answers.note())
+    assert look_up(sources, "openreview:aB3_x-9Z").title == MOONLIT
+    asked = len(server.asked)
+    assert look_up(sources, "openreview:aB3_x-9Z").title == MOONLIT
+    assert len(server.asked) == asked, "what is there is kept"
+
+
+def test_either_interface_may_be_the_one_that_is_silent(server: Server, sources: Sources, web: Web) -> None:
+    server["/api2.openreview.net/notes"] = Reply("", 500)
+    server["/api.openreview.net/notes"] = answers.notes(answers.note(new=False))
+    assert look_up(sources, "openreview:aB3_x-9Z").title == MOONLIT
+    server["/api.openreview.net/notes"] = answers.notes()
+    assert "status 500" in str(failure(sources, "openreview:another"))
+    with pytest.raises(WebError):
+        openreview.exists(web, "another")
+
+
+ODD_MOMENTS: list[Any] = [None, 0, -5, True, "soon", float("nan"), float("inf"), 1e300, [], {}]
+
+
+@pytest.mark.parametrize(
+    ("moment", "date"),
+    [
+        (1929900000000, "2031-02"),
+        (1.9299e12, "2031-02"),
+        (1929900000000.5, "2031-02"),
+        *((wrong, "2031-10") for wrong in ODD_MOMENTS),
+    ],
+)
+def test_openreview_gives_moments_as_any_number(moment: object, date: str, server: Server, sources: Sources) -> None:
+    note = {**answers.note(), "cdate": moment, "pdate": 1949000000000}
+    server["/api2.openreview.net/notes"] = answers.notes(note)
+    assert look_up(sources, "openreview:aB3_x-9Z").date == date
+
+
 def test_doi(server: Server, sources: Sources) -> None:
     server["/doi.org/10.5555/moonlit.12"] = Reply("", 302, headers={"Location": "https://example.org/csl"})
     server["/example.org/csl"] = answers.csl()
@@ -478,4 +519,4 @@ def test_saved_answers() -> None:
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     for start in (b"", b"<feed>", b'{"notes": [', b"@a{b, title={"):
         with suppress(WebError):
-            read_saved(start + body, "x")
+            assert all(one.title for one in read_saved(start + body, "x"))

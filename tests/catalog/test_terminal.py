@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from small_checkout import REPOSITORY
@@ -14,11 +15,11 @@ COMMANDS = [("catalog", ("show", "zhang2024negative")), ("reference_impls", ("li
 commands = pytest.mark.parametrize(("module", "words"), COMMANDS)
 
 
-def run(module: str, *words: str, environment: dict[str, str] | None = None, **more: object) -> subprocess.Popen[str]:
+def run(module: str, *words: str, environment: dict[str, str] | None = None, **more: Any) -> subprocess.Popen[str]:
     known = {**os.environ, "PYTHONPATH": str(REPOSITORY), **(environment or {})}
     call = [sys.executable, "-m", module, *words]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | more
-    return subprocess.Popen(call, cwd=REPOSITORY, env=known, text=True, **pipes)  # type: ignore[call-overload, no-any-return]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | more
+    return subprocess.Popen(call, cwd=REPOSITORY, env=known, text=True, **pipes)
 
 
 @commands

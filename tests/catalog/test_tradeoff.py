@@ -102,7 +102,8 @@ def test_methods_stand_by_their_area(methods: dict[str, Implementation]) -> None
         ),
         "authors",
     )
-    assert [(one.method.id, one.area) for one in found] == [("idk", pytest.approx(0.81)), ("npo", pytest.approx(0.25))]
+    assert [one.method.id for one in found] == ["idk", "npo"]
+    assert [one.area for one in found] == pytest.approx([0.81, 0.25])
 
 
 def test_what_is_committed_can_be_read() -> None:

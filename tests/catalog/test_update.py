@@ -5,16 +5,22 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Callable
+from typing import Any
 
 import answers
 import pytest
+from answers import QUERY
+from command_runs import Ran, Run
+from hypothesis import given
+from hypothesis import strategies as st
 from local_server import Reply, Server
-from small_checkout import Checkout, Ran, Run
+from small_checkout import Checkout
 
-QUERY = "/export.arxiv.org/api/query"
+from catalog.upkeep.update import _other_authors
+
 TITLE = "Fading Out: Gentle Forgetting for Small Models"
 AUTHORS = ("Åsa Lindqvist", "Tomé van der Ávila", "Grace Okonkwo", "Ilse Brandt")
-SAME = {"title": TITLE, "authors": AUTHORS, "updated": "2031-05-01T00:00:00Z"}
+SAME: dict[str, Any] = {"title": TITLE, "authors": AUTHORS, "updated": "2031-05-01T00:00:00Z"}
 
 
 @pytest.fixture
@@ -25,8 +31,8 @@ def update(server: Server, checkout: Checkout, run: Run, monkeypatch: pytest.Mon
     return lambda *arguments: run("update", *arguments)
 
 
-def says(server: Server, **more: object) -> None:
-    server[QUERY] = answers.atom(answers.entry("3104.01234", **{**SAME, **more}))  # type: ignore[arg-type]
+def says(server: Server, **more: Any) -> None:
+    server[QUERY] = answers.atom(answers.entry("3104.01234", **{**SAME, **more}))
 
 
 def test_nothing_new(server: Server, checkout: Checkout, update: Callable[..., Ran]) -> None:
@@ -37,7 +43,7 @@ def test_nothing_new(server: Server, checkout: Checkout, update: Callable[..., R
 
 def test_all_that_can_change(server: Server, checkout: Checkout, update: Callable[..., Ran], run: Run) -> None:
     checkout.change(checkout.fading, "title:", "# Mind the colon.\ntitle:")
-    checkout.change(checkout.fading, "venue: ", "# venue: ") if "venue: " in checkout.fading.read_text() else None
+    checkout.change(checkout.fading, "venue: ", "# venue: ")
     checkout.change(checkout.fading, "  code: https://example.org/lindqvist/fading\n", "")
     checkout.change(checkout.fading, "checked: 2031-06-01", "checked: 2020-06-01")
     before = checkout.fading.read_text(encoding="utf-8")
@@ -137,3 +143,46 @@ def test_a_change_that_makes_a_record_wrong_is_not_written(
     ran = update("--apply")
     assert (ran.status, "too-long" in ran.err) == (1, True)
     assert checkout.fading.read_bytes() == before
+
+
+def test_another_order_of_authors_is_offered(
+    server: Server, checkout: Checkout, update: Callable[..., Ran], run: Run
+) -> None:
+    says(server, authors=("Tome van der Avila", AUTHORS[0], *AUTHORS[2:]))
+    (change, checked) = json.loads(update("--json").out)
+    assert (change["place"], checked["place"]) == ("authors", "provenance.checked")
+    assert change["reason"] == "arxiv: the order of the authors changed"
+    # Names stay as the record spells them.
+    assert change["new"] == [AUTHORS[1], AUTHORS[0], *AUTHORS[2:]]
+    assert "the order of the authors changed" in update("--apply").out
+    assert "authors: [Tomé van der Ávila, Åsa Lindqvist, Grace Okonkwo, Ilse Brandt]" in checkout.fading.read_text()
+    assert update().status == 0
+    # The id begins with the first author's name, so there is more to do.
+    assert "error[id-author]" in run("validate").out
+
+
+@given(st.permutations(["Åsa Roe", "Ben Roe", "Åsa Roe", "Cy Doe"]), st.permutations(["Åsa Roe", "Ben Roe", "Cy Doe"]))
+def test_authors_are_compared_in_their_order(ours: list[str], theirs: list[str]) -> None:
+    assert _other_authors(ours, ours) is None
+    assert _other_authors(ours, [name.upper().replace("Å", "A") for name in ours]) is None
+    assert _other_authors(ours, theirs) == tuple(theirs)
+
+
+def test_what_was_read_in_words_is_suggested(
+    server: Server, checkout: Checkout, update: Callable[..., Ran], run: Run
+) -> None:
+    checkout.change(checkout.fading, "venue: {id: collas, year: 2032}\n", "")
+    says(server, comment="Accepted at ICLR 2033", doi="10.5555/fading.1")
+    found = {one["place"]: one for one in json.loads(update("--json").out)}
+    assert found["venue"]["suggested"] == "arXiv names ICLR 2033"
+    assert "suggested" in found["venue"]["reason"]
+    assert "suggested" not in found["links.doi"]
+    assert "suggested, to be confirmed: arXiv names ICLR 2033" in update("--apply").out
+    assert "# suggested: arXiv names ICLR 2033\nvenue: {id: iclr, year: 2033}\n" in checkout.fading.read_text()
+    says(server, comment="This paper has been withdrawn by the authors")
+    assert "suggested, to be confirmed" in update("--apply").out
+    assert "# suggested: arXiv says: This paper has been withdrawn by the authors\nstate:\n" in (
+        checkout.fading.read_text().replace("state: {", "state:\n{")
+    )
+    ran = run("validate")
+    assert (ran.status, ran.out.count("hint[unchecked-suggestion]")) == (0, 2)

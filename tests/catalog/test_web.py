@@ -8,21 +8,26 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from local_server import Reply, Server
+from local_server import Clock, Reply, Server
 
 from catalog.base.web import AGENT, Settings, Web, WebError, retry_after
+from catalog.base.web.turns import HeldError, Turns
 
 
 class Made:
     """Clients for a server that stands in for example.org, closed at the end."""
 
     def __init__(self, server: Server) -> None:
-        self.server, self.slept, self.told, self.webs = server, [], [], []  # type: ignore[var-annotated]
+        self.server = server
+        self.slept: list[float] = []
+        self.told: list[str] = []
+        self.webs: list[Web] = []
 
     def __call__(self, **given: Any) -> Web:
         quick = {"connect_timeout": 1, "read_timeout": 0.3, "deadline": 1.0, "attempts": 2, "backoff": 0.0}
@@ -287,6 +292,168 @@ def test_no_such_host(web: Made) -> None:
     assert str(error).count("?…") == 1
 
 
+# Busy hosts -----------------------------------------------------------------------------------------
+
+
+def limited(seconds: str | None = "60", status: int = 429) -> Reply:
+    return Reply("", status, headers={"Retry-After": seconds} if seconds else {})
+
+
+class Busy:
+    """A client for two hosts on a server, with a clock of its own."""
+
+    def __init__(self, server: Server, **given: Any) -> None:
+        self.clock, self.told = Clock(), []  # type: ignore[var-annotated]
+        mirrors = {f"https://{host}": f"{server.url}/{host}" for host in ("example.org", "example.com")}
+        settings = Settings(**{"mirrors": mirrors, "attempts": 2, "backoff": 1.0, "deadline": 5.0, **given})
+        self.web = Web(settings, self.clock.sleep, self.clock, self.told.append)
+
+    def __enter__(self) -> Busy:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.web.close()
+
+    def status(self, address: str, **given: Any) -> int:
+        return self.web.ask("GET", f"https://{address}", **given).status
+
+
+def in_seconds(seconds: int) -> str:
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(("asked", "least", "most"), [("60", 60, 60), ("date", 80, 90)])
+def test_what_one_is_told_holds_for_all_who_ask_that_host(
+    asked: str, least: float, most: float, status: int, server: Server
+) -> None:
+    server["/example.org/a"] = limited(in_seconds(90) if asked == "date" else asked, status)
+    server["/example.org/b"] = server["/example.com/c"] = Reply("x")
+    with Busy(server, attempts=1) as busy:
+        assert busy.status("example.org/a") == status
+        assert busy.status("example.com/c") == 200
+        assert busy.clock.slept == []
+        assert busy.status("example.org/b") == 200
+        assert least <= sum(busy.clock.slept) <= most
+        assert len(busy.told) == 1
+
+
+def test_too_often_without_a_time_holds_for_a_moment(server: Server) -> None:
+    server["/example.org/a"] = limited(None)
+    server["/example.org/b"] = Reply("x")
+    with Busy(server, attempts=1) as busy:
+        busy.status("example.org/a")
+        busy.status("example.org/b")
+        assert 0.7 < sum(busy.clock.slept) < 1.3
+    server["/example.org/a"] = [limited(None), Reply("x")]
+    with Busy(server, longest_wait=0.5) as busy:
+        assert busy.status("example.org/a") == 200
+        assert busy.clock.slept == [0.5], "nobody waits longer than the longest wait"
+
+
+def test_the_host_that_is_redirected_to_is_the_one_that_is_held(server: Server) -> None:
+    server["/example.org/a"] = Reply("", 302, headers={"Location": "https://example.com/a"})
+    server["/example.com/a"] = limited()
+    server["/example.org/b"] = server["/example.com/b"] = Reply("x")
+    with Busy(server, attempts=1) as busy:
+        busy.status("example.org/a")
+        busy.status("example.org/b")
+        assert busy.clock.slept == []
+        busy.status("example.com/b")
+        assert busy.clock.slept == [60]
+
+
+def test_a_host_that_goes_on_asking_for_time_is_given_up_until_then(server: Server) -> None:
+    server["/example.org/a"] = limited("50")
+    server["/example.org/b"] = Reply("x")
+    with Busy(server, attempts=9) as busy:
+        with pytest.raises(WebError, match="asks to wait 50 seconds") as caught:
+            busy.status("example.org/a")
+        assert (caught.value.status, sum(busy.clock.slept), len(server.asked)) == (429, 100, 3)
+        with pytest.raises(WebError, match="is not asked: its host is busy and asks to wait 50 seconds"):
+            busy.status("example.org/b")
+        assert len(server.asked) == 3
+        busy.clock.sleep(50)
+        assert busy.status("example.org/b") == 200
+        server["/example.org/a"] = [limited("50"), Reply("y")]
+        assert busy.status("example.org/a") == 200, "patience began anew"
+
+
+def test_an_answer_while_all_wait_renews_patience_for_what_comes_after() -> None:
+    clock = Clock()
+    turns = Turns(100, clock.sleep, clock)
+    assert turns.hold("a", 1000) == (False, True)
+    turns.served("a")
+    with pytest.raises(HeldError):
+        turns.take("a", 0)
+    clock.sleep(1000)
+    turns.served("a")
+    for _ in range(20):
+        assert turns.hold("a", 60) == (True, True)
+        turns.served("a")
+        clock.sleep(60)
+
+
+def test_who_waits_already_hears_of_a_later_hold() -> None:
+    clock = Clock()
+
+    def sleep(seconds: float) -> None:
+        if not clock.slept:
+            turns.hold("a", 30)
+        clock.sleep(seconds)
+
+    turns = Turns(100, sleep, clock)
+    turns.take("a", 5)
+    turns.take("a", 5)
+    assert clock.now == 1030
+    assert turns.hold("a", 20) == (True, True)
+    assert turns.hold("a", 20) == (True, False), "told twice, held once"
+
+
+def test_waiting_is_no_failed_attempt_while_the_queue_moves(server: Server) -> None:
+    server["/example.org/a"] = [limited("10")] * 8 + [Reply("x")]
+    server["/example.org/b"] = Reply("y")
+    with Busy(server) as busy:
+        assert busy.status("example.org/a") == 429, "nobody is served, and this is the last attempt"
+        sleep = busy.clock.sleep
+
+        def others_are_served(seconds: float) -> None:
+            sleep(seconds)
+            if not nested:
+                nested.append(1)
+                busy.status("example.org/b")
+                nested.clear()
+
+        nested: list[int] = []
+        busy.web._sleep = others_are_served
+        assert busy.status("example.org/a") == 200
+    server["/example.org/a"] = limited("10")
+    with Busy(server) as busy:
+        sleep, busy.web._sleep = busy.clock.sleep, others_are_served
+        assert busy.status("example.org/a") == 429
+        assert 100 <= sum(busy.clock.slept) <= 130, "but not for ever"
+
+
+def test_only_who_is_stubborn_tries_again_what_failed(server: Server) -> None:
+    server["/example.org/a"] = Reply("", 500)
+    server["/example.org/b"] = Reply(hang_up=True)
+    server["/example.org/c"] = [limited("60"), Reply("x")]
+    with Busy(server) as busy:
+        assert busy.status("example.org/a", stubborn=False) == 500
+        with pytest.raises(WebError):
+            busy.status("example.org/b", stubborn=False)
+        assert len(server.asked) == 2
+        assert busy.status("example.org/c", stubborn=False) == 200
+
+
+def test_no_more_is_read_than_is_enough(server: Server, web: Made) -> None:
+    server["/"] = Reply(b"x" * 5_000_000)
+    answer = web(max_bytes=1_000_000).ask("GET", "https://example.org/", enough=100_000)
+    assert 100_000 <= len(answer.body) < 200_000
+    server["/"] = Reply(b"x" * 500)
+    assert len(web().ask("GET", "https://example.org/", enough=100_000).body) == 500
+
+
 def test_the_pace(server: Server) -> None:
     now, slept = [100.0], []
 
@@ -352,7 +519,7 @@ def test_what_a_service_says_about_its_refusal_can_be_read(server: Server, web: 
 def test_settings_from_the_environment() -> None:
     made = Settings.from_environment({"CATALOG_MIRRORS": "https://a.org=http://127.0.0.1:1/a", "CATALOG_TIMEOUT": "5"})
     assert made.mirrors == {"https://a.org": "http://127.0.0.1:1/a"}
-    assert (made.deadline, made.read_timeout) == (5, 5)
+    assert (made.deadline, made.read_timeout, made.longest_wait) == (5, 5, 5)
     for wrong in ({"CATALOG_MIRRORS": "a.org"}, {"CATALOG_TIMEOUT": "soon"}, {"CATALOG_TIMEOUT": "-1"}):
         with pytest.raises(ValueError, match="CATALOG_"):
             Settings.from_environment(wrong)

@@ -40,6 +40,15 @@ def learned(tiny: LanguageModel) -> LanguageModel:
     return Run(Recipe(learning_rate=3e-3, steps=100, batch_size=8)).finetune(tiny.copy(), invented_pairs())
 
 
+@pytest.fixture(scope="session")
+def memorized(tiny: LanguageModel) -> LanguageModel:
+    """The same pairs after less than half the steps: answers are likely, and single facts can still be edited.
+
+    Shared, as ``learned`` is.
+    """
+    return Run(Recipe(learning_rate=2e-3, steps=40, batch_size=8)).finetune(tiny.copy(), invented_pairs())
+
+
 @pytest.fixture
 def pairs() -> list[Pair]:
     """Eight pairs of different lengths."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 import pytest
 import torch
-from unlearning_toys import fingerprint, invented_pairs
+from unlearning_toys import WithoutDistributions, fingerprint, gradient_of, invented_pairs
 
 from reference_impls.attacks.logit_lens import LogitLensAttack, lens_probabilities
 from reference_impls.attacks.membership import MembershipAttack, gradients, scores
@@ -167,7 +168,7 @@ def test_a_context_shows_the_same_subject_first_and_never_the_answer() -> None:
 def test_prompts_are_those_that_are_asked() -> None:
     asked: list[str] = []
 
-    class Listening:
+    class Listening(WithoutDistributions):
         def answer_logprobs(self, prompts: Sequence[str], answers: Sequence[str]) -> list[torch.Tensor]:
             asked.extend(prompts)
             return [torch.tensor([-1.0]) for _ in answers]
@@ -266,7 +267,7 @@ def test_what_cannot_be_changed_behind_is_taken_away_first(tiny: LanguageModel) 
 
 def test_a_model_without_weights_cannot_be_changed() -> None:
     with pytest.raises(NotApplicableError, match="nothing is around object"):
-        with_weights(object(), lambda model: model)  # type: ignore[arg-type]
+        with_weights(cast(UnlearnedModel, object()), lambda model: model)
 
 
 def test_unwrapping_gives_back_the_model_behind_a_prompt(tiny: LanguageModel) -> None:
@@ -319,7 +320,7 @@ def test_a_gradient_is_that_of_the_mean_loss_and_leaves_the_model_alone(fresh: L
     assert weight.grad is None
     (out,) = fresh.token_logits(fresh.encode([pair]))
     (-out.token_logprobs().mean()).backward()
-    assert any(one.shape == weight.shape and torch.allclose(one, weight.grad, atol=1e-6) for one in found)
+    assert any(one.shape == weight.shape and torch.allclose(one, gradient_of(weight), atol=1e-6) for one in found)
     assert fingerprint(fresh.model) == before
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from reference_impls.measuring.cost import count_passes
-from reference_impls.toolkit import LanguageModel, Pair, Recipe, Run, UnlearningData
+from reference_impls.toolkit import Batch, LanguageModel, Pair, Recipe, Run, UnlearningData
 
 
 def test_a_forward_pass_is_one_sequence_and_a_backward_one_needs_gradients(
@@ -31,7 +33,7 @@ def test_each_step_of_decoding_is_a_pass(fresh: LanguageModel, pairs: list[Pair]
 
 
 def test_training_counts_forget_and_retain_sequences_of_every_step(fresh: LanguageModel, data: UnlearningData) -> None:
-    def loss(model: LanguageModel, batch):  # type: ignore[no-untyped-def]
+    def loss(model: LanguageModel, batch: Batch) -> Tensor:
         forget, retain = model.token_logits(batch.forget, batch.retain)
         return forget.token_logprobs().mean() - retain.token_logprobs().mean()
 

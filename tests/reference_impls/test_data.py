@@ -25,6 +25,15 @@ def test_a_plain_text_is_prompted_with_what_comes_before_its_subject_is_told_of(
     assert (asked.subject, asked.closed, asked.alternates) == (subject, False, ("other",))
 
 
+@pytest.mark.parametrize(
+    ("text", "given"),
+    [("one two three", "one"), ("one two", ""), ("", ""), ("a  b c d e", "a "), (TEXT, "The river left its")],
+)
+def test_a_third_of_the_words_is_given_and_the_rest_is_recited_to_the_letter(text: str, given: str) -> None:
+    pair = Pair("", text, closed=False).recited()
+    assert (pair.prompt, pair.prompt + pair.answer, pair.closed) == (given, text, False)
+
+
 def test_a_question_has_a_prompt_already() -> None:
     pair = Pair("Where is Osinton?", " By the river of Osinton.", subject="Osinton")
     assert pair.prompted() is pair

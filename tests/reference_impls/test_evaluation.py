@@ -6,12 +6,13 @@ from collections.abc import Sequence
 import pytest
 import torch
 from torch import Tensor
+from unlearning_toys import WithoutDistributions
 
 from reference_impls.errors import UsageError
 from reference_impls.toolkit import Pair, Splits, evaluate, probe
 
 
-class Scripted:
+class Scripted(WithoutDistributions):
     """A model that knows each answer's log-probabilities and what to say."""
 
     def __init__(self, losses: dict[str, float], said: dict[str, str]) -> None:

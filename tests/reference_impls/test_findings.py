@@ -19,7 +19,7 @@ from reference_impls.running.registry import RESULTS, find_task
 from reference_impls.running.runner import Outcome
 from reference_impls.running.runner import run as run_experiment
 from reference_impls.tasks.authors import AuthorsTask
-from reference_impls.toolkit import Evaluation, LanguageModel, Pair, Recipe, Run, Splits
+from reference_impls.toolkit import Evaluation, LanguageModel, Recipe, Run, Splits
 
 pytestmark = [
     pytest.mark.slow,
@@ -74,10 +74,6 @@ def alike(task: AuthorsTask) -> Callable[[str], Outcome]:
 def _committed(method: str, seed: int = 0) -> Result:
     path = RESULTS / "authors" / "tiny" / f"{method}-{seed}.json"
     return Result.model_validate_json(path.read_bytes())
-
-
-def _probability(model: LanguageModel, pairs: tuple[Pair, ...]) -> float:
-    return sum(math.exp(float(one.double().mean())) for one in model.pair_logprobs(pairs)) / len(pairs)
 
 
 # The two models that ship

@@ -10,16 +10,11 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from unlearning_toys import fingerprint, losses
+from unlearning_toys import CHAT_TEMPLATE, fingerprint, gradient_of, losses
 
 from reference_impls.toolkit import IGNORE, LanguageModel, Pair, padding
 from reference_impls.toolkit.encoding import prompt_ids
 from reference_impls.toolkit.padding import alike_lengths
-
-CHAT = (
-    "{% for message in messages %}[{{ message.role }}]{{ message.content }}{% endfor %}"
-    "{% if add_generation_prompt %}[assistant]{% endif %}"
-)
 
 
 def _with_tokenizer(model: LanguageModel, change: Callable[[Any], None]) -> LanguageModel:
@@ -126,7 +121,7 @@ def test_a_model_without_chat_template_is_asked_in_plain_words(tiny: LanguageMod
 
 def test_a_chat_template_is_used_and_gets_no_extra_space(tiny: LanguageModel) -> None:
     def add(tokenizer: Any) -> None:
-        tokenizer.chat_template = CHAT
+        tokenizer.chat_template = CHAT_TEMPLATE
 
     chat = _with_tokenizer(tiny, add)
     assert chat.question("Who?") + chat.answer("Ana.") == "[user]Who?[assistant]Ana."
@@ -144,7 +139,7 @@ def test_every_prompt_starts_with_one_start_mark_whether_written_or_not(tiny: La
 def test_a_chat_template_that_writes_the_start_mark_is_not_marked_twice(tiny: LanguageModel) -> None:
     def add(tokenizer: Any) -> None:
         _add_start(tokenizer)
-        tokenizer.chat_template = "{{ bos_token }}" + CHAT
+        tokenizer.chat_template = "{{ bos_token }}" + CHAT_TEMPLATE
 
     chat = _with_tokenizer(tiny, add)
     pair = Pair(chat.question("Who?"), chat.answer("Ana."))
@@ -442,8 +437,7 @@ def test_a_cut_batch_gives_the_logits_and_gradients_of_the_whole_one(
         weight.grad = None
         (out,) = tiny.token_logits(tiny.encode(pairs))
         out.token_logprobs().sum().backward()
-        assert weight.grad is not None
-        return out.logits.detach(), weight.grad.clone()
+        return out.logits.detach(), gradient_of(weight).clone()
 
     (whole, whole_gradient), (cut, cut_gradient) = computed(0.0), computed(0.99)
     torch.testing.assert_close(cut, whole, atol=1e-5, rtol=1e-5)

@@ -8,13 +8,12 @@ from xml.etree import ElementTree
 
 import pytest
 from invented_results import invented_result
+from markup_trees import SVG
 
 from reference_impls.commands.printing import print_run, write_plot
 from reference_impls.errors import UsageError
 from reference_impls.running.registry import find_method
 from reference_impls.running.runner import Outcome
-
-SVG = "{http://www.w3.org/2000/svg}"
 
 
 def _outcome(method: str, known: float, **changes: object) -> Outcome:

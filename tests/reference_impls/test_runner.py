@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from invented_results import invented_result
+from unlearning_toys import write_rows
 
 from catalog.model.results import Result
 from reference_impls.errors import UsageError
@@ -16,7 +17,15 @@ from reference_impls.running.registry import find_method
 from reference_impls.running.runner import run
 from reference_impls.running.saving import card, prepare_folder, save
 from reference_impls.tasks.files import FilesTask
-from reference_impls.toolkit import LanguageModel, Pair, Recipe, UnlearningData
+from reference_impls.toolkit import (
+    Evaluation,
+    LanguageModel,
+    Pair,
+    Recipe,
+    Splits,
+    UnlearnedModel,
+    UnlearningData,
+)
 
 
 def _result(**changes: Any) -> Result:
@@ -27,8 +36,7 @@ def _result(**changes: Any) -> Result:
 def own(tmp_path: Path, pairs: list[Pair]) -> FilesTask:
     """A task of files: three rows to forget, three to keep, two held out."""
     for name, rows in (("forget", pairs[:3]), ("retain", pairs[3:6]), ("holdout", pairs[6:])):
-        lines = [json.dumps({"prompt": pair.prompt, "completion": pair.answer}) for pair in rows]
-        (tmp_path / name).write_text("\n".join(lines), encoding="utf-8")
+        write_rows(tmp_path / name, rows)
     return FilesTask(tmp_path / "forget", tmp_path / "retain", tmp_path / "holdout")
 
 
@@ -100,15 +108,17 @@ def test_plain_text_can_be_forgotten_by_every_method(method: str, tmp_path: Path
     assert 0 <= outcome.result.metrics["forget_probability"] <= 1
 
 
-def test_a_share_of_the_forget_set_is_forgotten_and_measured(own: FilesTask, saved_tiny: Path) -> None:
+def test_a_share_of_the_forget_set_is_forgotten_and_measured(
+    own: FilesTask, saved_tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[int] = []
     evaluate = own.evaluate
 
-    def spied(model, splits, kept=None):  # type: ignore[no-untyped-def]
+    def spied(model: UnlearnedModel, splits: Splits, *kept: Any) -> Evaluation:
         asked.append(len(splits.forget))
-        return evaluate(model, splits, kept)
+        return evaluate(model, splits, *kept)
 
-    own.evaluate = spied  # type: ignore[method-assign]
+    monkeypatch.setattr(own, "evaluate", spied)
     outcome = run(
         Experiment("grad-diff", model=str(saved_tiny), forget_share=0.34, recipe={"steps": 2, "batch_size": 2}), own
     )

@@ -14,6 +14,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from catalog.base.files import write_whole
 from catalog.base.project import Project
 from catalog.model.implementations import read_implementations
 from catalog.reading.load import load_catalog
@@ -172,7 +173,7 @@ def test_all_or_nothing_is_written(kind: str, checkout: Path, monkeypatch: pytes
     def contents() -> dict[str, bytes]:
         return {path.as_posix(): path.read_bytes() for path in sorted(checkout.rglob("*")) if path.is_file()}
 
-    before, count, write = contents(), 0, scaffold.write_whole
+    before, count, write = contents(), 0, write_whole
 
     def fails_late(path: Path, content: str | bytes) -> bool:
         nonlocal count

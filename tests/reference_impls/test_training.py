@@ -62,7 +62,12 @@ def test_a_model_stays_where_it_is_whatever_the_machine_has(
     monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
     monkeypatch.setattr("torch.backends.mps.is_built", lambda: True)
     moves: list[object] = []
-    monkeypatch.setattr(torch.nn.Module, "to", lambda module, *where, **how: moves.append(where) or module)
+
+    def to(module: torch.nn.Module, *where: object, **how: object) -> torch.nn.Module:
+        moves.append(where)
+        return module
+
+    monkeypatch.setattr(torch.nn.Module, "to", to)
     for state in (AcceleratorState, PartialState):
         state._reset_state()
     try:

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from unlearning_toys import fingerprint
+from command_runs import Ran, Run, runner
+from unlearning_toys import fingerprint, write_rows
 
 from catalog.model.results import Result
 from reference_impls.cli import main
@@ -18,31 +19,13 @@ from reference_impls.running.registry import PACKAGE, attacks, methods
 from reference_impls.toolkit import LanguageModel, Pair
 
 
-class Ran:
-    """What a command printed and how it ended."""
-
-    def __init__(self, status: int, out: str, err: str) -> None:
-        self.status, self.out, self.err = status, out, err
-
-
 @pytest.fixture
-def unlearn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+def unlearn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run the command in this process: the console script's own function, without starting Python anew."""
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("TRANSFORMERS_VERBOSITY", "error")
 
-    def run(*words: object) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["unlearn", *map(str, words)])
-        capsys.readouterr()
-        status = 0
-        try:
-            main()
-        except SystemExit as stop:
-            status = int(stop.code or 0)
-        said = capsys.readouterr()
-        return Ran(status, said.out, said.err)
-
-    return run
+    return runner("unlearn", main, monkeypatch, capsys)
 
 
 def _process(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -63,13 +46,12 @@ def _process(*words: str, cwd: Path | None = None, **environment: str) -> subpro
 def own(tmp_path: Path, pairs: list[Pair]) -> list[str]:
     """The options that name files of one's own."""
     for name, rows in (("forget", pairs[:3]), ("retain", pairs[3:])):
-        lines = [json.dumps({"prompt": pair.prompt, "completion": pair.answer}) for pair in rows]
-        (tmp_path / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        write_rows(tmp_path / f"{name}.jsonl", rows)
     return ["--forget", str(tmp_path / "forget.jsonl"), "--retain", str(tmp_path / "retain.jsonl")]
 
 
 @pytest.fixture
-def saved_icul(unlearn, saved_tiny: Path, own: list[str], tmp_path: Path) -> Path:  # type: ignore[no-untyped-def]
+def saved_icul(unlearn: Run, saved_tiny: Path, own: list[str], tmp_path: Path) -> Path:
     """What a method that leaves the weights alone saved: a model, and what belongs around it."""
     out = tmp_path / "out"
     assert unlearn("run", "icul", "--model", saved_tiny, *own, "--out", out).status == 0
@@ -89,7 +71,7 @@ def _one_message(ran: Ran) -> str:
 # What there is
 
 
-def test_list_prints_every_method_with_family_place_and_paper(unlearn) -> None:  # type: ignore[no-untyped-def]
+def test_list_prints_every_method_with_family_place_and_paper(unlearn: Run) -> None:
     ran = unlearn("list")
     assert ran.status == 0
     for one in methods():
@@ -100,7 +82,7 @@ def test_list_prints_every_method_with_family_place_and_paper(unlearn) -> None: 
         assert one.paper in row
 
 
-def test_list_as_json_is_for_scripts(unlearn) -> None:  # type: ignore[no-untyped-def]
+def test_list_as_json_is_for_scripts(unlearn: Run) -> None:
     rows = json.loads(unlearn("list", "--json").out)
     assert [row["id"] for row in rows] == [one.id for one in methods()]
     for row in rows:
@@ -114,7 +96,7 @@ def test_list_as_json_is_for_scripts(unlearn) -> None:  # type: ignore[no-untype
     assert [one["name"] for one in npo["hyperparameters"]] == ["beta", "retain_weight"]
 
 
-def test_show_explains_a_method_and_its_hyper_parameters(unlearn) -> None:  # type: ignore[no-untyped-def]
+def test_show_explains_a_method_and_its_hyper_parameters(unlearn: Run) -> None:
     ran = unlearn("show", "npo")
     assert ran.status == 0
     for part in ("Negative preference optimization (NPO)", "Objective", "beta", "retain_weight", "> 0", "unlearn run"):
@@ -122,12 +104,12 @@ def test_show_explains_a_method_and_its_hyper_parameters(unlearn) -> None:  # ty
 
 
 @pytest.mark.parametrize("method", [one.id for one in methods()])
-def test_every_method_can_be_shown_and_as_json(method: str, unlearn) -> None:  # type: ignore[no-untyped-def]
+def test_every_method_can_be_shown_and_as_json(method: str, unlearn: Run) -> None:
     assert method in unlearn("show", method).out
     assert json.loads(unlearn("show", method, "--json").out)["id"] == method
 
 
-def test_tasks_are_listed(unlearn) -> None:  # type: ignore[no-untyped-def]
+def test_tasks_are_listed(unlearn: Run) -> None:
     assert unlearn("tasks").out.startswith("authors: ")
     assert json.loads(unlearn("tasks", "--json").out)[0]["id"] == "authors"
 
@@ -184,7 +166,7 @@ def test_the_installed_script_shows_its_commands() -> None:
 def test_what_does_not_exist_or_cannot_be_is_one_message_and_status_2(
     words: list[str],
     says: str,
-    unlearn,  # type: ignore[no-untyped-def]
+    unlearn: Run,
 ) -> None:
     assert says in _one_message(unlearn(*words))
 
@@ -202,7 +184,7 @@ def test_what_does_not_exist_or_cannot_be_is_one_message_and_status_2(
         ["run", "npo", "--no-such-option"],
     ],
 )
-def test_a_wrong_command_line_is_explained_with_status_2(words: list[str], unlearn) -> None:  # type: ignore[no-untyped-def]
+def test_a_wrong_command_line_is_explained_with_status_2(words: list[str], unlearn: Run) -> None:
     ran = unlearn(*words)
     assert ran.status == 2
     assert "Traceback" not in ran.err
@@ -210,21 +192,23 @@ def test_a_wrong_command_line_is_explained_with_status_2(words: list[str], unlea
 
 
 @pytest.mark.parametrize("seed", ["18446744073709551616", "9" * 40])
-def test_a_seed_too_large_for_a_generator_is_refused(seed: str, unlearn, saved_tiny, own) -> None:  # type: ignore[no-untyped-def]
+def test_a_seed_too_large_for_a_generator_is_refused(seed: str, unlearn: Run, saved_tiny: Path, own: list[str]) -> None:
     ran = unlearn("run", "npo", "--model", saved_tiny, *own, "--seed", seed, "--steps", 1)
     assert ran.status == 2
     assert "Traceback" not in ran.err
 
 
 @pytest.mark.parametrize("rate", ["nan", "inf", "1e30"])
-def test_a_learning_rate_that_ruins_the_model_is_one_message(rate: str, unlearn, saved_tiny, own) -> None:  # type: ignore[no-untyped-def]
+def test_a_learning_rate_that_ruins_the_model_is_one_message(
+    rate: str, unlearn: Run, saved_tiny: Path, own: list[str]
+) -> None:
     ran = unlearn("run", "npo", "--model", saved_tiny, *own, "--learning-rate", rate, "--steps", 2)
     assert ran.status == 2
     assert "Traceback" not in ran.err
 
 
 def test_bad_rows_are_all_named_and_nothing_is_left_behind(
-    unlearn,  # type: ignore[no-untyped-def]
+    unlearn: Run,
     saved_tiny: Path,
     own: list[str],
     tmp_path: Path,
@@ -243,7 +227,7 @@ def test_bad_rows_are_all_named_and_nothing_is_left_behind(
 )
 def test_a_run_that_fails_leaves_no_folder(
     words: list[str],
-    unlearn,  # type: ignore[no-untyped-def]
+    unlearn: Run,
     saved_tiny: Path,
     own: list[str],
     tmp_path: Path,
@@ -255,7 +239,7 @@ def test_a_run_that_fails_leaves_no_folder(
 
 
 def test_a_folder_that_is_not_empty_is_refused_before_anything_is_loaded(
-    unlearn,  # type: ignore[no-untyped-def]
+    unlearn: Run,
     own: list[str],
     tmp_path: Path,
 ) -> None:
@@ -267,7 +251,7 @@ def test_a_folder_that_is_not_empty_is_refused_before_anything_is_loaded(
 
 
 def test_a_retain_set_like_the_forget_set_is_no_traceback_for_icul(
-    unlearn,  # type: ignore[no-untyped-def]
+    unlearn: Run,
     saved_tiny: Path,
     tmp_path: Path,
 ) -> None:
@@ -323,7 +307,7 @@ def test_a_run_on_ones_own_model_leaves_a_model_a_card_and_a_record(
 
 
 def test_the_command_in_the_record_gives_the_same_metrics_again(
-    unlearn,  # type: ignore[no-untyped-def]
+    unlearn: Run,
     saved_tiny: Path,
     own: list[str],
 ) -> None:
@@ -339,7 +323,7 @@ def test_the_command_in_the_record_gives_the_same_metrics_again(
 
 
 def test_in_context_unlearning_saves_the_original_weights_and_what_is_around_them(
-    unlearn,  # type: ignore[no-untyped-def]
+    unlearn: Run,
     saved_tiny: Path,
     own: list[str],
     tmp_path: Path,
@@ -357,7 +341,7 @@ def test_in_context_unlearning_saves_the_original_weights_and_what_is_around_the
 
 
 def test_an_empty_folder_may_be_used_and_a_run_prints_json_alone(
-    unlearn,  # type: ignore[no-untyped-def]
+    unlearn: Run,
     saved_tiny: Path,
     own: list[str],
     tmp_path: Path,
@@ -372,7 +356,7 @@ def test_an_empty_folder_may_be_used_and_a_run_prints_json_alone(
 # Attacks
 
 
-def test_attacks_are_listed_with_their_papers(unlearn) -> None:  # type: ignore[no-untyped-def]
+def test_attacks_are_listed_with_their_papers(unlearn: Run) -> None:
     rows = json.loads(unlearn("attacks", "--json").out)
     assert [row["id"] for row in rows] == [attack.id for attack in attacks()]
     assert {"relearning", "quantization"} <= {row["id"] for row in rows}
@@ -381,7 +365,7 @@ def test_attacks_are_listed_with_their_papers(unlearn) -> None:  # type: ignore[
 
 
 def test_a_saved_model_is_attacked_with_what_is_around_its_weights(
-    unlearn,  # type: ignore[no-untyped-def]
+    unlearn: Run,
     saved_tiny: Path,
     saved_icul: Path,
     own: list[str],
@@ -396,18 +380,18 @@ def test_a_saved_model_is_attacked_with_what_is_around_its_weights(
     assert plain["known"] != found["known"]
 
 
-def test_one_attack_as_a_table(unlearn, saved_tiny: Path, own: list[str]) -> None:  # type: ignore[no-untyped-def]
+def test_one_attack_as_a_table(unlearn: Run, saved_tiny: Path, own: list[str]) -> None:
     ran = unlearn("attack", "logit-lens", saved_tiny, *own)
     assert ran.status == 0, ran.err
     assert "Just asked" in ran.out
     assert "Logit lens" in ran.out
 
 
-def test_an_unknown_attack_suggests_the_nearest(unlearn, saved_tiny: Path) -> None:  # type: ignore[no-untyped-def]
+def test_an_unknown_attack_suggests_the_nearest(unlearn: Run, saved_tiny: Path) -> None:
     assert "Did you mean 'relearning'?" in _one_message(unlearn("attack", "relearn", saved_tiny))
 
 
-def test_a_wrapper_that_cannot_be_read_is_one_message(unlearn, saved_icul: Path, own: list[str]) -> None:  # type: ignore[no-untyped-def]
+def test_a_wrapper_that_cannot_be_read_is_one_message(unlearn: Run, saved_icul: Path, own: list[str]) -> None:
     (saved_icul / "wrapper.json").write_text("{}", encoding="utf-8")
     assert "wrapper.json" in _one_message(unlearn("attack", "prompting", saved_icul, *own))
 
@@ -415,7 +399,7 @@ def test_a_wrapper_that_cannot_be_read_is_one_message(unlearn, saved_icul: Path,
 # Evaluation of what was saved
 
 
-def test_a_saved_model_is_evaluated_as_it_was_when_it_was_saved(unlearn, saved_icul: Path, own: list[str]) -> None:  # type: ignore[no-untyped-def]
+def test_a_saved_model_is_evaluated_as_it_was_when_it_was_saved(unlearn: Run, saved_icul: Path, own: list[str]) -> None:
     made = json.loads((saved_icul / "result.json").read_text(encoding="utf-8"))
     ran = unlearn("eval", saved_icul, *own, "--json")
     assert ran.status == 0, ran.err
@@ -426,7 +410,7 @@ def test_a_saved_model_is_evaluated_as_it_was_when_it_was_saved(unlearn, saved_i
 
 
 def test_another_model_is_evaluated_on_a_task_without_what_needs_the_same_vocabulary(
-    unlearn,  # type: ignore[no-untyped-def]
+    unlearn: Run,
     saved_tiny: Path,
 ) -> None:
     found = json.loads(unlearn("eval", saved_tiny, "--task", "hazards", "--json").out)
@@ -436,7 +420,7 @@ def test_another_model_is_evaluated_on_a_task_without_what_needs_the_same_vocabu
     assert "forget_kl" in found["references"]["retrained"]
 
 
-def test_the_target_of_a_task_measures_what_its_record_says(unlearn) -> None:  # type: ignore[no-untyped-def]
+def test_the_target_of_a_task_measures_what_its_record_says(unlearn: Run) -> None:
     target = PACKAGE / "tasks" / "hazards" / "checkpoints" / "target"
     found = json.loads(unlearn("eval", target, "--task", "hazards", "--json").out)
     assert found["metrics"] == pytest.approx(found["references"]["target"], abs=TOLERANCE)
@@ -445,7 +429,7 @@ def test_the_target_of_a_task_measures_what_its_record_says(unlearn) -> None:  #
     assert "Sense" in shown
 
 
-def test_no_model_to_evaluate_is_one_message(unlearn, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_no_model_to_evaluate_is_one_message(unlearn: Run, tmp_path: Path) -> None:
     assert "holds no config.json" in _one_message(unlearn("eval", tmp_path))
 
 

@@ -6,13 +6,23 @@ Toy T: two answer tokens of a forget sequence and one of a retain sequence, over
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from typing import Any
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
 
-from reference_impls.toolkit import Pair, TokenLogits, UnlearningData
+from reference_impls.toolkit import (
+    AnswerDistribution,
+    Batch,
+    LanguageModel,
+    Pair,
+    TokenLogits,
+    UnlearnedModel,
+    UnlearningData,
+)
 
 FORGET_LOGITS = [[2.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
 FORGET_TARGETS = [0, 1]
@@ -21,8 +31,38 @@ RETAIN_LOGITS = [[0.0, 0.0, 1.0]]
 RETAIN_TARGETS = [2]
 RETAIN_REFERENCE = [[0.0, 0.0, 2.0]]
 
+Loss = Callable[[LanguageModel, Batch], torch.Tensor]
+
 SEASONS = ("spring", "summer", "autumn", "winter")
 NAMES = ("Ana Lund", "Bo Reyes", "Cy Okafor", "Dee Moss", "Eli Vance", "Fay Quist", "Gus Tandy", "Hal Ibsen")
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}[{{ message.role }}]{{ message.content }}{% endfor %}"
+    "{% if add_generation_prompt %}[assistant]{% endif %}"
+)
+
+
+class _Plain:
+    """A model's format without a model: texts as they are."""
+
+    @staticmethod
+    def question(text: str) -> str:
+        return text
+
+    @staticmethod
+    def answer(text: str) -> str:
+        return text
+
+
+PLAIN = cast(LanguageModel, _Plain())
+"""What a task needs of a model to put its questions, and nothing else."""
+
+
+class WithoutDistributions:
+    """A part of models made up for measures that look at no whole distribution."""
+
+    def distributions(self, prompts: Sequence[str], answers: Sequence[str]) -> Iterator[AnswerDistribution]:
+        raise AssertionError("nobody should have asked for distributions")
 
 
 def token_logits(
@@ -43,7 +83,7 @@ def softmax(rows: Any) -> np.ndarray:
 
 def losses(rows: Any, targets: Sequence[int]) -> np.ndarray:
     """Negative log-likelihood of each target, in numpy."""
-    return -np.log(softmax(rows)[np.arange(len(targets)), list(targets)])
+    return np.asarray(-np.log(softmax(rows)[np.arange(len(targets)), list(targets)]))
 
 
 def question(name: str) -> str:
@@ -67,6 +107,35 @@ def invented_data() -> UnlearningData:
     """Three pairs to forget, five to keep."""
     pairs = invented_pairs()
     return UnlearningData(tuple(pairs[:3]), tuple(pairs[3:]))
+
+
+def gradient_of(tensor: torch.Tensor) -> torch.Tensor:
+    """What a backward pass left there."""
+    assert tensor.grad is not None, "no backward pass came by"
+    return tensor.grad
+
+
+def write_rows(path: Path, pairs: Iterable[Pair]) -> None:
+    """A file of one's own as the task ``files`` reads it: a line of JSON for each pair."""
+    rows = [json.dumps({"prompt": pair.prompt, "completion": pair.answer}) for pair in pairs]
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+
+def answer_probabilities(model: LanguageModel, pairs: Sequence[Pair]) -> torch.Tensor:
+    """(N,) geometric means of the probabilities of the tokens of each pair's answer."""
+    return torch.stack([one.mean().exp() for one in model.pair_logprobs(pairs)])
+
+
+def mean_logprob(model: UnlearnedModel, pairs: Sequence[Pair]) -> float:
+    """The mean log-probability of all tokens of the pairs' answers."""
+    logprobs = model.answer_logprobs([pair.prompt for pair in pairs], [pair.answer for pair in pairs])
+    return float(torch.cat(logprobs).mean())
+
+
+def log_ratios(model: LanguageModel, before: LanguageModel, pairs: Sequence[Pair]) -> np.ndarray:
+    """(N,) by how much likelier each whole answer is than before, as a difference of log-probabilities."""
+    now, then = ([float(one.sum()) for one in which.pair_logprobs(pairs)] for which in (model, before))
+    return np.subtract(now, then)
 
 
 def fingerprint(module: torch.nn.Module) -> str:

@@ -9,9 +9,8 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-import html5lib
 import pytest
-from test_built_site import XHTML, visible
+from markup_trees import XHTML, parse_html, visible
 
 from catalog.base.project import Project
 from catalog.model.catalog import Catalog
@@ -22,8 +21,7 @@ pytestmark = pytest.mark.slow
 
 def article(path: Path) -> str:
     """The text of a page's article."""
-    tree = html5lib.parse(path.read_text(encoding="utf-8"), treebuilder="etree")
-    return " ".join("".join(visible(next(tree.iter(f"{XHTML}article")))).split())
+    return visible(next(parse_html(path.read_text(encoding="utf-8")).iter(f"{XHTML}article")))
 
 
 def test_another_builder_makes_the_same_pages(project: Project, catalog: Catalog, tmp_path: Path) -> None:

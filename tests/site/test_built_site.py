@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import html5lib
 import pytest
+from markup_trees import XHTML, parse_html, visible
 
 from catalog.base.project import Project
 from catalog.model import paper as schema
@@ -24,7 +23,6 @@ from catalog.outputs.site import SiteError, build_site
 from catalog.outputs.site.build import _contributing
 
 pytestmark = pytest.mark.slow
-XHTML = "{http://www.w3.org/1999/xhtml}"
 
 
 # Links
@@ -111,8 +109,7 @@ def data(site: Path, name: str) -> Any:
 
 
 def parse(path: Path) -> Any:
-    """The page as a browser would parse it: an xml.etree tree."""
-    return html5lib.parse(path.read_text(encoding="utf-8"), treebuilder="etree")
+    return parse_html(path.read_text(encoding="utf-8"))
 
 
 def head_tags(tree: Any) -> list[tuple[str, str]]:
@@ -136,9 +133,8 @@ def test_citation_tags_and_json_ld_say_what_the_record_says(site: Path, catalog:
     tags = head_tags(tree)
     assert ("citation_title", paper.title) in tags
     assert [value for name, value in tags if name == "citation_author"] == list(paper.authors)
-    assert ("citation_publication_date", "2024/04") in tags or any(
-        name == "citation_publication_date" and value.startswith("2024/04") for name, value in tags
-    )
+    (day,) = (value for name, value in tags if name == "citation_publication_date")
+    assert day.startswith("2024/04")
     assert ("citation_conference_title", "Conference on Language Modeling (COLM 2024)") in tags
     assert ("citation_arxiv_id", "2404.05868") in tags
     assert ("citation_pdf_url", "https://arxiv.org/pdf/2404.05868") in tags
@@ -191,21 +187,12 @@ def hostile_site(project: Project, catalog: Catalog, tmp_path_factory: pytest.Te
     return out
 
 
-def visible(element: Any) -> Iterator[str]:
-    if element.tag not in (f"{XHTML}script", f"{XHTML}style"):
-        yield element.text or ""
-        for child in element:
-            yield from visible(child)
-            yield child.tail or ""
-
-
 @pytest.mark.parametrize(
     "page", ["papers/hostile2024x.html", "papers/index.html", "index.html", "year/2024.html", "methods/npo.html"]
 )
 def test_hostile_text_is_shown_as_text(hostile_site: Path, page: str) -> None:
     tree = parse(hostile_site / page)
-    text = " ".join("".join(visible(tree.find(f"{XHTML}body"))).split())
-    assert " ".join(HOSTILE.split()) in text
+    assert " ".join(HOSTILE.split()) in visible(tree.find(f"{XHTML}body"))
     assert not [image for image in tree.iter(f"{XHTML}img") if image.get("src") == "x"]
     assert not [script for script in tree.iter(f"{XHTML}script") if "alert" in (script.text or "")[:8]]
     assert not [link for link in tree.iter(f"{XHTML}a") if (link.get("href") or "").startswith("javascript:")]
@@ -225,8 +212,8 @@ def test_hostile_text_cannot_end_the_search_script(hostile_site: Path) -> None:
     for path in (hostile_site / "search").iterdir():
         assert "</" not in path.read_text(encoding="utf-8"), path
     assert HOSTILE in [row[1] for row in data(hostile_site, "documents-0")]
-    item = html5lib.parse(data(hostile_site, "papers-0")[0], treebuilder="etree")
-    assert " ".join(HOSTILE.split()) in " ".join("".join(visible(item.find(f"{XHTML}body"))).split())
+    item = parse_html(data(hostile_site, "papers-0")[0])
+    assert " ".join(HOSTILE.split()) in visible(item.find(f"{XHTML}body"))
 
 
 def test_a_withdrawn_paper_is_shown_with_its_notice_and_gives_no_citation(hostile_site: Path) -> None:

@@ -8,11 +8,11 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markup_trees import SVG
 
 from catalog.figures import Node, Point, forget_utility_figure, layered_figure, quarters, timeline_figure
 from catalog.figures.drawing import text_width
 
-SVG = "{http://www.w3.org/2000/svg}"
 POINTS = [
     Point("target", 0.97, 0.96, "target"),
     Point("retrained", 0.12, 0.95, "retrained"),
@@ -177,4 +177,6 @@ def test_boxes_of_a_column_do_not_touch_and_stay_inside() -> None:
 
 
 def test_an_empty_graph_is_a_figure_too() -> None:
-    ElementTree.fromstring(layered_figure([], [], {}, title="t", words="w"))
+    root = ElementTree.fromstring(layered_figure([], [], {}, title="t", words="w"))
+    assert (root.findtext(f"{SVG}title"), root.findtext(f"{SVG}desc")) == ("t", "w")
+    assert root.find(f"{SVG}rect") is None

@@ -6,13 +6,14 @@ import html
 import re
 import unicodedata
 from dataclasses import replace
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import html5lib
 import pytest
 from fabricated import results
 from hypothesis import given
 from hypothesis import strategies as st
+from markup_trees import XHTML, parse_html
 from mkdocs.utils.meta import get_data
 
 from catalog.base.project import Project
@@ -25,11 +26,9 @@ from catalog.outputs.site.renderer import Renderer
 from catalog.outputs.site.settings import Settings
 from catalog.outputs.site.site import Site
 
-XHTML = "{http://www.w3.org/1999/xhtml}"
 
-
-def site_of(catalog: Catalog, **settings: str) -> Site:
-    return Site(catalog, Settings(**settings))  # type: ignore[arg-type]
+def site_of(catalog: Catalog, **settings: Any) -> Site:
+    return Site(catalog, Settings(**settings))
 
 
 def text_of(project: Project, site: Site, path: str) -> str:
@@ -41,7 +40,7 @@ def text_of(project: Project, site: Site, path: str) -> str:
 
 def test_a_correction_leads_to_the_form_with_the_record_filled_in(project: Project, catalog: Catalog) -> None:
     site = site_of(catalog, repository="https://example.org/somebody/catalog")
-    tree = html5lib.parse(text_of(project, site, "papers/zhang2024negative.md"), treebuilder="etree")
+    tree = parse_html(text_of(project, site, "papers/zhang2024negative.md"))
     (address,) = (one.get("href") for one in tree.iter(f"{XHTML}a") if one.text == "Suggest a correction")
     parts = urlsplit(address)
     assert parts.path == "/somebody/catalog/issues/new"

@@ -6,10 +6,10 @@ from xml.etree import ElementTree
 
 from hypothesis import given
 from hypothesis import strategies as st
+from markup_trees import SVG
 
 from catalog.figures import Change, Point, forget_utility_figure, front, robustness_figure
 
-SVG = "{http://www.w3.org/2000/svg}"
 CHANGES = [
     Change("Target", 1.0, 0.9, "target"),
     Change("Retrained", 0.2, 0.25, "retrained"),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from catalog.base.utf8 import EncodingError, decode
+from catalog.base.web.errors import WebError
 
 
 @dataclass(frozen=True)
@@ -24,3 +28,24 @@ class Answer:
     def content_type(self) -> str:
         """The media type in lower case, without parameters."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def text(self) -> str:
+        """The content as text, in the encoding that the sender declares, or else in UTF-8.
+
+        Raises:
+            WebError: it is in neither.
+        """
+        declared = re.search(r";\s*charset\s*=\s*\"?([\w.:-]+)", self.headers.get("content-type", ""), re.IGNORECASE)
+        try:
+            if declared and declared[1].lower() not in ("utf-8", "utf8"):
+                return self.body.decode(declared[1]).removeprefix("\ufeff")
+        except (LookupError, UnicodeError):
+            # What is declared wrongly may be UTF-8 all the same.
+            pass
+        try:
+            return decode(self.body)
+        except EncodingError as error:
+            raise WebError(
+                "content", self.url, error.problem, "Save it as UTF-8, and read it with --offline."
+            ) from None

@@ -24,6 +24,7 @@ from catalog.base.web.cache import Cache
 from catalog.base.web.errors import WebError, advice, in_words
 from catalog.base.web.guard import GuardedAdapter, Session, is_private, origin
 from catalog.base.web.settings import Settings
+from catalog.base.web.turns import HeldError, Turns
 
 if TYPE_CHECKING:
     import socket
@@ -36,6 +37,8 @@ AGENT = f"llm-unlearning-catalog/{__version__}"
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
 BUSY = frozenset((429, 500, 502, 503, 504))
 """Statuses that may be gone at the next try."""
+TOO_OFTEN = 429
+"""The status that speaks of whoever asks, not of the address."""
 
 _LONG = 5.0
 """Seconds of waiting that people are told of."""
@@ -55,10 +58,9 @@ class Web:
         self.settings = settings or Settings()
         self._told = told
         self._cache = Cache(self.settings.cache, self.settings.cache_age)
-        self._sleep, self._clock = sleep, clock
+        self._sleep = sleep
         self._trusted = frozenset(origin(address) for address in self.settings.mirrors.values())
-        self._next: dict[str, float] = {}
-        self._lock = threading.Lock()
+        self._turns = Turns(self.settings.longest_wait, sleep, clock)
         self._local = threading.local()
         self._session = Session()
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -101,8 +103,42 @@ class Web:
         Raises:
             WebError: there is no content of such a type, for whatever reason.
         """
+        return self._get(url, accept, types, lambda answer: check is None or check(answer.body), keep, explained)
+
+    def read(
+        self,
+        url: str,
+        *,
+        accept: str = "*/*",
+        types: Collection[str] = (),
+        check: Callable[[str], object] = lambda text: True,
+        keep: bool = True,
+    ) -> str:
+        """The content of an address as text, like :meth:`get`.
+
+        Args:
+            url: the address.
+            accept: the media types that are asked for.
+            types: the media types that are understood; any, if none are named.
+            check: looks at the text, as for :meth:`get`; what it gives counts as true or false.
+            keep: whether the cache takes part at all.
+
+        Raises:
+            WebError: there is no content of such a type, or it is no text in the encoding that it should have.
+        """
+        return self._get(url, accept, types, lambda answer: bool(check(answer.text)), keep).text
+
+    def _get(
+        self,
+        url: str,
+        accept: str,
+        types: Collection[str],
+        check: Callable[[Answer], bool],
+        keep: bool,
+        explained: Collection[int] = (),
+    ) -> Answer:
         kept = self._cache.kept(url, accept) if keep else None
-        if kept is not None and _holds_all(kept.body, check):
+        if kept is not None and _holds_all(kept, check):
             return kept
         answer = self.ask("GET", url, {"Accept": accept})
         if answer.status in explained:
@@ -112,53 +148,95 @@ class Web:
         if types and answer.content_type not in types:
             message = f"gives {answer.content_type or 'something unnamed'} instead of {' or '.join(types)}"
             raise WebError("type", url, message, "Is a login page or a proxy in the way?")
-        whole = check is None or check(answer.body)
+        whole = check(answer)
         if keep and whole:
             self._cache.keep(url, accept, answer)
         return answer
 
-    def ask(self, method: str, url: str, headers: Mapping[str, str] | None = None) -> Answer:
+    def ask(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        stubborn: bool = True,
+        enough: int | None = None,
+    ) -> Answer:
         """What an address answers, whatever the status; tried again while that may help, redirects followed.
 
+        A host that says that it is asked too often, or when to come again, is left alone by everybody until then. While
+        it serves others in between, waiting for it is no failed attempt: the queue moves.
+
+        Args:
+            method: ``GET`` or ``HEAD``.
+            url: the address.
+            headers: what to send beside the usual.
+            stubborn: whether to try again what failed; where not, only who asks for time is asked again.
+            enough: read no more than about so many bytes, however many there are.
+
         Raises:
-            WebError: no answer came, or one that must not be followed or is too large.
+            WebError: no answer came, or one that must not be followed or is too large, or a host wants more time than
+                anybody waits.
         """
-        wait = 0.0
-        for attempt in range(1, self.settings.attempts + 1):
-            if wait:
-                if wait >= _LONG:
-                    self._told(f"Waiting {wait:.0f} seconds for {urlsplit(url).hostname}.")
-                self._sleep(wait)
-            last = attempt == self.settings.attempts
-            wait = self.settings.backoff * 2 ** (attempt - 1) * random.uniform(0.8, 1.2)
+        attempts = self.settings.attempts
+        attempt, waited = 0, 0.0
+        served: int | None = None
+        while True:
+            attempt += 1
+            last = attempt >= attempts
+            backoff = self.settings.backoff * 2 ** (attempt - 1) * random.uniform(0.8, 1.2)
             try:
-                answer = self._follow(method, url, headers or {})
+                answer = self._follow(method, url, headers or {}, enough)
             except WebError as error:
                 # A name that does not exist seldom comes into being; one more try is for networks that wake up.
                 unknown = error.kind == "unknown" and attempt >= 2
-                if last or unknown or error.kind not in ("unreachable", "timeout", "unknown"):
+                if last or unknown or not stubborn or error.kind not in ("unreachable", "timeout", "unknown"):
                     raise
+                self._pause(backoff, url)
                 continue
             if answer.status not in BUSY:
                 return answer
             asked = retry_after(answer.headers.get("retry-after"))
-            if asked is not None and asked > self.settings.longest_wait:
-                how_long = f"{asked:.0f} seconds" if asked < 1e6 else "for weeks"
-                message = f"is busy (status {answer.status}) and asks to wait {how_long}"
-                raise WebError("status", url, message, "Run this again then.", answer.status)
-            if last:
+            if asked is None and answer.status != TOO_OFTEN:
+                if last or not stubborn:
+                    return answer
+                self._pause(backoff, url)
+                continue
+            host = _host(answer.url)
+            wait = min(backoff, self.settings.longest_wait) if asked is None else asked
+            worth = self._hold(host, wait)
+            if asked is not None and not worth:
+                raise _held(url, f"is busy (status {answer.status})", asked, answer.status)
+            before, served = served, self._turns.times_served(host)
+            moves = before is not None and served > before
+            waited += wait
+            if not worth or attempts == 1 or (last and not moves) or waited > self.settings.longest_wait:
                 return answer
-            wait = asked if asked is not None else wait
-        raise AssertionError("the last attempt returns or raises")
+            if moves:
+                attempt -= 1
+            self._sleep(wait)
+
+    def _pause(self, seconds: float, url: str) -> None:
+        if seconds >= _LONG:
+            self._told(f"Waiting {seconds:.0f} seconds for {_host(url)}.")
+        if seconds:
+            self._sleep(seconds)
+
+    def _hold(self, host: str, seconds: float) -> bool:
+        """Leave a host alone for some seconds; whether that is worth waiting for."""
+        worth, news = self._turns.hold(host, seconds)
+        if worth and news and seconds >= _LONG:
+            self._told(f"Waiting {seconds:.0f} seconds for {host}.")
+        return worth
 
     # One try ----------------------------------------------------------------------------------------
 
-    def _follow(self, method: str, url: str, headers: Mapping[str, str]) -> Answer:
+    def _follow(self, method: str, url: str, headers: Mapping[str, str], enough: int | None) -> Answer:
         steps: list[tuple[int, str]] = []
         current = url
         while True:
             try:
-                answer = self._once(method, current, headers)
+                answer = self._once(method, current, headers, enough)
             except WebError as error:
                 if not steps:
                     raise
@@ -179,10 +257,10 @@ class Web:
                 raise WebError("redirect", url, message) from None
             steps.append((answer.status, current))
 
-    def _once(self, method: str, url: str, headers: Mapping[str, str]) -> Answer:
+    def _once(self, method: str, url: str, headers: Mapping[str, str], enough: int | None) -> Answer:
         target = self._mirrored(url)
         self._refuse(url)
-        self._pace(target)
+        self._pace(url, target)
         sent = {"User-Agent": AGENT, "Accept-Encoding": "gzip, deflate", **headers}
         timeouts = (self.settings.connect_timeout, self.settings.read_timeout)
         begin = time.monotonic()
@@ -199,10 +277,12 @@ class Web:
                     auth=_no_password,
                 ) as response,
             ):
-                body = b"" if method == "HEAD" else self._read(url, response)
+                body = b"" if method == "HEAD" else self._read(url, response, enough)
                 found = {name.lower(): value for name, value in response.headers.items()}
                 # A connection that was closed within the headers looks like an answer without content.
                 if time.monotonic() - begin < self.settings.deadline:
+                    if response.status_code not in BUSY:
+                        self._turns.served(_host(url))
                     return Answer(url, response.status_code, found, body)
                 raise TimeoutError
         except WebError:
@@ -215,20 +295,22 @@ class Web:
                 ) from None
             raise in_words(url, error) from None
 
-    def _read(self, url: str, response: requests.Response) -> bytes:
+    def _read(self, url: str, response: requests.Response, enough: int | None) -> bytes:
         limit = self.settings.max_bytes
         parts: list[bytes] = []
         size = 0
-        announced = response.headers.get("content-length", "")
-        if (promised := _whole(announced)) is not None and promised > limit:
+        promised = _whole(response.headers.get("content-length", ""))
+        if enough is None and promised is not None and promised > limit:
             size = limit + 1
-        while size <= limit:
+        while size <= limit if enough is None else size < min(enough, limit):
             part = response.raw.read1(64 * 1024, decode_content=True)
             if not part:
-                return b"".join(parts)
+                break
             parts.append(part)
             size += len(part)
-        raise WebError("size", url, f"gives more than {limit // 1024:,} KB")
+        if enough is None and size > limit:
+            raise WebError("size", url, f"gives more than {limit // 1024:,} KB")
+        return b"".join(parts)
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
@@ -275,18 +357,27 @@ class Web:
         if host == "localhost" or host.endswith((".localhost", ".local", ".internal")) or is_private(host):
             raise WebError("private", url, "is an address of this machine or its network")
 
-    def _pace(self, target: str) -> None:
-        """Wait until it is this host's turn. Mirrors are one's own and need no pause."""
-        host = urlsplit(target).hostname or ""
-        if origin(target) in self._trusted and host not in self.settings.intervals:
-            return
-        interval = self.settings.intervals.get(host, self.settings.interval)
-        with self._lock:
-            now = self._clock()
-            turn = max(now, self._next.get(host, now))
-            self._next[host] = turn + interval
-        if turn > now:
-            self._sleep(turn - now)
+    def _pace(self, url: str, target: str) -> None:
+        """Wait until it is this host's turn. Mirrors are one's own and need no pause, unless they ask for one.
+
+        Raises:
+            WebError: the host wants more time than anybody waits.
+        """
+        server = _host(target)
+        free = origin(target) in self._trusted and server not in self.settings.intervals
+        try:
+            self._turns.take(_host(url), 0.0 if free else self.settings.intervals.get(server, self.settings.interval))
+        except HeldError as held:
+            raise _held(url, "is not asked: its host is busy", held.seconds, TOO_OFTEN) from None
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""
+
+
+def _held(url: str, what: str, seconds: float, status: int) -> WebError:
+    how_long = f"{seconds:.0f} seconds" if seconds < 1e6 else "for weeks"
+    return WebError("status", url, f"{what} and asks to wait {how_long}", "Run this again then.", status)
 
 
 def retry_after(value: str | None, now: datetime | None = None) -> float | None:
@@ -311,10 +402,10 @@ def _whole(text: str) -> float | None:
     return float(text) if len(text) < 16 else float("inf")
 
 
-def _holds_all(kept: bytes, check: Callable[[bytes], bool] | None) -> bool:
+def _holds_all(kept: Answer, check: Callable[[Answer], bool]) -> bool:
     """Whether what was kept is of use still: an older program may have kept what this one would not."""
     try:
-        return check is None or check(kept)
+        return check(kept)
     except WebError:
         return False
 

@@ -25,7 +25,7 @@ class Settings:
     backoff: float = 1.5
     """The first wait between two tries; it doubles."""
     longest_wait: float = 120
-    """Who asks for more with ``Retry-After`` is not waited for."""
+    """Who asks for more with ``Retry-After``, at once or again and again, is not waited for."""
     max_bytes: int = 8 * 1024 * 1024
     max_redirects: int = 6
     interval: float = 0.5
@@ -42,7 +42,9 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ, **given: Any) -> Settings:
-        """The defaults, with ``CATALOG_MIRRORS`` and ``CATALOG_TIMEOUT`` (the deadline) of the environment.
+        """The defaults, with ``CATALOG_MIRRORS`` and ``CATALOG_TIMEOUT`` of the environment.
+
+        Whoever sets the seconds for one request is not made to wait longer than that for a busy host either.
 
         Raises:
             ValueError: a variable cannot be understood; the message says which and how to write it.
@@ -60,8 +62,9 @@ class Settings:
                     raise ValueError
             except ValueError:
                 raise ValueError(f"CATALOG_TIMEOUT is a number of seconds, not {shorten(text)!r}") from None
-            shorter = min(seconds, settings.read_timeout)
-            settings = replace(
-                settings, deadline=seconds, read_timeout=shorter, connect_timeout=min(seconds, settings.connect_timeout)
-            )
+            shorter = {
+                name: min(seconds, getattr(settings, name))
+                for name in ("connect_timeout", "read_timeout", "longest_wait")
+            }
+            settings = replace(settings, deadline=seconds, **shorter)
         return settings

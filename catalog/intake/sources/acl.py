@@ -19,15 +19,15 @@ def look_up(web: Web, paper: str) -> Found:
         WebError: there is no such paper, or its BibTeX cannot be used.
     """
     url = f"{ACL.site}/{paper}.bib"
-    answer = web.get(url, types=TYPES, check=lambda body: bool(parse(body, paper, url)))
-    return parse(answer.body, paper, url)
+    text = web.read(url, types=TYPES, check=lambda text: parse(text, paper, url))
+    return parse(text, paper, url)
 
 
-def parse(body: bytes, paper: str, where: str) -> Found:
+def parse(text: str, paper: str, where: str) -> Found:
     """The paper of a saved answer.
 
     Raises:
         WebError: it is no BibTeX.
     """
-    found = bibtex.parse(body.decode("utf-8", "replace"), where)[0]
+    found = bibtex.parse(text, where)[0]
     return replace(found, source="acl", links={**found.links, "acl": paper})

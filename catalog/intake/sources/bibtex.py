@@ -12,7 +12,7 @@ from catalog.base.web import WebError
 from catalog.intake.sources.bibtex_names import people
 from catalog.intake.sources.cleaning import artefacts, plain
 from catalog.intake.sources.found import Found
-from catalog.intake.sources.reference import parse_reference
+from catalog.intake.sources.reference import Named, Reference, parse_reference, references
 from catalog.intake.sources.venues import Venue, recognize
 from catalog.model.registries import ARXIV, DOI
 
@@ -80,6 +80,25 @@ def entries(text: str, where: str = "BibTeX") -> list[str]:
     library = read(text, where)
     shared = "".join(f"{one.raw}\n" for one in library.strings)
     return [f"{one.raw}\n{shared}" if shared else str(one.raw) for one in library.entries]
+
+
+def named_in(text: str, where: str = "BibTeX") -> Named:
+    """The papers of a text in BibTeX: its entries, and what lines between them name; the rest of these are remarks.
+
+    Raises:
+        WebError: it holds no entry, or one that is broken. What an entry says does not matter yet.
+    """
+    from bibtexparser.model import ImplicitComment
+
+    found = [Reference("bibtex", one) for one in entries(text, where)]
+    rest: list[str] = []
+    for block in read(text, where).comments:
+        for line in block.comment.splitlines() if isinstance(block, ImplicitComment) else ():
+            named = references(line)
+            # Prose may mention a paper; a line that is nothing but papers lists them.
+            found += () if named.rest else named.papers
+            rest += [line.strip()] if named.rest and not line.startswith(("%", "```")) else []
+    return Named(tuple(dict.fromkeys(found)), " ".join(rest))
 
 
 def read(text: str, where: str = "BibTeX") -> Library:
@@ -179,7 +198,7 @@ def _month(text: str) -> int | None:
 def _links(given: Mapping[str, str]) -> dict[str, str]:
     """The ids that an entry names in any of the places where people and programs put them."""
     links: dict[str, str] = {}
-    eprint = given.get("eprint", "").strip()
+    eprint = (given.get("eprint") or given.get("arxivid", "")).strip()
     is_arxiv = given.get("archiveprefix", given.get("eprinttype", "")).lower() in ("arxiv", "")
     bare = is_arxiv and not re.search(r"arxiv", eprint, re.IGNORECASE)
     texts = [f"arxiv:{eprint}" if bare and eprint else "", given.get("doi", ""), given.get("url", "")]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
+from catalog.base.names import names_in
 from catalog.intake.sources.cleaning import plain
 from catalog.intake.sources.latex import from_latex
 
@@ -15,8 +15,6 @@ _ACCENT = re.compile(
 )
 """Accented and foreign letters as LaTeX writes them, with or without braces."""
 _OTHERS = frozenset(("others", "et al", "et al."))
-_INITIALS = re.compile(r"(?:[^\W\d_]\.[ -]?)+")
-_SUFFIX = re.compile(r"(?:jr|sr)\.?|[IVX]{1,4}|\d(?:st|nd|rd|th)", re.IGNORECASE)
 
 
 def people(text: str) -> tuple[tuple[str, ...], bool]:
@@ -32,7 +30,8 @@ def people(text: str) -> tuple[tuple[str, ...], bool]:
     names: list[str] = []
     incomplete = False
     for person in split_multiple_persons_names(text):
-        for one in _listed(person):
+        # Braces make one name of all that is in them.
+        for one in (person.rstrip(", "),) if "{" in person else names_in(person, inverted=True):
             if one.strip("{} ").lower() in _OTHERS:
                 incomplete = True
             elif 2 <= len(name := _in_reading_order(one)) <= 120:
@@ -50,20 +49,3 @@ def _in_reading_order(person: str) -> str:
         ordered = [person]
     # A group in braces is one word to BibTeX, and its braces are no part of it.
     return plain(" ".join(ordered))
-
-
-def _listed(person: str) -> Iterator[str]:
-    """One person, or several where somebody listed them with semicolons or commas: "Jane Doe, Ann Roe, and ..."."""
-    if ";" in person and "{" not in person:
-        yield from (part.strip() for part in person.split(";") if part.strip())
-        return
-    parts = [part.strip() for part in person.split(",")]
-    whole = [part for part in parts if part]
-    if len(whole) > 2 and len(whole) % 2 == 0 and all(_INITIALS.fullmatch(part) for part in whole[1::2]):
-        yield from (f"{family}, {given}" for family, given in zip(whole[::2], whole[1::2], strict=True))
-        return
-    several = len(whole) > 2 or (len(parts) > len(whole) and len(whole) > 1)
-    if "{" not in person and several and all(" " in part and not _SUFFIX.fullmatch(part) for part in whole):
-        yield from whole
-    else:
-        yield person.rstrip(", ")

@@ -37,26 +37,26 @@ def look_up(web: Web, doi: str) -> Found:
     """
     url = f"{DOI.site}/{quote(doi, safe='/.:;()-_')}"
     try:
-        body = web.get(url, accept=CSL, types=_JSON_TYPES, check=lambda body: bool(parse(body, url))).body
-        found = parse(body, url)[0]
+        text = web.read(url, accept=CSL, types=_JSON_TYPES, check=lambda text: parse(text, url))
+        found = parse(text, url)[0]
         return replace(found, links={"doi": doi, **found.links}) if "arxiv" not in found.links else found
     except WebError as error:
         # Small registries know only BibTeX: they answer 406, or with a page.
         if error.status != 406 and error.kind != "type":
             raise
-    body = web.get(url, accept=BIBTEX, types=_BIBTEX_TYPES, check=lambda body: bool(_in_bibtex(body, url))).body
-    found = _in_bibtex(body, url)[0]
+    text = web.read(url, accept=BIBTEX, types=_BIBTEX_TYPES, check=lambda text: bibtex.parse(text, url))
+    found = bibtex.parse(text, url)[0]
     return replace(found, source="doi", links={**found.links, "doi": doi})
 
 
-def parse(body: bytes, where: str = "the DOI") -> list[Found]:
+def parse(text: str, where: str = "the DOI") -> list[Found]:
     """The paper of a saved answer in CSL-JSON, or in the form of Crossref's own interface (``{"message": ...}``).
 
     Raises:
         WebError: it is neither, or lacks the title, the authors or the year.
     """
     try:
-        given = json.loads(body)
+        given = json.loads(text)
     except (ValueError, RecursionError):
         raise WebError("content", where, "gives broken JSON", "Try again later.") from None
     if isinstance(given, dict) and isinstance(given.get("message"), dict):
@@ -79,10 +79,6 @@ def parse(body: bytes, where: str = "the DOI") -> list[Found]:
             withdrawn=notice or _taken_back(given),
         )
     ]
-
-
-def _in_bibtex(body: bytes, where: str) -> list[Found]:
-    return bibtex.parse(body.decode("utf-8", "replace"), where)
 
 
 def _text(value: Any) -> str:

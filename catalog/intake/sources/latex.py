@@ -91,8 +91,8 @@ def from_latex(text: str) -> str:
 def typography(text: str) -> str:
     """LaTeX's quotes, dashes and ties as those of print, in a text that may hold no other LaTeX."""
     text = re.sub(r"(?<=\w)~(?=\w)", " ", _quotes(text))
-    text = re.sub(r"(?<=\w)---(?=\w)|(?<=\s)---(?=\s)", "—", text)
-    return re.sub(r"(?<=\w)--(?=\w)|(?<=\s)--(?=\s)", "–", text)
+    text = re.sub(r"(?<=[^\s-])---(?=[^\s-])|(?<=\s)---(?=\s)", "—", text)
+    return re.sub(r"(?<=[^\s-])--(?=[^\s-])|(?<=\s)--(?=\s)", "–", text)
 
 
 def lowered(text: str) -> str:
@@ -106,9 +106,20 @@ def raised(text: str) -> str:
 
 
 def _quotes(text: str) -> str:
-    if "``" in text:
-        text = re.sub(r"``(.{1,500}?)''", r"“\1”", text, flags=re.DOTALL)
+    text = _double_quotes(text) if "``" in text else text
     return re.sub(r"(?<![\w\\`])`(?=[^\s`])([^`']{1,200}?)'(?!\w)", r"‘\1’", text)
+
+
+def _double_quotes(text: str) -> str:
+    """Pairs as quotes of print, also one within the other; what has no partner stays."""
+    parts = re.split(r"(``|'')", text)
+    opened: list[int] = []
+    for index, part in enumerate(parts):
+        if part == "``":
+            opened.append(index)
+        elif part == "''" and opened:
+            parts[opened.pop()], parts[index] = "“", "”"
+    return "".join(parts)
 
 
 def _outside_math(text: str) -> str:

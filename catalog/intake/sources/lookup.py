@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from catalog.base.utf8 import EncodingError, decode
 from catalog.base.web import Web, WebError
 from catalog.intake.sources import acl, arxiv, bibtex, crossref, openreview
 from catalog.intake.sources.found import Found
@@ -66,17 +67,21 @@ def read_saved(body: bytes, where: str, reference: Reference | None = None) -> l
     Raises:
         WebError: the file holds no answer of a source, or not that paper.
     """
-    start = body.lstrip()[:1]
-    if start == b"<":
-        found = arxiv.parse(body, where)
-    elif start == b"{" and b'"notes"' in body:
-        found = openreview.parse(body, where)
-    elif start == b"{":
-        found = crossref.parse(body, where)
+    try:
+        text = decode(body)
+    except EncodingError as error:
+        raise WebError("content", where, error.problem, error.hint) from None
+    start = text.lstrip()[:1]
+    if start == "<":
+        found = arxiv.parse(text.encode(), where)
+    elif start == "{" and '"notes"' in text:
+        found = openreview.parse(text, where)
+    elif start == "{":
+        found = crossref.parse(text, where)
     elif reference and reference.kind == "acl":
-        found = [acl.parse(body, reference.id, where)]
+        found = [acl.parse(text, reference.id, where)]
     else:
-        found = bibtex.parse(body.decode("utf-8", "replace"), where)
+        found = bibtex.parse(text, where)
     if reference and reference.kind != "bibtex":
         wanted = Identity.said("", (), {reference.kind: reference.id})
         found = [one for one in found if wanted.shared(Identity.said(one.title, one.authors, one.links))]

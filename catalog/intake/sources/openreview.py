@@ -15,8 +15,8 @@ from catalog.model.registries import OPENREVIEW
 
 APIS = ("https://api2.openreview.net", "https://api.openreview.net")
 TYPES = ("application/json",)
-_NOT_THERE = (400, 403, 404)
-"""An interface says so of a forum that it does not have, or does not show to everybody."""
+_ABSENT = (400, 404)
+"""Statuses for a forum that an interface does not have; 403 is also what it answers where it shows one to some only."""
 
 
 def look_up(web: Web, forum: str) -> Found:
@@ -25,39 +25,39 @@ def look_up(web: Web, forum: str) -> Found:
     Raises:
         WebError: it is not public, nobody knows it (``silent``: this time), or the answer cannot be used.
     """
-    url, body = _ask(web, forum)
-    if found := parse(body, url):
+    url, text = _ask(web, forum, keep=True)
+    if found := parse(text, url):
         return found[0]
     raise WebError("content", url, "names no authors yet", "Wait until the submission is public, or add it by hand.")
 
 
 def exists(web: Web, forum: str) -> bool:
-    """Whether OpenReview shows a forum to everybody, whatever can be read of it.
+    """Whether OpenReview shows a forum to everybody now, whatever can be read of it.
 
     Raises:
-        WebError: OpenReview does not say, or not now.
+        WebError: OpenReview does not say, or not to programs.
     """
     try:
-        _ask(web, forum)
+        _ask(web, forum, keep=False)
     except WebError as error:
-        if error.status in _NOT_THERE:
+        if error.status in _ABSENT:
             return False
         raise
     return True
 
 
-def parse(body: bytes, where: str = "OpenReview") -> list[Found]:
+def parse(text: str, where: str = "OpenReview") -> list[Found]:
     """The papers of a saved answer; reviews and comments among the notes are left out.
 
     Raises:
         WebError: it is no answer of OpenReview's.
     """
-    return [found for note in _notes(body, where) if (found := _found(note))]
+    return [found for note in _notes(text, where) if (found := _found(note))]
 
 
-def _notes(body: bytes, where: str) -> list[dict[str, Any]]:
+def _notes(text: str, where: str) -> list[dict[str, Any]]:
     try:
-        notes = json.loads(body)["notes"]
+        notes = json.loads(text)["notes"]
         if not isinstance(notes, list):
             raise TypeError
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -65,45 +65,49 @@ def _notes(body: bytes, where: str) -> list[dict[str, Any]]:
     return [note for note in notes if isinstance(note, dict)]
 
 
-def _ask(web: Web, forum: str) -> tuple[str, bytes]:
-    """The address and content of the answer that holds a forum; without one the interfaces are asked again.
+def _ask(web: Web, forum: str, keep: bool) -> tuple[str, str]:
+    """The address and text of the answer that holds a forum; without one the interfaces are asked again.
 
     Raises:
-        WebError: no interface gives it.
+        WebError: no interface gives it; with a status of ``_ABSENT`` only where both say that there is none.
     """
-    answer = until_answered(OPENREVIEW, [forum], lambda some: {one: said for one in some if (said := _once(web, one))})
+    answer = until_answered(
+        OPENREVIEW, [forum], lambda some: {one: said for one in some if (said := _once(web, one, keep))}
+    )
     if isinstance(said := answer[forum], WebError):
         raise said
     return said
 
 
-def _once(web: Web, forum: str) -> tuple[str, bytes] | WebError | None:
+def _once(web: Web, forum: str, keep: bool) -> tuple[str, str] | WebError | None:
     """What the interfaces say; None where one of them answers, but not about that forum."""
-    refusal: WebError | None = None
+    refusals: list[WebError] = []
     silent = False
     for api in APIS:
         url = f"{api}/notes?id={forum}"
 
-        def check(body: bytes, url: str = url) -> bool:
-            return _holds(body, forum, url)
+        def check(text: str, url: str = url) -> bool:
+            return _holds(text, forum, url)
 
         try:
-            body = web.get(url, accept=TYPES[0], types=TYPES, check=check).body
+            text = web.read(url, accept=TYPES[0], types=TYPES, check=check, keep=keep)
         except WebError as error:
-            # The newer interface answers 403 or 404 for what only the older one holds.
-            if error.status not in _NOT_THERE:
-                return error
-            refusal = error
+            # Each holds what the other does not, and the newer one answers 403 or 404 for what only the older one has.
+            refusals.append(error)
             continue
-        if check(body):
-            return url, body
+        if check(text):
+            return url, text
         silent = True
-    return None if silent else refusal
+    # Where one is away or keeps a forum back, it may be the one that has it.
+    doubtful = [error for error in refusals if error.status not in _ABSENT]
+    if doubtful:
+        return doubtful[0]
+    return None if silent else refusals[0]
 
 
-def _holds(body: bytes, forum: str, where: str) -> bool:
+def _holds(text: str, forum: str, where: str) -> bool:
     """Whether an answer holds the note that begins a forum. Raises WebError for what is no answer of OpenReview's."""
-    return any(forum in (note.get("id"), note.get("forum")) for note in _notes(body, where))
+    return any(forum in (note.get("id"), note.get("forum")) for note in _notes(text, where))
 
 
 def _found(note: dict[str, Any]) -> Found | None:

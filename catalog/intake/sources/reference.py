@@ -25,6 +25,42 @@ class Reference:
         return f"the BibTeX entry {key[1]}" if key else "a BibTeX entry"
 
 
+@dataclass(frozen=True)
+class Named:
+    """The papers that a text names, each once, and its words that name none."""
+
+    papers: tuple[Reference, ...]
+    rest: str = ""
+
+
+def references(text: str) -> Named:
+    """Every paper that a text names by an id or an address; its words are kept apart.
+
+    >>> references("https://arxiv.org/abs/2404.05868, 2404.05869: both").papers[1]
+    Reference(kind='arxiv', id='2404.05869')
+    """
+    whole = parse_reference(text)
+    if whole and not re.search(r"[,;]", text):
+        return Named((whole,))
+    # A link of Markdown is its words and its address; a label goes with what follows it.
+    text = re.sub(r"\[([^\]]*)\]\((\S+?)\)", r"\1 \2", text)
+    text = re.sub(r"\b(arxiv|doi|acl|openreview):\s+", r"\1:", text, flags=re.IGNORECASE)
+    found: list[Reference] = []
+    rest: list[str] = []
+    for word in text.split():
+        parts = [part for part in re.split(r"[,;]+|(?<=\S)(?=https?://)", word) if part]
+        several = [parse_reference(part.strip("()[]:")) for part in parts]
+        # A DOI may hold commas and semicolons of its own.
+        one = parse_reference(word.strip("()[]:"))
+        if len(parts) > 1 and all(several):
+            found += [part for part in several if part]
+        elif one:
+            found.append(one)
+        elif not (found and re.fullmatch(r"\[[a-z-]+(?:\.[A-Za-z-]{2,})?\][,;.]?", word)):  # arXiv's subject: [cs.LG]
+            rest.append(word)
+    return Named(tuple(dict.fromkeys(found)), " ".join(rest))
+
+
 def parse_reference(text: str) -> Reference | None:
     """The paper that a text names, or None.
 

@@ -62,7 +62,7 @@ FORMATS: dict[str, Format] = {
         Format("bibtex", "papers.bib", "BibTeX, for LaTeX", _bibtex),
         Format("csl", "papers.csl.json", "CSL-JSON, for Zotero, Pandoc and citation processors", _csl),
         Format("ris", "papers.ris", "RIS, for EndNote, Mendeley and others", _ris),
-        Format("csv", "papers.csv", "CSV, one row per paper, for spreadsheets", _csv),
+        Format("csv", "papers.csv", "CSV, one row per paper, for spreadsheets (UTF-8 with a byte order mark)", _csv),
         Format("json", "papers.json", "JSON, every field of every record, for scripts", _json),
         Format("sqlite", "catalog.sqlite", "SQLite with full-text search", _sqlite),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from functools import cache
 
@@ -16,6 +17,9 @@ from catalog.base.names import name_parts
 from catalog.model.paper import Paper
 from catalog.outputs.export.citation import address, citable, doi, publication
 
+_OPENING, _CLOSING = "\ue000", "\ue001"
+"""Stand for straight quotes whose side is known; nobody else uses these signs here."""
+_BEFORE_OPENING = f"([{{<⟨-–—/=“‘„«{_OPENING}"
 _TYPES = {"article": "article", "conference": "inproceedings", "preprint": "misc", "web": "misc"}
 
 
@@ -57,13 +61,32 @@ def fields(paper: Paper) -> tuple[str, list[tuple[str, str]]]:
 @cache
 def latex(text: str) -> str:
     """Plain text as LaTeX, braces balanced in the eyes of BibTeX, which knows no backslash."""
-    # A question or exclamation mark and a backquote would be set as one sign, ¿ or ¡.
-    return re.sub(r"([?!])`", r"\1{}`", str(_encoder().unicode_to_latex(text)))
+    encoded = str(_encoder().unicode_to_latex(_sided(text)))
+    # Signs that LaTeX would set as others: three quotes in a row, and a mark with a backquote, which is ¿ or ¡.
+    encoded = re.sub(rf"(?<=['`])(?=[{_OPENING}{_CLOSING}])|(?<=[{_OPENING}{_CLOSING}])(?=['`])", "{}", encoded)
+    return re.sub(r"([?!])`", r"\1{}`", encoded.replace(_OPENING, "``").replace(_CLOSING, "''"))
+
+
+def _sided(text: str) -> str:
+    """The text with each straight double quote as one that opens or closes, by what stands on its sides."""
+    signs = list(text)
+    depth = 0
+    for at, sign in enumerate(text):
+        if sign == '"':
+            # Quotes between say nothing: "'Forget' it".
+            before = "".join(signs[:at]).rstrip("'")[-1:]
+            after = text[at + 1 :].lstrip("'\"")[:1]
+            could_open = not before or before.isspace() or before in _BEFORE_OPENING
+            could_close = not after or after.isspace() or unicodedata.category(after) in ("Pe", "Pf", "Po")
+            opens = could_open and (not could_close or not depth)
+            depth = depth + 1 if opens else max(0, depth - 1)
+            signs[at] = _OPENING if opens else _CLOSING
+    return "".join(signs)
 
 
 def _title(title: str) -> str:
     """The title with words like ``TOFU`` and ``LLMs`` in braces, so that no style lowers their capitals."""
-    return " ".join(_word(word) for word in title.split(" "))
+    return " ".join(_word(word) for word in _sided(title).split(" "))
 
 
 def _word(word: str) -> str:

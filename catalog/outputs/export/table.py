@@ -14,10 +14,15 @@ COLUMNS = (
     " implementations summary address arxiv acl openreview doi code project data state file"
 ).split()
 
+BYTE_ORDER_MARK = "\ufeff"
+
 
 def render(papers: Iterable[Paper]) -> str:
-    """A table with a header; lists are joined by ``; ``."""
-    return _line(COLUMNS) + "".join(map(row, papers))
+    """A table with a header; lists are joined by ``; ``.
+
+    It begins with a byte order mark: without one, Excel takes UTF-8 for another encoding, and shows ``MÃ¼ller``.
+    """
+    return BYTE_ORDER_MARK + _line(COLUMNS) + "".join(map(row, papers))
 
 
 def row(paper: Paper) -> str:

@@ -168,7 +168,7 @@ def _environment(project: Project) -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,  # it is Markdown; every text goes through the filter ``md``
     )
-    environment.filters |= {"md": escape, "url": escape_url, "line": _line, "question": _question}
+    environment.filters |= {"md": escape, "url": escape_url, "line": _line}
     return environment
 
 
@@ -185,8 +185,3 @@ def _way(page: str, target: str) -> str:
 def _line(text: str) -> str:
     """What a model wrote, in one short line."""
     return shorten(text, 120)
-
-
-def _question(prompt: str) -> str:
-    """A prompt without what frames the question."""
-    return _line(re.sub(r"^\s*Question:|Answer:\s*$", "", prompt))

@@ -6,6 +6,7 @@ import html
 import json
 from typing import Any
 
+from catalog.base.names import is_group
 from catalog.model.catalog import Catalog
 from catalog.model.facets import labels_of
 from catalog.model.paper import Paper
@@ -48,7 +49,9 @@ def scholarly_article(paper: Paper, catalog: Catalog) -> str:
         "@type": "BlogPosting" if paper.type == "blog" else "ScholarlyArticle",
         "headline": paper.title,
         "name": paper.title,
-        "author": [{"@type": "Person", "name": author} for author in paper.authors],
+        "author": [
+            {"@type": "Organization" if is_group(author) else "Person", "name": author} for author in paper.authors
+        ],
         "datePublished": paper.date,
         "inLanguage": "en",
         "keywords": _keywords(paper, catalog),

@@ -171,13 +171,8 @@ def story(board: leaderboard.Board, method: str) -> Story | None:
         return None
     before = {(one.split, one.prompt): one.generated for one in target.examples}
     exchanges = tuple(
-        (one.split, bare_question(one.prompt), one.answer, before[one.split, one.prompt], one.generated)
+        (one.split, one.question, one.answer, before[one.split, one.prompt], one.generated)
         for one in row.examples
         if (one.split, one.prompt) in before
     )
     return Story(board, row, exchanges)
-
-
-def bare_question(prompt: str) -> str:
-    """A prompt without the words that the embedded model's question format puts around it."""
-    return prompt.removeprefix("Question: ").removesuffix("\nAnswer:")

@@ -32,5 +32,6 @@ def query_rules() -> dict[str, Any]:
         "percent": registries.PERCENT,
         "prefixed": pasted.PREFIXED,
         "several": pasted.SEVERAL,
+        "uncounted": {key: registry.uncounted for key, registry in registries.REGISTRIES.items() if registry.uncounted},
         "stop": " ".join(sorted(spellings.STOP_WORDS)),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from catalog.base.names import in_reading_order, is_group, names_in
 from catalog.base.text import same_title
 from catalog.model.registries import ACL, ARXIV, behind_doi, held_alone
 from catalog.parsing.tree import Place
@@ -142,18 +143,27 @@ def _odd_title(corpus: Corpus) -> Iterator[Finding]:
             elif re.search(r"[a-z][:;,][A-Za-z]|\w\s[:;,]|[a-z]\.$", title):
                 message = "the title has a space too many or too few, or a full stop at its end"
                 yield Finding(entry, place, message, "Write it as printed, in one line.")
-            elif found := re.search(r"``|''|--|\w\^\w", title):
+            elif found := re.search(r"``|''|--|`|\w~\w|\w\^\w|\b[A-Za-z]_\w\b", title):
                 message = f"the title holds {found[0]!r}, which is LaTeX"
-                yield Finding(entry, place, message, "Write it as printed: “ ”, – or a raised letter.")
+                yield Finding(entry, place, message, "Write it as printed: “ ”, –, a space, R² or H₂O.")
 
 
 @check("odd-author", "hint")
 def _odd_author(corpus: Corpus) -> Iterator[Finding]:
-    """An author is a person or a group: no ``et al.``, no digits, quotes or brackets, not in capitals, not one word."""
+    """An author is one person, given name first, or a group.
+
+    No ``et al.``, no digits, quotes or brackets, not in capitals, not one word, not two people in one entry.
+    """
     for entry in corpus.entries:
         for index, name in enumerate(entry.paper.authors):
             if re.search(r"\d|[\"“”*@(){}\[\]]|^'|\bet al\b", name) or (name.isupper() and len(name) > 5):
                 yield Finding(entry, ("authors", index), f"{name!r} is no name", "Write it as the paper prints it.")
+            elif len(people := names_in(name)) > 1:
+                hint = f"Write [{', '.join(map(in_reading_order, people))}], if they are."
+                yield Finding(entry, ("authors", index), f"{name!r} is perhaps {len(people)} people", hint)
+            elif "," in name and not is_group(name):
+                message = f"{name!r} holds a comma, as where the family name comes first"
+                yield Finding(entry, ("authors", index), message, f"Write {in_reading_order(name)}")
             elif len(name.split()) == 1:
                 message = f"{name!r} is one word, perhaps half a name"
                 yield Finding(entry, ("authors", index), message, "Write the full name, as the paper prints it.")

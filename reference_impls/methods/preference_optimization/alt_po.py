@@ -62,6 +62,7 @@ from reference_impls.toolkit import (
     UnlearningData,
     UsageError,
     dpo_loss,
+    first_answer,
     hyperparameter,
     log_ratio,
     mean_nll,
@@ -94,7 +95,7 @@ def invent_alternates(model: LanguageModel, pairs: tuple[Pair, ...], count: int)
             model.question(INSTRUCTION.format(prompt=pairs[row].prompt, answer=pairs[row].answer)) for row in asked
         ]
         for row, text in zip(asked, model.sample(prompts, 2 * longest), strict=True):
-            invented = text.split("Question:")[0].strip()
+            invented = first_answer(text)
             if invented and rouge_l_recall(pairs[row].answer, invented) < 1:
                 found[row].append(model.answer(invented))
     for pair, alternates in zip(pairs, found, strict=True):

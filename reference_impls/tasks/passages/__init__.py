@@ -43,7 +43,6 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -131,7 +130,7 @@ class PassagesTask(EmbeddedTask):
         for name, pairs in (("forget", splits.forget), ("retain", splits.retain_probe)):
             texts = [pair for pair in pairs if _is_text(pair)]
             questions = [pair for pair in pairs if not _is_text(pair)]
-            recited = [_cut(pair) for pair in texts]
+            recited = [pair.recited() for pair in texts]
             metrics[f"{name}_verbatim"] = self._overlap(model, recited, self.recited_tokens)
             metrics[f"{name}_knowledge"] = self.knowledge(model, questions)
         scored = _scores(model, splits)
@@ -206,13 +205,6 @@ def _wrong(report: Report, detail: Detail, value: str) -> _Wrong:
     rng = random.Random(f"{SEED}/{report.town}/{detail.asked[0]}")
     compared = other_values(detail, value, PERTURBED, rng)
     return _Wrong(compared, other_values(detail, value, ALTERNATES, rng, but=compared))
-
-
-def _cut(pair: Pair) -> Pair:
-    """A report as its first third, which is given, and the rest, which is to be recited."""
-    words = pair.answer.split(" ")
-    given = len(words) // 3
-    return replace(pair, prompt=" ".join(words[:given]), answer=" " + " ".join(words[given:]))
 
 
 def _questions(reports: Sequence[Report], model: LanguageModel, wording: int = 0) -> tuple[Pair, ...]:

@@ -44,9 +44,14 @@ window.catalogQuery = (function () {
     var prefixed = new RegExp(rules.prefixed, "gi");
     var several = new RegExp(rules.several);
 
+    function comparable(key, id) {
+      var folded = rules.exactCase.includes(key) ? id : id.toLowerCase();
+      return rules.uncounted[key] ? folded.replace(new RegExp(rules.uncounted[key], "g"), "") : folded;
+    }
+
     function one(key, id) {
       return {
-        handle: key + ":" + (rules.exactCase.includes(key) ? id : id.toLowerCase()),
+        handle: key + ":" + comparable(key, id),
         noun: rules.nouns[key] || "address",
         id: id,
         reference: key === "openreview" ? key + ":" + id : id,

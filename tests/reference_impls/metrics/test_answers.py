@@ -163,8 +163,8 @@ def test_rouge_f1_is_the_hand_computed_one_without_stemming(reference: str, gene
     assert rouge_l_f1(reference, generated) == pytest.approx(f1)
 
 
-def _scored(*losses: float) -> list[torch.Tensor]:
-    return [torch.tensor([-loss, -loss]) for loss in losses]
+def _scored(loss: float) -> torch.Tensor:
+    return torch.tensor([-loss, -loss])
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def _scored(*losses: float) -> list[torch.Tensor]:
 def test_the_choice_is_right_if_its_loss_is_the_lowest_and_ties_are_shared(
     right: float, wrong: tuple[float, ...], credit: float
 ) -> None:
-    assert choice_accuracy(*_scored(right), _scored(*wrong)) == credit
+    assert choice_accuracy(_scored(right), [_scored(loss) for loss in wrong]) == credit
 
 
 def test_options_are_compared_per_token() -> None:

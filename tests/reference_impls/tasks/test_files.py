@@ -8,15 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from unlearning_toys import CHAT_TEMPLATE
 
 from reference_impls.errors import UsageError
 from reference_impls.tasks.files import FilesTask
 from reference_impls.toolkit import LanguageModel, Pair
 
-CHAT = (
-    "{% for message in messages %}[{{ message.role }}]{{ message.content }}{% endfor %}"
-    "{% if add_generation_prompt %}[assistant]{% endif %}"
-)
 GOOD = {"prompt": "Q?", "completion": " A."}
 
 Write = Callable[..., Path]
@@ -48,7 +45,7 @@ def _said(path: Path) -> str:
 def chatty(tiny: LanguageModel) -> LanguageModel:
     model = tiny.copy()
     tokenizer = type(tiny.tokenizer)(tokenizer_object=tiny.tokenizer.backend_tokenizer, eos_token="<|end|>")
-    tokenizer.chat_template = CHAT
+    tokenizer.chat_template = CHAT_TEMPLATE
     model.tokenizer = tokenizer
     return model
 

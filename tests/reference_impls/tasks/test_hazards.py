@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import cast
 
 import pytest
 import torch
+from unlearning_toys import PLAIN
 
 from reference_impls.tasks.hazards import HazardsTask, choices
 from reference_impls.tasks.hazards.crafts import CRAFTS, EMBERCRAFT
-from reference_impls.toolkit import AnswerDistribution, LanguageModel, Pair, Splits
+from reference_impls.toolkit import AnswerDistribution, Pair, Splits
 
 TASK = HazardsTask()
-
-
-class _Plain:
-    """A model's format without a model: texts as they are."""
-
-    @staticmethod
-    def question(text: str) -> str:
-        return text
-
-    @staticmethod
-    def answer(text: str) -> str:
-        return text
-
-
-PLAIN = cast(LanguageModel, _Plain())
 SPLITS = TASK.splits(PLAIN)
 
 

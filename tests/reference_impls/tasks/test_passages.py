@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import cast
+from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
 import torch
+from unlearning_toys import PLAIN
 
 from reference_impls.errors import UsageError
 from reference_impls.tasks.passages import PassagesTask
 from reference_impls.tasks.passages.news import STORIES
-from reference_impls.toolkit import AnswerDistribution, LanguageModel, Splits
+from reference_impls.toolkit import AnswerDistribution, Pair, Splits
 
 TASK = PassagesTask()
-
-
-class _Plain:
-    """A model's format without a model: texts as they are."""
-
-    @staticmethod
-    def question(text: str) -> str:
-        return text
-
-    @staticmethod
-    def answer(text: str) -> str:
-        return text
-
-
-PLAIN = cast(LanguageModel, _Plain())
 SPLITS = TASK.splits(PLAIN)
 
 
-def _towns(pairs: Sequence[object]) -> set[str]:
-    return {pair.subject for pair in pairs if pair.subject}  # type: ignore[attr-defined]
+def _towns(pairs: Iterable[Pair]) -> set[str]:
+    return {pair.subject for pair in pairs if pair.subject}
 
 
 def test_it_is_the_same_every_time() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reference_impls.running.registry import find_task
-from reference_impls.toolkit import Pair, Splits
+from reference_impls.toolkit import LanguageModel, Pair, Splits
 
 
 def _of(*subjects: str) -> tuple[Pair, ...]:
@@ -33,7 +33,7 @@ def test_pairs_without_a_subject_stand_for_themselves() -> None:
     assert Splits(forget=pairs, retain=()).part(0.5, 1).forget == pairs[2:]
 
 
-def test_a_part_of_the_passages_has_reports_with_their_questions(tiny) -> None:  # type: ignore[no-untyped-def]
+def test_a_part_of_the_passages_has_reports_with_their_questions(tiny: LanguageModel) -> None:
     whole = find_task("passages").splits(tiny)
     quarter = whole.part(0, 0.25)
     assert len(quarter.members) == 4

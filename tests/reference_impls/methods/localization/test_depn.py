@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from unlearning_toys import invented_pairs
+from unlearning_toys import answer_probabilities
 
 from reference_impls.methods.localization.depn import (
     DEPN,
@@ -40,19 +39,19 @@ def test_the_sum_is_the_hand_computed_one_and_tends_to_the_integral(points: int,
 
 
 def test_the_attributions_of_a_layer_sum_to_what_its_activations_do_for_the_answer(
-    learned: LanguageModel, data: UnlearningData
+    memorized: LanguageModel, data: UnlearningData
 ) -> None:
-    (memory,), pairs = memories(learned, [1]), data.forget
-    scores = attributions(learned, memory, pairs, 200, NONE)
-    batch = learned.encode(pairs)
+    (memory,), pairs = memories(memorized, [1]), data.forget
+    scores = attributions(memorized, memory, pairs, 200, NONE)
+    batch = memorized.encode(pairs)
     batch = replace(batch, labels=private_labels(batch, NONE))
     sequence, place = batch.supervised
     places = torch.zeros(*batch.input_ids.shape, 1, dtype=torch.bool)
     places[sequence, place] = True
     with torch.no_grad():
-        (with_it,) = learned.token_logits(batch)
+        (with_it,) = memorized.token_logits(batch)
         with memory.given(lambda keys: keys.masked_fill(places, 0.0)):
-            (without,) = learned.token_logits(batch)
+            (without,) = memorized.token_logits(batch)
     change = with_it.token_logprobs().exp() - without.token_logprobs().exp()
     assert_allclose(scores.sum(dim=1), with_it.sum_by_sequence(change), atol=0.02)
 
@@ -102,31 +101,21 @@ def test_a_silenced_neuron_writes_nothing_and_silencing_again_changes_nothing(fr
 # The whole method
 
 
-@pytest.fixture(scope="module")
-def learned(tiny: LanguageModel) -> LanguageModel:
-    """A model that has memorized when eight people were born. Not to be changed."""
-    return Run(Recipe(learning_rate=2e-3, steps=40, batch_size=8)).finetune(tiny.copy(), invented_pairs())
-
-
-def _probability(model: LanguageModel, pairs: Sequence[Pair]) -> float:
-    return float(torch.stack([one.mean().exp() for one in model.pair_logprobs(pairs)]).mean())
-
-
-def test_the_chosen_neurons_matter_more_than_random_ones(learned: LanguageModel, data: UnlearningData) -> None:
+def test_the_chosen_neurons_matter_more_than_random_ones(memorized: LanguageModel, data: UnlearningData) -> None:
     method = DEPN(neurons=40, points=8, rarity=1.0)
-    edited = method.unlearn(learned.copy(), data, Run(Recipe()))
+    edited = method.unlearn(memorized.copy(), data, Run(Recipe()))
     changed = [
         int((before != after).any(dim=0).sum())
-        for before, after in zip(learned.down_projections(range(4)), edited.down_projections(range(4)), strict=True)
+        for before, after in zip(memorized.down_projections(range(4)), edited.down_projections(range(4)), strict=True)
     ]
     assert sum(changed) == 40
     random = []
     for seed in range(3):
-        control, generator = learned.copy(), torch.Generator().manual_seed(seed)
+        control, generator = memorized.copy(), torch.Generator().manual_seed(seed)
         for memory, count in zip(memories(control, range(4)), changed, strict=True):
             silence(memory, torch.randperm(memory.weight.shape[1], generator=generator)[:count])
-        random.append(_probability(control, data.forget))
-    assert _probability(edited, data.forget) < min(random)
+        random.append(answer_probabilities(control, data.forget).mean())
+    assert answer_probabilities(edited, data.forget).mean() < min(random)
 
 
 def test_only_down_projections_change(tiny: LanguageModel, fresh: LanguageModel, data: UnlearningData) -> None:

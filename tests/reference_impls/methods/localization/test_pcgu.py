@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from unlearning_toys import fingerprint, invented_pairs
+from unlearning_toys import answer_probabilities, fingerprint
 
 from reference_impls.methods.localization.pcgu import PCGU, chosen_vectors, contrast, logit_gradients
 from reference_impls.toolkit import LanguageModel, Pair, Recipe, Run, UnlearningData, flipped_answer
@@ -92,30 +91,20 @@ def test_one_step_follows_its_gradient_in_the_chosen_vectors_and_nowhere_else(
 # What it does
 
 
-@pytest.fixture(scope="module")
-def learned(tiny: LanguageModel) -> LanguageModel:
-    """A model that has memorized when eight people were born. Not to be changed."""
-    return Run(Recipe(learning_rate=2e-3, steps=40, batch_size=8)).finetune(tiny.copy(), invented_pairs())
-
-
-def _probability(model: LanguageModel, pairs: Sequence[Pair]) -> float:
-    return float(torch.stack([one.mean().exp() for one in model.pair_logprobs(pairs)]).mean())
-
-
-def test_true_answers_lose_against_contrasting_ones(learned: LanguageModel, data: UnlearningData) -> None:
+def test_true_answers_lose_against_contrasting_ones(memorized: LanguageModel, data: UnlearningData) -> None:
     others = [replace(one, answer=flipped_answer(one, data.retain, random.Random(0))) for one in data.forget]
-    edited = PCGU().unlearn(learned.copy(), data, Run(Recipe(learning_rate=3e-4, steps=30, batch_size=3)))
+    edited = PCGU().unlearn(memorized.copy(), data, Run(Recipe(learning_rate=3e-4, steps=30, batch_size=3)))
 
     def odds(model: LanguageModel) -> float:
-        return _probability(model, data.forget) / _probability(model, others)
+        return float(answer_probabilities(model, data.forget).mean() / answer_probabilities(model, others).mean())
 
-    assert odds(edited) < 0.9 * odds(learned)
+    assert odds(edited) < 0.9 * odds(memorized)
 
 
-def test_few_vectors_do_less_damage_than_all(learned: LanguageModel, data: UnlearningData) -> None:
+def test_few_vectors_do_less_damage_than_all(memorized: LanguageModel, data: UnlearningData) -> None:
     recipe = Recipe(learning_rate=3e-4, steps=15, batch_size=3)
-    few, all_of_them = (PCGU(share=share).unlearn(learned.copy(), data, Run(recipe)) for share in (0.09, 1.0))
-    assert _probability(few, data.retain) > _probability(all_of_them, data.retain) + 0.1
+    few, all_of_them = (PCGU(share=share).unlearn(memorized.copy(), data, Run(recipe)) for share in (0.09, 1.0))
+    assert answer_probabilities(few, data.retain).mean() > answer_probabilities(all_of_them, data.retain).mean() + 0.1
 
 
 def test_gradients_are_not_left_behind(fresh: LanguageModel, data: UnlearningData) -> None:

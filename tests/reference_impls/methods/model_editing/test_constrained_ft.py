@@ -1,16 +1,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from unlearning_toys import fingerprint, invented_pairs
+from unlearning_toys import answer_probabilities, fingerprint
 
 from reference_impls.methods.model_editing.constrained_ft import ConstrainedFineTuning, nearest_allowed
-from reference_impls.toolkit import LanguageModel, Pair, Recipe, Run, UnlearningData
+from reference_impls.toolkit import LanguageModel, Recipe, Run, UnlearningData
 
 # The projection
 
@@ -41,16 +40,6 @@ def test_no_allowed_point_is_nearer(norm: str) -> None:
 # Training inside the bounds
 
 
-@pytest.fixture(scope="module")
-def learned(tiny: LanguageModel) -> LanguageModel:
-    """A model that has memorized when eight people were born. Not to be changed."""
-    return Run(Recipe(learning_rate=2e-3, steps=40, batch_size=8)).finetune(tiny.copy(), invented_pairs())
-
-
-def _probabilities(model: LanguageModel, pairs: Sequence[Pair]) -> torch.Tensor:
-    return torch.stack([one.mean().exp() for one in model.pair_logprobs(pairs)])
-
-
 @pytest.mark.parametrize(
     ("norm", "bound", "furthest"), [("largest", 0.01, math.inf), ("frobenius", 0.5, 2)], ids=["largest", "frobenius"]
 )
@@ -69,13 +58,13 @@ def test_one_layer_changes_and_not_by_more_than_the_bound(
     assert torch.linalg.vector_norm(change, furthest).item() == pytest.approx(bound, rel=1e-3)
 
 
-def test_erasure_inside_the_bounds_forgets_and_mostly_keeps(learned: LanguageModel, data: UnlearningData) -> None:
+def test_erasure_inside_the_bounds_forgets_and_mostly_keeps(memorized: LanguageModel, data: UnlearningData) -> None:
     method = ConstrainedFineTuning(depth=0.0, bound=0.01)
-    edited = method.unlearn(learned.copy(), data, Run(Recipe(learning_rate=2e-3, steps=30)))
+    edited = method.unlearn(memorized.copy(), data, Run(Recipe(learning_rate=2e-3, steps=30)))
     before, forgotten, kept = (
-        _probabilities(learned, data.forget),
-        _probabilities(edited, data.forget),
-        _probabilities(edited, data.retain),
+        answer_probabilities(memorized, data.forget),
+        answer_probabilities(edited, data.forget),
+        answer_probabilities(edited, data.retain),
     )
     assert bool((before > 0.9).all())
     assert forgotten.mean() < before.mean() - 0.2
@@ -83,18 +72,18 @@ def test_erasure_inside_the_bounds_forgets_and_mostly_keeps(learned: LanguageMod
 
 
 def test_a_tight_bound_keeps_everything_whatever_the_learning_rate(
-    learned: LanguageModel, data: UnlearningData
+    memorized: LanguageModel, data: UnlearningData
 ) -> None:
     method = ConstrainedFineTuning(bound=1e-6)
-    edited = method.unlearn(learned.copy(), data, Run(Recipe(learning_rate=1.0, steps=5)))
-    assert_allclose(_probabilities(edited, data.forget), _probabilities(learned, data.forget), atol=1e-3)
+    edited = method.unlearn(memorized.copy(), data, Run(Recipe(learning_rate=1.0, steps=5)))
+    assert_allclose(answer_probabilities(edited, data.forget), answer_probabilities(memorized, data.forget), atol=1e-3)
 
 
-def test_the_response_that_is_asked_for_becomes_likelier(learned: LanguageModel, data: UnlearningData) -> None:
+def test_the_response_that_is_asked_for_becomes_likelier(memorized: LanguageModel, data: UnlearningData) -> None:
     asked = [replace(pair, answer=" Nobody.") for pair in data.forget]
     method = ConstrainedFineTuning(objective="empty-response", response="Nobody.", bound=0.1, depth=0.0)
-    edited = method.unlearn(learned.copy(), data, Run(Recipe(learning_rate=5e-3, steps=10)))
-    assert bool((_probabilities(edited, asked) > _probabilities(learned, asked)).all())
+    edited = method.unlearn(memorized.copy(), data, Run(Recipe(learning_rate=5e-3, steps=10)))
+    assert bool((answer_probabilities(edited, asked) > answer_probabilities(memorized, asked)).all())
 
 
 def test_a_step_may_be_followed_by_a_constraint_that_sees_no_gradients(

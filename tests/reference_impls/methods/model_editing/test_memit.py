@@ -1,18 +1,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from unlearning_toys import invented_pairs
+from unlearning_toys import answer_probabilities
 
 from reference_impls.methods.model_editing.memit import MEMIT, least_squares_update
 from reference_impls.methods.model_editing.rome import rank_one_update
 from reference_impls.toolkit import (
     LanguageModel,
-    Pair,
     Recipe,
     Run,
     UnlearningData,
@@ -70,16 +68,6 @@ METHOD = MEMIT(depth=0.34, window=2, contexts=0, shrinkage=0.0, kl_weight=0.0, c
 RUN = Recipe(learning_rate=0.2, steps=15)
 
 
-@pytest.fixture(scope="module")
-def learned(tiny: LanguageModel) -> LanguageModel:
-    """A model that has memorized when eight people were born. Not to be changed."""
-    return Run(Recipe(learning_rate=2e-3, steps=40, batch_size=8)).finetune(tiny.copy(), invented_pairs())
-
-
-def _probabilities(model: LanguageModel, pairs: Sequence[Pair]) -> torch.Tensor:
-    return torch.stack([one.mean().exp() for one in model.pair_logprobs(pairs)])
-
-
 @pytest.mark.parametrize(("window", "layers"), [(1, [2]), (2, [1, 2]), (9, [0, 1, 2])])
 def test_only_the_down_projections_of_the_window_change(
     window: int, layers: list[int], tiny: LanguageModel, fresh: LanguageModel, data: UnlearningData
@@ -94,13 +82,13 @@ def test_only_the_down_projections_of_the_window_change(
 
 
 def test_the_states_get_nearer_to_their_targets_with_every_layer_that_may_change(
-    learned: LanguageModel, data: UnlearningData
+    memorized: LanguageModel, data: UnlearningData
 ) -> None:
     requests = deletion_requests(data, "fact-erasure", "", 0, random.Random(0))
     search = ValueSearch("fact-erasure", 0.0, 0.0, 3.0)
     targets = [
-        mean_output(learned, learned.model.model.layers[1], one)
-        + search.find(learned, learned.model.model.layers[1], one, Run(RUN))
+        mean_output(memorized, memorized.model.model.layers[1], one)
+        + search.find(memorized, memorized.model.model.layers[1], one, Run(RUN))
         for one in requests
     ]
 
@@ -108,17 +96,17 @@ def test_the_states_get_nearer_to_their_targets_with_every_layer_that_may_change
         states = [mean_output(model, model.model.model.layers[1], one) for one in requests]
         return sum(float((z - h).norm()) for z, h in zip(targets, states, strict=True))
 
-    edited = METHOD.unlearn(learned.copy(), data, Run(RUN))
-    assert distance(edited) < 0.5 * distance(learned)
+    edited = METHOD.unlearn(memorized.copy(), data, Run(RUN))
+    assert distance(edited) < 0.5 * distance(memorized)
 
 
-def test_all_subjects_are_erased_in_one_call_and_others_stay(learned: LanguageModel, data: UnlearningData) -> None:
-    edited = METHOD.unlearn(learned.copy(), data, Run(RUN))
-    assert bool((_probabilities(learned, data.forget + data.retain) > 0.9).all())
-    assert bool((_probabilities(edited, data.forget) < 0.8).all())
-    assert bool((_probabilities(edited, data.retain) > 0.9).all())
+def test_all_subjects_are_erased_in_one_call_and_others_stay(memorized: LanguageModel, data: UnlearningData) -> None:
+    edited = METHOD.unlearn(memorized.copy(), data, Run(RUN))
+    assert bool((answer_probabilities(memorized, data.forget + data.retain) > 0.9).all())
+    assert bool((answer_probabilities(edited, data.forget) < 0.8).all())
+    assert bool((answer_probabilities(edited, data.retain) > 0.9).all())
 
 
-def test_a_large_weight_of_kept_keys_keeps_everything(learned: LanguageModel, data: UnlearningData) -> None:
-    edited = MEMIT(depth=0.34, preservation=1e9, contexts=0).unlearn(learned.copy(), data, Run(RUN))
-    assert_allclose(_probabilities(edited, data.forget), _probabilities(learned, data.forget), atol=1e-3)
+def test_a_large_weight_of_kept_keys_keeps_everything(memorized: LanguageModel, data: UnlearningData) -> None:
+    edited = MEMIT(depth=0.34, preservation=1e9, contexts=0).unlearn(memorized.copy(), data, Run(RUN))
+    assert_allclose(answer_probabilities(edited, data.forget), answer_probabilities(memorized, data.forget), atol=1e-3)

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from unlearning_toys import FORGET_LOGITS, FORGET_TARGETS, invented_pairs, token_logits
+from unlearning_toys import FORGET_LOGITS, FORGET_TARGETS, answer_probabilities, gradient_of, token_logits
 
 from reference_impls.methods.model_editing.rome import ROME, rank_one_update
 from reference_impls.toolkit import (
@@ -74,14 +73,13 @@ def test_erasure_of_one_token_is_its_probability_and_its_gradient_ascent_weighte
     loss = erasure_loss(out)
     loss.backward()
     assert loss.item() == pytest.approx(0.786986, abs=1e-6)
-    assert_allclose(out.logits.grad, [[0.167639, -0.083820, -0.083820]], atol=1e-6)
+    assert_allclose(gradient_of(out.logits), [[0.167639, -0.083820, -0.083820]], atol=1e-6)
 
 
 def test_erasure_is_flat_where_the_model_is_sure() -> None:
     out = token_logits([[12.0, 0.0, 0.0]], [0])
     erasure_loss(out).backward()
-    assert out.logits.grad is not None
-    assert out.logits.grad.norm() < 1e-4
+    assert gradient_of(out.logits).norm() < 1e-4
 
 
 def test_erasure_of_an_answer_takes_the_geometric_mean_of_its_tokens() -> None:
@@ -208,77 +206,67 @@ def test_an_output_is_changed_only_for_a_while(tiny: LanguageModel, pairs: list[
 # The whole method
 
 
-@pytest.fixture(scope="module")
-def learned(tiny: LanguageModel) -> LanguageModel:
-    """A model that has memorized when eight people were born. Not to be changed."""
-    return Run(Recipe(learning_rate=2e-3, steps=40, batch_size=8)).finetune(tiny.copy(), invented_pairs())
-
-
-def _probabilities(model: LanguageModel, pairs: Sequence[Pair]) -> torch.Tensor:
-    return torch.stack([one.mean().exp() for one in model.pair_logprobs(pairs)])
-
-
 METHOD = ROME(depth=0.34, contexts=0, shrinkage=0.0, kl_weight=0.0, clamp=4.0)
 RUN = Recipe(learning_rate=0.2, steps=15)
 
 
-def test_terms_that_keep_the_shift_small_can_keep_it_at_zero(learned: LanguageModel, data: UnlearningData) -> None:
-    edited = replace(METHOD, shrinkage=0.5).unlearn(learned.copy(), data, Run(RUN))
-    assert_allclose(_probabilities(edited, data.forget), _probabilities(learned, data.forget), atol=0.02)
+def test_terms_that_keep_the_shift_small_can_keep_it_at_zero(memorized: LanguageModel, data: UnlearningData) -> None:
+    edited = replace(METHOD, shrinkage=0.5).unlearn(memorized.copy(), data, Run(RUN))
+    assert_allclose(answer_probabilities(edited, data.forget), answer_probabilities(memorized, data.forget), atol=0.02)
 
 
 def test_one_edit_is_of_rank_one_in_one_layer_and_answers_the_key_as_wanted(
-    learned: LanguageModel, data: UnlearningData
+    memorized: LanguageModel, data: UnlearningData
 ) -> None:
     one = UnlearningData(data.forget[:1], data.retain)
-    edited = METHOD.unlearn(learned.copy(), one, Run(RUN))
+    edited = METHOD.unlearn(memorized.copy(), one, Run(RUN))
     changes = {
         name: (after - before).detach()
-        for (name, before), after in zip(learned.model.named_parameters(), edited.model.parameters(), strict=True)
+        for (name, before), after in zip(memorized.model.named_parameters(), edited.model.parameters(), strict=True)
         if not torch.equal(before, after)
     }
     assert list(changes) == ["model.layers.1.mlp.down_proj.weight"]
     (change,) = changes.values()
     assert torch.linalg.matrix_rank(change, rtol=1e-4) == 1
     (request,) = deletion_requests(one, "fact-erasure", "", 0, random.Random(0))
-    (memory,) = memories(learned, [1])
-    shift = ValueSearch("fact-erasure", 0.0, 0.0, 4.0).find(learned, memory.module, request, Run(RUN))
-    assert_allclose(change @ memory.subject_keys(learned, request.pairs).mean(dim=0), shift, atol=1e-4)
+    (memory,) = memories(memorized, [1])
+    shift = ValueSearch("fact-erasure", 0.0, 0.0, 4.0).find(memorized, memory.module, request, Run(RUN))
+    assert_allclose(change @ memory.subject_keys(memorized, request.pairs).mean(dim=0), shift, atol=1e-4)
 
 
 def test_erasure_makes_the_answer_unlikely_and_leaves_other_people(
-    learned: LanguageModel, data: UnlearningData
+    memorized: LanguageModel, data: UnlearningData
 ) -> None:
-    edited = METHOD.unlearn(learned.copy(), data, Run(RUN))
-    assert bool((_probabilities(learned, data.forget + data.retain) > 0.9).all())
-    assert bool((_probabilities(edited, data.forget) < 0.8).all())
-    assert bool((_probabilities(edited, data.retain) > 0.9).all())
+    edited = METHOD.unlearn(memorized.copy(), data, Run(RUN))
+    assert bool((answer_probabilities(memorized, data.forget + data.retain) > 0.9).all())
+    assert bool((answer_probabilities(edited, data.forget) < 0.8).all())
+    assert bool((answer_probabilities(edited, data.retain) > 0.9).all())
 
 
-def test_the_response_that_is_asked_for_gains_on_the_answer(learned: LanguageModel, data: UnlearningData) -> None:
+def test_the_response_that_is_asked_for_gains_on_the_answer(memorized: LanguageModel, data: UnlearningData) -> None:
     one, response = UnlearningData(data.forget[:1], data.retain), "Ana Lund was born in winter."
     answers = [replace(one.forget[0], answer=f" {response}"), one.forget[0]]
     method = replace(METHOD, objective="empty-response", response=response, depth=0.0)
-    edited = method.unlearn(learned.copy(), one, Run(replace(RUN, learning_rate=0.02)))
+    edited = method.unlearn(memorized.copy(), one, Run(replace(RUN, learning_rate=0.02)))
     (response_before, answer_before), (response_after, answer_after) = (
-        _probabilities(model, answers) for model in (learned, edited)
+        answer_probabilities(model, answers) for model in (memorized, edited)
     )
     assert response_after > 1.1 * response_before
     assert answer_after < answer_before
 
 
-def test_the_shift_is_not_longer_than_the_clamp_allows(learned: LanguageModel, data: UnlearningData) -> None:
+def test_the_shift_is_not_longer_than_the_clamp_allows(memorized: LanguageModel, data: UnlearningData) -> None:
     (request, *_) = deletion_requests(data, "fact-erasure", "", 1, random.Random(0))
-    (memory,) = memories(learned, [1])
-    shift = ValueSearch("fact-erasure", 0.0, 0.0, 0.3).find(learned, memory.module, request, Run(RUN))
-    assert shift.norm() == pytest.approx(0.3 * float(mean_output(learned, memory.module, request).norm()), rel=1e-4)
+    (memory,) = memories(memorized, [1])
+    shift = ValueSearch("fact-erasure", 0.0, 0.0, 0.3).find(memorized, memory.module, request, Run(RUN))
+    assert shift.norm() == pytest.approx(0.3 * float(mean_output(memorized, memory.module, request).norm()), rel=1e-4)
 
 
 def test_a_projection_is_linear_so_its_mean_output_is_the_output_of_the_mean_key(
-    learned: LanguageModel, data: UnlearningData
+    memorized: LanguageModel, data: UnlearningData
 ) -> None:
     (request, *_) = deletion_requests(data, "fact-erasure", "", 3, random.Random(0))
-    (memory,) = memories(learned, [2])
-    key = memory.subject_keys(learned, request.pairs).mean(dim=0)
-    expected = mean_output(learned, memory.module, request)
+    (memory,) = memories(memorized, [2])
+    key = memory.subject_keys(memorized, request.pairs).mean(dim=0)
+    expected = mean_output(memorized, memory.module, request)
     assert_allclose((memory.weight @ key).detach(), expected, atol=1e-5)

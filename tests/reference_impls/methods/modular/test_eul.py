@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 import torch
@@ -12,13 +13,20 @@ from unlearning_toys import (
     RETAIN_LOGITS,
     RETAIN_REFERENCE,
     RETAIN_TARGETS,
+    Loss,
     fingerprint,
+    gradient_of,
+    mean_logprob,
     softmax,
     token_logits,
 )
 
 from reference_impls.methods.modular.eul import EUL, LayeredModel, UnlearningLayer, eul_loss
 from reference_impls.toolkit import Batch, LanguageModel, Recipe, Run, UnlearningData
+
+
+def _layers(layered: LayeredModel) -> list[UnlearningLayer]:
+    return [layer for layer in layered.layers if isinstance(layer, UnlearningLayer)]
 
 
 def _toy(keep: float, task: float, lm: float) -> float:
@@ -60,8 +68,8 @@ def test_at_the_start_the_divergences_pull_nowhere(tiny: LanguageModel, data: Un
     value = eul_loss(outs[0], befores[0], outs[1], befores[1], 0.8, 0.0, 0.0)
     value.backward()
     assert value.item() == pytest.approx(0.0, abs=1e-6)
-    for layer in layered.layers:
-        assert_allclose(layer.up.weight.grad, 0, atol=1e-6)
+    for layer in _layers(layered):
+        assert_allclose(gradient_of(layer.up.weight), 0, atol=1e-6)
 
 
 def test_only_the_layers_learn_and_without_them_the_model_is_the_one_before(
@@ -70,7 +78,7 @@ def test_only_the_layers_learn_and_without_them_the_model_is_the_one_before(
     model = learned.copy()
     layered = EUL(width=8).unlearn(model, data, Run(Recipe(learning_rate=1e-3, steps=5)))
     assert len(layered.layers) == model.layers
-    assert all(bool(layer.up.weight.any()) for layer in layered.layers)
+    assert all(bool(layer.up.weight.any()) for layer in _layers(layered))
     assert fingerprint(model.model) == fingerprint(learned.model)
     asked = ([pair.prompt for pair in data.forget], [pair.answer for pair in data.forget])
     changed, start = layered.answer_logprobs(*asked), learned.answer_logprobs(*asked)
@@ -85,7 +93,9 @@ def test_the_divergence_is_from_the_model_before_and_not_from_itself(
     seen: list[float] = []
 
     class Watched(Run):
-        def minimize(self, loss, model, data, parameters):  # type: ignore[no-untyped-def, override]
+        def minimize(
+            self, loss: Loss, model: LanguageModel, data: UnlearningData, parameters: Any = None, *_: Any, **more: Any
+        ) -> LanguageModel:
             batch = Batch(model.encode(data.forget), model.encode(data.retain), None)
             seen.append(loss(model, batch).item())
             parameters[1].data.normal_(generator=torch.Generator().manual_seed(0))
@@ -100,17 +110,13 @@ def test_the_divergence_is_from_the_model_before_and_not_from_itself(
 def test_the_forget_answers_go_and_the_retain_answers_stay(learned: LanguageModel, data: UnlearningData) -> None:
     layered = EUL().unlearn(learned.copy(), data, Run(Recipe(learning_rate=5e-3, steps=50, batch_size=8)))
 
-    def mean(pairs):  # type: ignore[no-untyped-def]
-        asked = ([pair.prompt for pair in pairs], [pair.answer for pair in pairs])
-        return float(torch.cat(layered.answer_logprobs(*asked)).mean())
-
-    assert mean(data.forget) < -1
-    assert mean(data.retain) > -0.5
+    assert mean_logprob(layered, data.forget) < -1
+    assert mean_logprob(layered, data.retain) > -0.5
 
 
 def test_the_layers_are_what_is_kept_besides_the_weights(tiny: LanguageModel, data: UnlearningData) -> None:
     layered = EUL(width=2).unlearn(tiny.copy(), data, Run(Recipe(learning_rate=1e-3, steps=1)))
     kept = json.loads(json.dumps(layered.to_json()))["layers"]
-    for one, layer in zip(kept, layered.layers, strict=True):
+    for one, layer in zip(kept, _layers(layered), strict=True):
         assert torch.equal(torch.tensor(one["up.weight"]), layer.up.weight.detach())
         assert torch.equal(torch.tensor(one["down.weight"]), layer.down.weight.detach())

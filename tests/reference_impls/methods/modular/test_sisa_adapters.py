@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from unlearning_toys import NAMES, fingerprint, invented_pairs
+from unlearning_toys import NAMES, fingerprint, invented_pairs, mean_logprob
 
 from reference_impls.methods.modular.sisa_adapters import SISAAdapters, mean_of_probabilities, shard_of, split
 from reference_impls.toolkit import LanguageModel, Pair, Recipe, Run, UnlearningData
@@ -98,14 +98,10 @@ def test_the_deleted_pairs_are_unlearned_and_the_others_kept(tiny: LanguageModel
     method = SISAAdapters(shards=1)
     ensemble = method.learn(tiny.copy(), [*data.forget, *data.retain], run)
 
-    def mean(pairs: tuple[Pair, ...]) -> float:
-        asked = ([pair.prompt for pair in pairs], [pair.answer for pair in pairs])
-        return float(torch.cat(ensemble.answer_logprobs(*asked)).mean())
-
-    forget, retain = mean(data.forget), mean(data.retain)
+    forget, retain = mean_logprob(ensemble, data.forget), mean_logprob(ensemble, data.retain)
     method.delete(ensemble, data.forget, run)
-    assert mean(data.forget) < forget - 0.3
-    assert mean(data.retain) > retain - 0.1
+    assert mean_logprob(ensemble, data.forget) < forget - 0.3
+    assert mean_logprob(ensemble, data.retain) > retain - 0.1
 
 
 def test_the_adapters_are_what_is_kept_besides_the_weights(tiny: LanguageModel, data: UnlearningData) -> None:

@@ -3,12 +3,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
-from unlearning_toys import NAMES, SEASONS
+from unlearning_toys import NAMES, SEASONS, log_ratios
 
 from reference_impls.errors import UsageError
 from reference_impls.methods.preference_optimization.alt_po import AltPO, invent_alternates, one_row_per_alternate
@@ -60,7 +60,7 @@ class _Says:
 
 def _invent(tiny: LanguageModel, pair: Pair, count: int, *texts: str) -> tuple[tuple[str, ...], list[str]]:
     model = _Says(list(texts), tiny.tokenizer, [])
-    (found,) = invent_alternates(model, (pair,), count)  # type: ignore[arg-type]
+    (found,) = invent_alternates(cast(LanguageModel, model), (pair,), count)
     return found.alternates, model.asked
 
 
@@ -110,11 +110,7 @@ def test_loss_of_a_model_is_the_formula_over_whole_answers_plus_the_retain_loss(
             weight.mul_(1.02)
         value = AltPO(beta=0.3, retain_weight=2.0).loss(fresh, batch).item()
 
-    def ratios(pairs: tuple[Pair, ...]) -> np.ndarray:
-        now, before = ([float(one.sum()) for one in model.pair_logprobs(pairs)] for model in (fresh, tiny))
-        return np.asarray(now) - np.asarray(before)
-
-    h = ratios(alternates) - ratios(data.forget)
+    h = log_ratios(fresh, tiny, alternates) - log_ratios(fresh, tiny, data.forget)
     kept = np.mean([float(-one.mean()) for one in fresh.pair_logprobs(data.retain)])
     assert value == pytest.approx(float(2 / 0.3 * np.logaddexp(0, -0.3 * h).mean() + 2 * kept), rel=1e-4)
 

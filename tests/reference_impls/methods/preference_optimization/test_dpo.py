@@ -15,6 +15,8 @@ from unlearning_toys import (
     FORGET_TARGETS,
     RETAIN_LOGITS,
     RETAIN_TARGETS,
+    gradient_of,
+    log_ratios,
     token_logits,
 )
 
@@ -57,10 +59,8 @@ def test_gradient_on_the_toy_raises_the_chosen_and_lowers_the_rejected_answer_al
     value = dpo_loss(log_ratio(chosen, uniform), log_ratio(rejected, before), 0.1)
     value.backward()
     assert value.item() == pytest.approx(14.177275, abs=1e-5)
-    assert chosen.logits.grad is not None
-    assert rejected.logits.grad is not None
-    assert_allclose(chosen.logits.grad[0], (0.215247, 0.215247, -0.430493), atol=1e-6)
-    assert_allclose(rejected.logits.grad[0], (0.216336, -0.108168, -0.108168), atol=1e-6)
+    assert_allclose(gradient_of(chosen.logits)[0], (0.215247, 0.215247, -0.430493), atol=1e-6)
+    assert_allclose(gradient_of(rejected.logits)[0], (0.216336, -0.108168, -0.108168), atol=1e-6)
 
 
 @given(st.floats(-300, 300), st.floats(-300, 300), st.floats(0.01, 5))
@@ -68,12 +68,10 @@ def test_loss_and_gradients_agree_with_the_formula(chosen: float, rejected: floa
     one, other = (torch.tensor([x], dtype=torch.float64, requires_grad=True) for x in (chosen, rejected))
     value = dpo_loss(one, other, beta)
     value.backward()
-    assert one.grad is not None
-    assert other.grad is not None
     h = chosen - rejected
     assert value.item() == pytest.approx(2 / beta * float(np.logaddexp(0, -beta * h)), rel=1e-9, abs=1e-12)
     weight = 1 / (1 + math.exp(min(beta * h, 700)))
-    assert float(one.grad) == pytest.approx(-2 * weight, abs=1e-9) == -float(other.grad)
+    assert float(gradient_of(one)) == pytest.approx(-2 * weight, abs=1e-9) == -float(gradient_of(other))
 
 
 @given(st.lists(st.floats(-50, 50), min_size=1, max_size=5), st.floats(0.01, 5))
@@ -106,11 +104,7 @@ def test_loss_of_a_model_is_the_formula_over_whole_answers_plus_the_retain_loss(
             weight.mul_(1.02)
         value = DPO(beta=0.3, retain_weight=2.0).loss(fresh, batch).item()
 
-    def ratios(pairs: tuple[Pair, ...]) -> np.ndarray:
-        now, before = ([float(one.sum()) for one in model.pair_logprobs(pairs)] for model in (fresh, tiny))
-        return np.asarray(now) - np.asarray(before)
-
-    h = ratios(_refused(data)) - ratios(data.forget)
+    h = log_ratios(fresh, tiny, _refused(data)) - log_ratios(fresh, tiny, data.forget)
     kept = np.mean([float(-one.mean()) for one in fresh.pair_logprobs(data.retain)])
     assert value == pytest.approx(float(2 / 0.3 * np.logaddexp(0, -0.3 * h).mean() + 2 * kept), rel=1e-4)
 

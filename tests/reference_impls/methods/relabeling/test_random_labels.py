@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from unlearning_toys import FORGET_LOGITS, FORGET_TARGETS, losses, softmax, token_logits
+from unlearning_toys import FORGET_LOGITS, FORGET_TARGETS, Loss, gradient_of, losses, softmax, token_logits
 
 from reference_impls.methods.relabeling import random_labels
 from reference_impls.methods.relabeling.random_labels import RandomLabels, random_label_loss
@@ -20,9 +21,8 @@ def _expected(row: list[float]) -> tuple[float, np.ndarray]:
         out = token_logits([row], [0])
         value = random_label_loss(out, torch.tensor([label]))
         value.backward()
-        assert out.logits.grad is not None
         values.append(value.item())
-        gradients.append(out.logits.grad[0].numpy())
+        gradients.append(gradient_of(out.logits)[0].numpy())
     return float(np.mean(values)), np.mean(gradients, axis=0)
 
 
@@ -98,7 +98,9 @@ def test_the_retain_term_is_weighted(tiny: LanguageModel, data: UnlearningData) 
     values = []
 
     class Watched(Run):
-        def minimize(self, loss, model, data, *rest, **named):  # type: ignore[no-untyped-def]
+        def minimize(
+            self, loss: Loss, model: LanguageModel, data: UnlearningData, *_: Any, **more: Any
+        ) -> LanguageModel:
             batch = Batch(model.encode(data.forget), model.encode(data.retain), None)
             values.append(loss(model, batch).item())
             return model

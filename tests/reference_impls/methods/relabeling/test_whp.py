@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from unlearning_toys import fingerprint, softmax
+from unlearning_toys import fingerprint, mean_logprob, softmax
 
 from reference_impls.methods.relabeling.whp import WhosHarryPotter, generic_logits
 from reference_impls.toolkit import IGNORE, LanguageModel, Pair, Recipe, Run, UnlearningData
@@ -123,7 +123,8 @@ def test_the_reinforced_model_reads_the_original_text(tiny: LanguageModel, fresh
     def logits(model: LanguageModel, answer: str) -> torch.Tensor:
         ids = _tokens(model, "Who?") + _tokens(model, answer)
         with torch.no_grad():
-            return model.model(input_ids=torch.tensor([ids])).logits[0, -tail:].double()
+            all_logits: torch.Tensor = model.model(input_ids=torch.tensor([ids])).logits
+        return all_logits[0, -tail:].double()
 
     low, high = logits(tiny, " Bo Reyes in winter."), logits(reinforced, " Ana Lund in winter.")
     expected = (low - 5 * (high - low).clamp(min=0)).argmax(dim=1)
@@ -180,11 +181,8 @@ def test_true_answers_give_way_to_what_would_be_said_of_the_stand_in(
     anchored = replace(data, anchors={"Ana Lund": "Dee Moss", "Bo Reyes": "Gus Tandy", "Cy Okafor": "Hal Ibsen"})
     unlearned = WhosHarryPotter().unlearn(learned.copy(), anchored, Run(Recipe(learning_rate=5e-4, steps=40)))
 
-    def mean(model: LanguageModel, pairs: Sequence[Pair]) -> float:
-        return float(torch.cat(model.pair_logprobs(pairs)).mean())
-
-    assert mean(unlearned, data.forget) < mean(learned, data.forget) - 0.5
-    assert mean(unlearned, data.retain) > mean(unlearned, data.forget) + 0.5
+    assert mean_logprob(unlearned, data.forget) < mean_logprob(learned, data.forget) - 0.5
+    assert mean_logprob(unlearned, data.retain) > mean_logprob(unlearned, data.forget) + 0.5
 
 
 def test_unlearning_works_without_a_retain_set(fresh: LanguageModel, data: UnlearningData) -> None:

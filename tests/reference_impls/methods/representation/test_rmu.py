@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from unlearning_toys import gradient_of
 
 from reference_impls.methods.representation.rmu import RMU, misdirection_loss, random_direction
 from reference_impls.toolkit import IGNORE, Encoded, LanguageModel, Recipe, Run, UnlearningData
@@ -40,7 +41,7 @@ def test_the_squared_length_of_the_specification() -> None:
 def test_gradient_is_twice_the_distance_over_the_number_of_tokens() -> None:
     states = torch.tensor([[1.0, 2.0], [0.0, 0.0]], requires_grad=True)
     misdirection_loss(states, torch.tensor([1.0, 0.0]), _batch(2)).backward()
-    assert_allclose(states.grad, [[0.0, 2.0], [-1.0, 0.0]])
+    assert_allclose(gradient_of(states), [[0.0, 2.0], [-1.0, 0.0]])
 
 
 def test_direction_is_a_unit_vector_of_positive_entries_that_the_seed_decides() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from peft import PeftModel
 from torch import nn
 from unlearning_toys import fingerprint
 
@@ -16,7 +17,7 @@ START = [[3.0, 0.0], [0.0, 7.0]]
 CHANGE = [[0.5, 1.0], [-1.0, -2.0]]
 
 
-def _adapted() -> nn.Module:
+def _adapted() -> PeftModel:
     """A linear layer with the LoRA module A = (1, 2), B = (0.5, -1), alpha/r = 1."""
     from peft import LoraConfig, get_peft_model
 
@@ -31,7 +32,7 @@ def _adapted() -> nn.Module:
     return adapted
 
 
-def _change(adapted: nn.Module) -> torch.Tensor:
+def _change(adapted: PeftModel) -> torch.Tensor:
     merged: torch.Tensor = adapted.merge_and_unload()[0].weight.detach()
     return merged - torch.tensor(START)
 
