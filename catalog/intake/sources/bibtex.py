@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from catalog.base.text import shorten
 from catalog.base.web import WebError
@@ -51,23 +51,32 @@ def parse(text: str, where: str = "BibTeX") -> list[Found]:
     ]
 
 
-def papers(text: str, where: str = "BibTeX") -> list[Found | None]:
-    """What each entry of somebody's own list says, in order; None where it says too little.
+class Cited(NamedTuple):
+    """What an entry of somebody's own list says about which paper it cites, however little that is."""
+
+    title: str
+    authors: tuple[str, ...]
+    links: Mapping[str, str]
+
+
+def cited(text: str, where: str = "BibTeX") -> list[Cited]:
+    """Which paper each entry of somebody's own list cites, in order.
 
     Raises:
         WebError: it holds no entry, or one that is broken.
     """
     library = _library(text, where, limit=OWN_BYTES)
     names = {one.key.lower(): _value(one.value, {}) for one in library.strings}
-    found: list[Found | None] = []
+    found: list[Cited] = []
     for entry in library.entries:
         # Abstracts are long, and tell papers apart no better than titles do.
         told = [field for field in entry.fields if field.key.lower() != "abstract"]
-        fields = {field.key.lower(): _value(str(field.value), names) for field in told}
+        given = {field.key.lower(): _value(str(field.value), names) for field in told}
         try:
-            found.append(_found(fields, entry.key, where))
-        except WebError:
-            found.append(None)
+            links = _links(given)
+        except WebError:  # an id that cannot be one names no paper
+            links = {}
+        found.append(Cited(plain(given.get("title", "")), people(given.get("author", ""))[0], links))
     return found
 
 
