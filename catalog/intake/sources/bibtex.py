@@ -12,7 +12,7 @@ from catalog.base.web import WebError
 from catalog.intake.sources.bibtex_names import people
 from catalog.intake.sources.cleaning import artefacts, plain
 from catalog.intake.sources.found import Found
-from catalog.intake.sources.reference import Named, Reference, parse_reference, references
+from catalog.intake.sources.reference import Reference, References, parse_reference, references
 from catalog.intake.sources.venues import Venue, recognize
 from catalog.model.registries import ARXIV, DOI
 
@@ -91,7 +91,7 @@ def entries(text: str, where: str = "BibTeX") -> list[str]:
     return [f"{one.raw}\n{shared}" if shared else str(one.raw) for one in library.entries]
 
 
-def named_in(text: str, where: str = "BibTeX") -> Named:
+def named_in(text: str, where: str = "BibTeX") -> References:
     """The papers of a text in BibTeX: its entries, and what lines between them name; the rest of these are remarks.
 
     Raises:
@@ -107,7 +107,7 @@ def named_in(text: str, where: str = "BibTeX") -> Named:
             # Prose may mention a paper; a line that is nothing but papers lists them.
             found += () if named.rest else named.papers
             rest += [line.strip()] if named.rest and not line.startswith(("%", "```")) else []
-    return Named(tuple(dict.fromkeys(found)), " ".join(rest))
+    return References(tuple(dict.fromkeys(found)), " ".join(rest))
 
 
 def read(text: str, where: str = "BibTeX") -> Library:
