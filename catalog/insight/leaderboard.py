@@ -77,6 +77,10 @@ class Row:
         """The name with its variant."""
         return f"{self.name} ({self.variant})" if self.variant else self.name
 
+    def cell(self, measure: str) -> Cell | None:
+        """The row's value of a metric or an attack; None where it was not measured."""
+        return self.cells.get(measure) or self.attacks.get(measure)
+
 
 SEPARATES = 0.25
 """How far an attack must hold the target and the retrained model apart to tell anything of a model between them."""
@@ -115,16 +119,17 @@ class Board:
         """The row of ``target`` or ``retrained``."""
         return next((row for row in self.rows if row.kind == kind), None)
 
-    def distance(self, row: Row, metric: Metric | None) -> float | None:
+    def distance(self, row: Row, measure: str) -> float | None:
         """How far a row's value is from the retrained model's; the value itself where there is none to compare with.
 
-        None where the row has no value.
+        Args:
+            row: one of the board's.
+            measure: the id of a metric, or of what an attack measures; None is returned where the row has no value.
         """
-        cell = row.cells.get(metric.id) or row.attacks.get(metric.id) if metric else None
-        if metric is None or cell is None:
+        cell, reference = row.cell(measure), self.reference("retrained")
+        goal = reference.cell(measure) if reference else None
+        if cell is None:
             return None
-        reference = self.reference("retrained")
-        goal = (reference.cells.get(metric.id) or reference.attacks.get(metric.id)) if reference else None
         return cell.mean if goal is None else abs(cell.mean - goal.mean)
 
     def only(self, method: str) -> Board:
@@ -169,7 +174,8 @@ def _board(catalog: Catalog, task: str, model: str) -> Board:
     metrics = _columns(catalog.metrics, (one.metrics for one in results))
     attacks = _columns(catalog.metrics, (one.attacks for one in results))
     blind = tuple(_blind(attacks, results))
-    attacks = tuple(one for one in attacks if one not in [other.metric for other in blind])
+    telling_nothing = {one.metric.id for one in blind}
+    attacks = tuple(one for one in attacks if one.id not in telling_nothing)
     groups: dict[tuple[str, str, int], list[Result]] = {}
     for one in results:
         setting = json.dumps([one.hyperparameters, one.recipe], sort_keys=True)
@@ -187,7 +193,7 @@ def _place(board: Board, row: Row) -> tuple[int, float, str]:
     """Where a row stands: by how far what it knows of the forget set is from what the retrained model knows."""
     if row.kind != "method":
         return list(_KINDS).index(row.method), 0.0, row.label.casefold()
-    apart = board.distance(row, next((one for one in board.metrics if one.id == board.headline), None))
+    apart = board.distance(row, board.headline)
     return len(_KINDS), math.inf if apart is None else apart, row.label.casefold()
 
 

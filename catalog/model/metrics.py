@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict
 from catalog.parsing.datafile import read_entries
 from catalog.parsing.problems import Problem
 
-METRICS_FILE = "reference_impls/metrics/metrics.yaml"
 Better = Literal["higher", "lower", "retrained"]
 
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
-from catalog.base.files import write_whole
 from catalog.model.catalog import Catalog
 from catalog.model.facets import FACETS
 from catalog.model.paper import Paper
@@ -74,15 +72,6 @@ def serialize(catalog: Catalog) -> bytes:
         return connection.serialize()
     finally:
         connection.close()
-
-
-def write_database(catalog: Catalog, path: Path) -> None:
-    """Write the database file.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    write_whole(path, serialize(catalog))
 
 
 def _terms(paper: Paper) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from catalog.base.text import same_title
-from catalog.intake.sources import Found, bibtex
+from catalog.intake.sources import bibtex
 from catalog.model.catalog import Catalog
 from catalog.model.identity import Identity
 from catalog.model.paper import Paper
@@ -83,20 +83,20 @@ def refresh(text: str, name: str, catalog: Catalog) -> Refreshed:
         WebError: it is broken BibTeX; then nothing of it is changed.
     """
     library, known_papers = bibtex.read(text, name), _Known(catalog.papers)
-    said = bibtex.papers(text, name)
+    cited = bibtex.cited(text, name)
     parts: list[str] = []
     changes: list[Change] = []
     warnings: list[str] = []
     at = known = counted = 0
     line = 1
-    for entry, found in zip(library.entries, said, strict=True):
+    for entry, said in zip(library.entries, cited, strict=True):
         raw = entry.raw or ""
         start = text.index(raw, at)
         line += text.count("\n", counted, start)
         counted = start
         parts.append(text[at:start])
         at = start + len(raw)
-        paper = known_papers.find(found) if found else None
+        paper = known_papers.find(said)
         new = raw
         if paper is not None:
             known += 1
@@ -122,9 +122,9 @@ class _Known:
             for title in identity.titles:
                 self._by_title.setdefault(title, []).append((identity, paper))
 
-    def find(self, found: Found) -> Paper | None:
+    def find(self, cited: bibtex.Cited) -> Paper | None:
         """The record of an entry's paper: by an id, or by the title together with an author."""
-        own = Identity.said(found.title, found.authors, found.links)
+        own = Identity.said(cited.title, cited.authors, cited.links)
         by_id = (self._by_id[key] for key in own.ids.items() if key in self._by_id)
         titled = (one for title in own.titles for one in self._by_title.get(title, ()))
         by_title = (paper for other, paper in titled if own.shared(other) and not own.authors.isdisjoint(other.authors))
@@ -169,6 +169,8 @@ def _published(entry: Entry, raw: str, paper: Paper) -> str:
         if key == "author":
             said[container] = (container, f"{{{new[container]}}}")
     said.setdefault(container, (container, f"{{{new[container]}}}"))
+    if "date" not in said:
+        said.setdefault("year", ("year", f"{{{new['year']}}}"))
     if paper.links.doi:
         said.setdefault("doi", ("doi", f"{{{paper.links.doi}}}"))
     return _laid_out(raw, kind, entry.key, said)

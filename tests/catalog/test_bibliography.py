@@ -124,6 +124,30 @@ def test_fields_that_say_preprint_go_whoever_writes_them(field: str, checkout: C
     assert "eprint = {3104.01234}" in found.text
 
 
+@pytest.mark.parametrize(
+    ("fields", "known"),
+    [
+        ("title={Fading Out}, eprint={arXiv:3104.01234v2}", 1),  # the id is enough: no year, no author
+        ("eprint={3104.01234}, archivePrefix={arXiv}", 1),
+        ("title={Fading Out: Gentle Forgetting for Small Models}, author={Lindqvist, Åsa}", 1),
+        ("title={Fading Out: Gentle Forgetting for Small Models}", 0),  # a title alone may be anybody's
+        ("title={Fading Out}, author={Lindqvist, Åsa}, eprint={3113.01234}, archivePrefix={arXiv}", 0),  # month 13
+        ("note={nothing}", 0),
+    ],
+)
+def test_an_entry_is_known_by_an_id_or_by_title_and_author_however_little_else_it_says(
+    fields: str, known: int, checkout: Checkout
+) -> None:
+    assert refresh(f"@misc{{x, {fields}}}\n", "refs.bib", checkout.catalog()).known == known
+
+
+def test_a_publication_has_a_year_also_where_the_preprint_had_none(checkout: Checkout) -> None:
+    text = refresh("@misc{x, title={Fading Out}, eprint={3104.01234}}\n", "refs.bib", checkout.catalog()).text
+    assert "year = {2032}" in text
+    dated = refresh("@misc{x, date={2031-04-02}, eprint={3104.01234}}\n", "refs.bib", checkout.catalog()).text
+    assert ("date = {2032}" in dated, "year" in dated) == (True, False)
+
+
 def test_a_large_list_is_read_whole(checkout: Checkout) -> None:
     one = "@misc{{k{0},\n  title = {{Title {0}}},\n  author = {{Ada Doe}},\n  year = 2031,\n  abstract = {{{1}}},\n}}\n"
     text = "".join(one.format(number, "word " * 300) for number in range(1500))

@@ -125,5 +125,5 @@ def test_the_distance_is_to_the_retrained_model_under_the_same_attack() -> None:
             of("npo", attacks={"relearning": 0.1}),
         )
     )
-    assert board.distance(board.rows[-1], RELEARNING) == pytest.approx(0.3)
-    assert board.distance(board.rows[-1], PREFIX) is None
+    assert board.distance(board.rows[-1], RELEARNING.id) == pytest.approx(0.3)
+    assert board.distance(board.rows[-1], PREFIX.id) is None

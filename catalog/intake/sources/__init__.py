@@ -6,6 +6,6 @@ does not say is absent. :class:`Sources` picks the right one for a :class:`~cata
 
 from catalog.intake.sources.found import Found
 from catalog.intake.sources.lookup import Sources, read_saved
-from catalog.intake.sources.reference import Named, Reference, parse_reference, references
+from catalog.intake.sources.reference import Reference, References, parse_reference, references
 
-__all__ = ["Found", "Named", "Reference", "Sources", "parse_reference", "read_saved", "references"]
+__all__ = ["Found", "Reference", "References", "Sources", "parse_reference", "read_saved", "references"]

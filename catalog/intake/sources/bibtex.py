@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from catalog.base.text import shorten
 from catalog.base.web import WebError
 from catalog.intake.sources.bibtex_names import people
 from catalog.intake.sources.cleaning import artefacts, plain
 from catalog.intake.sources.found import Found
-from catalog.intake.sources.reference import Named, Reference, parse_reference, references
+from catalog.intake.sources.reference import Reference, References, parse_reference, references
 from catalog.intake.sources.venues import Venue, recognize
 from catalog.model.registries import ARXIV, DOI
 
@@ -51,23 +51,32 @@ def parse(text: str, where: str = "BibTeX") -> list[Found]:
     ]
 
 
-def papers(text: str, where: str = "BibTeX") -> list[Found | None]:
-    """What each entry of somebody's own list says, in order; None where it says too little.
+class Cited(NamedTuple):
+    """What an entry of somebody's own list says about which paper it cites, however little that is."""
+
+    title: str
+    authors: tuple[str, ...]
+    links: Mapping[str, str]
+
+
+def cited(text: str, where: str = "BibTeX") -> list[Cited]:
+    """Which paper each entry of somebody's own list cites, in order.
 
     Raises:
         WebError: it holds no entry, or one that is broken.
     """
     library = _library(text, where, limit=OWN_BYTES)
     names = {one.key.lower(): _value(one.value, {}) for one in library.strings}
-    found: list[Found | None] = []
+    found: list[Cited] = []
     for entry in library.entries:
         # Abstracts are long, and tell papers apart no better than titles do.
         told = [field for field in entry.fields if field.key.lower() != "abstract"]
-        fields = {field.key.lower(): _value(str(field.value), names) for field in told}
+        given = {field.key.lower(): _value(str(field.value), names) for field in told}
         try:
-            found.append(_found(fields, entry.key, where))
-        except WebError:
-            found.append(None)
+            links = _links(given)
+        except WebError:  # an id that cannot be one names no paper
+            links = {}
+        found.append(Cited(plain(given.get("title", "")), people(given.get("author", ""))[0], links))
     return found
 
 
@@ -82,7 +91,7 @@ def entries(text: str, where: str = "BibTeX") -> list[str]:
     return [f"{one.raw}\n{shared}" if shared else str(one.raw) for one in library.entries]
 
 
-def named_in(text: str, where: str = "BibTeX") -> Named:
+def named_in(text: str, where: str = "BibTeX") -> References:
     """The papers of a text in BibTeX: its entries, and what lines between them name; the rest of these are remarks.
 
     Raises:
@@ -98,7 +107,7 @@ def named_in(text: str, where: str = "BibTeX") -> Named:
             # Prose may mention a paper; a line that is nothing but papers lists them.
             found += () if named.rest else named.papers
             rest += [line.strip()] if named.rest and not line.startswith(("%", "```")) else []
-    return Named(tuple(dict.fromkeys(found)), " ".join(rest))
+    return References(tuple(dict.fromkeys(found)), " ".join(rest))
 
 
 def read(text: str, where: str = "BibTeX") -> Library:

@@ -18,7 +18,6 @@ from catalog.model.registries import DOI
 
 CSL = "application/vnd.citationstyles.csl+json"
 BIBTEX = "application/x-bibtex"
-_NAME_PARTS = ("given", "dropping-particle", "non-dropping-particle", "family", "suffix")
 _KIND = r"(?P<{}>retracted|withdrawn)(?: article| paper| chapter)?"
 _NOTICE = re.compile(
     rf"(?:[\[(]{_KIND.format('boxed')}[\])]\s*[:.–—-]?|{_KIND.format('plain')}\s*(?::|[.–—-]\s))\s*(?P<title>\S.*)",

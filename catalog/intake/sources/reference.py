@@ -26,14 +26,14 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class Named:
+class References:
     """The papers that a text names, each once, and its words that name none."""
 
     papers: tuple[Reference, ...]
     rest: str = ""
 
 
-def references(text: str) -> Named:
+def references(text: str) -> References:
     """Every paper that a text names by an id or an address; its words are kept apart.
 
     >>> references("https://arxiv.org/abs/2404.05868, 2404.05869: both").papers[1]
@@ -41,7 +41,7 @@ def references(text: str) -> Named:
     """
     whole = parse_reference(text)
     if whole and not re.search(r"[,;]", text):
-        return Named((whole,))
+        return References((whole,))
     # A link of Markdown is its words and its address; a label goes with what follows it.
     text = re.sub(r"\[([^\]]*)\]\((\S+?)\)", r"\1 \2", text)
     text = re.sub(r"\b(arxiv|doi|acl|openreview):\s+", r"\1:", text, flags=re.IGNORECASE)
@@ -58,7 +58,7 @@ def references(text: str) -> Named:
             found.append(one)
         elif not (found and re.fullmatch(r"\[[a-z-]+(?:\.[A-Za-z-]{2,})?\][,;.]?", word)):  # arXiv's subject: [cs.LG]
             rest.append(word)
-    return Named(tuple(dict.fromkeys(found)), " ".join(rest))
+    return References(tuple(dict.fromkeys(found)), " ".join(rest))
 
 
 def parse_reference(text: str) -> Reference | None:
