@@ -13,6 +13,7 @@ from catalog.model.guide import Guide
 from catalog.model.implementations import FamilyGuide, Implementation
 from catalog.model.metrics import Metric
 from catalog.model.paper import Paper, Relation
+from catalog.model.pools import Pools
 from catalog.model.redirects import Redirects
 from catalog.model.results import Result
 from catalog.model.trials import Trials
@@ -43,6 +44,8 @@ class Catalog:
     """How the methods of a family relate, by family."""
     trials: Trials = field(default_factory=dict)
     """What the searches for recipes have tried."""
+    pools: Mapping[str, Pools] = field(default_factory=dict)
+    """What meta-evaluations measured, by task."""
 
     @cached_property
     def by_id(self) -> dict[str, Paper]:

@@ -17,6 +17,7 @@ from catalog.model.guide import read_guide
 from catalog.model.implementations import read_family_guides, read_implementations
 from catalog.model.metrics import read_metrics
 from catalog.model.paper import PAPER_ID, Paper, Record, newest_first
+from catalog.model.pools import read_pools
 from catalog.model.redirects import read_redirects
 from catalog.model.results import read_result_files
 from catalog.model.trials import read_trials
@@ -66,6 +67,8 @@ def load_catalog(project: Project, focus: Collection[Path] = ()) -> tuple[Catalo
     problems += found
     trials, found = read_trials(project.reference_impls, project.root)
     problems += found
+    pools, found = read_pools(project.reference_impls, project.root)
+    problems += found
     guide, found = read_guide(project.site, project.root)
     problems += found
     entries, found = _read_records(project)
@@ -94,6 +97,7 @@ def load_catalog(project: Project, focus: Collection[Path] = ()) -> tuple[Catalo
         redirects,
         family_guides,
         trials,
+        pools,
     )
     return catalog, sorted(problems)
 

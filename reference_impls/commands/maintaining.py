@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from reference_impls.running.experiment import Experiment
 
 PANEL = "Maintain"
+METRICS = "metrics"
+"""Stands in the place of methods' ids: the metrics themselves are to be measured."""
 Answer = TypeVar("Answer")
 app = typer.Typer()
 
@@ -36,7 +38,8 @@ app = typer.Typer()
 @app.command(
     rich_help_panel=PANEL,
     epilog="Examples: `unlearn bench --resume`   `unlearn bench npo rmu --task hazards`   "
-    "`unlearn bench npo --task passages --requests 4`   `unlearn bench npo --check`",
+    "`unlearn bench npo --task passages --requests 4`   `unlearn bench npo --check`   "
+    "`unlearn bench metrics --task authors`",
 )
 def bench(
     names: Annotated[list[str] | None, typer.Argument(help="Ids of methods; all with a recipe by default.")] = None,
@@ -53,12 +56,18 @@ def bench(
     requests: Requests = 1,
     workers: Annotated[int | None, typer.Option(min=1, help="Runs at a time; as many as cores by default.")] = None,
 ) -> None:
-    """Run methods with several seeds, attack what they leave, and keep the records for the leaderboard."""
+    """Run methods with several seeds, attack what they leave, and keep the records for the leaderboard.
+
+    In the place of methods, `metrics` measures the metrics themselves, on models of which it is known what they know.
+    """
     from reference_impls.running.bench import plan, recorded, run_and_record
 
     if task != "all":
         find_task(task)
     chosen = tasks() if task == "all" else [task]
+    if names == [METRICS]:
+        _bench_metrics(chosen, workers)
+        return
     given = [find_method(name).id for name in names or ()]
     runs = [
         experiment
@@ -71,6 +80,21 @@ def bench(
     wanted = [experiment for experiment in runs if not (resume and recorded(experiment))]
     _run_all(run_and_record, wanted, workers)
     print(f"{len(wanted)} new records in {RESULTS}.")
+
+
+def _bench_metrics(chosen: list[str], workers: int | None) -> None:
+    from reference_impls.running.checkpoints import folder
+    from reference_impls.running.pools import measure_metrics
+    from reference_impls.toolkit import EmbeddedTask
+
+    for name in chosen:
+        task = find_task(name)
+        if not isinstance(task, EmbeddedTask) or not folder(task, "base").is_dir():
+            print(f"{name}: left out, for it ships no base model; `unlearn make-task {name}` makes one.")
+            continue
+        with showing_progress() as progress:
+            pools = measure_metrics(task, sorted(recipes(name)), progress, workers)
+        print(f"{name}: {len(pools.models)} models of two pools, {len(pools.shaken)} shaken, {pools.seconds:.0f} s.")
 
 
 def _run_all(function: Callable[[Experiment], Answer], runs: list[Experiment], workers: int | None) -> list[Answer]:

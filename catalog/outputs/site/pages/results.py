@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from catalog.insight.lineage import wanted
+from catalog.insight.meta_evaluation import judge_metrics, most_trusted
 from catalog.insight.stats import statistics
 from catalog.outputs.site.page import page
 from catalog.outputs.site.site import Site
@@ -22,8 +23,22 @@ def results(site: Site) -> dict[str, Any]:
     return {
         "figures": {board.slug: site.measured.figure(board, large=True) for board in site.boards},
         "robustness": {board.slug: site.measured.robustness(board) for board in site.boards},
+        "trusted": {board.slug: most_trusted(judge_metrics(site.catalog, board.task)) for board in site.boards},
         "tradeoffs": {board.slug: site.measured.tradeoffs(board.task) for board in site.boards},
     }
+
+
+@page(
+    "metrics.md",
+    "metrics.html.j2",
+    "Can the metrics be trusted?",
+    "Every metric of forgetting, measured on models of which it is known whether they know.",
+)
+def metrics(site: Site) -> dict[str, Any]:
+    """The meta-evaluation, by task."""
+    measured = (task for task in site.catalog.tasks if task.id in site.catalog.pools)
+    judged = {task: judge_metrics(site.catalog, task.id) for task in measured}
+    return {"judged": judged, "trusted": {task.id: most_trusted(rows) for task, rows in judged.items()}}
 
 
 @page(
