@@ -81,7 +81,7 @@ class Result(BaseModel):
 
     def to_json(self) -> str:
         """Canonical JSON: fixed key order, two spaces, a final newline."""
-        return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+        return json.dumps(self.model_dump(mode="json", exclude_none=True), indent=2, ensure_ascii=False) + "\n"
 
 
 _RESULT = TypeAdapter(Result)

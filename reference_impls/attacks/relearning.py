@@ -13,9 +13,7 @@ $$
 $$
 
 then the questions whose answers are not in $\mathcal D'$. Two sets are tried: a random `share` of the forget set, with
-the rest of it asked about, and as many pairs of the retain set, with all of the forget set asked about. Where the
-forget set holds whole texts, which answer the questions about them, the share is one of subjects: a text is given with
-all of its questions.
+the rest of it asked about, and as many pairs of the retain set, with all of the forget set asked about.
 
 ## Symbols
 
@@ -37,7 +35,6 @@ all of its questions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from reference_impls.toolkit import Attack, Pair, Run, Victim, hyperparameter, with_weights
@@ -57,25 +54,18 @@ class RelearningAttack(Attack):
 
     def measure(self, victim: Victim, run: Run) -> dict[str, float]:
         """``relearning`` from a share of the forget set, ``related_relearning`` from as many retain pairs."""
-        given = self._given(victim.splits.forget, run)
+        forget = list(victim.splits.forget)
+        run.rng.shuffle(forget)
+        count = max(1, round(self.share * len(forget)))
+        given = forget[:count]
         asked = [pair for pair in victim.splits.forget if pair not in given]
         if not asked:
             return {}
         found = {"relearning": self._relearned(victim, given, asked, run)}
         if victim.splits.retain:
-            chosen = run.rng.sample(victim.splits.retain, min(len(given), len(victim.splits.retain)))
+            chosen = run.rng.sample(victim.splits.retain, min(count, len(victim.splits.retain)))
             found["related_relearning"] = self._relearned(victim, chosen, victim.splits.forget, run)
         return found
-
-    def _given(self, forget: Sequence[Pair], run: Run) -> list[Pair]:
-        """The attacker's share of the forget set, in random order: of its subjects, if there are texts about them."""
-        by_subject = any(not pair.prompt and pair.subject for pair in forget)
-        groups: dict[object, list[Pair]] = {}
-        for number, pair in enumerate(forget):
-            groups.setdefault(pair.subject if by_subject else number, []).append(pair)
-        drawn = list(groups.values())
-        run.rng.shuffle(drawn)
-        return [pair for group in drawn[: max(1, round(self.share * len(drawn)))] for pair in group]
 
     def _relearned(self, victim: Victim, given: list[Pair], asked: list[Pair] | tuple[Pair, ...], run: Run) -> float:
         recipe = replace(run.recipe, learning_rate=self.learning_rate, steps=self.steps, batch_size=8)

@@ -196,7 +196,10 @@ def test_a_recipe_is_the_best_of_its_trials_and_allowed() -> None:
 def test_every_method_was_given_the_same_number_of_trials() -> None:
     for task in TASKS:
         counted = {method: len(rows) for method, rows in tried(task).items()}
-        assert counted == dict.fromkeys(recipes(task), search(task)["budget"]), task
+        # A search from before methods had a knob had a budget of its own, and measured no parts of the score.
+        anew = any("closeness" in row for rows in tried(task).values() for row in rows)
+        budget = search(task)["budget"] if anew else max(counted.values(), default=0)
+        assert counted == dict.fromkeys(recipes(task), budget), task
 
 
 # Weights
