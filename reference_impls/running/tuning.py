@@ -139,7 +139,9 @@ def try_out(job: Search, method: Implementation, settings: Mapping[str, Any]) ->
         result = run(job.experiment(settings), task).result
     except DivergedError:
         return Trial(settings=dict(settings), score=0.0, metrics={})
-    found = Score.of(result.metrics, target, retrained, task.forgetting)
+    # Records of the references that are older than a metric do not hold it.
+    forgetting = [name for name in task.forgetting if name in target and name in retrained]
+    found = Score.of(result.metrics, target, retrained, forgetting)
     counts = not method.stops_itself or result.stopped is not None
     return Trial(
         settings=dict(settings),
