@@ -83,9 +83,13 @@ class Search:
     """Of the task's ``search.yaml``."""
 
     def experiment(self, settings: Mapping[str, Any]) -> Experiment:
-        """The run of settings of which some belong to the recipe, and some to the method."""
-        recipe, hyperparameters = _split(settings)
-        typed = {name: str(value) for name, value in hyperparameters.items()}
+        """The run of settings of which some belong to the recipe, and some to the method.
+
+        What they do not name is as published, and not as the recipe of an earlier search had it.
+        """
+        recipe, chosen = _split(settings)
+        published = {one.name: one.default for one in find_method(self.method).hyperparameters}
+        typed = {name: str(value) for name, value in (published | chosen).items()}
         return Experiment(self.method, self.task, self.content["seed"], settings=typed, recipe=recipe)
 
 
