@@ -56,6 +56,8 @@ class Claim(BaseModel):
     """Id of the record of the paper that says so, which need not be the method's own."""
     where: str = ""
     """In which part of it, if not simply in the experiments."""
+    why: str = ""
+    """Why it does not come out throughout, where it does not: what is different here, for a reader."""
     evidence: Annotated[tuple[Evidence, ...], Field(min_length=1)]
 
 

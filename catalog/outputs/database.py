@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from catalog.model.catalog import Catalog
 from catalog.model.facets import FACETS
 from catalog.model.paper import Paper
+from catalog.outputs.export.claims import claim_rows
 from catalog.outputs.searchable import searchable
 
 VERSION = 2
@@ -43,6 +44,9 @@ CREATE TABLE result (id INTEGER PRIMARY KEY, method TEXT NOT NULL, task TEXT REF
   requests INTEGER NOT NULL, plain INTEGER NOT NULL);
 CREATE TABLE measurement (result INTEGER REFERENCES result, kind TEXT, name TEXT, value REAL,
   PRIMARY KEY (result, kind, name));
+CREATE TABLE claim (id TEXT PRIMARY KEY, position INTEGER NOT NULL, method TEXT REFERENCES implementation,
+  claim TEXT NOT NULL, paper TEXT REFERENCES paper, place TEXT NOT NULL, verdict TEXT NOT NULL, why TEXT NOT NULL,
+  held INTEGER NOT NULL, comparisons INTEGER NOT NULL, commands TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX paper_term_by_term ON paper_term (vocabulary, term);
 CREATE INDEX author_by_name ON author (name);
 CREATE VIRTUAL TABLE search USING fts5 (
@@ -116,6 +120,16 @@ def _rows(catalog: Catalog) -> Iterator[tuple[str, Iterable[Row]]]:
         ((paper.id, link.id, link.relation) for paper in papers for link in paper.implementations),
     )
     yield from _results(catalog)
+    yield (
+        "claim",
+        (
+            (
+                *(row.id, position, row.method, row.claim, row.paper, row.where, row.verdict, row.why),
+                *(row.held, row.comparisons, "\n".join(row.commands)),
+            )
+            for position, row in enumerate(claim_rows(catalog))
+        ),
+    )
     yield "search", ((ident, *columns) for ident, columns in searchable(catalog))
 
 

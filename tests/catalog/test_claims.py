@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from command_runs import Run
-from small_checkout import Checkout
+from small_checkout import REPOSITORY, Checkout
 
+from catalog.base.project import Project
+from catalog.model.catalog import Catalog
 from catalog.model.claims import Claim, Judged, judge
 from catalog.model.results import Result
 from catalog.model.trials import Trial, Trials
+from catalog.outputs.database import connect
+from catalog.outputs.export.claims import claim_rows
+from catalog.reading.load import load_catalog
 
 
 def _trial(settings: dict[str, float | str], **metrics: float) -> Trial:
@@ -101,6 +108,34 @@ OPEN = {"measure": "utility", "at": {"learning_rate": 0.5}, "is": "above", "of":
 )
 def test_the_verdict_is_that_of_all_comparisons(evidence: tuple[dict[str, object], ...], verdict: str) -> None:
     assert _judged(*evidence).verdict == verdict
+
+
+def test_a_claim_that_does_not_hold_throughout_says_why_in_a_sentence() -> None:
+    catalog, _ = load_catalog(Project(REPOSITORY))
+    assert catalog
+    silent = [
+        one.claim.claim
+        for one in catalog.claims
+        if one.verdict in ("holds in part", "not seen at this scale") and not one.claim.why.strip().endswith(".")
+    ]
+    assert silent == []
+
+
+def test_rows_of_claims_have_ids_of_their_own_and_a_reason_only_where_it_is_needed() -> None:
+    judged = (_judged(TRUE, FALSE), _judged(TRUE, FALSE), _judged(TRUE))
+    reasoned = tuple(replace(one, claim=one.claim.model_copy(update={"why": "It is small."})) for one in judged)
+    rows = claim_rows(Catalog((), (), (), {}, claims=reasoned))
+    assert len({row.id for row in rows}) == 3
+    assert [row.why for row in rows] == ["It is small.", "It is small.", ""]
+    assert [(row.held, row.comparisons) for row in rows] == [(1, 2), (1, 2), (1, 1)]
+
+
+def test_the_database_has_every_claim_with_its_verdict() -> None:
+    catalog, _ = load_catalog(Project(REPOSITORY))
+    assert catalog
+    database = connect(catalog)
+    told = database.execute("SELECT id, verdict FROM claim ORDER BY position").fetchall()
+    assert told == [(row.id, row.verdict) for row in claim_rows(catalog)]
 
 
 CLAIMS = """\

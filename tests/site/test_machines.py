@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from email.utils import parsedate_to_datetime
@@ -41,11 +43,26 @@ def test_what_runs_and_what_was_measured_are_there(catalog: Catalog, files: dict
     assert all("examples" not in one and one["metrics"] for one in results)
 
 
+def test_claims_are_there_with_verdicts_numbers_and_commands(catalog: Catalog, files: dict[str, str]) -> None:
+    claims = json.loads(files["api/claims.json"])["claims"]
+    assert [(one["method"], one["claim"]) for one in claims] == [
+        (one.claim.method, one.claim.claim) for one in catalog.claims
+    ]
+    assert len({one["id"] for one in claims}) == len(claims)
+    for one in claims:
+        held = [finding["holds"] for finding in one["findings"]]
+        assert (one["held"], one["comparisons"]) == (held.count(True), len(held))
+        assert one["commands"], one["id"]
+    table = list(csv.DictReader(io.StringIO(files["api/claims.csv"].removeprefix("\ufeff"))))
+    assert [row["verdict"] for row in table] == [one["verdict"] for one in claims]
+    assert [row["claim"] for row in table] == [one["claim"] for one in claims]
+
+
 def test_the_schema_describes_every_file_of_the_api(files: dict[str, str]) -> None:
     schema = json.loads(files["api/schema.json"])
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
-    api = [name for name in files if name.startswith("api/") and name != "api/schema.json"]
+    api = [name for name in files if name.startswith("api/") and name.endswith(".json") and name != "api/schema.json"]
     assert len(api) > 100
     for name in api:
         assert list(validator.iter_errors(json.loads(files[name]))) == [], name

@@ -22,18 +22,19 @@ def render(papers: Iterable[Paper]) -> str:
 
     It begins with a byte order mark: without one, Excel takes UTF-8 for another encoding, and shows ``MÃ¼ller``.
     """
-    return BYTE_ORDER_MARK + _line(COLUMNS) + "".join(map(row, papers))
+    return BYTE_ORDER_MARK + line(COLUMNS) + "".join(map(row, papers))
 
 
 def row(paper: Paper) -> str:
     """One paper's line, with its end."""
     cells = _cells(paper)
-    return _line([_inert(cells[column]) for column in COLUMNS])
+    return line([cells[column] for column in COLUMNS])
 
 
-def _line(cells: Sequence[str]) -> str:
+def line(cells: Sequence[str]) -> str:
+    """A row of any table, with its end; nothing in it is a formula."""
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerow(cells)
+    csv.writer(out, lineterminator="\n").writerow([_inert(cell) for cell in cells])
     return out.getvalue()
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
+from catalog.model.claims import Verdict
 from catalog.model.paper import PAPER_ID
 from catalog.model.results import Result
 from catalog.model.vocabulary import Vocabularies
@@ -37,7 +38,7 @@ def api_schema(vocabularies: Vocabularies, version: int) -> dict[str, Any]:
     result = Result.model_json_schema()
     result["properties"].pop("examples")
     definitions |= {name: one for name, one in result.pop("$defs", {}).items() if name != "Example"}
-    definitions |= {"Paper": paper, "Result": result, "Implementation": _implementation()}
+    definitions |= {"Paper": paper, "Result": result, "Implementation": _implementation(), "Claim": _claim()}
     made = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "The catalog's JSON API",
@@ -49,8 +50,9 @@ def api_schema(vocabularies: Vocabularies, version: int) -> dict[str, Any]:
             "paper": {"$ref": "#/$defs/Paper"},
             "implementations": {"type": "array", "items": {"$ref": "#/$defs/Implementation"}},
             "results": {"type": "array", "items": {"$ref": "#/$defs/Result"}},
+            "claims": {"type": "array", "items": {"$ref": "#/$defs/Claim"}},
         },
-        "oneOf": [{"required": [name]} for name in ("papers", "paper", "implementations", "results")],
+        "oneOf": [{"required": [name]} for name in ("papers", "paper", "implementations", "results", "claims")],
         "$defs": definitions,
     }
     _open(made)
@@ -64,6 +66,17 @@ def _implementation() -> dict[str, Any]:
         "type": "object",
         "required": [*texts, "kind"],
         "properties": texts | kinds | dict.fromkeys(("paper", "family", "acts_on"), _MAYBE),
+    }
+
+
+def _claim() -> dict[str, Any]:
+    texts = dict.fromkeys(("id", "method", "claim", "paper", "where", "verdict", "why"), _TEXT)
+    numbers = {name: {"type": "integer"} for name in ("held", "comparisons")}
+    lists = {"commands": {"type": "array", "items": _TEXT}, "findings": {"type": "array", "items": {"type": "object"}}}
+    return {
+        "type": "object",
+        "required": [*texts, *numbers, *lists],
+        "properties": texts | numbers | lists | {"verdict": {"enum": list(get_args(Verdict))}},
     }
 
 

@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 from catalog.base.text import to_json
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Paper
+from catalog.outputs.export.claims import claims_csv, claims_json
 from catalog.outputs.export.records import record
 from catalog.outputs.site.api_schema import api_schema
 
@@ -61,6 +62,8 @@ def _api(catalog: Catalog) -> Iterator[tuple[str, str]]:
     yield "api/implementations.json", to_json({"version": VERSION, "implementations": methods})
     results = [one.model_dump(mode="json", exclude={"examples"}) for one in catalog.results]
     yield "api/results.json", to_json({"version": VERSION, "results": results})
+    yield "api/claims.json", to_json({"version": VERSION, "claims": claims_json(catalog)})
+    yield "api/claims.csv", claims_csv(catalog)
 
 
 def _feeds(catalog: Catalog, site_url: str) -> Iterator[tuple[str, str]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from catalog.insight.lineage import wanted
 from catalog.insight.meta_evaluation import judge_metrics, most_trusted
 from catalog.insight.stats import statistics
+from catalog.model.claims import Verdict
+from catalog.outputs.export.claims import claim_rows
 from catalog.outputs.site.page import page
 from catalog.outputs.site.site import Site
 from catalog.outputs.site.words import COVERAGE_WORDS
@@ -39,6 +41,29 @@ def metrics(site: Site) -> dict[str, Any]:
     measured = (task for task in site.catalog.tasks if task.id in site.catalog.pools)
     judged = {task: judge_metrics(site.catalog, task.id) for task in measured}
     return {"judged": judged, "trusted": {task.id: most_trusted(rows) for task, rows in judged.items()}}
+
+
+@page(
+    "claims.md",
+    "claims.html.j2",
+    "Claimed, and seen here",
+    "What papers say that their methods do, each with a verdict from committed numbers.",
+)
+def claims(site: Site) -> dict[str, Any]:
+    """Every claim with what was found."""
+    judged = site.catalog.claims
+    verdicts = get_args(Verdict)
+    counted = ((verdict, sum(one.verdict == verdict for one in judged)) for verdict in verdicts)
+    rows = [
+        {
+            "row": row,
+            "method": site.catalog.implementation_by_id[row.method],
+            "findings": [site.measured.found_in_words(finding, one.claim) for finding in one.findings],
+            "rank": verdicts.index(row.verdict),
+        }
+        for row, one in zip(claim_rows(site.catalog), judged, strict=True)
+    ]
+    return {"rows": rows, "counts": ", ".join(f"{count} {verdict}" for verdict, count in counted if count)}
 
 
 @page(
