@@ -63,7 +63,7 @@ def claims(site: Site) -> dict[str, Any]:
         }
         for row, one in zip(claim_rows(site.catalog), judged, strict=True)
     ]
-    return {"rows": rows, "counts": ", ".join(f"{count} {verdict}" for verdict, count in counted if count)}
+    return {"rows": rows, "counts": dict(counted)}
 
 
 @page(
