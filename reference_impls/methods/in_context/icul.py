@@ -69,6 +69,9 @@ class InContextUnlearning(Method):
 
     paper = "pawelczyk2023context"
     acts_on = "prompt"
+    access = "prompts"
+    retain = "optional"
+    separate = True
 
     demonstrations: int = hyperparameter(
         4,

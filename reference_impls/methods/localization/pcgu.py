@@ -89,6 +89,7 @@ class PCGU(Method):
 
     paper = "yu2023unlearning"
     acts_on = "gradients"
+    retain = "optional"
 
     share: float = hyperparameter(
         0.09,

@@ -86,6 +86,7 @@ class MEMIT(Method):
 
     paper = "meng2022massediting"
     acts_on = "weights"
+    retain = "optional"
 
     objective: str = hyperparameter(
         "fact-erasure",

@@ -122,6 +122,7 @@ class ROME(Method):
 
     paper = "meng2022locating"
     acts_on = "weights"
+    retain = "optional"
 
     objective: str = hyperparameter(
         "fact-erasure",

@@ -84,6 +84,7 @@ class RMU(Method):
     paper = "li2024wmdp"
     acts_on = "activations"
     reference = "model"
+    retain = "needed"
 
     steering: float = hyperparameter(
         6.5,

@@ -65,6 +65,7 @@ class LoRANegation(Method):
 
     paper = "zhang2023composing"
     acts_on = "weights"
+    retain = "unused"
 
     scale: float = hyperparameter(
         1.0,
