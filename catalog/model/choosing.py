@@ -102,8 +102,12 @@ def questions(tasks: Iterable[Implementation]) -> tuple[Question, ...]:
         ),
         Question(
             "memory",
-            "How many copies of the model fit into memory?",
-            (Option("one", "One"), Option("two", "Two"), Option("more", "More")),
+            "While the model unlearns, what else fits into memory?",
+            (
+                Option("none", "No further model"),
+                Option("one", "One more of its size"),
+                Option("several", "Several more"),
+            ),
         ),
         Question(TASK, "What must be forgotten?", tuple(Option(one.id, one.forgets or one.title) for one in tasks)),
         Question(
@@ -159,7 +163,7 @@ def verdicts(method: Implementation, course: Course | None = None) -> dict[tuple
         **{("access", option): _access(method, option) for option in ACCESS},
         ("retain", "yes"): _with_retain(method),
         ("retain", "no"): _without_retain(method),
-        **{("memory", option): _memory(method, room) for option, room in (("one", 1), ("two", 2), ("more", None))},
+        **{("memory", option): _memory(method, room) for option, room in (("none", 0), ("one", 1), ("several", None))},
         ("guarantee", "exact"): _exact(method),
         ("guarantee", "approximate"): _approximate(method),
         ("requests", "one"): Verdict("yes", "serves a single request"),
@@ -214,10 +218,11 @@ def _switched_off(method: Implementation) -> bool:
 
 
 def _memory(method: Implementation, room: int | None) -> Verdict:
-    models = method.needs.models
-    if models == 1:
-        return Verdict("yes", "has one model in memory")
-    return Verdict("yes" if room is None or models <= room else "no", f"has {models} models in memory at once")
+    copies = method.needs.copies
+    if not copies:
+        return Verdict("yes", "has no other model beside it")
+    held = "a second model" if copies == 1 else f"{copies} further models"
+    return Verdict("yes" if room is None or copies <= room else "no", f"holds {held} in memory")
 
 
 def _exact(method: Implementation) -> Verdict:

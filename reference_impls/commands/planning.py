@@ -22,7 +22,9 @@ app = typer.Typer()
 
 Access = Annotated[str | None, typer.Option(help="What can be reached: prompts, weights or training.")]
 Retain = Annotated[str | None, typer.Option(help="Examples of what must stay: yes or no.")]
-Memory = Annotated[str | None, typer.Option(help="How many copies of the model fit into memory: one, two or more.")]
+Memory = Annotated[
+    str | None, typer.Option(help="Room for further models beside the one that unlearns: none, one or several.")
+]
 Forget = Annotated[str | None, typer.Option(help="What must be forgotten: the task that is most like it.")]
 Guarantee = Annotated[str | None, typer.Option(help="How sure it must be: exact or approximate.")]
 Requests = Annotated[str | None, typer.Option(help="How often it is asked for: one or many.")]

@@ -69,6 +69,8 @@ class Method(ABC):
     retain: ClassVar[str] = "needed"
     """Whether it needs examples of what must stay: needed, optional (``retain_weight`` can be 0, or any other examples
     will do) or unused."""
+    trains: ClassVar[str] = "all"
+    """Which weights have gradients and an optimizer's state: all, part, adapters (added ones) or nothing."""
     copies: ClassVar[int] = 0
     """How many models it makes beside the one that unlearns; the frozen one of ``reference`` is counted by itself."""
     exact: ClassVar[bool] = False

@@ -14,7 +14,7 @@ from small_checkout import FADING, GARDENS, METHOD, REPOSITORY, TASK, Checkout
 from catalog.base.project import Project
 from catalog.model.choosing import FITS, Candidate, candidates, command, questions, ranked, verdicts
 from catalog.model.implementations import Hyperparameter, Implementation, read_implementations
-from catalog.model.needs import ACCESS, RETAIN, NeedError, Needs
+from catalog.model.needs import ACCESS, RETAIN, TRAINS, NeedError, Needs
 from catalog.model.outcomes import Outcome, nearness, outcomes
 from catalog.model.results import Result
 
@@ -23,6 +23,7 @@ NEEDS = st.builds(
     Needs,
     access=st.sampled_from(ACCESS),
     retain=st.sampled_from(RETAIN),
+    trains=st.sampled_from(TRAINS),
     copies=st.integers(0, 3),
     exact=st.booleans(),
     separate=st.booleans(),
@@ -52,14 +53,15 @@ def candidate(needs: Needs, ident: str = "fade", **found: Outcome) -> Candidate:
 @pytest.mark.parametrize(
     ("lines", "needs"),
     [
-        ("", Needs("weights", "needed", 0)),
+        ("", Needs("weights", "needed", "all", 0)),
         ('    reference = "model"\n', Needs(copies=1)),
         ('    reference = "log-probabilities"\n', Needs(copies=0)),
         ('    reference = "model"\n    copies = 2\n', Needs(copies=3)),
         (
             '    access = "prompts"\n    retain = "unused"\n    separate = True\n',
-            Needs("prompts", "unused", 0, False, True),
+            Needs("prompts", "unused", separate=True),
         ),
+        ('    trains = "adapters"\n    copies = 1\n', Needs(trains="adapters", copies=1)),
         ('    access = "training"\n    exact = True\n', Needs("training", exact=True)),
     ],
 )
@@ -75,6 +77,7 @@ def test_needs_are_read_from_the_class(tmp_path: Path, lines: str, needs: Needs)
         ('access = "api"', "access is 'api'", "One of: prompts, weights, training."),
         ("access = 1", "access is 1", "One of: prompts, weights, training."),
         ('retain = "no"', "retain is 'no'", "One of: needed, optional, unused."),
+        ('trains = "lora"', "trains is 'lora'", "One of: all, part, adapters, nothing."),
         ('exact = "yes"', "exact is 'yes'", "True or False."),
         ("separate = 1", "separate is 1", "True or False."),
         ("copies = -1", "copies is -1", "A whole number, 0 or more."),
@@ -89,7 +92,11 @@ def test_a_need_that_is_none_is_a_problem_at_its_line(tmp_path: Path, line: str,
     assert (problem.message, problem.hint, text[problem.line - 1].strip()) == (message, hint, line)
 
 
-@given(st.dictionaries(st.sampled_from(["access", "retain", "copies", "exact", "separate"]), st.integers() | st.text()))
+@given(
+    st.dictionaries(
+        st.sampled_from(["access", "retain", "trains", "copies", "exact", "separate"]), st.integers() | st.text()
+    )
+)
 def test_any_literal_is_a_need_or_refused(literals: dict[str, Any]) -> None:
     refused = ""
     try:
@@ -111,6 +118,15 @@ def small(tmp_path: Path, lines: str) -> Checkout:
     return checkout
 
 
+@pytest.mark.parametrize(
+    ("needs", "times"),
+    [(Needs(), 4), (Needs(copies=1), 5), (Needs(trains="part", copies=1), 2), (Needs(trains="nothing"), 1)],
+)
+def test_memory_is_counted_in_times_the_weights(needs: Needs, times: int) -> None:
+    """Each model once; a trained one has its gradients and two moments of AdamW besides."""
+    assert needs.weights == times
+
+
 # What fits
 
 
@@ -125,11 +141,11 @@ def small(tmp_path: Path, lines: str) -> Checkout:
         (Needs(retain="needed"), ("retain", "no"), "no"),
         (Needs(retain="optional"), ("retain", "no"), "but"),
         (Needs(retain="unused"), ("retain", "no"), "yes"),
-        (Needs(copies=0), ("memory", "one"), "yes"),
-        (Needs(copies=1), ("memory", "one"), "no"),
-        (Needs(copies=1), ("memory", "two"), "yes"),
-        (Needs(copies=3), ("memory", "two"), "no"),
-        (Needs(copies=3), ("memory", "more"), "yes"),
+        (Needs(copies=0), ("memory", "none"), "yes"),
+        (Needs(copies=1), ("memory", "none"), "no"),
+        (Needs(copies=1), ("memory", "one"), "yes"),
+        (Needs(copies=3), ("memory", "one"), "no"),
+        (Needs(copies=3), ("memory", "several"), "yes"),
         (Needs(exact=False), ("guarantee", "exact"), "no"),
         (Needs(exact=True), ("guarantee", "approximate"), "yes"),
         (Needs(separate=True), ("requests", "many"), "yes"),
@@ -165,7 +181,7 @@ def test_an_answer_more_never_makes_more_methods_fit(needs: Needs, situation: di
 
 @given(NEEDS)
 def test_who_can_reach_and_hold_more_has_no_fewer_to_choose_from(needs: Needs) -> None:
-    for question, order in (("access", ACCESS), ("memory", ("one", "two", "more"))):
+    for question, order in (("access", ACCESS), ("memory", ("none", "one", "several"))):
         fits = [FITS.index(candidate(needs).verdicts[question, option].fit) for option in order]
         assert fits == sorted(fits, reverse=True)
 

@@ -295,7 +295,7 @@ def test_every_method_says_whether_it_needs_what_must_stay(method: Implementatio
     found = method_class(method)
     assert "retain" in vars(found)
     needs = method.needs
-    assert (needs.access, needs.retain) == (found.access, found.retain)
+    assert (needs.access, needs.retain, needs.trains) == (found.access, found.retain, found.trains)
     assert (needs.exact, needs.separate) == (found.exact, found.separate)
     assert needs.copies == found.copies + (method.reference == "model")
 
@@ -322,6 +322,26 @@ def _settings_without(method: Implementation) -> dict[str, str] | None:
         return {}
     weighted = any(one.name == "retain_weight" for one in method.hyperparameters)
     return {"retain_weight": "0"} if method.needs.retain == "optional" and weighted else None
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+def test_as_many_weights_have_an_optimizers_state_as_it_says(
+    method: Implementation, learned: LanguageModel, data: UnlearningData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[int] = []
+    optimizer = torch.optim.AdamW.__init__
+
+    def counted(self: Any, weights: Any, **settings: Any) -> None:
+        given = list(weights)
+        trained.append(sum(one.numel() for one in given))
+        optimizer(self, given, **settings)
+
+    monkeypatch.setattr(torch.optim.AdamW, "__init__", counted)
+    whole = sum(one.numel() for one in learned.model.parameters())
+    _unlearned(method, learned, data)
+    most = max(trained, default=0)
+    allowed = {"all": most >= whole, "part": most < whole, "adapters": 0 < most < whole, "nothing": most == 0}
+    assert allowed[method.needs.trains], (most, whole)
 
 
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")

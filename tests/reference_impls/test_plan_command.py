@@ -71,7 +71,7 @@ def test_every_answer_is_that_of_the_rules_on_the_committed_records(unlearn: Run
     ("words", "says"),
     [
         (["--access", "wieghts"], "There is no answer to --access 'wieghts'. Did you mean 'weights'?"),
-        (["--memory", "4"], "There is: more, one, two."),
+        (["--memory", "4"], "There is: none, one, several."),
         (["--forget", "people"], "There is: authors, hazards, passages."),
     ],
 )

@@ -71,6 +71,7 @@ class InContextUnlearning(Method):
     acts_on = "prompt"
     access = "prompts"
     retain = "optional"
+    trains = "nothing"
     separate = True
 
     demonstrations: int = hyperparameter(

@@ -92,6 +92,7 @@ class ConstrainedFineTuning(Method):
     paper = "patil2023sensitive"
     acts_on = "weights"
     retain = "optional"
+    trains = "part"
 
     objective: str = hyperparameter(
         "fact-erasure",

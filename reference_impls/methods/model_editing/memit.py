@@ -87,6 +87,7 @@ class MEMIT(Method):
     paper = "meng2022massediting"
     acts_on = "weights"
     retain = "optional"
+    trains = "nothing"
 
     objective: str = hyperparameter(
         "fact-erasure",

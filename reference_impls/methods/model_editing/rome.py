@@ -123,6 +123,7 @@ class ROME(Method):
     paper = "meng2022locating"
     acts_on = "weights"
     retain = "optional"
+    trains = "nothing"
 
     objective: str = hyperparameter(
         "fact-erasure",

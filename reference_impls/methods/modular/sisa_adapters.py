@@ -84,6 +84,7 @@ class SISAAdapters(Method):
     acts_on = "weights"
     access = "training"
     retain = "needed"
+    trains = "adapters"
     exact = True
     separate = True
     copies = 1

@@ -85,6 +85,7 @@ class RMU(Method):
     acts_on = "activations"
     reference = "model"
     retain = "needed"
+    trains = "part"
 
     steering: float = hyperparameter(
         6.5,
