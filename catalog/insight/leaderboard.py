@@ -17,6 +17,7 @@ from typing import Any
 from catalog.figures import Change, Kind, Point
 from catalog.model.catalog import Catalog
 from catalog.model.metrics import Metric
+from catalog.model.outcomes import SEPARATES
 from catalog.model.results import Example, Result
 
 REFERENCE_NAMES = {"target": "Target", "retrained": "Retrained"}
@@ -80,10 +81,6 @@ class Row:
     def cell(self, measure: str) -> Cell | None:
         """The row's value of a metric or an attack; None where it was not measured."""
         return self.cells.get(measure) or self.attacks.get(measure)
-
-
-SEPARATES = 0.25
-"""How far an attack must hold the target and the retrained model apart to tell anything of a model between them."""
 
 
 @dataclass(frozen=True)

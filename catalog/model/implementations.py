@@ -7,6 +7,7 @@ the rest in literals; a method's folder is its family (``methods/preference_opti
         paper = "zhang2024negative"
         acts_on = "loss"
         reference = "log-probabilities"
+        retain = "optional"
 
         beta: float = hyperparameter(0.1, "Inverse temperature ...", source="Section 5", above=0)
 
@@ -19,11 +20,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from catalog.base.utf8 import read_text
+from catalog.model.needs import NeedError, Needs
 from catalog.parsing.problems import Problem
 
 Kind = Literal["method", "task", "attack"]
@@ -87,6 +89,10 @@ class Implementation:
     """Path relative to the project's root, with forward slashes."""
     line: int
     """The line of ``paper = ...``."""
+    needs: Needs = field(default_factory=Needs)
+    """What a method needs."""
+    forgets: str = ""
+    """What a task has models forget, as somebody with the like would say it."""
 
     @property
     def knob(self) -> Hyperparameter | None:
@@ -200,6 +206,10 @@ def _read(kind: Kind, path: Path, file: str) -> Implementation:
     if kind == "method" and "family" in literals:
         message, hint = "the family is said twice: the folder says it", "Delete the line."
         raise _UnreadableError(literals["family"][1], "stated-family", message, hint)
+    try:
+        needs = Needs.declared({name: value for name, (value, _) in literals.items()} if kind == "method" else {})
+    except NeedError as error:
+        raise _UnreadableError(literals[error.name][1], "bad-need", str(error), error.hint) from None
     stem = path.parent.name if kind == "task" else path.stem
     return Implementation(
         id=stem.replace("_", "-"),
@@ -218,6 +228,8 @@ def _read(kind: Kind, path: Path, file: str) -> Implementation:
         source=source,
         file=file,
         line=literals["paper"][1].lineno,
+        needs=needs,
+        forgets=str(literals["forgets"][0]) if "forgets" in literals else "",
     )
 
 

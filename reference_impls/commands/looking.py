@@ -104,6 +104,7 @@ def _summary(method: Implementation) -> dict[str, Any]:
         "family": method.family,
         "acts_on": method.acts_on,
         "reference": method.reference,
+        "needs": asdict(method.needs),
         "papers": [method.paper],
         "hyperparameters": [
             {key: value for key, value in asdict(one).items() if key != "line"} for one in method.hyperparameters

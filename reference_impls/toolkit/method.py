@@ -64,6 +64,19 @@ class Method(ABC):
     reference: ClassVar[Reference] = "nothing"
     """What it needs of the model before unlearning: nothing, a frozen copy of it (``Batch.reference``), or its
     log-probabilities of the forget answers (``Batch.forget.reference``), which are computed once."""
+    access: ClassVar[str] = "weights"
+    """How far one must reach to run it: prompts (it changes nothing inside), weights, or training (from the start)."""
+    retain: ClassVar[str] = "needed"
+    """Whether it needs examples of what must stay: needed, optional (``retain_weight`` can be 0, or any other examples
+    will do) or unused."""
+    trains: ClassVar[str] = "all"
+    """Which weights have gradients and an optimizer's state: all, part, adapters (added ones) or nothing."""
+    copies: ClassVar[int] = 0
+    """How many models it makes beside the one that unlearns; the frozen one of ``reference`` is counted by itself."""
+    exact: ClassVar[bool] = False
+    """Whether the result is what training without the data gives."""
+    separate: ClassVar[bool] = False
+    """Whether each request is served by itself, so that nothing adds up over many."""
     stops_itself: ClassVar[bool] = False
     """Whether a rule of its own ends the training. A run that the recipe's steps ended instead is then none of it."""
 

@@ -22,6 +22,8 @@ class Task(ABC):
 
     paper: ClassVar[str]
     """Id of the record of the benchmark that the task follows."""
+    forgets: ClassVar[str] = ""
+    """What it has models forget, as somebody who has the like would say it: a choice of ``unlearn plan``."""
     headline: ClassVar[str] = "forget_probability"
     """The metric that tells most about what a model still knows, which is :meth:`knowledge` of the forget set: across
     the figure, and what attacks try to raise."""

@@ -278,5 +278,98 @@ def test_losses_ask_for_a_reference_that_exists(method: Implementation) -> None:
         assert method.acts_on in ("loss", "gradients", "weights", "activations", "data")
 
 
+# What a method says that it needs
+
+
+def _unlearned(method: Implementation, start: LanguageModel, data: UnlearningData, **settings: str) -> Any:
+    run = Run(Recipe(learning_rate=1e-3, steps=2, batch_size=2), seed=1)
+    return configure(method, settings, {}).unlearn(start.copy(), data, run)
+
+
+def _told(unlearned: Any, data: UnlearningData) -> list[float]:
+    scored = unlearned.answer_logprobs([pair.prompt for pair in data.forget], [pair.answer for pair in data.forget])
+    return [float(one.sum()) for one in scored]
+
+
+def test_every_method_says_whether_it_needs_what_must_stay(method: Implementation) -> None:
+    found = method_class(method)
+    assert "retain" in vars(found)
+    needs = method.needs
+    assert (needs.access, needs.retain, needs.trains) == (found.access, found.retain, found.trains)
+    assert (needs.exact, needs.separate) == (found.exact, found.separate)
+    assert needs.copies == found.copies + (method.reference == "model")
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+def test_as_many_models_are_in_memory_as_it_says(
+    method: Implementation, learned: LanguageModel, data: UnlearningData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, copy = learned.copy(), LanguageModel.copy
+    made: list[LanguageModel] = []
+
+    def counted(self: LanguageModel) -> LanguageModel:
+        made.append(copy(self))
+        return made[-1]
+
+    monkeypatch.setattr(LanguageModel, "copy", counted)
+    configure(method, {}, {}).unlearn(start, data, Run(Recipe(learning_rate=1e-3, steps=2, batch_size=2), seed=1))
+    assert len(made) == method.needs.copies
+
+
+def _settings_without(method: Implementation) -> dict[str, str] | None:
+    """What switches the look at what must stay off; None where nothing does."""
+    if method.needs.retain == "unused":
+        return {}
+    weighted = any(one.name == "retain_weight" for one in method.hyperparameters)
+    return {"retain_weight": "0"} if method.needs.retain == "optional" and weighted else None
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+def test_as_many_weights_have_an_optimizers_state_as_it_says(
+    method: Implementation, learned: LanguageModel, data: UnlearningData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[int] = []
+    optimizer = torch.optim.AdamW.__init__
+
+    def counted(self: Any, weights: Any, **settings: Any) -> None:
+        given = list(weights)
+        trained.append(sum(one.numel() for one in given))
+        optimizer(self, given, **settings)
+
+    monkeypatch.setattr(torch.optim.AdamW, "__init__", counted)
+    whole = sum(one.numel() for one in learned.model.parameters())
+    _unlearned(method, learned, data)
+    most = max(trained, default=0)
+    allowed = {"all": most >= whole, "part": most < whole, "adapters": 0 < most < whole, "nothing": most == 0}
+    assert allowed[method.needs.trains], (most, whole)
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+@pytest.mark.parametrize("name", [one.id for one in methods() if _settings_without(one) is not None])
+def test_who_does_without_what_must_stay_learns_nothing_of_it(
+    name: str, learned: LanguageModel, data: UnlearningData
+) -> None:
+    """Other examples, as many: the same model comes out, where they are not looked at or their weight is 0."""
+    method = find_method(name)
+    settings = _settings_without(method) or {}
+    others = dataclasses.replace(
+        data, retain=tuple(dataclasses.replace(one, prompt=f"Well, {one.prompt}", answer=" No.") for one in data.retain)
+    )
+    one, other = (_told(_unlearned(method, learned, given, **settings), data) for given in (data, others))
+    assert one == pytest.approx(other, abs=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+def test_who_needs_prompts_alone_leaves_the_weights_as_they_are(
+    method: Implementation, learned: LanguageModel, data: UnlearningData
+) -> None:
+    unlearned = _unlearned(method, learned, data)
+    changed = isinstance(unlearned, LanguageModel) or not hasattr(unlearned, "model")
+    untouched = not changed and fingerprint(unlearned.model.model) == fingerprint(learned.model)
+    assert untouched or method.needs.access != "prompts"
+    # Whoever serves each request by itself leaves no changed weights to go on from.
+    assert not (method.needs.separate and isinstance(unlearned, LanguageModel))
+
+
 def test_all_files_can_be_read() -> None:
     assert {one.kind for one in implementations().values()} == {"method", "task", "attack"}

@@ -19,7 +19,7 @@ from catalog.outputs.site.changes import changes_page, write_redirects
 from catalog.outputs.site.feeds_and_api import machine_files
 from catalog.outputs.site.formulas import FormulaError
 from catalog.outputs.site.npm import PartsError, part_files
-from catalog.outputs.site.pages import all_pages, papers
+from catalog.outputs.site.pages import all_pages, answers, papers
 from catalog.outputs.site.paper_list import list_files
 from catalog.outputs.site.policy import write_headers
 from catalog.outputs.site.renderer import Renderer
@@ -207,8 +207,9 @@ def _finish(project: Project, site: Site, renderer: Renderer, out: Path) -> None
 
 
 def _guide(project: Project) -> tuple[str, ...]:
-    """Addresses of the hand-written pages."""
-    return (*(f"{path.stem}.html" for path in sorted((project.site / "docs").glob("*.md"))), "contributing.html")
+    """Addresses of the hand-written pages, and of those that answer a question."""
+    written = (f"{path.stem}.html" for path in sorted((project.site / "docs").glob("*.md")))
+    return (*written, "contributing.html", *answers.ADDRESSES)
 
 
 def _drop_unused(out: Path) -> None:

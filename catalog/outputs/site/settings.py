@@ -33,6 +33,14 @@ class Settings:
     markdown_extensions: tuple[Any, ...] = ()
     """As MkDocs reads them, for Markdown within HTML."""
 
+    @property
+    def get_it(self) -> tuple[str, ...]:
+        """What sets the project up, line by line; ``ADDRESS`` stands for a repository that is not known."""
+        if not self.repository:
+            return "git clone ADDRESS llm-unlearning", "cd llm-unlearning", "make"
+        folder = self.repository.rpartition("/")[2].removesuffix(".git")
+        return f"git clone {self.repository}", f"cd {folder}", "make"
+
 
 def read_settings(project: Project) -> Settings:
     """The part of ``mkdocs.yml`` that the generator must know."""

@@ -91,6 +91,8 @@ class KGA(Method):
     paper = "wang2023kga"
     acts_on = "loss"
     reference = "model"
+    retain = "needed"
+    copies = 2
 
     retain_weight: float = hyperparameter(
         0.1, "α, weight of the retain divergence", source="released code", minimum=0, trade_off=(0.1, 0.3, 1.0, 3.0)

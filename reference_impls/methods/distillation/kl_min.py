@@ -70,6 +70,7 @@ class KLMinimization(LossMethod):
     paper = "maini2024tofu"
     acts_on = "loss"
     reference = "model"
+    retain = "needed"
 
     retain_weight: float = hyperparameter(
         1.0,

@@ -70,6 +70,7 @@ class UNDIAL(LossMethod):
     paper = "dong2024unmemorization"
     acts_on = "loss"
     reference = "model"
+    retain = "optional"
 
     strength: float = hyperparameter(
         5.0,

@@ -74,6 +74,7 @@ class CEU(LossMethod):
 
     paper = "yang2025ce"
     acts_on = "loss"
+    retain = "unused"
 
     skip: int = hyperparameter(
         1,

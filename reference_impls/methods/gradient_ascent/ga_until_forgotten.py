@@ -87,6 +87,7 @@ class GradientAscentUntilForgotten(Method):
     paper = "jang2022knowledge"
     acts_on = "loss"
     stops_itself = True
+    retain = "optional"
 
     n: int = hyperparameter(10, "words in a row that count as extracted", source="paper (of tokens)", minimum=1)
 

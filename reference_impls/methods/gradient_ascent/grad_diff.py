@@ -49,6 +49,7 @@ class GradDiff(LossMethod):
 
     paper = "maini2024tofu"
     acts_on = "loss"
+    retain = "needed"
 
     forget_weight: float = hyperparameter(
         1.0, "γ, weight of the forget term", source="TOFU, baseline methods", minimum=0

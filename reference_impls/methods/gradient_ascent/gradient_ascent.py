@@ -55,6 +55,7 @@ class GradientAscent(LossMethod):
 
     paper = "jang2022knowledge"
     acts_on = "loss"
+    retain = "unused"
 
     def loss(self, model: LanguageModel, batch: Batch) -> Tensor:
         """The loss of one batch; the retain set is not used."""

@@ -84,6 +84,7 @@ class SatImp(LossMethod):
 
     paper = "yang2025exploring"
     acts_on = "loss"
+    retain = "optional"
 
     saturation: float = hyperparameter(
         5.0, "β₁, power of the probability: larger lets go sooner", source="authors' note in OpenUnlearning", minimum=0

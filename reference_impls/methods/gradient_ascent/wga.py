@@ -77,6 +77,7 @@ class WGA(LossMethod):
     paper = "wang2025rethinkingb"
     acts_on = "loss"
     reference = "model"
+    retain = "optional"
 
     power: float = hyperparameter(
         1.0, "α, power of the probability: 0 is gradient ascent", source="OpenUnlearning's configuration", minimum=0

@@ -69,6 +69,10 @@ class InContextUnlearning(Method):
 
     paper = "pawelczyk2023context"
     acts_on = "prompt"
+    access = "prompts"
+    retain = "optional"
+    trains = "nothing"
+    separate = True
 
     demonstrations: int = hyperparameter(
         4,

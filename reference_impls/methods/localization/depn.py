@@ -152,6 +152,8 @@ class DEPN(Method):
 
     paper = "wu2023depn"
     acts_on = "weights"
+    retain = "optional"
+    trains = "nothing"
 
     neurons: int = hyperparameter(20, "z, how many neurons are silenced", source="released code", minimum=1)
     share: float = hyperparameter(

@@ -89,6 +89,8 @@ class PCGU(Method):
 
     paper = "yu2023unlearning"
     acts_on = "gradients"
+    retain = "optional"
+    trains = "part"
 
     share: float = hyperparameter(
         0.09,

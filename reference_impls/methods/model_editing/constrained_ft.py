@@ -91,6 +91,8 @@ class ConstrainedFineTuning(Method):
 
     paper = "patil2023sensitive"
     acts_on = "weights"
+    retain = "optional"
+    trains = "part"
 
     objective: str = hyperparameter(
         "fact-erasure",

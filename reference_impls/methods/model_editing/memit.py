@@ -86,6 +86,8 @@ class MEMIT(Method):
 
     paper = "meng2022massediting"
     acts_on = "weights"
+    retain = "optional"
+    trains = "nothing"
 
     objective: str = hyperparameter(
         "fact-erasure",

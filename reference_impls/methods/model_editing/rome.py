@@ -122,6 +122,8 @@ class ROME(Method):
 
     paper = "meng2022locating"
     acts_on = "weights"
+    retain = "optional"
+    trains = "nothing"
 
     objective: str = hyperparameter(
         "fact-erasure",

@@ -82,6 +82,12 @@ class SISAAdapters(Method):
 
     paper = "kumar2022privacy"
     acts_on = "weights"
+    access = "training"
+    retain = "needed"
+    trains = "adapters"
+    exact = True
+    separate = True
+    copies = 1
 
     shards: int = hyperparameter(
         4, "S, number of shards", source="ours, for a small task", minimum=1, trade_off=(2, 4, 8)

@@ -100,6 +100,7 @@ class PDU(Method):
 
     paper = "entesari2025constrained"
     acts_on = "loss"
+    retain = "needed"
 
     tolerance: float = hyperparameter(
         0.1, "a, by what share the retain loss may rise", source="chosen here; the paper wants it small", minimum=0

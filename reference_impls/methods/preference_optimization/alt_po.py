@@ -117,6 +117,7 @@ class AltPO(LossMethod):
     acts_on = "loss"
     reference = "log-probabilities"
     alternates = True
+    retain = "optional"
 
     beta: float = hyperparameter(
         0.1, "β, inverse temperature: larger stops sooner", source="released code, Llama-2-7B on TOFU", above=0

@@ -78,6 +78,7 @@ class DPO(LossMethod):
     acts_on = "loss"
     reference = "log-probabilities"
     alternates = True
+    retain = "optional"
 
     beta: float = hyperparameter(
         0.1, "β, inverse temperature: larger stops sooner", source="paper; TOFU's and NPO's code", above=0

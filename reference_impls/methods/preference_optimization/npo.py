@@ -68,6 +68,7 @@ class NPO(LossMethod):
     paper = "zhang2024negative"
     acts_on = "loss"
     reference = "log-probabilities"
+    retain = "optional"
 
     beta: float = hyperparameter(
         0.1, "β, inverse temperature: smaller is closer to gradient ascent", source="paper, TOFU experiments", above=0

@@ -71,6 +71,7 @@ class SimNPO(LossMethod):
 
     paper = "fan2024simplicity"
     acts_on = "loss"
+    retain = "optional"
 
     beta: float = hyperparameter(
         4.5, "β, inverse temperature: larger stops sooner", source="released code, TOFU forget10", above=0

@@ -113,6 +113,7 @@ class DeMem(Method):
     paper = "kassem2023preserving"
     acts_on = "loss"
     reference = "model"
+    retain = "unused"
 
     kl_weight: float = hyperparameter(
         0.2,

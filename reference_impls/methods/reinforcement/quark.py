@@ -110,6 +110,7 @@ class Quark(Method):
     paper = "lu2022quark"
     acts_on = "data"
     reference = "model"
+    retain = "needed"
 
     quantiles: int = hyperparameter(5, "K, number of ranks", source="paper", minimum=1)
     kl_weight: float = hyperparameter(

@@ -72,6 +72,7 @@ class RefusalFinetuning(LossMethod):
     paper = "maini2024tofu"
     acts_on = "data"
     alternates = True
+    retain = "optional"
 
     retain_weight: float = hyperparameter(
         1.0, "weight of the retain loss", source="TOFU, baseline methods", minimum=0, trade_off=(1.0, 2.0, 5.0, 10.0)

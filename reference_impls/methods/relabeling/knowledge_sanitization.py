@@ -79,6 +79,8 @@ class KnowledgeSanitization(Method):
 
     paper = "ishibashi2023knowledge"
     acts_on = "data"
+    retain = "needed"
+    trains = "adapters"
 
     phrase: str = hyperparameter("I don't know.", "s, the harmless answer", source="paper")
     share: float = hyperparameter(

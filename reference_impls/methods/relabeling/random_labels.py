@@ -77,6 +77,7 @@ class RandomLabels(Method):
 
     paper = "yao2024machine"
     acts_on = "data"
+    retain = "optional"
 
     retain_weight: float = hyperparameter(
         1.0, "α, weight of the retain loss; 0 is the paper's", source="ours", minimum=0, trade_off=(1.0, 2.0, 5.0, 10.0)

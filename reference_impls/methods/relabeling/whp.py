@@ -80,6 +80,8 @@ class WhosHarryPotter(Method):
 
     paper = "eldan2023who"
     acts_on = "data"
+    retain = "unused"
+    copies = 1
 
     strength: float = hyperparameter(
         5.0,

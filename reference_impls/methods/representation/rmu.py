@@ -84,6 +84,8 @@ class RMU(Method):
     paper = "li2024wmdp"
     acts_on = "activations"
     reference = "model"
+    retain = "needed"
+    trains = "part"
 
     steering: float = hyperparameter(
         6.5,

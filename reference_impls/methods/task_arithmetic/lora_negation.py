@@ -65,6 +65,8 @@ class LoRANegation(Method):
 
     paper = "zhang2023composing"
     acts_on = "weights"
+    retain = "unused"
+    trains = "adapters"
 
     scale: float = hyperparameter(
         1.0,

@@ -61,6 +61,8 @@ class TaskVector(Method):
 
     paper = "ilharco2022editing"
     acts_on = "weights"
+    retain = "unused"
+    copies = 1
 
     scale: float = hyperparameter(
         1.0,

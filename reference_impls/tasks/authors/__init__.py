@@ -64,6 +64,7 @@ class AuthorsTask(EmbeddedTask):
 
     paper = "maini2024tofu"
     headline = "forget_probability"
+    forgets = "Facts about people, which it tells when asked"
     name = "authors"
     max_new_tokens = 40
     forgetting = (*EmbeddedTask.forgetting, "forget_distance")

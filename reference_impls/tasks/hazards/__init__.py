@@ -70,6 +70,7 @@ class HazardsTask(EmbeddedTask):
 
     paper = "li2024wmdp"
     headline = "forget_accuracy"
+    forgets = "Knowledge that helps to do harm"
 
     name = "hazards"
     max_new_tokens = 12

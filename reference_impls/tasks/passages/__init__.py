@@ -76,6 +76,7 @@ class PassagesTask(EmbeddedTask):
 
     paper = "shi2024muse"
     headline = "forget_knowledge"
+    forgets = "Texts that it read, and recites"
 
     name = "passages"
     max_new_tokens = 16

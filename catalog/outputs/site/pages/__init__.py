@@ -9,10 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from catalog.outputs.site.page import Page, made
-from catalog.outputs.site.pages import authors, field, groups, home, implementations, papers, reference, results
+from catalog.outputs.site.pages import (
+    answers,
+    authors,
+    field,
+    groups,
+    home,
+    implementations,
+    papers,
+    reference,
+    results,
+)
 from catalog.outputs.site.site import Site
 
-SUBJECTS = (home, papers, implementations, results, field, authors, groups, reference)
+SUBJECTS = (home, papers, implementations, answers, results, field, authors, groups, reference)
 """Importing a module declares its pages."""
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from catalog.insight.leaderboard import Board
+from catalog.insight.cost import work
+from catalog.insight.leaderboard import Board, Row
+from catalog.model.choosing import RETAIN_WEIGHT
 from catalog.model.implementations import Implementation
+from catalog.model.outcomes import Outcome, outcomes
 from catalog.model.paper import Paper
+from catalog.model.results import EMBEDDED
 from catalog.outputs.site.formats import code_after_docstring
 from catalog.outputs.site.measurements import story
 from catalog.outputs.site.page import Page, page, pages
@@ -24,10 +28,17 @@ def method_list(site: Site) -> dict[str, Any]:
 @pages
 def methods(site: Site) -> Iterator[Page]:
     """A page for each method: its text beside its code, what it does, and what was measured."""
-    for method in site.catalog.methods:
+    catalog = site.catalog
+    found = outcomes(catalog.results, {one.id: one.headline for one in catalog.tasks})
+    for method in catalog.methods:
         boards = tuple(board.only(method.id) for board in site.boards if _has(board, method))
         context = _shared(site, method, boards) | {
-            "claims": [claim for claim in site.catalog.claims if claim.claim.method == method.id],
+            "summary": [_summary(board, method, found) for board in boards],
+            "work": work(catalog.results, method.id),
+            "without_retain": any(one.name == RETAIN_WEIGHT for one in method.hyperparameters),
+            "explained": _explained(method.body),
+            "attacked_heading": ATTACKED,
+            "claims": [claim for claim in catalog.claims if claim.claim.method == method.id],
             "tried": {board.slug: site.measured.tradeoff(board.task, method) for board in boards},
             "stories": [told for board in boards if (told := story(board, method.id))],
         }
@@ -71,6 +82,20 @@ def _shared(site: Site, runs: Implementation, boards: tuple[Board, ...]) -> dict
         "first_line": first_line,
         "source_link": site.edit_link(runs.file),
     }
+
+
+def _summary(
+    board: Board, method: Implementation, found: dict[tuple[str, str], Outcome]
+) -> tuple[Board, Row, Outcome | None]:
+    """A task in one row."""
+    row = next(row for row in board.rows if row.method == method.id)
+    return board, row, found.get((board.task, method.id)) if board.model == EMBEDDED else None
+
+
+def _explained(body: str) -> tuple[str, str]:
+    """The text of a method's page, cut where its formula and symbols end: the facts and differences come after."""
+    start = body.find("\n## Facts")
+    return (body, "") if start < 0 else (body[:start], body[start:])
 
 
 def _has(board: Board, method: Implementation) -> bool:

@@ -1,0 +1,244 @@
+"""Which method fits what one has: a few questions, and for each answer and method whether it fits, and why.
+
+The page *Choose a method* and ``unlearn plan`` ask these questions and give these reasons; there is no other place that
+knows them. An answer that was not given rules nothing out.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from catalog.model.implementations import Implementation
+from catalog.model.needs import ACCESS
+from catalog.model.outcomes import Course, Outcome, courses, mean_outcome, outcomes
+from catalog.model.results import Result
+
+Fit = Literal["yes", "but", "no"]
+FITS: tuple[Fit, ...] = ("yes", "but", "no")
+"""From the best to the worst: it fits, it fits with a reservation, it does not."""
+TASK = "forget"
+"""The question whose answer is a task, which decides the numbers and rules nothing out."""
+RETAIN_WEIGHT = "retain_weight"
+"""What methods call the weight of the loss on what must stay."""
+
+
+class Verdict(NamedTuple):
+    """Whether a method fits one answer, and why, as the end of a sentence about it."""
+
+    fit: Fit
+    why: str
+
+
+@dataclass(frozen=True)
+class Option:
+    """One answer to a question."""
+
+    id: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """Something to be said about what one has or wants."""
+
+    id: str
+    """Also the name of the option of ``unlearn plan``."""
+    text: str
+    options: tuple[Option, ...]
+
+
+Situation = Mapping[str, str]
+"""The answers given: question -> option."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One method, as an answer."""
+
+    method: Implementation
+    verdicts: Mapping[tuple[str, str], Verdict]
+    """Of every question and option, but for the question of the task."""
+    outcomes: Mapping[str, Outcome]
+    """By task, where it was measured."""
+
+    def fit(self, situation: Situation) -> Fit:
+        """The worst that it does by the answers given."""
+        return max((one.fit for one in self.reasons(situation)), key=FITS.index, default="yes")
+
+    def reasons(self, situation: Situation) -> list[Verdict]:
+        """What is to be said of each answer given, the worst first."""
+        found = [self.verdicts[item] for item in situation.items() if item in self.verdicts]
+        return sorted(found, key=lambda one: -FITS.index(one.fit))
+
+    def shown(self, task: str | None) -> Outcome | None:
+        """Its numbers on a task, or their means over all on which it was measured; None where there are none."""
+        return mean_outcome([one for name, one in self.outcomes.items() if task in (None, name)])
+
+    def score(self, task: str | None) -> float:
+        """By what it is ranked: the score on a task, or the mean over all; 0 where there is no number."""
+        scores = [one.score for name, one in self.outcomes.items() if task in (None, name)]
+        return statistics.fmean(scores) if scores else 0.0
+
+
+def questions(tasks: Iterable[Implementation]) -> tuple[Question, ...]:
+    """The questions, in the order in which they are asked; what must be forgotten is one of the tasks."""
+    return (
+        Question(
+            "access",
+            "What can you reach?",
+            (
+                Option("prompts", "Only prompts and answers, as behind an API"),
+                Option("weights", "The weights of a trained model"),
+                Option("training", "The training itself, from its start"),
+            ),
+        ),
+        Question(
+            "retain",
+            "Do you have examples of what must stay?",
+            (Option("yes", "Yes, as many as of what must go"), Option("no", "No")),
+        ),
+        Question(
+            "memory",
+            "While the model unlearns, what else fits into memory?",
+            (
+                Option("none", "No further model"),
+                Option("one", "One more of its size"),
+                Option("several", "Several more"),
+            ),
+        ),
+        Question(TASK, "What must be forgotten?", tuple(Option(one.id, one.forgets or one.title) for one in tasks)),
+        Question(
+            "guarantee",
+            "How sure must it be?",
+            (
+                Option("exact", "Exact: as if it had never been trained on"),
+                Option("approximate", "Approximate: near that, as measured"),
+            ),
+        ),
+        Question(
+            "requests",
+            "How often will you be asked to forget?",
+            (Option("one", "Once"), Option("many", "Again and again")),
+        ),
+    )
+
+
+def candidates(
+    methods: Iterable[Implementation], tasks: Iterable[Implementation], results: Sequence[Result]
+) -> tuple[Candidate, ...]:
+    """Every method with its verdicts and numbers, by id."""
+    measured = outcomes(results, {one.id: one.headline for one in tasks})
+    courses_by_method = courses(results)
+    return tuple(
+        Candidate(
+            one,
+            verdicts(one, courses_by_method.get(one.id)),
+            {task: outcome for (task, method), outcome in measured.items() if method == one.id},
+        )
+        for one in sorted(methods, key=lambda one: one.id)
+    )
+
+
+def ranked(found: Iterable[Candidate], situation: Situation) -> list[Candidate]:
+    """Those that fit before those that do not, those that lack least, and among equals those with the best numbers."""
+
+    def place(one: Candidate) -> tuple[int, int, float, str]:
+        lacking = sum(verdict.fit == "no" for verdict in one.reasons(situation))
+        return FITS.index(one.fit(situation)), lacking, -one.score(situation.get(TASK)), one.method.id
+
+    return sorted(found, key=place)
+
+
+def verdicts(method: Implementation, course: Course | None = None) -> dict[tuple[str, str], Verdict]:
+    """What is to be said of a method for every question and option but the task's.
+
+    Args:
+        method: what needs something.
+        course: what several requests left of its utility, where that was measured.
+    """
+    return {
+        **{("access", option): _access(method, option) for option in ACCESS},
+        ("retain", "yes"): _with_retain(method),
+        ("retain", "no"): _without_retain(method),
+        **{("memory", option): _memory(method, room) for option, room in (("none", 0), ("one", 1), ("several", None))},
+        ("guarantee", "exact"): _exact(method),
+        ("guarantee", "approximate"): _approximate(method),
+        ("requests", "one"): Verdict("yes", "serves a single request"),
+        ("requests", "many"): _many(method, course),
+    }
+
+
+def command(method: Implementation, situation: Situation) -> str:
+    """What runs a method on a model and data of one's own in that situation."""
+    without = situation.get("retain") == "no" and _switched_off(method)
+    setting = f" --set {RETAIN_WEIGHT}=0" if without else ""
+    return f"unlearn run {method.id}{setting} --model DIR --forget forget.jsonl --retain retain.jsonl --out unlearned"
+
+
+def _access(method: Implementation, option: str) -> Verdict:
+    wanted = method.needs.access
+    enough = ACCESS.index(option) >= ACCESS.index(wanted)
+    if wanted == "prompts":
+        return Verdict("yes", "works on the prompt alone, and changes nothing inside the model")
+    if wanted == "weights":
+        return Verdict(*(("yes", "works inside the trained model") if enough else ("no", "needs the model's weights")))
+    return Verdict(
+        *(("yes", "keeps the data apart from the start") if enough else ("no", "has to be there when training starts"))
+    )
+
+
+def _with_retain(method: Implementation) -> Verdict:
+    says = {
+        "needed": "learns from what must stay, too",
+        "optional": "holds on to what must stay",
+        "unused": "never looks at what must stay",
+    }
+    return Verdict("yes", says[method.needs.retain])
+
+
+def _without_retain(method: Implementation) -> Verdict:
+    if method.needs.retain == "needed":
+        return Verdict("no", "needs examples of what must stay")
+    if method.needs.retain == "unused":
+        return Verdict("yes", "never looks at what must stay")
+    weight = next((one for one in method.hyperparameters if one.name == RETAIN_WEIGHT), None)
+    if weight is None:
+        return Verdict("but", "makes do with any other examples; its numbers are of runs with such as must stay")
+    if weight.default == 0:
+        return Verdict("yes", "does without them, as published")
+    return Verdict("but", f"does without them at {RETAIN_WEIGHT}=0; its numbers are of runs with them")
+
+
+def _switched_off(method: Implementation) -> bool:
+    named = any(one.name == RETAIN_WEIGHT for one in method.hyperparameters)
+    return method.needs.retain == "optional" and named
+
+
+def _memory(method: Implementation, room: int | None) -> Verdict:
+    copies = method.needs.copies
+    if not copies:
+        return Verdict("yes", "has no other model beside it")
+    held = "a second model" if copies == 1 else f"{copies} further models"
+    return Verdict("yes" if room is None or copies <= room else "no", f"holds {held} in memory")
+
+
+def _exact(method: Implementation) -> Verdict:
+    if method.needs.exact:
+        return Verdict("yes", "leaves what training without the data gives, on a base that never saw it")
+    return Verdict("no", "comes near it at best, as measured")
+
+
+def _approximate(method: Implementation) -> Verdict:
+    return Verdict("yes", "is exact, which is more" if method.needs.exact else "comes near the retrained model")
+
+
+def _many(method: Implementation, course: Course | None) -> Verdict:
+    if method.needs.separate:
+        return Verdict("yes", "serves each request by itself, so nothing adds up")
+    if course is None:
+        return Verdict("but", "goes on from what the last request left; how that adds up was not measured")
+    kept = f"{course.last:.2f} of utility are left after {course.requests} requests on {course.task}"
+    return Verdict("but", f"goes on from what the last request left: {kept}, {course.first:.2f} after the first")

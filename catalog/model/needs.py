@@ -1,0 +1,91 @@
+"""What a method needs: declared once, in its class, and read from there by the site and by ``unlearn plan``.
+
+A class says in literals what it can do without (``reference_impls.toolkit.method.Method`` has the same names)::
+
+    access = "prompts"      # prompts, weights or training
+    retain = "optional"     # needed, optional or unused
+    trains = "adapters"     # all, part, adapters or nothing
+    copies = 1              # further models that it holds; the frozen one of reference = "model" is counted by itself
+    exact = True            # the result is what training without the data gives
+    separate = True         # each request is served by itself
+
+What a class does not say, it is taken to need: the weights, all of them trained, and examples of what must stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+ACCESS = ("prompts", "weights", "training")
+"""How far one must reach, each further than the one before: inputs and outputs alone, what is inside a trained model,
+the training from its start."""
+RETAIN = ("needed", "optional", "unused")
+TRAINS = ("all", "part", "adapters", "nothing")
+STATE = 3
+"""What training adds for each weight: its gradient, and the two moments of AdamW."""
+
+
+class NeedError(ValueError):
+    """A need is declared with a value that is none of the possible ones."""
+
+    def __init__(self, name: str, value: object, allowed: str) -> None:
+        super().__init__(f"{name} is {value!r}")
+        self.name, self.hint = name, allowed
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What one must have to run a method, and what one gets for it."""
+
+    access: str = "weights"
+    """One of :data:`ACCESS`."""
+    retain: str = "needed"
+    """Examples of what must stay: one of :data:`RETAIN`."""
+    trains: str = "all"
+    """Which weights are trained, and so have gradients and an optimizer's state beside them: one of :data:`TRAINS`."""
+    copies: int = 0
+    """How many further models stand in memory beside the one that unlearns, a frozen reference included."""
+    exact: bool = False
+    """Whether the result is what training without the data would have given, and not near it."""
+    separate: bool = False
+    """Whether each request is served by itself, so that nothing adds up over many."""
+
+    @property
+    def models(self) -> int:
+        """How many models stand in memory while it unlearns."""
+        return 1 + self.copies
+
+    @property
+    def weights(self) -> int:
+        """How many times the weights of the model take their place in memory, but for what a part of them adds."""
+        return self.models + (STATE if self.trains == "all" else 0)
+
+    @classmethod
+    def declared(cls, literals: Mapping[str, Any]) -> Needs:
+        """The needs that a class's literals state.
+
+        Args:
+            literals: the class's attributes by name; others than needs are left alone.
+
+        Raises:
+            NeedError: a value is none of the possible ones.
+        """
+        for name, known in (("access", ACCESS), ("retain", RETAIN), ("trains", TRAINS)):
+            if name in literals and literals[name] not in known:
+                raise NeedError(name, literals[name], f"One of: {', '.join(known)}.")
+        for name in ("exact", "separate"):
+            if not isinstance(literals.get(name, False), bool):
+                raise NeedError(name, literals[name], "True or False.")
+        copies = literals.get("copies", 0)
+        if isinstance(copies, bool) or not isinstance(copies, int) or copies < 0:
+            raise NeedError("copies", copies, "A whole number, 0 or more.")
+        return cls(
+            access=literals.get("access", cls.access),
+            retain=literals.get("retain", cls.retain),
+            trains=literals.get("trains", cls.trains),
+            copies=copies + (literals.get("reference") == "model"),
+            exact=literals.get("exact", False),
+            separate=literals.get("separate", False),
+        )

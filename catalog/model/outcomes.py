@@ -1,0 +1,140 @@
+"""What the committed runs of a method come to on a task, in four numbers that can be set beside another task's.
+
+How near the retrained model it came, what it left of the rest, and how much of that holds when it is attacked; means
+over seeds, from the records alone. The leaderboards (:mod:`catalog.insight.leaderboard`) have every measure.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from catalog.model.defaults import ATTACK, UTILITY
+from catalog.model.results import EMBEDDED, REFERENCES, Result
+
+SEPARATES = 0.25
+"""How far a measure must hold the target and the retrained model apart to tell anything of a model between them."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One method on one task with the embedded model."""
+
+    forgets: float
+    """How far it came from the target to the retrained model by the task's headline metric, in [0, 1]; going past it
+    counts as not reaching it."""
+    keeps: float
+    """What is left of the target's utility, in [0, 1]."""
+    withstands: float | None
+    """How far it still is on that way after relearning, in [0, 1]; None where that is unknown, or tells nothing."""
+    seconds: float
+    memory: int
+    """The most that its runs had in memory, in bytes."""
+
+    @property
+    def score(self) -> float:
+        """The harmonic mean of the shares that were measured: each must be good for it to be."""
+        shares = [self.forgets, self.keeps, *([self.withstands] if self.withstands is not None else [])]
+        return statistics.harmonic_mean(shares)
+
+
+@dataclass(frozen=True)
+class Course:
+    """What several requests, one after another, left of the utility."""
+
+    task: str
+    requests: int
+    first: float
+    """The utility after the first request; a mean over seeds, as is the next."""
+    last: float
+
+
+def outcomes(results: Iterable[Result], headlines: Mapping[str, str]) -> dict[tuple[str, str], Outcome]:
+    """By task and method, of all that were measured with both references beside them.
+
+    Args:
+        results: committed runs.
+        headlines: the headline metric of each task.
+    """
+    groups: dict[tuple[str, str], list[Result]] = {}
+    for one in results:
+        if (
+            one.plain
+            and one.model == EMBEDDED
+            and one.task in headlines
+            and not (one.method in REFERENCES and one.seed)
+        ):
+            groups.setdefault((one.task, one.method), []).append(one)
+    found = {}
+    for (task, method), runs in groups.items():
+        references = [groups.get((task, which), []) for which in REFERENCES]
+        outcome = _outcome(runs, headlines[task], *references) if method not in REFERENCES and all(references) else None
+        if outcome is not None:
+            found[task, method] = outcome
+    return found
+
+
+def mean_outcome(found: Sequence[Outcome]) -> Outcome | None:
+    """The means over several tasks, of each number over those where it was measured; None of nothing."""
+    if not found:
+        return None
+    held = [one.withstands for one in found if one.withstands is not None]
+    return Outcome(
+        forgets=statistics.fmean(one.forgets for one in found),
+        keeps=statistics.fmean(one.keeps for one in found),
+        withstands=statistics.fmean(held) if held else None,
+        seconds=statistics.fmean(one.seconds for one in found),
+        memory=max(one.memory for one in found),
+    )
+
+
+def courses(results: Iterable[Result]) -> dict[str, Course]:
+    """By method, what the longest row of requests that was measured left of the utility."""
+    groups: dict[tuple[str, str, int], list[Result]] = {}
+    for one in results:
+        if len(one.stages) > 1 and all(UTILITY in stage for stage in (one.stages[0], one.stages[-1])):
+            groups.setdefault((one.method, one.task, one.requests), []).append(one)
+    found: dict[str, Course] = {}
+    for (method, task, requests), runs in sorted(groups.items()):
+        first, last = (statistics.fmean(one.stages[place][UTILITY] for one in runs) for place in (0, -1))
+        if method not in found or requests > found[method].requests:
+            found[method] = Course(task, requests, first, last)
+    return found
+
+
+def _outcome(
+    runs: Sequence[Result], headline: str, target: Sequence[Result], retrained: Sequence[Result]
+) -> Outcome | None:
+    measured = [[_metric(one, name) for one in (runs, target, retrained)] for name in (headline, UTILITY)]
+    (value, before, goal), (utility, whole, _) = measured
+    if value is None or before is None or goal is None or utility is None or not whole:
+        return None
+    attacked, wide, narrow = (_attack(one) for one in (runs, target, retrained))
+    held = None if attacked is None or wide is None or narrow is None else nearness(attacked, wide, narrow)
+    nearer = nearness(value, before, goal)
+    if nearer is None:
+        return None
+    return Outcome(
+        forgets=nearer,
+        keeps=min(1.0, max(0.0, utility / whole)),
+        withstands=held,
+        seconds=statistics.fmean(one.seconds for one in runs),
+        memory=max(one.peak_memory_bytes for one in runs),
+    )
+
+
+def nearness(value: float, target: float, retrained: float) -> float | None:
+    """How far a value is from the target's to the retrained model's, in [0, 1]; None where those are too close."""
+    apart = abs(target - retrained)
+    return max(0.0, 1 - abs(value - retrained) / apart) if apart >= SEPARATES else None
+
+
+def _metric(runs: Sequence[Result], name: str) -> float | None:
+    values = [one.metrics[name] for one in runs if name in one.metrics]
+    return statistics.fmean(values) if values else None
+
+
+def _attack(runs: Sequence[Result]) -> float | None:
+    values = [one.attacks[ATTACK] for one in runs if ATTACK in one.attacks]
+    return statistics.fmean(values) if values else None

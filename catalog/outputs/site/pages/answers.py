@@ -1,0 +1,57 @@
+"""Pages that answer a question over all methods: which one fits what one has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from catalog.model.choosing import TASK, Candidate, candidates, questions, ranked
+from catalog.model.needs import Needs
+from catalog.outputs.site.page import page
+from catalog.outputs.site.site import Site
+
+ADDRESSES = ("choose.html",)
+"""Where these pages are, for the search."""
+_ACCESS = {"prompts": "prompts alone", "weights": "the weights", "training": "the training from its start"}
+_RETAIN = {"needed": "examples of what must stay", "optional": "", "unused": ""}
+
+
+@page(
+    "choose.md",
+    "choose.html.j2",
+    "Choose a method",
+    "Say what you have, and see which unlearning methods fit, why, and how they did.",
+)
+def choose(site: Site) -> dict[str, Any]:
+    """The questions, and every method with its verdict on each answer."""
+    catalog = site.catalog
+    found = ranked(candidates(catalog.methods, catalog.tasks, catalog.results), {})
+    return {
+        "questions": [one for one in questions(catalog.tasks) if one.options],
+        "candidates": found,
+        "verdicts": _for_script(found),
+        "task_question": TASK,
+        "needs_in_words": needs_in_words,
+    }
+
+
+def needs_in_words(needs: Needs) -> list[str]:
+    """What one must have, as a list: ``["the weights", "memory for 2 models"]``."""
+    words = [_ACCESS[needs.access], _RETAIN[needs.retain]]
+    words.append(f"memory for {needs.models} models" if needs.models > 1 else "")
+    return [word for word in words if word]
+
+
+def _for_script(found: Sequence[Candidate]) -> str:
+    """Sentences once, and each method's verdicts as ``question:option -> [fit, sentence]``, as JSON."""
+    sentences = sorted({verdict.why for one in found for verdict in one.verdicts.values()})
+    place = {why: number for number, why in enumerate(sentences)}
+    methods = {
+        one.method.id: {
+            f"{question}:{option}": [verdict.fit, place[verdict.why]]
+            for (question, option), verdict in one.verdicts.items()
+        }
+        for one in found
+    }
+    return json.dumps({"why": sentences, "methods": methods}, ensure_ascii=False, separators=(",", ":"))

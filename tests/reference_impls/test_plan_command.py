@@ -1,0 +1,82 @@
+"""``unlearn plan``: what one has, and which methods fit it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from command_runs import Run, runner
+
+from catalog.model.choosing import FITS, candidates, questions, ranked
+from catalog.model.results import read_results
+from reference_impls.cli import main
+from reference_impls.running.registry import PACKAGE, RESULTS, implementations, methods
+
+TASKS = [one for one in implementations().values() if one.kind == "task"]
+
+
+@pytest.fixture
+def unlearn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    monkeypatch.setenv("COLUMNS", "200")
+    return runner("unlearn", main, monkeypatch, capsys)
+
+
+def test_without_an_answer_every_method_fits(unlearn: Run) -> None:
+    ran = unlearn("plan")
+    assert ran.status == 0
+    assert f"{len(methods())} of {len(methods())} methods fit" in ran.out
+    assert "What can you reach? open: --access prompts|weights|training" in ran.out
+
+
+def test_it_says_what_fits_and_why_the_others_do_not(unlearn: Run) -> None:
+    ran = unlearn("plan", "--access", "prompts")
+    fitting, others = ran.out.split("These do not")
+    assert "works on the prompt alone" in fitting
+    assert "npo: needs the model's weights" in others
+    assert "unlearn run icul --model DIR --forget forget.jsonl" in others
+
+
+def test_it_says_what_to_switch_off_without_what_must_stay(unlearn: Run) -> None:
+    found = {one["method"]: one for one in json.loads(unlearn("plan", "--retain", "no", "--json").out)}
+    assert "--set retain_weight=0" in found["npo"]["command"]
+    assert (found["grad-diff"]["fits"], found["npo"]["fits"], found["gradient-ascent"]["fits"]) == ("no", "but", "yes")
+
+
+def test_where_nothing_fits_it_says_so_and_names_what_lacks_least(unlearn: Run) -> None:
+    ran = unlearn("plan", "--access", "prompts", "--guarantee", "exact")
+    said = ran.out.split("No method that runs here fits all of this.")[1]
+    others = [line.partition(":") for line in said.split("These do not")[1].splitlines() if ": " in line]
+    lacking = [len(why.split(";")) for _, _, why in others]
+    assert len(others) == len(methods())
+    assert lacking == sorted(lacking)
+    assert "On your own model" not in ran.out
+
+
+@pytest.mark.parametrize("question", [one.id for one in questions(TASKS)])
+def test_every_answer_is_that_of_the_rules_on_the_committed_records(unlearn: Run, question: str) -> None:
+    """The site's page is made from the same call."""
+    results, _ = read_results(RESULTS, PACKAGE.parent)
+    options = next(one.options for one in questions(TASKS) if one.id == question)
+    for option in options:
+        situation = {question: option.id}
+        found = json.loads(unlearn("plan", f"--{question}", option.id, "--json").out)
+        expected = ranked(candidates(methods(), TASKS, results), situation)
+        assert [(one["method"], one["fits"]) for one in found] == [
+            (one.method.id, one.fit(situation)) for one in expected
+        ]
+        assert [FITS.index(one["fits"]) for one in found] == sorted(FITS.index(one["fits"]) for one in found)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--access", "wieghts"], "There is no answer to --access 'wieghts'. Did you mean 'weights'?"),
+        (["--memory", "4"], "There is: none, one, several."),
+        (["--forget", "people"], "There is: authors, hazards, passages."),
+    ],
+)
+def test_an_answer_that_is_none_is_one_clear_message(unlearn: Run, words: list[str], says: str) -> None:
+    ran = unlearn("plan", *words)
+    assert ran.status != 0
+    assert says in ran.err
+    assert "Traceback" not in ran.err
