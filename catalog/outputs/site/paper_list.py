@@ -17,11 +17,12 @@ from collections.abc import Callable, Sequence
 from catalog.base.text import words
 from catalog.model.catalog import Catalog
 from catalog.model.facets import terms_of
+from catalog.model.marks import mark_of
 from catalog.model.paper import Paper
 from catalog.outputs.export import table
 from catalog.outputs.site.packing import digits, script, width
 
-FACETS = ("type", "family", "target", "setting", "modality", "dataset", "venue", "year", "code", "runnable")
+FACETS = ("type", "family", "target", "setting", "modality", "dataset", "venue", "year", "code", "runs")
 BLOCK = 1
 """Papers of the list in one file: those that fit lie all over, and every other one in a file is loaded for nothing."""
 SHELF = 64
@@ -53,10 +54,12 @@ def list_files(catalog: Catalog, item: Callable[[Paper], str], bibtex: Callable[
 
 
 def values(paper: Paper, facet: str) -> tuple[str, ...]:
-    """What a paper has of a facet: ids of terms, a year, or ``1`` for what is there or not."""
-    present = {"code": bool(paper.links.code), "runnable": bool(paper.implementations)}
-    if facet in present:
-        return ("1",) if present[facet] else ()
+    """What a paper has of a facet: ids of terms, a year, its mark, or ``1`` where there is code."""
+    if facet == "code":
+        return ("1",) if paper.links.code else ()
+    if facet == "runs":
+        mark = mark_of(paper)
+        return (mark.id,) if mark else ()
     return terms_of(paper, facet)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import jinja2
 
 from catalog.insight.leaderboard import REFERENCE_MEANINGS
+from catalog.model.marks import mark_of
 from catalog.model.paper import Paper
 from catalog.outputs.site import lineage_graph, markdown
 from catalog.outputs.site.author_addresses import letter_label
@@ -112,6 +113,7 @@ def _globals(site: Site) -> dict[str, Any]:
         "states": STATES,
         "found_in_words": site.measured.found_in_words,
         "byline": byline,
+        "mark_of": mark_of,
         "letter_label": letter_label,
         "fence": markdown.fence,
         "typeset": markdown.typeset,

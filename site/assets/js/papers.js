@@ -24,7 +24,7 @@
   var total = Number(finder.dataset.total);
   var step = Number(finder.dataset.newest);
   var newest = Array.from(list.children);
-  var names = ["code", "runnable"];
+  var names = ["code", "runs"];
   var labels = {};
   var table = null;
   var sorting = ""; /* as chosen; without a choice the best match or the newest comes first */

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from catalog.insight.lineage import resolve
 from catalog.model.catalog import Catalog
+from catalog.model.marks import CLOSEST_FIRST, MARKS, OWN
 from catalog.model.paper import Paper
 from catalog.outputs.export import ris
 from catalog.outputs.export.citation import citable
@@ -13,6 +14,7 @@ from catalog.outputs.site import head
 from catalog.outputs.site.groups import FACETS
 from catalog.outputs.site.page import Page, pages
 from catalog.outputs.site.site import Site
+from catalog.outputs.wording import running
 
 NEWEST = 20
 """Papers on the first page of the list, and as many more at a time."""
@@ -22,7 +24,8 @@ NEWEST = 20
 def paper_list(site: Site) -> Iterator[Page]:
     """The list, to be searched and filtered."""
     description = f"All {len(site.catalog.papers)} papers, to be searched and filtered."
-    yield Page("papers/index.md", "papers.html.j2", "Papers", description, {"facets": FACETS, "newest": NEWEST})
+    context = {"facets": FACETS, "newest": NEWEST, "marks": tuple(MARKS.values()), "marked": site.marked}
+    yield Page("papers/index.md", "papers.html.j2", "Papers", description, context)
 
 
 @pages
@@ -55,6 +58,7 @@ def _paper(site: Site, paper: Paper) -> Page:
         {
             "paper": paper,
             "links": _links(site, paper),
+            "nearness": next((group.words for group in running(site.catalog, paper)), OWN.label),
             "related": site.relatives(paper),
             "bibtex": site.bibtex(paper),
             "ris": ris.entry(paper) if may_be_cited else None,
@@ -76,12 +80,12 @@ def _for_machines(catalog: Catalog, paper: Paper) -> dict[str, str]:
 
 
 def _links(site: Site, paper: Paper) -> list[tuple[object, str, object]]:
-    """(what runs, the paper's relation to it, its first board) of everything that the paper leads to."""
+    """(what runs, the paper's relation to it, its first board) of all that is linked, closest first."""
     return [
         (
             site.catalog.implementation_by_id[link.id],
             link.relation,
             site.measured.board_of(link.id) if link.relation != "related" else None,
         )
-        for link in paper.implementations
+        for link in sorted(paper.implementations, key=lambda link: CLOSEST_FIRST.index(link.relation))
     ]
