@@ -36,9 +36,13 @@ def byline(authors: Sequence[str], most: int = 3) -> str:
     >>> byline(["A", "B", "C", "D"])
     'A, B and 2 others'
     """
-    if len(authors) <= most:
-        return ", ".join(authors)
-    return f"{', '.join(authors[: most - 1])} and {len(authors) - most + 1} others"
+    named, others = shortened(authors, most)
+    return ", ".join(named) + (f" and {others} others" if others else "")
+
+
+def shortened(authors: Sequence[str], most: int) -> tuple[Sequence[str], int]:
+    """The authors of a paper that are named, ``most`` where they are no more, and how many others there are."""
+    return (authors, 0) if len(authors) <= most else (authors[: most - 1], len(authors) - most + 1)
 
 
 def published(paper: Paper) -> str:

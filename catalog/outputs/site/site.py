@@ -62,6 +62,11 @@ class Site:
         return {mark.id: marks[mark.id] for mark in MARKS.values()}
 
     @cached_property
+    def position(self) -> dict[str, int]:
+        """The place of each paper among all of them, by which scripts know it."""
+        return {paper.id: number for number, paper in enumerate(self.catalog.papers)}
+
+    @cached_property
     def people(self) -> People:
         """The authors."""
         return People(self.catalog)
