@@ -47,7 +47,7 @@ def search(
     type_: Annotated[str | None, typer.Option("--type", help="Only this kind of contribution.")] = None,
     target: Annotated[str | None, typer.Option(help="Only papers about forgetting this.")] = None,
     has_code: Annotated[bool, typer.Option("--has-code", help="Only papers with released code.")] = False,
-    runnable: Annotated[bool, typer.Option("--runnable", help="Only papers with something that runs here.")] = False,
+    runnable: Annotated[bool, typer.Option("--runnable", help="Only papers whose own method or task runs.")] = False,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Show at most so many.")] = 20,
     as_json: Json = False,
     as_bibtex: BibTeX = False,

@@ -13,7 +13,7 @@ from catalog.model.catalog import Catalog
 from catalog.model.facets import labels_of
 from catalog.model.paper import Paper
 from catalog.outputs.export import bibtex
-from catalog.outputs.wording import byline, escape, escape_url, published, running
+from catalog.outputs.wording import OWN_SIGN, byline, escape, escape_url, published, running
 
 
 def papers(catalog: Catalog, found: Iterable[Paper]) -> None:
@@ -25,8 +25,7 @@ def papers(catalog: Catalog, found: Iterable[Paper]) -> None:
     for paper in found:
         about = Text(paper.title)
         about.append(f"\n{byline(paper.authors)} · {published(paper)}", style="dim")
-        linked = dict.fromkeys(one.id for group in running(catalog, paper) for one in group.implementations)
-        table.add_row(Text(paper.id), about, Text(", ".join(linked)))
+        table.add_row(Text(paper.id), about, Text(_own(catalog, paper)))
     Console().print(table)
 
 
@@ -67,10 +66,10 @@ def as_markdown(catalog: Catalog, one: Paper) -> str:
 def statistics(catalog: Catalog, found: dict[str, Any]) -> None:
     """Counts as bars, and what is missing."""
     console = Console()
-    running_count = found["papers"] - found["coverage"]["none"]
+    coverage = found["coverage"]
     console.print(
-        f"{found['papers']} papers by {found['authors']} authors, {found['with_code']} with released code, "
-        f"{running_count} linked to something that runs.",
+        f"{found['papers']} papers by {found['authors']} authors, {found['with_code']} with released code. "
+        f"Of {coverage['introduces']} the own method or task runs here; {coverage['extends']} more build on such.",
         highlight=False,
     )
     for title, key, vocabulary in (
@@ -107,6 +106,12 @@ def statistics(catalog: Catalog, found: dict[str, Any]) -> None:
     if found["families_without_method"]:
         names = ", ".join(catalog.vocabularies["family"][term].label for term in found["families_without_method"])
         console.print(Text(f"\nNo method runs yet in: {names}."))
+
+
+def _own(catalog: Catalog, one: Paper) -> str:
+    """The ids of what is the paper's own and runs here."""
+    groups = (group for group in running(catalog, one) if group.brief == OWN_SIGN)
+    return ", ".join(runs.id for group in groups for runs in group.implementations)
 
 
 def _facts(catalog: Catalog, one: Paper) -> list[tuple[str, str]]:

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from html import escape
 
 from catalog.figures.drawing import framed, text_width
+from catalog.figures.labels import spread
 
 _ROW, _HEIGHT = 31, 23
-_GAP = 96
+_GAP, _NEAR = 96, 44
+"""Between columns; with headings there are many."""
+_HEADING = 34
 _MARGIN = 4
 _SIZE = 13.0
 _SWEEPS = 8
@@ -46,6 +49,7 @@ def layered_figure(
     title: str,
     words: str,
     ident: str = "layers",
+    headings: Sequence[tuple[str, int]] = (),
 ) -> str:
     """A graph in columns, as a fragment for a page.
 
@@ -56,25 +60,30 @@ def layered_figure(
         title: its name, for those who cannot see it.
         words: what it shows, in words.
         ident: what the ids inside begin with; unique on a page.
+        headings: what stands above the columns, each with the number of its first column. With them every box stands
+            in its column; without, those that no line joins stand in rows below.
     """
     by_id = {node.id: node for node in nodes}
     kept = [(a, b) for a, b in edges if a in by_id and b in by_id and layers[a] < layers[b]]
     joined = {one for edge in kept for one in edge}
-    columns = _ordered([node for node in nodes if node.id in joined], kept, layers)
+    columns = _ordered([node for node in nodes if headings or node.id in joined], kept, layers)
     widths = [max((_width(by_id[one]) for one in column), default=0.0) for column in columns]
-    lefts = [_MARGIN + sum(widths[:place]) + _GAP * place for place in range(len(columns))]
-    height = 2 * _MARGIN + _ROW * max((len(column) for column in columns), default=0)
+    gap = _NEAR if headings else _GAP
+    lefts = [_MARGIN + sum(widths[:place]) + gap * place for place in range(len(columns))]
+    top = _HEADING if headings else _MARGIN
+    height = top + _MARGIN + _ROW * max((len(column) for column in columns), default=0)
     boxes: dict[str, _Box] = {}
     for left, column in zip(lefts, columns, strict=True):
-        for one, middle in _rows(column, kept, boxes, height).items():
+        for one, middle in _rows(column, kept, boxes, top, height).items():
             boxes[one] = (left, middle, _width(by_id[one]))
     width = max(_NARROWEST, round(lefts[-1] + widths[-1] + _MARGIN) if columns else 0)
-    alone = _alone([node for node in nodes if node.id not in joined], width, height + (_APART if columns else 0))
-    boxes |= alone
+    alone = [] if headings else [node for node in nodes if node.id not in joined]
     if alone:
-        height = round(max(middle for _, middle, _ in alone.values()) + _ROW / 2 + _MARGIN)
+        below = _alone(alone, width, height + (_APART if columns else 0))
+        boxes |= below
+        height = round(max(middle for _, middle, _ in below.values()) + _ROW / 2 + _MARGIN)
     return framed(
-        [*_edges(kept, boxes), *_boxes(nodes, boxes)],
+        [*_headed(headings, lefts, width, height), *_edges(kept, boxes), *_boxes(nodes, boxes)],
         width=width,
         height=height,
         title=title,
@@ -113,8 +122,9 @@ def _ordered(nodes: Sequence[Node], edges: Sequence[tuple[str, str]], layers: Ma
     for sweep in range(_SWEEPS):
         for column in columns if sweep % 2 == 0 else reversed(columns):
             place = {one: (row + 0.5) / len(each) for each in columns for row, one in enumerate(each)}
-            middle = {one: sum(place[other] for other in neighbors[one]) / len(neighbors[one]) for one in column}
-            column.sort(key=lambda one: middle[one])
+            joined = [one for one in column if neighbors[one]]
+            middle = {one: sum(place[other] for other in neighbors[one]) / len(neighbors[one]) for one in joined}
+            column.sort(key=lambda one: middle.get(one, 1.0))  # what no line joins goes below
     return columns
 
 
@@ -122,22 +132,26 @@ def _rows(
     column: Sequence[str],
     edges: Sequence[tuple[str, str]],
     boxes: Mapping[str, _Box],
+    top: float,
     height: float,
 ) -> dict[str, float]:
     """The height of each node's middle: at its bases', as far as the others of the column leave room."""
     wished = []
     for row, one in enumerate(column):
         bases = [boxes[a][1] for a, b in edges if b == one and a in boxes]
-        wished.append(sum(bases) / len(bases) if bases else _MARGIN + _ROW * (row + 0.5))
-    placed: list[float] = []
-    for wish in wished:
-        placed.append(max(wish, placed[-1] + _ROW if placed else _MARGIN + _ROW / 2))
-    # What was pushed out below moves back up.
-    limit = height - _MARGIN - _ROW / 2
-    for row in range(len(placed) - 1, -1, -1):
-        placed[row] = min(placed[row], limit)
-        limit = placed[row] - _ROW
+        wished.append(sum(bases) / len(bases) if bases else top + _ROW * (row + 0.5))
+    placed = spread(wished, _ROW, top + _ROW / 2, height - _MARGIN - _ROW / 2)
     return dict(zip(column, placed, strict=True))
+
+
+def _headed(headings: Sequence[tuple[str, int]], lefts: Sequence[float], width: float, height: float) -> Iterator[str]:
+    """A heading over its columns, and every other stretch of them on a ground of its own."""
+    starts = [lefts[column] - _NEAR / 2 if column else 0.0 for _, column in headings]
+    for place, ((text, column), start) in enumerate(zip(headings, starts, strict=True)):
+        end = starts[place + 1] if place + 1 < len(starts) else width
+        if place % 2:
+            yield f'<rect class="figure-band" x="{start:.1f}" y="0" width="{end - start:.1f}" height="{height}"/>'
+        yield f'<text class="figure-tick" x="{lefts[column]:.1f}" y="18">{escape(text)}</text>'
 
 
 def _edges(edges: Sequence[tuple[str, str]], boxes: Mapping[str, _Box]) -> Iterator[str]:
@@ -145,7 +159,7 @@ def _edges(edges: Sequence[tuple[str, str]], boxes: Mapping[str, _Box]) -> Itera
         left, start, width = boxes[a]
         x, end, _ = boxes[b]
         begin = left + width
-        bend = max(_GAP / 2, (x - begin) / 2)
+        bend = max(_NEAR / 2, (x - begin) / 2)
         yield (
             f'<path class="figure-edge" d="M{begin:.1f} {start:.1f} C{begin + bend:.1f} {start:.1f} '
             f'{x - bend:.1f} {end:.1f} {x:.1f} {end:.1f}"/>'

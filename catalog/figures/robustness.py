@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from catalog.figures.drawing import Scale, framed
+from catalog.figures.plane import Kind
 from catalog.figures.rows import LEFT, RIGHT, WIDTH, Rows
-from catalog.figures.scatter import Kind
 
 
 @dataclass(frozen=True)

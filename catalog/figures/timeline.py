@@ -34,6 +34,7 @@ def timeline_figure(
     most: int | None = None,
     width: int = 300,
     height: int = 104,
+    narrow: bool = False,
 ) -> str:
     """Columns, one per quarter, as a fragment for a page.
 
@@ -45,6 +46,7 @@ def timeline_figure(
         most: the highest count that the axis has to hold, so that figures compare.
         width: in user units.
         height: likewise.
+        narrow: it stands for the figure before it where a screen is small.
     """
     tick = max(1, round(round_step(max(most or 0, *counts, 1) / 2.5)))
     top = tick * math.ceil(max(most or 0, *counts, 1) / tick)
@@ -67,6 +69,7 @@ def timeline_figure(
         words=words,
         ident=ident,
         alone=False,
+        narrow=narrow,
     )
 
 

@@ -12,6 +12,9 @@ from catalog.model.implementations import Implementation
 from catalog.model.paper import Paper
 from catalog.model.vocabulary import TechniqueTerm
 
+_UNDATED = 9999
+"""After all years."""
+
 
 @dataclass(frozen=True)
 class Base:
@@ -79,6 +82,34 @@ class Lineage:
             if ident in wanted:
                 down(ident, frozenset({ident}))
         return depth
+
+    def by_year(self, ids: Iterable[str]) -> tuple[dict[str, int], list[tuple[str, int]]]:
+        """A column for each of ``ids``, and the years over them, each with its first column: no line leads back.
+
+        Within a year, what builds on something of that year stands to its right. What no record dates comes before all
+        years, or after them where no other builds on it; what is dated before one of its bases stands in their year.
+        """
+        wanted = set(ids)
+        ordered = [ident for ident in self.nodes if ident in wanted]
+        years = {ident: self._year(ident, wanted) for ident in ordered}
+        for _ in ordered:  # a date that contradicts what builds on what gives way
+            for ident in ordered:
+                above = [years[base] for base in self.above[ident] if base in wanted and base != ident]
+                years[ident] = max([years[ident], *above])
+        columns: dict[str, int] = {}
+        headings: list[tuple[str, int]] = []
+        first = 0
+        for year in sorted(set(years.values())):
+            within = self.layers(ident for ident in ordered if years[ident] == year)
+            columns |= {ident: first + layer for ident, layer in within.items()}
+            headings.append((str(year) if 0 < year < _UNDATED else "no date", first))
+            first += max(within.values()) + 1
+        return columns, headings
+
+    def _year(self, ident: str, among: set[str]) -> int:
+        if paper := self.nodes[ident].paper:
+            return paper.year
+        return 0 if among & {*self.below[ident]} else _UNDATED
 
 
 def lineage(catalog: Catalog) -> Lineage:

@@ -8,10 +8,8 @@ from typing import Any, get_args
 
 from catalog.insight.lineage import wanted
 from catalog.model.catalog import Catalog
+from catalog.model.marks import closest_relation
 from catalog.model.paper import Paper, Relation
-
-_BEST_FIRST: tuple[Relation, ...] = ("introduces", "extends", "evaluates", "uses", "related")
-"""Closest first: who examines something that runs here is nearer to it than a relative is."""
 
 
 def statistics(catalog: Catalog) -> dict[str, Any]:
@@ -50,12 +48,6 @@ def statistics(catalog: Catalog) -> dict[str, Any]:
     }
 
 
-def best_relation(paper: Paper) -> Relation | None:
-    """The closest relation of a paper to anything that runs: ``introduces`` first, ``related`` last."""
-    relations = {link.relation for link in paper.implementations}
-    return next((relation for relation in _BEST_FIRST if relation in relations), None)
-
-
 def _coverage(papers: Iterable[Paper]) -> dict[str, int]:
-    counts: Counter[str] = Counter(best_relation(paper) or "none" for paper in papers)
+    counts: Counter[str] = Counter(closest_relation(paper) or "none" for paper in papers)
     return {relation: counts[relation] for relation in (*get_args(Relation), "none")}

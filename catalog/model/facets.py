@@ -61,8 +61,12 @@ FACETS: dict[str, Facet] = {
 
 
 def terms_of(paper: Paper, facet: str) -> tuple[str, ...]:
-    """The terms of a paper in a facet, or its year."""
-    return (str(paper.year),) if facet == "year" else FACETS[facet].terms(paper)
+    """The terms of a paper in a facet; its year, or the edition of the venue in which it appeared."""
+    if facet == "year":
+        return (str(paper.year),)
+    if facet == "edition":
+        return (paper.edition.id,) if paper.edition else ()
+    return FACETS[facet].terms(paper)
 
 
 def labels_of(paper: Paper, facet: str, vocabularies: Vocabularies) -> list[str]:

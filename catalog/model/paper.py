@@ -169,6 +169,26 @@ class Venue(Model):
     """Findings, an industry track or a workshop, say; a term of its own vocabulary."""
 
 
+class Edition(Model):
+    """A venue in one year, its workshops apart: what people mean by a paper of ICLR 2025.
+
+    :func:`catalog.model.venues.edition` makes it from the vocabularies.
+    """
+
+    venue: str
+    """The term's id."""
+    year: int
+    part: str
+    """What it is beside the main program: ``workshops``, or a track's id; ``""`` for that itself."""
+    label: str
+    """As people write it: ``ICLR 2025``, ``ICLR 2025 workshops``, ``Findings of ACL 2025``."""
+
+    @property
+    def id(self) -> str:
+        """In addresses: ``iclr-2025``, ``iclr-2025-workshops``, ``acl-2025-findings``."""
+        return "-".join(filter(None, (self.venue, str(self.year), self.part)))
+
+
 class Appearance(Model):
     """A venue in words; :func:`catalog.model.venues.appearance` makes it from the vocabularies."""
 
@@ -249,6 +269,8 @@ class Paper(Record):
     """Path of the record, relative to the project's root, with forward slashes."""
     appeared: Appearance | None = None
     """``venue`` in words; filled in when the catalog is loaded, never in the file."""
+    edition: Annotated[Edition | None, Field(exclude=True)] = None
+    """Of the venue; filled in likewise, and told by no export: it follows from ``venue``."""
 
     @property
     def year(self) -> int:

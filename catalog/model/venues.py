@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from catalog.base.text import words
-from catalog.model.paper import Appearance, Venue
+from catalog.model.paper import Appearance, Edition, Venue
 from catalog.model.vocabulary import TrackTerm, VenueTerm, Vocabularies
 
 _ANTHOLOGY = re.compile(r"(?P<year>\d{4})\.(?P<findings>findings-)?(?P<venue>[a-z]+)(?:-(?P<volume>\w+))?\.\d+")
@@ -30,6 +30,16 @@ def appearance(venue: Venue, vocabularies: Vocabularies) -> Appearance:
     else:
         label, container = f"{short} {track.after or track.label}", f"{container}, {name}"
     return Appearance(label=label, kind=term.kind, container=container, year=venue.year)
+
+
+def edition(venue: Venue, vocabularies: Vocabularies) -> Edition:
+    """The edition of a venue: its main program, each other track, and all workshops together are one each."""
+    track = vocabularies["track"][venue.track] if venue.track else None
+    part, label = venue.track or "", appearance(venue, vocabularies).label
+    if isinstance(track, TrackTerm) and track.is_workshop:
+        main = appearance(venue.model_copy(update={"track": None}), vocabularies)
+        part, label = "workshops", f"{main.label} workshops"
+    return Edition(venue=venue.id, year=venue.year, part=part, label=label)
 
 
 def edition_spellings(venue: Venue, vocabularies: Vocabularies) -> list[str]:

@@ -64,6 +64,11 @@ class TrackTerm(Term):
     anthology: tuple[Slug, ...] = ()
     """What the ACL Anthology's ids call it, where that is not the term's id (``srw``)."""
 
+    @property
+    def is_workshop(self) -> bool:
+        """Whether it is a workshop, or a volume of them, as it calls itself."""
+        return any("workshop" in (name or "").casefold() for name in (self.label, self.name, self.after))
+
 
 class TechniqueTerm(Term):
     """Something that methods build on and that no record proposes."""

@@ -24,6 +24,7 @@ from itertools import takewhile
 from catalog.base.text import fold, nearest, same_title, words
 from catalog.model.catalog import Catalog
 from catalog.model.facets import terms_of
+from catalog.model.marks import OWN, mark_of
 from catalog.model.paper import Paper
 from catalog.model.pasted import Named, Pasted, by_handle, read_pasted
 from catalog.outputs.database import connect
@@ -55,7 +56,7 @@ class Filters:
     year: int | None = None
     has_code: bool = False
     runnable: bool = False
-    """An implementation is linked, in whatever relation."""
+    """The paper's own method, task or attack runs here."""
 
     def __call__(self, paper: Paper) -> bool:
         """Whether a paper passes."""
@@ -64,7 +65,7 @@ class Filters:
             all(term is None or term in terms_of(paper, name) for name, term in asked)
             and (self.year is None or self.year == paper.year)
             and (not self.has_code or paper.links.code is not None)
-            and (not self.runnable or bool(paper.implementations))
+            and (not self.runnable or mark_of(paper) is OWN)
         )
 
 

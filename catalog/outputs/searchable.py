@@ -31,7 +31,8 @@ class Searchable:
     @classmethod
     def of(cls, catalog: Catalog, paper: Paper) -> Searchable:
         """That of a paper, as it is written."""
-        runs = [name for one in paper.implementations for name in (one.id, catalog.implementation_by_id[one.id].name)]
+        linked = [link.id for link in paper.implementations if link.relation != "related"]
+        runs = [name for one in linked for name in (one, catalog.implementation_by_id[one].name)]
         terms = _terms(catalog, paper)
         short = (alias for term in terms for alias in term.aliases if " " not in alias)
         names = [*(name for term in terms for name in (term.id, term.label)), *short]

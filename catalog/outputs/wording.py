@@ -8,10 +8,13 @@ from dataclasses import dataclass
 
 from catalog.model.catalog import Catalog
 from catalog.model.implementations import Implementation, Kind
+from catalog.model.marks import BASE, CLOSEST_FIRST, OWN
 from catalog.model.paper import Paper, Relation
 
 OVERVIEWS = ("survey", "position", "blog")
 """Types of papers that tell of others' methods."""
+OWN_SIGN = "▶"
+"""Stands before the names of what is a paper's own, and before nothing else."""
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|~$&#@])")
 _ADDRESS = re.compile(r"(?i)\b(https?|ftp)://|\bwww\.")
 
@@ -33,9 +36,13 @@ def byline(authors: Sequence[str], most: int = 3) -> str:
     >>> byline(["A", "B", "C", "D"])
     'A, B and 2 others'
     """
-    if len(authors) <= most:
-        return ", ".join(authors)
-    return f"{', '.join(authors[: most - 1])} and {len(authors) - most + 1} others"
+    named, others = shortened(authors, most)
+    return ", ".join(named) + (f" and {others} others" if others else "")
+
+
+def shortened(authors: Sequence[str], most: int) -> tuple[Sequence[str], int]:
+    """The authors of a paper that are named, ``most`` where they are no more, and how many others there are."""
+    return (authors, 0) if len(authors) <= most else (authors[: most - 1], len(authors) - most + 1)
 
 
 def published(paper: Paper) -> str:
@@ -58,24 +65,24 @@ class Running:
     words: str
     """The relation, as a label."""
     brief: str
-    """The relation in a word or two, or as a sign, to stand before the names of what runs; ``""`` for relatives."""
+    """The relation in a word or two, or as a sign, to stand before the names of what runs; ``""`` for relatives, which
+    only a paper's own page tells."""
     implementations: tuple[Implementation, ...]
 
 
 _WORDS: dict[Relation, tuple[str, str]] = {
-    "introduces": ("Runs here", "▶"),
-    "extends": ("Builds on what runs here", "builds on"),
+    "introduces": (OWN.label, OWN_SIGN),
+    "extends": (BASE.label, "builds on"),
     "evaluates": ("Evaluates what runs here", "evaluates"),
     "uses": ("Uses what runs here", "uses"),
-    "related": ("Related, and runs here", ""),
+    "related": ("The nearest that runs here", ""),
 }
-"""The relations, closest first."""
 
 
 def running(catalog: Catalog, paper: Paper) -> list[Running]:
     """What runs behind a paper, the closest relation first."""
     groups: dict[tuple[str, str], list[Implementation]] = {}
-    for relation in _WORDS:
+    for relation in CLOSEST_FIRST:
         for link in paper.implementations:
             if link.relation == relation:
                 implementation = catalog.implementation_by_id[link.id]

@@ -21,7 +21,7 @@ from catalog.model.pools import read_pools
 from catalog.model.redirects import read_redirects
 from catalog.model.results import read_result_files
 from catalog.model.trials import read_trials
-from catalog.model.venues import appearance
+from catalog.model.venues import appearance, edition
 from catalog.model.vocabulary import Vocabularies, read_vocabularies
 from catalog.parsing.comments import SUGGESTED
 from catalog.parsing.problems import Problem
@@ -105,7 +105,8 @@ def load_catalog(project: Project, focus: Collection[Path] = ()) -> tuple[Catalo
 def _in_words(paper: Paper, vocabularies: Vocabularies) -> Paper:
     if paper.venue is None:
         return paper
-    return paper.model_copy(update={"appeared": appearance(paper.venue, vocabularies)})
+    words = {"appeared": appearance(paper.venue, vocabularies), "edition": edition(paper.venue, vocabularies)}
+    return paper.model_copy(update=words)
 
 
 def read_record(path: Path, file: str) -> tuple[Entry | None, list[Problem]]:

@@ -7,6 +7,7 @@ from small_checkout import FADING, Checkout
 from catalog.insight.attention import report
 from catalog.insight.lineage import lineage, resolve, wanted
 from catalog.insight.stats import statistics
+from catalog.model.catalog import Catalog
 
 
 def add(checkout: Checkout, word: str, base: str, *, name: str = "", family: str = "gradient-ascent") -> None:
@@ -106,3 +107,26 @@ def test_a_circle_has_layers_too(checkout: Checkout) -> None:
     add(checkout, "haze", "mist", name="Haze")
     found = lineage(checkout.catalog())
     assert sorted(found.layers(("lindqvist2031mist", "lindqvist2031haze")).values()) == [0, 1]
+
+
+def test_no_line_of_the_graph_leads_back_in_time(catalog: Catalog) -> None:
+    graph = lineage(catalog)
+    ids = graph.trunk()
+    columns, headings = graph.by_year(ids)
+    assert set(columns) == set(ids)
+    assert all(columns[base] < columns[one] for one in ids for base in graph.above[one] if base in columns)
+    starts = [first for _, first in headings]
+    assert starts == sorted(set(starts))
+    years = [text for text, _ in headings if text.isdigit()]
+    assert years == sorted(years)
+    for (year, first), end in zip(headings, [*starts[1:], len(columns)], strict=True):
+        dated = [graph.nodes[one].paper for one in ids if first <= columns[one] < end]
+        assert all(str(paper.year) == year if paper else not year.isdigit() for paper in dated)
+
+
+def test_a_date_before_that_of_its_base_gives_way(checkout: Checkout) -> None:
+    add(checkout, "mist", "weed", name="Mist")  # of 2031, and Weed is of 2032
+    graph = lineage(checkout.catalog())
+    columns, headings = graph.by_year(graph.nodes)
+    assert columns["lindqvist2031mist"] > columns["okonkwo2032gardens"]
+    assert [text for text, _ in headings if text.isdigit()] == ["2031", "2032"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from catalog.model.paper import Venue
-from catalog.model.venues import anthology_venue, appearance, read_venue
+from catalog.model.venues import anthology_venue, appearance, edition, read_venue
 from catalog.model.vocabulary import load_vocabularies
 
 VOCABULARIES = load_vocabularies()
@@ -50,6 +50,17 @@ VOCABULARIES = load_vocabularies()
 def test_in_words(venue: Venue, label: str, kind: str, container: str) -> None:
     found = appearance(venue, VOCABULARIES)
     assert (found.label, found.kind, found.container, found.year) == (label, kind, container, 2032)
+
+
+@pytest.mark.parametrize("track", [None, *VOCABULARIES["track"].ids])
+def test_workshops_are_an_edition_apart(track: str | None) -> None:
+    venue = Venue.model_construct(id="icml", year=2032, track=track)
+    label = appearance(venue, VOCABULARIES).label
+    found = edition(venue, VOCABULARIES)
+    if "Workshop" in label:
+        assert (found.id, found.label) == ("icml-2032-workshops", "ICML 2032 workshops")
+    else:
+        assert (found.id, found.label) == (f"icml-2032-{track}" if track else "icml-2032", label)
 
 
 @pytest.mark.parametrize(

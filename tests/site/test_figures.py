@@ -6,11 +6,19 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markup_trees import SVG
 
-from catalog.figures import Node, Point, forget_utility_figure, layered_figure, quarters, timeline_figure
+from catalog.figures import (
+    Node,
+    Point,
+    forget_utility_figure,
+    layered_figure,
+    numbered_figure,
+    quarters,
+    timeline_figure,
+)
 from catalog.figures.drawing import text_width
 
 POINTS = [
@@ -111,6 +119,65 @@ def test_a_crowd_is_shown_nearer_and_a_few_points_between_0_and_1() -> None:
     assert not {"0.0", "1.0"} & ticks(crowd)
 
 
+def crowds(most: int = 45) -> st.SearchStrategy[list[Point]]:
+    """Many methods with names of their own, and the references."""
+    shares = st.floats(0, 1, allow_nan=False)
+    some = st.lists(st.tuples(shares, shares), min_size=13, max_size=most)
+    references = [Point("Target", 0.96, 0.62, "target"), Point("Retrained", 0.45, 0.625, "retrained")]
+    return some.map(lambda ones: [*references, *(Point(f"Name {n:02}", *one) for n, one in enumerate(ones))])
+
+
+def texts(drawn: str, look: str) -> list[str]:
+    root = ElementTree.fromstring(drawn)
+    return [one.text or "" for one in root.iter(f"{SVG}text") if look in (one.get("class") or "")]
+
+
+@settings(deadline=None, max_examples=40)
+@given(crowds(), st.sampled_from([(480, 400), (560, 440), (680, 600)]))
+def test_every_method_of_any_crowd_is_named_in_the_figure(points: list[Point], size: tuple[int, int]) -> None:
+    drawn = forget_utility_figure(points, standalone=False, width=size[0], height=size[1])
+    named = texts(drawn, "figure-label")
+    held = [next(one.label for one in points if name.startswith(one.label)) for name in named]
+    assert sorted(held) == sorted(one.label for one in points)
+    root = ElementTree.fromstring(drawn)
+    height = float(root.get("height", ""))
+    assert all(box.left >= 0 and box.right <= size[0] and 0 <= box.baseline <= height for box in label_boxes(root))
+
+
+@settings(deadline=None, max_examples=40)
+@given(crowds())
+def test_on_a_small_screen_every_method_has_a_number_and_a_line(points: list[Point]) -> None:
+    drawn = numbered_figure(points)
+    lines = texts(drawn, "figure-line")
+    assert sorted(next(one.label for one in points if line.startswith(one.label)) for line in lines) == sorted(
+        one.label for one in points
+    )
+    numbers = texts(drawn, "figure-number")
+    assert sorted(numbers, key=int) == sorted([str(n + 1) for n in range(len(points))] * 2, key=int)
+    assert float(ElementTree.fromstring(drawn).get("width", "")) <= 360
+
+
+@pytest.mark.parametrize("far", [(0.5, 0.02), (0.99, 0.56), (0.01, 0.01)])
+def test_one_method_far_from_all_others_does_not_squeeze_them(far: tuple[float, float]) -> None:
+    crowd = [Point("Target", 0.5, 0.62, "target"), Point("Retrained", 0.45, 0.625, "retrained")]
+    crowd += [Point(f"Method {n}", 0.4 + (n * 37 % 10) / 100, 0.53 + (n * 53 % 9) / 100) for n in range(24)]
+    alone, with_it = (
+        ElementTree.fromstring(forget_utility_figure(some, standalone=False, width=560, height=440))
+        for some in (crowd, [*crowd, Point("Far", *far)])
+    )
+
+    def reach(root: ElementTree.Element, axis: str) -> float:
+        places = [float(one.get(axis, "")) for one in root.findall(f"{SVG}circle")]
+        return max(places) - min(places)
+
+    for axis in ("cx", "cy"):
+        assert reach(with_it, axis) > 0.6 * reach(alone, axis)
+    assert len(with_it.findall(f"{SVG}circle")) == 24, "it is an arrow at the edge"
+    unseen = [value for value, usual in zip(far, (0.45, 0.57), strict=True) if abs(value - usual) > 0.2]
+    name = next(one.text or "" for one in with_it.iter(f"{SVG}text") if (one.text or "").startswith("Far"))
+    assert name == " ".join(["Far", *(f"{value:.2f}" for value in unseen)])
+
+
 # Papers over time
 
 
@@ -159,6 +226,20 @@ def test_what_builds_on_something_stands_to_its_right_and_every_box_is_a_link() 
     assert len(root.findall(f"{SVG}path")) == 3
     assert root.get("role") == "group", "an image would hide its links"
     assert [one.get("class") for one in root.iter(f"{SVG}rect")].count("figure-node figure-runs") == 1
+
+
+def test_years_stand_over_their_columns() -> None:
+    nodes = [Node(name, name.upper(), f"{name}.html") for name in "abcd"]
+    headings = [("2030", 0), ("2031", 2)]
+    drawn = layered_figure(
+        nodes, [("a", "b"), ("b", "c")], {"a": 0, "b": 1, "c": 2, "d": 2}, title="t", words="w", headings=headings
+    )
+    root = ElementTree.fromstring(drawn)
+    years = {one.text: float(one.get("x", "")) for one in root.findall(f"{SVG}text")}
+    places = left_of(root)
+    assert years == {"2030": places["a"][0], "2031": places["c"][0]}
+    assert places["d"][0] == places["c"][0], "also what no line joins"
+    assert min(y for _, y in places.values()) > 18
 
 
 def test_boxes_of_a_column_do_not_touch_and_stay_inside() -> None:

@@ -59,15 +59,40 @@ def test_every_box_of_the_graph_leads_to_a_page_with_the_keyboard_too(
     expect(page).to_have_url(served + "methods/npo.html")
 
 
-def test_on_a_small_screen_the_list_stands_for_the_graph(page: Page, served: str, catalog: Catalog) -> None:
+def test_on_a_small_screen_the_graph_scrolls_along_its_years_above_the_list(
+    page: Page, served: str, catalog: Catalog
+) -> None:
     page.set_viewport_size({"width": 360, "height": 700})
     page.goto(served + "lineage.html")
-    expect(page.locator(".graph")).to_be_hidden()
+    graph = page.get_by_role("group", name="Graph of methods")
+    expect(graph).to_be_visible()
+    years = [one for one in page.locator(".graph svg > text").all_inner_texts() if one.isdigit()]
+    assert years == sorted(years)
+    assert len(years) > 3
+    assert graph.evaluate("one => one.scrollWidth > 2 * one.clientWidth")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    npo = page.locator(".graph svg a").filter(has=page.locator("rect + text", has_text=re.compile(r"^NPO")))
+    npo.focus()
+    expect(npo).to_be_in_viewport()
     item = page.locator(".lineage > li#npo")
     expect(item.get_by_role("link", name="NPO", exact=True)).to_be_visible()
     item.locator("summary").click()
     expect(item.locator("li")).to_have_count(len(lineage(catalog).below["npo"]))
     expect(item.get_by_role("link", name="SimNPO")).to_be_visible()
+
+
+def test_charts_fit_a_small_screen(page: Page, served: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    for address in ("overview.html", "results.html", "index.html"):
+        page.goto(served + address)
+        for figure in page.locator(".plot > svg:visible").all():
+            size = figure.evaluate(
+                "one => Math.min(...Array.from(one.querySelectorAll('text'),"
+                " text => parseFloat(getComputedStyle(text).fontSize)"
+                " * one.getBoundingClientRect().width / one.viewBox.baseVal.width))"
+            )
+            assert size > 8.5, (address, figure.get_attribute("aria-labelledby"))
+            assert figure.evaluate("one => one.getBoundingClientRect().right <= innerWidth"), address
 
 
 def test_a_reading_path_leads_on_and_is_named_where_it_leads(page: Page, served: str, catalog: Catalog) -> None:

@@ -188,7 +188,7 @@ def test_two_values_of_a_facet_widen_and_counts_follow(page: Page, served: str, 
     expect(benchmarks).to_have_text(str(len(catalog.by_type["benchmark"])))  # its own facet's choice is left aside
 
 
-@pytest.mark.parametrize("facet", ["setting", "modality", "venue", "year", "target", "dataset"])
+@pytest.mark.parametrize("facet", ["setting", "modality", "venue", "edition", "year", "target", "dataset", "runs"])
 def test_every_facet_filters(page: Page, served: str, catalog: Catalog, facet: str) -> None:
     values = [one for paper in catalog.papers for one in paper_list.values(paper, facet)]
     value = max(set(values), key=values.count)

@@ -10,7 +10,7 @@ from catalog.model.guide import Step
 from catalog.model.implementations import Implementation
 from catalog.model.paper import Paper
 from catalog.outputs.readme.sections import Section
-from catalog.outputs.wording import byline, escape, escape_url, links, published, running
+from catalog.outputs.wording import OWN_SIGN, Running, byline, escape, escape_url, links, published, running
 
 _AUTHORS = 6
 """Authors on the lists, where there is room for more of them than elsewhere."""
@@ -25,14 +25,14 @@ _PAGES = {
 def brief(catalog: Catalog, section: Section, paper: Paper) -> str:
     """A paper on the README: title, venue or year, code, what runs. What runs is linked by reference: ``[npo]``.
 
-    Mere relatives that run are left to the lists: they would take a twentieth of the page and tell little.
+    Mere relatives that run are not told: they say nothing about the paper.
     """
     parts = [title(paper), escape(paper.appeared.label) if paper.appeared else str(paper.year)]
     if paper.id in section.guests:
         return _joined([*parts, _guest(catalog, paper)])
     if paper.links.code:
         parts.append(f"[code]({escape_url(paper.links.code)})")
-    for group in (group for group in running(catalog, paper) if group.brief):
+    for group in _told(catalog, paper):
         parts.append(f"{group.brief} {', '.join(f'[{runs.id}]' for runs in group.implementations)}")
     return _joined(parts)
 
@@ -56,8 +56,9 @@ def full(catalog: Catalog, section: Section, paper: Paper, root: str, home: str)
     rows = [lead, " · ".join([*named, record])]
     if paper.summary:
         rows.append(escape(paper.summary))
-    for group in running(catalog, paper):
-        rows.append(f"▶ {group.words}: {', '.join(_linked(runs, root) for runs in group.implementations)}")
+    for group in _told(catalog, paper):
+        sign = f"{OWN_SIGN} " if group.brief == OWN_SIGN else ""
+        rows.append(f"{sign}{group.words}: {', '.join(_linked(runs, root) for runs in group.implementations)}")
     return f"- {'<br>'.join(rows)}"
 
 
@@ -82,6 +83,11 @@ def title(paper: Paper, *, bold: bool = False) -> str:
         return linked
     struck = paper.state.kind in ("withdrawn", "retracted")
     return f"{f'~~{linked}~~' if struck else linked} ({paper.state.kind})"
+
+
+def _told(catalog: Catalog, paper: Paper) -> list[Running]:
+    """What runs behind a paper, but relatives."""
+    return [group for group in running(catalog, paper) if group.brief]
 
 
 def _joined(parts: list[str]) -> str:

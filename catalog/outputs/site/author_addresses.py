@@ -18,6 +18,8 @@ class People:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
+        self._addresses: dict[str, str] = {}
+        """By name: every list asks for the authors of every paper in it."""
 
     @cached_property
     def by_id(self) -> dict[str, Author]:
@@ -34,8 +36,11 @@ class People:
 
     def address(self, name: str) -> str:
         """Where an author is found: the page, else the place in the index."""
-        author = self.by_id[author_id(name)]
-        return f"author/{author.id}.html" if self.has_page(author) else f"authors/{author.letter}.html#{author.id}"
+        if name not in self._addresses:
+            author = self.by_id[author_id(name)]
+            place = f"author/{author.id}.html" if self.has_page(author) else f"authors/{author.letter}.html#{author.id}"
+            self._addresses[name] = place
+        return self._addresses[name]
 
     def has_page(self, author: Author) -> bool:
         """Whether there is enough to fill a page of its own."""

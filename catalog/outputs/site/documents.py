@@ -120,13 +120,14 @@ def _group(group: Group, catalog: Catalog) -> Iterator[Document]:
     names = (group.label, group.id, group.heading, *group.aliases, *full)
     text = group.definition
     yield Document(group.facet.capitalize(), group.heading, group.path, names="\n".join(names), text=text, called=names)
-    editions = {paper.venue.year: paper.venue for paper in group.papers if paper.venue and group.facet == "venue"}
-    for year, venue in sorted(editions.items(), reverse=True):
-        title = f"{group.label} {year}"
-        spellings = (*edition_spellings(venue, catalog.vocabularies), *(f"{name} {year}" for name in names))
-        address = f"{group.path}#papers-{year}"
+    for edition in group.editions if group.facet == "venue" else ():
         place = f"Papers of {group.label} by year"
-        yield Document("Venue", title, address, names="\n".join(spellings), place=place, called=(title, *spellings))
+        year, venue = edition.year, edition.papers[0].venue
+        spellings: tuple[str, ...] = ()
+        if venue and not edition.part:
+            spellings = (*edition_spellings(venue, catalog.vocabularies), *(f"{name} {year}" for name in names))
+        called = (edition.label, *spellings)
+        yield Document("Venue", edition.label, edition.path, names="\n".join(spellings), place=place, called=called)
 
 
 def _authors(people: People) -> Iterator[Document]:

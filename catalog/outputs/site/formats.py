@@ -15,6 +15,11 @@ def day(date: str) -> str:
     return " ".join([*(str(int(one)) for one in rest), _MONTHS[int(month) - 1], year])
 
 
+def month(date: str) -> str:
+    """``2024-04-08`` and ``2024-04`` -> ``Apr 2024``."""
+    return f"{_MONTHS[int(date[5:7]) - 1][:3]} {date[:4]}"
+
+
 def number(value: float) -> str:
     """Three significant digits for small and large, two decimals between."""
     if value == 0 or 0.001 <= abs(value) < 10:

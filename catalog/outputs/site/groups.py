@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from catalog.model.catalog import Catalog
 from catalog.model.facets import terms_of
 from catalog.model.implementations import FamilyGuide, Implementation
-from catalog.model.paper import Paper
+from catalog.model.paper import Edition, Paper
 from catalog.model.registries import leads_to_paper
 
 FACETS = ("type", "family", "target", "dataset", "setting", "modality", "venue", "year")
@@ -22,6 +23,50 @@ PLURALS = {
     "venue": "Venues",
     "year": "Years",
 }
+
+
+@dataclass(frozen=True)
+class EditionGroup:
+    """The papers of an edition of a venue: a section of the venue's page, and a filter of the papers' list."""
+
+    id: str
+    papers: tuple[Paper, ...]
+
+    @property
+    def label(self) -> str:
+        """As people write it."""
+        return _edition(self.papers[0]).label
+
+    @property
+    def year(self) -> int:
+        """Of the edition."""
+        return _edition(self.papers[0]).year
+
+    @property
+    def part(self) -> str:
+        """What it is beside the main program: ``workshops``, ``findings``; ``""`` for that itself."""
+        return _edition(self.papers[0]).part
+
+    @property
+    def path(self) -> str:
+        """Its address."""
+        return edition_path(self.papers[0])
+
+    @property
+    def anchor(self) -> str:
+        """Where on the venue's page it stands."""
+        return self.path.partition("#")[2]
+
+
+def edition_path(paper: Paper) -> str:
+    """Where the papers are that appeared with it."""
+    edition = _edition(paper)
+    return f"venue/{edition.venue}.html#papers-{edition.year}{'-' if edition.part else ''}{edition.part}"
+
+
+def _edition(paper: Paper) -> Edition:
+    assert paper.edition
+    return paper.edition
 
 
 @dataclass(frozen=True)
@@ -54,6 +99,16 @@ class Group:
     def path(self) -> str:
         """The page's address."""
         return f"{self.facet}/{self.id}.html"
+
+    @cached_property
+    def editions(self) -> tuple[EditionGroup, ...]:
+        """The papers of a venue by edition: newest first, of a year the main program first and workshops last."""
+        found: dict[str, list[Paper]] = {}
+        for paper in self.papers:
+            for edition in terms_of(paper, "edition"):
+                found.setdefault(edition, []).append(paper)
+        some = [EditionGroup(ident, tuple(papers)) for ident, papers in found.items()]
+        return tuple(sorted(some, key=lambda one: (-one.year, one.part == "workshops", one.part)))
 
 
 def groups_of(catalog: Catalog, facet: str) -> Iterator[Group]:

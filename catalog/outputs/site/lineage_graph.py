@@ -18,13 +18,15 @@ def drawn(lineage: Lineage, link: Callable[[str], str]) -> Markup | None:
     edges = [(base, upper) for base in ids for upper in lineage.below[base]]
     shown = [(base, upper) for base, upper in edges if upper in set(ids)]
     words = "; ".join(f"{lineage.nodes[b].label} builds on {lineage.nodes[a].label}" for a, b in shown)
+    columns, headings = lineage.by_year(ids)
     figure = figures.layered_figure(
         [_node(lineage, ident, link) for ident in ids],
         shown,
-        lineage.layers(ids),
+        columns,
         title="Which methods build on which",
         words=f"{words}. The list below says the same, and more.",
         ident="lineage",
+        headings=headings,
     )
     return Markup(figure)
 

@@ -67,16 +67,18 @@ class Measurements:
         if len(points) < 2:
             return None
         labels = {metric.id: metric.label for metric in board.metrics}
+        axes = {"forget_label": labels[board.headline], "utility_label": labels[self._settings.utility_metric]}
+        crowd = len(points) > figures.MANY
         drawn = figures.forget_utility_figure(
             points,
             standalone=False,
-            forget_label=labels[board.headline],
-            utility_label=labels[self._settings.utility_metric],
+            **axes,
             ident=f"figure-{board.slug}",
-            width=620 if large and len(points) > 12 else 480,
-            height=(600 if large else 400) if len(points) > 12 else 370,
+            width=(680 if large else 560) if crowd else 480,
+            height=(600 if large else 440) if crowd else 370,
         )
-        return Markup(drawn)
+        narrow = figures.numbered_figure(points, **axes, ident=f"figure-{board.slug}-narrow")
+        return Markup(f"{drawn}\n{narrow}" if crowd else drawn)
 
     def robustness(self, board: leaderboard.Board) -> Markup | None:
         """What an attack brings back; None where there is not enough to draw."""

@@ -6,22 +6,25 @@
     search/papers-<n>.js  a paper as it stands in the list
     search/shelf-<n>.js   many such papers, loaded ahead in idle time
     search/titles.js      the papers by title, for sorting
-    search/export-<n>.js  entries for BibTeX and lines for CSV
+    search/bibtex-<n>.js  entries for export, and likewise ris, csv and json
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from textwrap import indent
 
-from catalog.base.text import words
+from catalog.base.text import to_json, words
 from catalog.model.catalog import Catalog
 from catalog.model.facets import terms_of
+from catalog.model.marks import mark_of
 from catalog.model.paper import Paper
-from catalog.outputs.export import table
+from catalog.outputs.export import records, ris, table
+from catalog.outputs.export.citation import citable
 from catalog.outputs.site.packing import digits, script, width
 
-FACETS = ("type", "family", "target", "setting", "modality", "dataset", "venue", "year", "code", "runnable")
+FACETS = ("type", "family", "target", "setting", "modality", "dataset", "venue", "edition", "year", "code", "runs")
 BLOCK = 1
 """Papers of the list in one file: those that fit lie all over, and every other one in a file is loaded for nothing."""
 SHELF = 64
@@ -31,7 +34,7 @@ EXPORTED = 64
 
 
 def list_files(catalog: Catalog, item: Callable[[Paper], str], bibtex: Callable[[Paper], str | None]) -> dict[str, str]:
-    """Name and text of every file.
+    """Name and text of every file. What is joined of them for export is what ``catalog export`` writes of the papers.
 
     Args:
         catalog: whose papers are listed.
@@ -46,17 +49,28 @@ def list_files(catalog: Catalog, item: Callable[[Paper], str], bibtex: Callable[
             name = f"{kind}-{number}"
             files[f"{name}.js"] = script(name, items[start : start + size])
     for number, start in enumerate(range(0, len(papers), EXPORTED)):
-        name, some = f"export-{number}", papers[start : start + EXPORTED]
-        entries = {"bibtex": [bibtex(paper) for paper in some], "csv": [table.row(paper) for paper in some]}
-        files[f"{name}.js"] = script(name, entries)
+        for kind, entry in (("bibtex", bibtex), ("ris", _ris), ("csv", table.row), ("json", _json)):
+            name = f"{kind}-{number}"
+            files[f"{name}.js"] = script(name, [entry(paper) for paper in papers[start : start + EXPORTED]])
     return files
 
 
+def _ris(paper: Paper) -> str | None:
+    return ris.entry(paper) if citable([paper]) else None
+
+
+def _json(paper: Paper) -> str:
+    """A record as it stands in a list of them."""
+    return indent(to_json(records.record(paper)).rstrip("\n"), "  ")
+
+
 def values(paper: Paper, facet: str) -> tuple[str, ...]:
-    """What a paper has of a facet: ids of terms, a year, or ``1`` for what is there or not."""
-    present = {"code": bool(paper.links.code), "runnable": bool(paper.implementations)}
-    if facet in present:
-        return ("1",) if present[facet] else ()
+    """What a paper has of a facet: ids of terms, a year, its mark, or ``1`` where there is code."""
+    if facet == "code":
+        return ("1",) if paper.links.code else ()
+    if facet == "runs":
+        mark = mark_of(paper)
+        return (mark.id,) if mark else ()
     return terms_of(paper, facet)
 
 
@@ -67,6 +81,7 @@ def _facets(papers: Sequence[Paper]) -> str:
             "block": BLOCK,
             "shelf": SHELF,
             "exported": EXPORTED,
+            "papers": len(papers),
             "csv": table.render(()),
             "columns": {facet: _column([values(paper, facet) for paper in papers]) for facet in FACETS},
         },

@@ -11,17 +11,18 @@ from typing import Any
 import jinja2
 
 from catalog.insight.leaderboard import REFERENCE_MEANINGS
+from catalog.model.marks import mark_of
 from catalog.model.paper import Paper
 from catalog.outputs.site import lineage_graph, markdown
 from catalog.outputs.site.author_addresses import letter_label
-from catalog.outputs.site.formats import day, duration, literal, margin, number, size
+from catalog.outputs.site.formats import day, duration, literal, margin, month, number, size
 from catalog.outputs.site.glossary_links import Terms
-from catalog.outputs.site.groups import PLURALS
+from catalog.outputs.site.groups import PLURALS, edition_path
 from catalog.outputs.site.links import GLOSSARY, Links, relative_to
 from catalog.outputs.site.page import Page
 from catalog.outputs.site.site import Site
 from catalog.outputs.site.words import RELATIONS, STATES
-from catalog.outputs.wording import byline
+from catalog.outputs.wording import byline, shortened
 
 SHOWN_BY = "generated.html"
 """The theme's template for pages whose front matter holds their content."""
@@ -45,6 +46,7 @@ class Renderer:
         self._environment.filters.update(
             inline=markdown.inline,
             day=day,
+            month=month,
             number=number,
             margin=margin,
             duration=duration,
@@ -73,12 +75,17 @@ class Renderer:
 
     def list_item(self, paper: Paper) -> str:
         """A paper as it stands in the paper list, as HTML."""
-        return markdown.compact(str(self._pieces.paper_item(relative_to("papers"), paper, "h2")))
+        return markdown.compact(str(self._pieces.paper_item(self._list_links.to, paper, "h2")))
 
     @cached_property
     def _pieces(self) -> Any:
         """The macros that pages share, for a page in the folder of the paper list."""
-        return self._environment.get_template("_macros.j2").make_module()
+        return self._environment.get_template("_macros.j2").make_module({"author": self._list_links.author})
+
+    @cached_property
+    def _list_links(self) -> Links:
+        """The links of the paper list."""
+        return Links(self._site, self._terms, "papers/index.md")
 
     def _body(self, page: Page) -> str:
         links = Links(self._site, self._terms, page.path)
@@ -112,6 +119,9 @@ def _globals(site: Site) -> dict[str, Any]:
         "states": STATES,
         "found_in_words": site.measured.found_in_words,
         "byline": byline,
+        "shortened": shortened,
+        "edition_path": edition_path,
+        "mark_of": mark_of,
         "letter_label": letter_label,
         "fence": markdown.fence,
         "typeset": markdown.typeset,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cached_property
 from urllib.parse import urlencode
 
@@ -9,6 +10,7 @@ from catalog.insight.leaderboard import Board
 from catalog.insight.lineage import Lineage
 from catalog.insight.lineage import lineage as lineage_of
 from catalog.model.catalog import Catalog
+from catalog.model.marks import MARKS, mark_of
 from catalog.model.navigation import Navigation
 from catalog.model.paper import Paper
 from catalog.outputs.export import bibtex
@@ -52,6 +54,17 @@ class Site:
     def group_by_key(self) -> dict[tuple[str, str], Group]:
         """The groups by facet and id."""
         return {(group.facet, group.id): group for groups in self.groups.values() for group in groups}
+
+    @cached_property
+    def marked(self) -> dict[str, int]:
+        """How many papers have each mark, by its id."""
+        marks = Counter(mark.id for paper in self.catalog.papers if (mark := mark_of(paper)))
+        return {mark.id: marks[mark.id] for mark in MARKS.values()}
+
+    @cached_property
+    def position(self) -> dict[str, int]:
+        """The place of each paper among all of them, by which scripts know it."""
+        return {paper.id: number for number, paper in enumerate(self.catalog.papers)}
 
     @cached_property
     def people(self) -> People:

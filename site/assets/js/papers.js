@@ -10,6 +10,7 @@
 
   var data = window.catalogData;
   var search = window.catalogFind;
+  var files = window.catalogExports;
   var form = finder.querySelector("form");
   var query = finder.querySelector("input[name=q]");
   var sort = finder.querySelector("select[name=sort]");
@@ -24,18 +25,23 @@
   var total = Number(finder.dataset.total);
   var step = Number(finder.dataset.newest);
   var newest = Array.from(list.children);
-  var names = ["code", "runnable"];
+  var names = ["code", "runs"];
+  var matches = {}; /* of a facet of which papers have several values: the choice between any and all of the chosen ones */
   var labels = {};
   var table = null;
   var sorting = ""; /* as chosen; without a choice the best match or the newest comes first */
   var shown = step;
   var turn = 0;
+  var typing = false;
   var result = { numbers: null };
 
   /* Links to the static pages become check boxes: with a script, several can be combined. */
   finder.querySelectorAll("[data-facet]").forEach(function (box) {
     var name = box.dataset.facet;
     names.push(name);
+    if (box.dataset.match) {
+      matches[name] = offerMatch(box, name);
+    }
     box.querySelectorAll("a[data-value]").forEach(function (link) {
       var label = document.createElement("label");
       label.className = "check";
@@ -49,29 +55,54 @@
     });
   });
   var inputs = Array.from(form.querySelectorAll("input[type=checkbox]"));
+  var all = [];
   var counts = inputs.map(function (input) {
     var count = input.closest("label").querySelector(".count");
+    all.push(count.textContent);
     labels[input.name + " " + input.value] = input.closest("label").textContent.replace(count.textContent, "").trim();
     return count;
   });
 
-  /* The facets as arrays: for each paper the number of its set of values, for each set the values. */
-  function readTable(loaded) {
-    var columns = {};
-    names.forEach(function (name) {
-      var sets = loaded.columns[name][0].split(",").map(function (set) {
-        return set ? set.split(" ") : [];
-      });
-      columns[name] = { sets: sets, cells: data.digits(loaded.columns[name][1], total) };
+  function loadTable() {
+    return files.load().then(function (loaded) {
+      table = loaded;
     });
-    return { columns: columns, block: loaded.block, shelf: loaded.shelf, exported: loaded.exported, csv: loaded.csv };
   }
 
-  function loadTable() {
-    return data.load("facets").then(function (loaded) {
-      table = table || readTable(loaded);
-      return table;
+  /* Two radio buttons, shown while two values are chosen. */
+  function offerMatch(box, name) {
+    var holder = document.createElement("fieldset");
+    holder.className = "facet__match";
+    holder.hidden = true;
+    holder.innerHTML = "<legend>Papers with</legend>";
+    var radios = ["any", "all"].map(function (value) {
+      var label = document.createElement("label");
+      var input = document.createElement("input");
+      input.type = "radio";
+      input.name = "match-" + name;
+      input.value = value;
+      input.checked = value === box.dataset.match;
+      label.append(input, " " + value + " of these");
+      holder.append(label);
+      return input;
     });
+    box.querySelector("summary").after(holder);
+    return {
+      usual: box.dataset.match,
+      get value() {
+        return radios[1].checked ? "all" : "any";
+      },
+      set value(value) {
+        radios[value === "all" ? 1 : 0].checked = true;
+      },
+      offer: function (count) {
+        holder.hidden = count < 2;
+      },
+    };
+  }
+
+  function wantsAll(name) {
+    return Boolean(matches[name]) && matches[name].value === "all";
   }
 
   function selection() {
@@ -81,10 +112,14 @@
         (chosen[input.name] = chosen[input.name] || []).push(input.value);
       }
     });
+    Object.keys(matches).forEach(function (name) {
+      matches[name].offer((chosen[name] || []).length);
+    });
     return chosen;
   }
 
-  /* Several values of one facet widen, several facets narrow; the counts of a facet leave its own choice aside. */
+  /* Several facets narrow. Several values of one facet widen, and its counts leave its own choice aside; or all of them
+     are wanted, and its counts say how many papers would be left. */
   function filter(chosen, found) {
     var wanted = Object.keys(chosen).map(function (name) {
       var column = table.columns[name];
@@ -92,7 +127,7 @@
         name: name,
         cells: column.cells,
         fits: column.sets.map(function (set) {
-          return chosen[name].some(function (value) {
+          return chosen[name][wantsAll(name) ? "every" : "some"](function (value) {
             return set.includes(value);
           });
         }),
@@ -120,7 +155,7 @@
         for (var place = 0; place < names.length; place += 1) {
           tally[names[place]][table.columns[names[place]].cells[paper]] += 1;
         }
-      } else if (misses === 1) {
+      } else if (misses === 1 && !wantsAll(missed)) {
         tally[missed][table.columns[missed].cells[paper]] += 1;
       }
     }
@@ -327,7 +362,23 @@
       });
   }
 
-  function write() {
+  /* Where one was, for whoever comes back: rows are drawn after the browser would go there by itself. */
+  function keepPlace() {
+    try {
+      history.replaceState(Object.assign({}, history.state, { y: window.scrollY }), "");
+    } catch (error) {
+      /* As below. */
+    }
+  }
+
+  function findPlace() {
+    if (history.state && history.state.y !== undefined) {
+      window.scrollTo(0, history.state.y);
+    }
+  }
+
+  /* The state as an address: a new entry of the history for each choice, one for all that is typed at a time. */
+  function write(anew) {
     var parameters = new URLSearchParams();
     if (query.value.trim()) {
       parameters.set("q", query.value.trim());
@@ -337,6 +388,11 @@
         parameters.append(input.name, input.value);
       }
     });
+    Object.keys(matches).forEach(function (name) {
+      if (matches[name].value !== matches[name].usual) {
+        parameters.append(matches[name].value, name);
+      }
+    });
     if (sorting) {
       parameters.set("sort", sorting);
     }
@@ -344,8 +400,14 @@
       parameters.set("show", String(shown));
     }
     var text = parameters.toString();
+    var address = text ? "?" + text : location.pathname;
     try {
-      history.replaceState(history.state, "", text ? "?" + text : location.pathname);
+      if (anew && address !== (location.search || location.pathname)) {
+        keepPlace();
+        history.pushState({ y: window.scrollY }, "", address);
+      } else {
+        history.replaceState(history.state, "", address);
+      }
     } catch (error) {
       /* A page opened from a disk may not change its address; filtering works all the same. */
     }
@@ -356,6 +418,10 @@
     query.value = parameters.get("q") || "";
     sorting = sort.querySelector('[value="' + CSS.escape(parameters.get("sort") || "-") + '"]') ? parameters.get("sort") : "";
     shown = Math.max(step, Math.min(Math.floor(Number(parameters.get("show"))) || 0, total));
+    Object.keys(matches).forEach(function (name) {
+      var other = matches[name].usual === "all" ? "any" : "all";
+      matches[name].value = parameters.getAll(other).includes(name) ? other : matches[name].usual;
+    });
     inputs.forEach(function (input) {
       input.checked = parameters.getAll(input.name).includes(input.value);
       if (input.checked && input.closest("details") && matchMedia("(min-width: 60em)").matches) {
@@ -367,60 +433,41 @@
 
   function changed() {
     shown = step;
-    write();
+    typing = false;
+    write(true);
     return show();
   }
 
-  function save(name, type, texts) {
-    var link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob(texts, { type: type }));
-    link.download = name;
-    link.click();
-    setTimeout(function () {
-      URL.revokeObjectURL(link.href);
-    }, 60000);
+  function typed() {
+    shown = step;
+    write(!typing);
+    typing = true;
+    return show();
   }
 
-  /* The selection as a file, in the order of the list. */
-  function exportAs(kind) {
-    note.textContent = "Preparing the file \u2026";
-    var ready = result.numbers ? Promise.resolve() : show();
-    return ready
-      .then(function () {
-        var numbers = result.numbers;
-        var place = {};
-        numbers.forEach(function (number) {
-          place[Math.floor(number / table.exported)] = true;
-        });
-        return Promise.all(
-          Object.keys(place).map(function (block) {
-            return data.load("export-" + block).then(function (loaded) {
-              place[block] = loaded[kind];
-            });
-          })
-        ).then(function () {
-          var texts = numbers
-            .map(function (number) {
-              return place[Math.floor(number / table.exported)][number % table.exported];
-            })
-            .filter(Boolean);
-          var name = "llm-unlearning-" + texts.length + "-papers";
-          if (kind === "bibtex") {
-            save(name + ".bib", "application/x-bibtex", [texts.join("\n")]);
-          } else {
-            save(name + ".csv", "text/csv", [table.csv].concat(texts));
-          }
-          var without = numbers.length - texts.length;
-          note.textContent =
-            texts.length +
-            (texts.length === 1 ? " paper" : " papers") +
-            " exported." +
-            (without ? " " + without + " withdrawn or retracted, and not to be cited." : "");
-        });
-      })
-      .catch(function (error) {
-        note.textContent = "The file could not be made (" + error.message + ").";
-      });
+  function restore() {
+    typing = false;
+    if (read()) {
+      return show();
+    }
+    turn += 1; /* what is still being looked for is not wanted any more */
+    result = { numbers: null };
+    counts.forEach(function (count, place) {
+      count.textContent = all[place];
+      inputs[place].closest("label").classList.remove("check--empty");
+    });
+    sort.querySelector("[value=best]").disabled = true;
+    sort.value = "newest";
+    chips(selection());
+    status.textContent = total + " papers";
+    note.replaceChildren();
+    none.hidden = true;
+    years.hidden = false;
+    list.replaceChildren.apply(list, newest);
+    more.hidden = total <= step;
+    more.textContent = "Show " + Math.min(step, total - step) + " more of " + total;
+    finder.removeAttribute("aria-busy");
+    return Promise.resolve();
   }
 
   form.addEventListener("submit", function (event) {
@@ -431,7 +478,10 @@
     sorting = sort.value;
     changed();
   });
-  query.addEventListener("input", changed);
+  query.addEventListener("input", typed);
+  query.addEventListener("blur", function () {
+    typing = false;
+  });
   /* What is needed for the first answer is loaded while one still aims. */
   ["pointerenter", "focusin"].forEach(function (kind) {
     finder.addEventListener(
@@ -462,9 +512,9 @@
       changed();
     }
   });
-  finder.querySelectorAll("[data-export]").forEach(function (button) {
-    button.addEventListener("click", function () {
-      exportAs(button.dataset.export);
+  files.bind(finder, note, function () {
+    return (result.numbers ? Promise.resolve() : show()).then(function () {
+      return result.numbers;
     });
   });
   more.addEventListener("click", function () {
@@ -500,12 +550,22 @@
     if (event.persisted) {
       return;
     }
-    if (read()) {
-      show();
-    } else {
-      result = { numbers: null };
-      more.hidden = total <= step;
-      more.textContent = "Show " + Math.min(step, total - step) + " more of " + total;
-    }
+    restore().then(findPlace);
   });
+  window.addEventListener("popstate", function () {
+    restore().then(findPlace);
+  });
+  if ("scrollRestoration" in history) {
+    history.scrollRestoration = "manual";
+  }
+  var settled = 0;
+  window.addEventListener(
+    "scroll",
+    function () {
+      clearTimeout(settled);
+      settled = setTimeout(keepPlace, 150);
+    },
+    { passive: true }
+  );
+  document.addEventListener("click", keepPlace, true);
 })();

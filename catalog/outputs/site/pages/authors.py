@@ -64,6 +64,7 @@ def _author(site: Site, author: Author) -> Page:
         f"{len(author.papers)} papers on unlearning in language models by {author.name}.",
         {
             "person": author,
+            "positions": sorted(site.position[paper.id] for paper in author.papers),
             "families": families.most_common(),
             "co_authors": together[:MOST_CO_AUTHORS],
             "more_co_authors": max(0, len(together) - MOST_CO_AUTHORS),

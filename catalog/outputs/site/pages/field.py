@@ -37,7 +37,8 @@ def over_time(site: Site) -> dict[str, Any]:
     return {
         "years": list(range(first, last + 1)),
         "older": sum(len(papers) for year, papers in by_year.items() if year < first),
-        "total": _timeline(everything, first, "All papers by quarter", "timeline", width=760, height=210),
+        "total": _timeline(everything, first, "All papers by quarter", "timeline", width=760, height=210)
+        + _timeline(everything, first, "All papers by quarter", "timeline-narrow", width=360, height=200, narrow=True),
         "multiples": _multiples(site.catalog, by_family, first),
         "per_year": {family: _by_year(counts) for family, counts in by_family.items()},
         "all_years": _by_year(everything),
@@ -94,7 +95,7 @@ def _multiples(catalog: Catalog, by_family: Mapping[str, list[int]], first: int)
     }
 
 
-def _timeline(counts: list[int], first: int, title: str, ident: str, **size: int) -> Markup:
+def _timeline(counts: list[int], first: int, title: str, ident: str, **size: Any) -> Markup:
     return Markup(figures.timeline_figure(counts, first, title=title, ident=f"time-{ident}", **size))
 
 

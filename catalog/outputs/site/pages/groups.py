@@ -40,5 +40,4 @@ def _of_dataset(site: Site, group: Group) -> dict[str, Any]:
 
 
 def _of_venue(site: Site, group: Group) -> dict[str, Any]:
-    years = Counter(paper.venue.year for paper in group.papers if paper.venue)
-    return {"years": sorted(years.items(), reverse=True), "by_type": Counter(paper.type for paper in group.papers)}
+    return {"by_type": Counter(paper.type for paper in group.papers)}

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from catalog.insight.lineage import resolve
 from catalog.model.catalog import Catalog
+from catalog.model.facets import terms_of
+from catalog.model.marks import CLOSEST_FIRST, MARKS, OWN
 from catalog.model.paper import Paper
 from catalog.outputs.export import ris
 from catalog.outputs.export.citation import citable
 from catalog.outputs.site import head
-from catalog.outputs.site.groups import FACETS
+from catalog.outputs.site.groups import FACETS, PLURALS, EditionGroup, Group
 from catalog.outputs.site.page import Page, pages
 from catalog.outputs.site.site import Site
+from catalog.outputs.wording import running
 
 NEWEST = 20
 """Papers on the first page of the list, and as many more at a time."""
@@ -22,7 +26,37 @@ NEWEST = 20
 def paper_list(site: Site) -> Iterator[Page]:
     """The list, to be searched and filtered."""
     description = f"All {len(site.catalog.papers)} papers, to be searched and filtered."
-    yield Page("papers/index.md", "papers.html.j2", "Papers", description, {"facets": FACETS, "newest": NEWEST})
+    context = {"facets": tuple(_facets(site)), "newest": NEWEST, "marks": tuple(MARKS.values()), "marked": site.marked}
+    yield Page("papers/index.md", "papers.html.j2", "Papers", description, context)
+
+
+@dataclass(frozen=True)
+class _Facet:
+    """A box of filters beside the list."""
+
+    name: str
+    title: str
+    groups: Sequence[Group | EditionGroup]
+    several: bool
+    """Whether a paper may have several of its values: then people may ask for all of them."""
+
+    @property
+    def match(self) -> str:
+        """How several ticks are meant at first: who names two settings has to live with both."""
+        return "all" if self.name == "setting" else "any"
+
+
+def _facets(site: Site) -> Iterator[_Facet]:
+    """The boxes that hold anything, in their order: what is many by size."""
+    titles = {**PLURALS, "type": "Contributions", "year": "First public", "edition": "Venue editions"}
+    by_size = {facet: sorted(groups, key=lambda group: -group.size) for facet, groups in site.groups.items()}
+    editions = [edition for venue in by_size["venue"] for edition in venue.editions]
+    for name in (*FACETS[:-1], "edition", FACETS[-1]):
+        groups = editions if name == "edition" else by_size[name] if name in ("dataset", "venue") else site.groups[name]
+        held = [group for group in groups if group.papers]
+        several = any(len(terms_of(paper, name)) > 1 for paper in site.catalog.papers)
+        if held:
+            yield _Facet(name, titles[name], held, several)
 
 
 @pages
@@ -55,6 +89,7 @@ def _paper(site: Site, paper: Paper) -> Page:
         {
             "paper": paper,
             "links": _links(site, paper),
+            "nearness": next((group.words for group in running(site.catalog, paper)), OWN.label),
             "related": site.relatives(paper),
             "bibtex": site.bibtex(paper),
             "ris": ris.entry(paper) if may_be_cited else None,
@@ -76,12 +111,12 @@ def _for_machines(catalog: Catalog, paper: Paper) -> dict[str, str]:
 
 
 def _links(site: Site, paper: Paper) -> list[tuple[object, str, object]]:
-    """(what runs, the paper's relation to it, its first board) of everything that the paper leads to."""
+    """(what runs, the paper's relation to it, its first board) of all that is linked, closest first."""
     return [
         (
             site.catalog.implementation_by_id[link.id],
             link.relation,
             site.measured.board_of(link.id) if link.relation != "related" else None,
         )
-        for link in paper.implementations
+        for link in sorted(paper.implementations, key=lambda link: CLOSEST_FIRST.index(link.relation))
     ]

@@ -1,0 +1,136 @@
+"""Where names of marks have room: beside them, at the end of a leader, or in a column at the figure's side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_FURTHEST = 7
+"""How many steps a label may be away from its mark."""
+_STEP = 15
+HEIGHT = 17.0
+"""Of a label."""
+SPACING = 15.5
+"""Between the lines of a column."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle, in user units."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @classmethod
+    def around(cls, x: float, y: float, reach: float) -> Box:
+        """A square around a point."""
+        return cls(x - reach, y - reach, x + reach, y + reach)
+
+    def overlap(self, other: Box) -> float:
+        """The area that both cover."""
+        width = min(self.right, other.right) - max(self.left, other.left)
+        height = min(self.bottom, other.bottom) - max(self.top, other.top)
+        return max(0.0, width) * max(0.0, height)
+
+    def outside(self, frame: Box) -> float:
+        """How far it reaches out of another, over all sides."""
+        return (
+            max(0.0, frame.left - self.left)
+            + max(0.0, self.right - frame.right)
+            + max(0.0, frame.top - self.top)
+            + max(0.0, self.bottom - frame.bottom)
+        )
+
+    def holds(self, x: float, y: float) -> bool:
+        """Whether a point is in it."""
+        return self.left <= x <= self.right and self.top <= y <= self.bottom
+
+    def crossed(self, start: tuple[float, float], end: tuple[float, float]) -> bool:
+        """Whether a line from ``start`` to ``end`` runs through."""
+        for step in range(1, 16):
+            x = start[0] + (end[0] - start[0]) * step / 16
+            y = start[1] + (end[1] - start[1]) * step / 16
+            if self.left < x < self.right and self.top < y < self.bottom:
+                return True
+        return False
+
+    def nearest(self, x: float, y: float) -> tuple[float, float]:
+        """Its point that is nearest to another: where a leader ends."""
+        return max(self.left, min(x, self.right)), max(self.top + 3, min(y, self.bottom - 3))
+
+    def anchor(self, x: float) -> tuple[float, str]:
+        """Where the text begins, ends or is centered: towards its mark, as its real width is not known."""
+        if self.left >= x:
+            return self.left, "start"
+        if self.right <= x:
+            return self.right, "end"
+        return (self.left + self.right) / 2, "middle"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a label may stand."""
+
+    box: Box
+    distance: int
+    """From its mark, in steps; further than one, it needs a leader."""
+    cost: float
+    """What it hides; 0 is nothing."""
+
+
+def free_place(
+    frame: Box, width: float, x: float, y: float, reach: float, taken: Sequence[Box], *, beside: bool
+) -> Place:
+    """Where a label hides the least.
+
+    Args:
+        frame: which it should not leave.
+        width: of the label.
+        x: of its mark's middle.
+        y: likewise.
+        reach: of the mark, from its middle.
+        taken: what it should not hide.
+        beside: only directly beside its mark.
+    """
+    best: Place | None = None
+    for distance in range(1, 2 if beside else _FURTHEST + 1):
+        gap = reach + 4 + (distance - 1) * _STEP
+        places = (
+            (x + gap, y - HEIGHT / 2),
+            (x - gap - width, y - HEIGHT / 2),
+            (x - width / 2, y - gap - HEIGHT),
+            (x - width / 2, y + gap),
+            (x + gap, y - gap - HEIGHT),
+            (x + gap, y + gap),
+            (x - gap - width, y - gap - HEIGHT),
+            (x - gap - width, y + gap),
+        )
+        for left, top in places[:4] if beside else places:
+            box = Box(left, top, left + width, top + HEIGHT)
+            cost = sum(box.overlap(other) for other in taken) + 100 * box.outside(frame)
+            if distance > 1:
+                end = box.nearest(x, y)
+                cost += 20 * sum(other.crossed((x, y), end) for other in taken if not other.holds(x, y))
+            if best is None or cost < best.cost - 1e-9:
+                best = Place(box, distance, cost)
+            if cost == 0:
+                return best
+    assert best is not None
+    return best
+
+
+def spread(wishes: Sequence[float], spacing: float, low: float, high: float) -> list[float]:
+    """Places in order, each as near to its wish as the spacing allows, between two ends if there is room.
+
+    >>> spread([5, 6, 50], 10, 5, 100)
+    [5, 15, 50]
+    """
+    placed: list[float] = []
+    for wish in wishes:
+        placed.append(max(wish, placed[-1] + spacing if placed else low))
+    for place in range(len(placed) - 1, -1, -1):  # what was pushed out at the end moves back
+        placed[place] = min(placed[place], high)
+        high = placed[place] - spacing
+    return placed
