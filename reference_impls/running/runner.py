@@ -103,6 +103,11 @@ def _prepare(experiment: Experiment, task: Task, compared: bool, progress: Progr
     progress("loading", 0, 1)
     model = _load(task, experiment.model)
     splits, whole = task.splits(model), experiment.forget_share == 1
+    if not splits.retain and method.retain == "needed":
+        raise UsageError(
+            f"{find_method(experiment.method).name} needs examples of what must stay: give them with --retain FILE. "
+            "`unlearn plan` lists the methods that do without."
+        )
     if not whole:
         splits = splits.part(0, experiment.forget_share)
     recipe = _recipe(chosen, experiment.recipe, len(splits.forget), embedded=experiment.model is None)

@@ -19,6 +19,7 @@ class Batch:
     forget: Encoded
     """With ``forget.reference``, if the method asks for ``"log-probabilities"``."""
     retain: Encoded
+    """Without a sequence where there is no retain set, or where the method does not look at it."""
     reference: LanguageModel | None
     """The frozen model before unlearning, if the method asks for ``"model"``."""
     alternate: Encoded | None = None

@@ -120,6 +120,9 @@ class LanguageModel:
     def token_logits(self, *batches: Encoded) -> tuple[TokenLogits, ...]:
         """Logits at the answers' tokens of each batch, in one forward pass; gradients flow if they are on."""
         merged = concatenate(batches, int(self.tokenizer.pad_token_id))
+        if not len(merged):
+            nothing = self.model.get_output_embeddings().weight[:, 0].float().expand(0, -1)
+            return tuple(TokenLogits(nothing, merged.rows, merged.rows, 0) for _ in batches)
         sequence, place = merged.supervised
         if self._head_is_plain:
             logits = self.model.get_output_embeddings()(self._answer_states(merged))

@@ -34,6 +34,12 @@ class Encoded:
     def __len__(self) -> int:
         return len(self.input_ids)
 
+    @classmethod
+    def empty(cls, device: torch.device) -> Encoded:
+        """A batch without sequences: losses of it are 0."""
+        nothing = torch.zeros((0, 1), dtype=torch.long, device=device)
+        return cls(nothing, nothing, nothing, nothing[:, 0])
+
     def to(self, device: torch.device) -> Encoded:
         """The same batch on a device."""
         moved: dict[str, Any] = {
@@ -99,11 +105,16 @@ def mean_nll(out: TokenLogits) -> Tensor:
 
     Each answer counts alike, however long (as in TOFU).
     """
-    return out.sequence_nll().mean()
+    return _mean(out.sequence_nll())
 
 
 def mean_kl(reference: TokenLogits, out: TokenLogits) -> Tensor:
     r"""() :math:`\mathrm{KL}(p_{\mathrm{ref}} \,\|\, p_\theta)` per answer token, mean over tokens, then sequences."""
     p = torch.log_softmax(reference.logits, dim=1)
     q = torch.log_softmax(out.logits, dim=1)
-    return out.mean_by_sequence((p.exp() * (p - q)).sum(dim=1)).mean()
+    return _mean(out.mean_by_sequence((p.exp() * (p - q)).sum(dim=1)))
+
+
+def _mean(values: Tensor) -> Tensor:
+    """() The mean, and 0 of nothing."""
+    return values.mean() if len(values) else values.sum()

@@ -80,6 +80,11 @@ class Method(ABC):
     stops_itself: ClassVar[bool] = False
     """Whether a rule of its own ends the training. A run that the recipe's steps ended instead is then none of it."""
 
+    @property
+    def looks_at_retain(self) -> bool:
+        """Whether examples of what must stay play a part: not where the weight of their term is 0."""
+        return self.retain != "unused" and getattr(self, "retain_weight", 1.0) != 0
+
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             check_hyperparameter(field.name, getattr(self, field.name), field.metadata, type(field.default))
@@ -117,7 +122,15 @@ class LossMethod(Method):
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """Prepare, then minimise the loss with the run's recipe."""
         prepared = self.prepare(model, data, run)
-        return run.minimize(self.loss, model, prepared, self.trainable(model), self.reference, self.alternates)
+        return run.minimize(
+            self.loss,
+            model,
+            prepared,
+            self.trainable(model),
+            self.reference,
+            self.alternates,
+            retain=self.looks_at_retain,
+        )
 
 
 def check_hyperparameter(name: str, value: Any, allowed: Any, kind: type) -> None:

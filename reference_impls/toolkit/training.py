@@ -58,16 +58,18 @@ class Run:
         alternates: bool = False,
         finished: Callable[[int], bool] = lambda step: False,
         after_step: Callable[[], None] = lambda: None,
+        retain: bool = True,
     ) -> LanguageModel:
         """Minimise a loss over random batches; ``model`` is changed in place and returned.
 
         Each epoch meets every forget pair once; each batch has as many retain pairs, drawn at random (as in TOFU), and,
-        with ``alternates``, one of the alternate answers of each forget pair.
+        with ``alternates``, one of the alternate answers of each forget pair. Without ``retain``, or without a
+        retain set, there are no retain pairs in it.
         What depends only on the model before unlearning is computed once, before the first step.
         ``finished`` is asked before each step, with its number from 0, and may end the run before the recipe does.
         ``after_step`` is called after each, without gradients: there a constraint on the weights is put back in force.
         """
-        batches = self._batches(model, data, reference, alternates)
+        batches = self._batches(model, data, reference, alternates, retain)
         trained = parameters or model.model.parameters()
 
         def step() -> Tensor:
@@ -158,19 +160,22 @@ class Run:
             parameter.requires_grad_(True)
 
     def _batches(
-        self, model: LanguageModel, data: UnlearningData, needs: Reference, alternates: bool
+        self, model: LanguageModel, data: UnlearningData, needs: Reference, alternates: bool, looks_at_retain: bool
     ) -> Iterator[Batch]:
         """Endless batches. References are computed here and now, in evaluation mode, not with the first batch."""
         size = self.recipe.batch_size
         forget = _Encoder(model, data.forget, needs)
-        retain = _Encoder(model, data.retain)
+        retain = _Encoder(model, data.retain) if looks_at_retain and data.retain else None
+        nothing = Encoded.empty(model.device)
         alternate = _AlternateEncoder(model, data.forget, needs, self.rng) if alternates else None
         reference = model.frozen() if needs == "model" else None
         forget_rows = _epochs(len(data.forget), size, self.rng)
-        retain_rows = _epochs(len(data.retain), min(size, len(data.forget)), self.rng)
+        # Drawn even where nobody looks at them, so that what else is drawn does not depend on it.
+        retain_rows = _epochs(len(data.retain), min(size, len(data.forget)), self.rng) if data.retain else None
 
         def batch(rows: list[int]) -> Batch:
-            kept = retain(next(retain_rows))
+            drawn = next(retain_rows) if retain_rows else []
+            kept = retain(drawn) if retain else nothing
             return Batch(forget(rows), kept, reference, alternate(rows) if alternate else None)
 
         return map(batch, forget_rows)

@@ -15,6 +15,7 @@ from unlearning_toys import fingerprint
 
 from catalog.model.implementations import Implementation
 from reference_impls.errors import UnknownNameError, UsageError
+from reference_impls.measuring.cost import count_passes
 from reference_impls.running.registry import configure, find_method, find_task, implementations, method_class, methods
 from reference_impls.toolkit import (
     HyperparameterError,
@@ -373,3 +374,25 @@ def test_who_needs_prompts_alone_leaves_the_weights_as_they_are(
 
 def test_all_files_can_be_read() -> None:
     assert {one.kind for one in implementations().values()} == {"method", "task", "attack"}
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+@pytest.mark.parametrize("name", [one.id for one in methods() if one.needs.retain != "needed"])
+def test_who_does_not_need_what_must_stay_runs_without_it(
+    name: str, learned: LanguageModel, data: UnlearningData
+) -> None:
+    settings = {"n": "2"} if name == "ga-until-forgotten" else {}  # the answers here are short
+    unlearned = _unlearned(find_method(name), learned, dataclasses.replace(data, retain=()), **settings)
+    assert all(math.isfinite(one) for one in _told(unlearned, data))
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+@pytest.mark.parametrize("name", [one.id for one in methods() if _settings_without(one) is not None])
+def test_what_is_not_looked_at_costs_no_pass(name: str, learned: LanguageModel, data: UnlearningData) -> None:
+    method = find_method(name)
+    if not issubclass(method_class(method), LossMethod):
+        return  # one with a loop of its own may pass what it likes
+    with count_passes(learned.model) as passes:
+        _unlearned(method, learned, data, **(_settings_without(method) or {}))
+    each = 1 + getattr(method_class(method), "alternates", False)
+    assert passes.backward in (2 * 2, 2 * 2 * each)  # steps, forget pairs, and their alternates

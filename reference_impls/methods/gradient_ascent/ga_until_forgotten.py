@@ -93,7 +93,7 @@ class GradientAscentUntilForgotten(Method):
 
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """Measure the thresholds, then ascend until the forget set is below them."""
-        unseen = new_pairs(data.retain, len(data.forget), run.rng)
+        unseen = new_pairs(data.others, len(data.forget), run.rng)
         el, ma = extraction_likelihood(model, unseen, self.n), memorization_accuracy(model, unseen)
         every = -(-len(data.forget) // run.recipe.batch_size)
 
@@ -110,7 +110,7 @@ class GradientAscentUntilForgotten(Method):
             (forget,) = model.token_logits(batch.forget)
             return -mean_nll(forget)
 
-        return run.minimize(loss, model, data, finished=finished)
+        return run.minimize(loss, model, data, finished=finished, retain=self.looks_at_retain)
 
 
 def overlap(generated: Sequence[str], true: Sequence[str], n: int) -> float:

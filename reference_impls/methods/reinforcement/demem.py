@@ -142,7 +142,7 @@ class DeMem(Method):
             (out,) = model.token_logits(drawn.encoded)
             return ppo_loss(out.token_logprobs(), drawn.old, drawn.advantages, self.clip)
 
-        return run.minimize(loss, model, data, reference=self.reference)
+        return run.minimize(loss, model, data, reference=self.reference, retain=self.looks_at_retain)
 
     @torch.no_grad()
     def explore(self, model: LanguageModel, batch: Batch, pairs: list[Pair]) -> Samples:

@@ -101,4 +101,4 @@ class RandomLabels(Method):
             chosen = torch.cat([labels(row, count, vocabulary) for row, count in zip(rows, counts, strict=True)])
             return random_label_loss(forget, chosen.to(model.device)) + self.retain_weight * mean_nll(retain)
 
-        return run.minimize(loss, model, data)
+        return run.minimize(loss, model, data, retain=self.looks_at_retain)
