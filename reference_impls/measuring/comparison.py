@@ -10,14 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from reference_impls.measuring.depth import THRESHOLD, layer_drops
 from reference_impls.metrics.answers import answer_probability, perplexity
 from reference_impls.metrics.fluency import WordPair, known_word_pairs, ngram_entropy, pairs_of
-from reference_impls.metrics.models import kl_divergence, relative_distance
+from reference_impls.metrics.models import depth_score, kl_divergence, relative_distance
 from reference_impls.metrics.sets import mean
 from reference_impls.toolkit import REFUSALS, Evaluation, LanguageModel, Pair, Splits, Task, UnlearnedModel, weights_of
 
 WRITTEN = 40
-"""To how many forget questions, evenly spread, an answer is written."""
+"""To how many forget questions, evenly spread, an answer is written, and is looked for inside the model."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def compare(
 
     Returns:
         ``forget_kl``, ``forget_likeness``, ``forget_sense``, ``forget_variety`` and ``retain_perplexity``; and, where
-        the model has weights of the same architecture, ``relative_distance``.
+        the model has weights of the same architecture, ``relative_distance`` and ``unlearning_depth``.
     """
     found = {"forget_kl": _kl(model, retrained, splits.forget)}
     prompts = [pair.prompt for pair in _spread([pair for pair in splits.forget if pair.prompt], WRITTEN)]
@@ -73,6 +74,9 @@ def compare(
     if weights is not None:
         with suppress(ValueError):  # other parameters, such as adapters beside them
             found["relative_distance"] = relative_distance(weights.model, target.model, retrained.model)
+            some = list(_spread(splits.forget, WRITTEN))
+            lacking, erased = (layer_drops(target, source, some) for source in (retrained, weights))
+            found["unlearning_depth"] = depth_score(lacking, erased, THRESHOLD)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -50,3 +51,34 @@ def parameter_distance(one: Any, other: Any) -> float:
         raise ValueError("the models have different parameters")
     squares = [(first[name].detach().double() - second[name].detach().double()).square().sum() for name in first]
     return float(torch.stack(squares).sum().sqrt())
+
+
+def depth_score(lacking: Sequence[Sequence[float]], erased: Sequence[Sequence[float]], threshold: float) -> float:
+    r"""The unlearning depth score: how much of what the retrained model's layers lack, the unlearned one's lack, too.
+
+    Mean over questions :math:`i` (Lee et al., arXiv 2605.24614, section 3) of
+
+    .. math::
+        \frac{\sum_{l} \Delta^{\mathrm{ret}}_{i,l}\,
+        \mathrm{clip}(\Delta_{i,l} / \Delta^{\mathrm{ret}}_{i,l}, 0, 1)}{\sum_l \Delta^{\mathrm{ret}}_{i,l}}
+        \quad\text{over the layers with } \Delta^{\mathrm{ret}}_{i,l} > \tau.
+
+    0 for the target, 1 for the retrained model. A question without such a layer says nothing, and does not count.
+
+    Args:
+        lacking: for each question and layer, the log-probability per token that the answer loses in the target when the
+            layer's states come from the retrained model instead.
+        erased: the same with the states of the unlearned model.
+        threshold: :math:`\tau`, from which loss on a layer is said to hold the answer.
+
+    Raises:
+        ValueError: no layer holds any answer.
+    """
+    scores = []
+    for mine, theirs in zip(lacking, erased, strict=True):
+        holding = [(one, other) for one, other in zip(mine, theirs, strict=True) if one > threshold]
+        if holding:
+            scores.append(sum(min(max(other, 0.0), one) for one, other in holding) / sum(one for one, _ in holding))
+    if not scores:
+        raise ValueError("no layer of the target holds an answer that the retrained model lacks")
+    return sum(scores) / len(scores)

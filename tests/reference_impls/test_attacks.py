@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import torch
-from unlearning_toys import WithoutDistributions, fingerprint, gradient_of, invented_pairs
+from unlearning_toys import WithoutDistributions, answer_probabilities, fingerprint, gradient_of, invented_pairs
 
 from reference_impls.attacks.logit_lens import LogitLensAttack, lens_probabilities
 from reference_impls.attacks.membership import MembershipAttack, gradients, scores
+from reference_impls.attacks.prompt_search import PromptSearchAttack, mutated, vocabulary
 from reference_impls.attacks.prompting import PromptAttack, answer_begun, in_context
 from reference_impls.attacks.quantization import QuantizationAttack, quantized, round_to_nearest
 from reference_impls.attacks.relearning import RelearningAttack
+from reference_impls.attacks.unrelated_finetuning import UnrelatedFinetuningAttack
 from reference_impls.attacks.unwrapping import UnwrappingAttack
 from reference_impls.methods.in_context.icul import InContextModel
 from reference_impls.methods.modular.eul import LayeredModel
@@ -326,3 +329,82 @@ def test_only_texts_like_the_holdout_are_compared_with_it(learned: LanguageModel
     found = MembershipAttack().measure(Victim(learned, splits, mean_probability), run())
     assert set(found.values()) == {0.5}
     assert "membership_reference" not in found
+
+
+# Unrelated texts
+
+
+def test_unrelated_texts_are_trained_on_and_the_whole_forget_set_is_asked_about(learned: LanguageModel) -> None:
+    pairs = tuple(invented_pairs())
+    asked: list[Pair] = []
+
+    def knowledge(model: UnlearnedModel, given: Sequence[Pair]) -> float:
+        asked.extend(given)
+        assert isinstance(model, LanguageModel)
+        return float(answer_probabilities(model, pairs[4:]).mean())
+
+    attacked = Victim(learned, Splits(forget=pairs[:4], retain=(), facts=pairs[4:]), knowledge)
+    before = float(answer_probabilities(learned, pairs[4:]).mean())
+    weights = fingerprint(learned.model)
+    measured = UnrelatedFinetuningAttack(texts=3, steps=4).measure(attacked, run())
+    assert asked == list(pairs[:4])
+    assert measured["unrelated_finetuning"] != pytest.approx(before, abs=1e-6)
+    assert fingerprint(learned.model) == weights  # the victim itself is left alone
+
+
+def test_without_general_knowledge_there_is_nothing_unrelated(tiny: LanguageModel) -> None:
+    attacked = Victim(tiny, Splits(forget=tuple(invented_pairs()[:2]), retain=()), lambda model, pairs: 1.0)
+    assert UnrelatedFinetuningAttack().measure(attacked, run()) == {}
+
+
+# Searched prompts
+
+WORDS = ("moon", "sun", "rain", "wind")
+
+
+class Opened:
+    """Answers well the more often the word "rain" stands before the question."""
+
+    def __init__(self) -> None:
+        self.best = -9.0
+
+    def answer_logprobs(self, prompts: Sequence[str], answers: Sequence[str]) -> list[torch.Tensor]:
+        scores = [-5.0 + prompt.split("\n")[0].split().count("rain") for prompt in prompts]
+        self.best = max([self.best, *scores])
+        return [torch.full((2,), one) for one in scores]
+
+
+def test_a_search_finds_the_words_that_open_a_model_and_never_gets_worse() -> None:
+    model: Any = Opened()
+    attack = PromptSearchAttack(words=3, generations=40, children=4)
+    found = attack.search(model, invented_pairs()[:2], WORDS, run())
+    assert found == ("rain", "rain", "rain")
+    assert model.best == -2.0
+
+
+def test_a_mutation_changes_one_word_at_most() -> None:
+    rng = random.Random(0)
+    for _ in range(50):
+        changed = mutated(WORDS, ("snow", "moon"), rng)
+        assert len(changed) == len(WORDS)
+        assert sum(one != other for one, other in zip(changed, WORDS, strict=True)) <= 1
+
+
+def test_the_words_stand_before_the_questions_that_were_not_given(tiny: LanguageModel) -> None:
+    pairs = tuple(invented_pairs())
+    asked: list[Pair] = []
+
+    def knowledge(model: UnlearnedModel, given: Sequence[Pair]) -> float:
+        asked.extend(given)
+        return 0.5
+
+    attacked = Victim(tiny, Splits(forget=pairs[:5], retain=pairs[5:]), knowledge)
+    assert PromptSearchAttack(share=0.4, generations=1).measure(attacked, run()) == {"searched_prompt": 0.5}
+    assert len(asked) == 3
+    known = set(vocabulary(pairs[5:]))
+    for one in asked:
+        words, question = one.prompt.split("\n", 1)
+        assert question in {pair.prompt for pair in pairs[:5]}
+        assert set(words.split()) <= known
+    alone = Victim(tiny, Splits(forget=(Pair("", "A text."),), retain=()), knowledge)
+    assert PromptSearchAttack().measure(alone, run()) == {}

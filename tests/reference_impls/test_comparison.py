@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from reference_impls.measuring.comparison import compare
+from reference_impls.measuring.depth import layer_drops
 from reference_impls.metrics.answers import answer_probability
 from reference_impls.toolkit import AnswerDistribution, LanguageModel, Pair, Splits
 
@@ -37,7 +38,10 @@ def test_the_retrained_model_is_like_itself(tiny: LanguageModel, learned: Langua
     found = compare(tiny, learned, tiny, splits, 4)
     assert found["forget_kl"] == pytest.approx(0.0, abs=1e-9)
     assert found["relative_distance"] == 0.0
-    assert compare(learned, learned, tiny, splits, 4)["relative_distance"] == 1.0
+    assert found["unlearning_depth"] == pytest.approx(1.0)
+    before = compare(learned, learned, tiny, splits, 4)
+    assert before["relative_distance"] == 1.0
+    assert before["unlearning_depth"] == pytest.approx(0.0, abs=1e-6)
 
 
 def test_a_model_without_weights_is_compared_by_what_it_expects_and_writes(
@@ -75,4 +79,37 @@ def test_gibberish_makes_no_sense_and_a_refusal_does(
 
 def test_plain_texts_are_not_asked_for_an_answer(tiny: LanguageModel, learned: LanguageModel) -> None:
     splits = Splits(forget=(Pair("", "Ana Lund was born in spring."),), retain=(Pair("", "Hogwarts is a School."),))
-    assert set(compare(tiny, learned, tiny, splits, 4)) == {"forget_kl", "retain_perplexity", "relative_distance"}
+    assert set(compare(tiny, learned, tiny, splits, 4)) == {
+        *("forget_kl", "retain_perplexity", "relative_distance", "unlearning_depth")
+    }
+
+
+def test_a_last_layer_that_only_hides_is_no_depth(
+    tiny: LanguageModel, learned: LanguageModel, pairs: list[Pair]
+) -> None:
+    """A model that differs from the target in its head's norm alone answers otherwise, and lacks nothing inside."""
+    hiding = learned.copy()
+    with torch.no_grad():
+        hiding.model.model.norm.weight.mul_(0.05)
+    splits = Splits(forget=tuple(pairs[:4]), retain=tuple(pairs[4:]))
+    found = compare(hiding, learned, tiny, splits, 4)
+    assert found["forget_kl"] < compare(learned, learned, tiny, splits, 4)["forget_kl"]
+    assert found["unlearning_depth"] == pytest.approx(0.0, abs=1e-6)
+
+
+@torch.inference_mode()
+def test_states_are_exchanged_layer_by_layer_where_the_answer_is_predicted(
+    tiny: LanguageModel, learned: LanguageModel, pairs: list[Pair]
+) -> None:
+    drops = layer_drops(learned, tiny, pairs[:3])
+    assert [len(one) for one in drops] == [learned.layers] * 3
+    # With the last block's output exchanged at every place that counts, only the other model's states reach the head.
+    batch = learned.encode(pairs[:3])
+    states = learned.model.model.norm(tiny.activations(batch, 1.0))
+    logprobs = torch.log_softmax(learned.model.get_output_embeddings()(states), dim=1)
+    sequence, place = batch.supervised
+    targets = batch.labels[sequence, place + 1]
+    told = logprobs.gather(1, targets[:, None])[:, 0]
+    for row, known in enumerate(learned.pair_logprobs(pairs[:3])):
+        assert drops[row][-1] == pytest.approx(float(known.mean() - told[sequence == row].mean()), abs=1e-4)
+    assert layer_drops(learned, learned, pairs[:3]) == [pytest.approx([0.0] * learned.layers, abs=1e-5)] * 3

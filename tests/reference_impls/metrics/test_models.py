@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference_impls.metrics.models import kl_divergence, parameter_distance, relative_distance
+from reference_impls.metrics.models import depth_score, kl_divergence, parameter_distance, relative_distance
 
 
 def _module(*values: float) -> torch.nn.Module:
@@ -43,3 +43,26 @@ def test_models_that_cannot_be_compared_are_said_to_be_so() -> None:
         relative_distance(_module(1), _module(2), _module(2))
     with pytest.raises(ValueError, match="different parameters"):
         parameter_distance(_module(1), torch.nn.Linear(1, 1))
+
+
+@pytest.mark.parametrize(
+    ("lacking", "erased", "score"),
+    [
+        ([[0.5, 1.5]], [[0.5, 1.5]], 1.0),
+        ([[0.5, 1.5]], [[0.0, 0.0]], 0.0),
+        ([[0.5, 1.5]], [[0.5, 0.0]], 0.25),
+        ([[0.5, 1.5]], [[9.0, -1.0]], 0.25),  # too much of it, and less than nothing
+        ([[0.04, 1.0]], [[9.0, 0.5]], 0.5),  # the first layer holds nothing
+        ([[1.0, 1.0], [0.0, 2.0]], [[1.0, 1.0], [0.0, 1.0]], 0.75),  # a mean over questions
+        ([[1.0, 1.0], [0.0, 0.0]], [[1.0, 0.0], [7.0, 7.0]], 0.5),  # the second says nothing
+    ],
+)
+def test_the_depth_is_the_hand_computed_share(
+    lacking: list[list[float]], erased: list[list[float]], score: float
+) -> None:
+    assert depth_score(lacking, erased, 0.05) == pytest.approx(score)
+
+
+def test_a_depth_needs_a_layer_that_holds_something() -> None:
+    with pytest.raises(ValueError, match="no layer"):
+        depth_score([[0.0, 0.01]], [[1.0, 1.0]], 0.05)
