@@ -8,9 +8,11 @@ A method's file has one line of imports from the project, from here. What is not
 - *Models*: ``language_model`` (a causal LM with its tokenizer), ``unlearned_model`` (what a method returns) and
   ``wrapper`` (something around a model); inside them ``encoding`` (text to tokens), ``architecture`` (where a
   transformer's parts are) and ``padding``.
-- *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses that
-  several methods share), ``batch`` (one step's data) and ``training`` (the one loop, and a run's tools).
-- *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values) and ``editing``.
+- *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses
+  and targets that several methods share), ``batch`` (one step's data) and ``training`` (the one loop, and a run's
+  tools).
+- *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing`` and ``steering`` (leading
+  hidden states somewhere).
 - *Asking*: ``evaluation`` (what a model answers about a task's splits).
 """
 
@@ -43,9 +45,10 @@ from reference_impls.toolkit.logprobs import (
 )
 from reference_impls.toolkit.method import HyperparameterError, LossMethod, Method, hyperparameter
 from reference_impls.toolkit.mlp_memory import Memory, changed_output, memories, shifted_at
-from reference_impls.toolkit.objectives import dpo_loss, log_ratio, weighted_ascent_loss
+from reference_impls.toolkit.objectives import dpo_loss, generic_logits, log_ratio, npo_loss, weighted_ascent_loss
 from reference_impls.toolkit.refusals import REFUSALS, with_refusals
 from reference_impls.toolkit.splits import Splits
+from reference_impls.toolkit.steering import misdirection_loss, random_direction, steered_weights, steering_loss
 from reference_impls.toolkit.task import EmbeddedTask, Task
 from reference_impls.toolkit.training import Recipe, Run
 from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel
@@ -97,6 +100,7 @@ __all__ = [
     "examples",
     "first_answer",
     "flipped_answer",
+    "generic_logits",
     "hyperparameter",
     "inside",
     "jaccard",
@@ -106,10 +110,15 @@ __all__ = [
     "mean_nll",
     "mean_output",
     "memories",
+    "misdirection_loss",
     "new_pairs",
+    "npo_loss",
     "probe",
+    "random_direction",
     "rouge_l_recall",
     "shifted_at",
+    "steered_weights",
+    "steering_loss",
     "sum_by_sequence",
     "weighted_ascent_loss",
     "weights_of",
