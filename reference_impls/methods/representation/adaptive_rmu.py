@@ -73,7 +73,8 @@ def adaptive_target(before: Tensor, direction: Tensor, scale: float) -> Tensor:
         direction: (d,) $u$.
         scale: $\beta$.
     """
-    return scale * before.norm(dim=1, keepdim=True) * direction
+    target: Tensor = scale * before.norm(dim=1, keepdim=True) * direction
+    return target
 
 
 @dataclass(frozen=True)

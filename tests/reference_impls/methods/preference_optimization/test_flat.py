@@ -19,24 +19,26 @@ PROBABILITIES = st.floats(0, 1)
 
 def _by_formula(template: float, forget: float, divergence: str) -> float:
     """The variational form, its two functions put together as the literature on f-divergences has them."""
-    g = {
-        "total-variation": lambda v: math.tanh(v) / 2,
-        "kl": lambda v: v,
-        "jensen-shannon": lambda v: math.log(2) - math.log1p(math.exp(-v)),
-        "pearson": lambda v: v,
-    }[divergence]
-    conjugate = {
-        "total-variation": lambda t: t,
-        "kl": lambda t: math.exp(t - 1),
-        "jensen-shannon": lambda t: -math.log(2 - math.exp(t)),
-        "pearson": lambda t: t * t / 4 + t,
-    }[divergence]
-    return -g(template) + conjugate(g(forget))
+    return _conjugate(_g(forget, divergence), divergence) - _g(template, divergence)
+
+
+def _conjugate(t: float, divergence: str) -> float:
+    """The convex conjugate of the divergence's generator."""
+    if divergence == "jensen-shannon":
+        return -math.log(2 - math.exp(t))
+    return {"total-variation": t, "kl": math.exp(t - 1), "pearson": t * t / 4 + t}[divergence]
+
+
+def _g(v: float, divergence: str) -> float:
+    """The variational function."""
+    if divergence == "total-variation":
+        return math.tanh(v) / 2
+    return math.log(2) - math.log1p(math.exp(-v)) if divergence == "jensen-shannon" else v
 
 
 def _loss(template: float, forget: float, divergence: str) -> float:
-    pair = (torch.tensor([value], dtype=torch.float64) for value in (template, forget))
-    return divergence_loss(*pair, divergence).item()
+    good, bad = (torch.tensor([value], dtype=torch.float64) for value in (template, forget))
+    return divergence_loss(good, bad, divergence).item()
 
 
 @pytest.mark.parametrize(
