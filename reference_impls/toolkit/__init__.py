@@ -18,7 +18,7 @@ A method's file has one line of imports from the project, from here. What is not
 
 from catalog.model.questions import first_answer
 from reference_impls.errors import DivergedError, UsageError
-from reference_impls.metrics.answers import rouge_l_recall
+from reference_impls.metrics.answers import rouge_1_precision, rouge_l_recall
 from reference_impls.toolkit.attack import Attack, Knowledge, NotApplicableError, Victim, bare, inside, with_weights
 from reference_impls.toolkit.batch import Batch, Reference
 from reference_impls.toolkit.data import Pair, UnlearningData
@@ -115,6 +115,7 @@ __all__ = [
     "npo_loss",
     "probe",
     "random_direction",
+    "rouge_1_precision",
     "rouge_l_recall",
     "shifted_at",
     "steered_weights",
