@@ -91,6 +91,7 @@ class ConstrainedFineTuning(Method):
 
     paper = "patil2023sensitive"
     acts_on = "weights"
+    needs = ("feed-forward",)
 
     objective: str = hyperparameter(
         "fact-erasure",

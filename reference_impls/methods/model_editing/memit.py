@@ -86,6 +86,7 @@ class MEMIT(Method):
 
     paper = "meng2022massediting"
     acts_on = "weights"
+    needs = ("memories",)
 
     objective: str = hyperparameter(
         "fact-erasure",
@@ -124,7 +125,7 @@ class MEMIT(Method):
         edited, block = memories(model, layers), model.blocks[last]
         covariances = [with_ridge(memory.second_moment(model, data.others)) for memory in edited]
         search = ValueSearch(self.objective, self.kl_weight, self.shrinkage, self.clamp)
-        requests = deletion_requests(data, self.objective, self.response, self.contexts, run.rng)
+        requests = deletion_requests(model, data, self.objective, self.response, self.contexts, run.rng)
         targets = []
         for done, request in enumerate(requests):
             targets.append(mean_output(model, block, request) + search.find(model, block, request, run))
