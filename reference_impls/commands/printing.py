@@ -40,6 +40,7 @@ def print_run(method: Implementation, outcome: Outcome) -> None:
         console.print()
         print_attacks("Does it come back?", None, result.attacks, found)
     _print_examples(console, result.examples)
+    print_notes(result.notes)
     cost = f"{result.seconds:g} s, {result.forward_passes} forward and {result.backward_passes} backward passes"
     console.print(f"\nUnlearning took {cost}. Again: [bold]{escape(result.command)}[/]", highlight=False)
 
@@ -60,6 +61,7 @@ def print_evaluation(found: Evaluated) -> None:
     columns = [("this model", found.metrics), *found.references.items()]
     console.print(_metrics(f"{found.model} on {found.task}", columns, found.metrics, ["this model"]))
     _print_examples(console, found.examples)
+    print_notes(found.notes)
 
 
 def _print_examples(console: Console, examples: Sequence[Example]) -> None:
@@ -86,6 +88,19 @@ def print_attacks(
     for name in (name for name in _definitions() if name in attacks):
         table.add_row(_label(name), _number(attacks[name]), *(_number(one.get(name)) for one in references.values()))
     Console().print(table)
+
+
+def print_left_out(reasons: Mapping[str, str]) -> None:
+    """Attacks that gave no number, and why."""
+    console = Console(highlight=False)
+    for title, reason in reasons.items():
+        console.print(f"[dim]Left out: {escape(title)} ({escape(reason.rstrip('.'))}).[/]")
+
+
+def print_notes(notes: Sequence[str]) -> None:
+    """What one has to know besides the numbers."""
+    for note in notes:
+        Console(highlight=False).print(f"\n[bold]Note[/]  {escape(note)}")
 
 
 def print_comparison(found: Sequence[Implementation], outcomes: Sequence[Outcome]) -> None:

@@ -6,8 +6,9 @@ A method's file has one line of imports from the project, from here. What is not
 - *Data*: ``data`` (pairs to forget and to keep), ``splits`` (a task's, by what they are for), ``refusals``,
   ``invented`` (pairs that no model has read) and ``wrong_answers``.
 - *Models*: ``language_model`` (a causal LM with its tokenizer), ``unlearned_model`` (what a method returns) and
-  ``wrapper`` (something around a model); inside them ``encoding`` (text to tokens), ``architecture`` (where a
-  transformer's parts are) and ``padding``.
+  ``wrapper`` (something around a model); inside them ``encoding`` (text to tokens), ``marks`` (what begins and ends
+  texts and turns), ``architecture`` (where a transformer's parts are), ``adapters`` and ``padding``; ``support`` asks
+  whether a model has what a method needs.
 - *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses that
   several methods share), ``batch`` (one step's data) and ``training`` (the one loop, and a run's tools).
 - *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values) and ``editing``.
@@ -15,8 +16,10 @@ A method's file has one line of imports from the project, from here. What is not
 """
 
 from catalog.model.questions import first_answer
-from reference_impls.errors import DivergedError, UsageError
+from reference_impls.errors import DivergedError, UnsupportedModelError, UsageError
 from reference_impls.metrics.answers import rouge_l_recall
+from reference_impls.toolkit.adapters import lora_config, not_adapted
+from reference_impls.toolkit.architecture import is_causal
 from reference_impls.toolkit.attack import Attack, Knowledge, NotApplicableError, Victim, bare, inside, with_weights
 from reference_impls.toolkit.batch import Batch, Reference
 from reference_impls.toolkit.data import Pair, UnlearningData
@@ -46,10 +49,11 @@ from reference_impls.toolkit.mlp_memory import Memory, changed_output, memories,
 from reference_impls.toolkit.objectives import dpo_loss, log_ratio, weighted_ascent_loss
 from reference_impls.toolkit.refusals import REFUSALS, with_refusals
 from reference_impls.toolkit.splits import Splits
+from reference_impls.toolkit.support import Need, check
 from reference_impls.toolkit.task import EmbeddedTask, Task
 from reference_impls.toolkit.training import Recipe, Run
 from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel
-from reference_impls.toolkit.wrapper import Wrapped, Wrapper
+from reference_impls.toolkit.wrapper import Kept, Wrapped, Wrapper
 from reference_impls.toolkit.wrong_answers import distinct_words, flipped_answer, jaccard
 
 __all__ = [
@@ -63,11 +67,13 @@ __all__ = [
     "Encoded",
     "Evaluation",
     "HyperparameterError",
+    "Kept",
     "Knowledge",
     "LanguageModel",
     "LossMethod",
     "Memory",
     "Method",
+    "Need",
     "NotApplicableError",
     "Pair",
     "Probe",
@@ -80,6 +86,7 @@ __all__ = [
     "TokenLogits",
     "UnlearnedModel",
     "UnlearningData",
+    "UnsupportedModelError",
     "UsageError",
     "ValueSearch",
     "Victim",
@@ -88,6 +95,7 @@ __all__ = [
     "asked_examples",
     "bare",
     "changed_output",
+    "check",
     "deletion_answers",
     "deletion_loss",
     "deletion_requests",
@@ -99,14 +107,17 @@ __all__ = [
     "flipped_answer",
     "hyperparameter",
     "inside",
+    "is_causal",
     "jaccard",
     "log_ratio",
+    "lora_config",
     "mean_by_sequence",
     "mean_kl",
     "mean_nll",
     "mean_output",
     "memories",
     "new_pairs",
+    "not_adapted",
     "probe",
     "rouge_l_recall",
     "shifted_at",

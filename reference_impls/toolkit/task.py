@@ -29,6 +29,8 @@ class Task(ABC):
     the figure, and what attacks try to raise."""
     name: str
     max_new_tokens: int = 40
+    notes: tuple[str, ...] = ()
+    """What people have to know of its data, once :meth:`splits` has been asked."""
     folder: Path
     """Where its checkpoints, recipes and reference evaluation are."""
     forgetting: ClassVar[tuple[str, ...]] = ("forget_probability", "forget_rouge", "forget_truth_ratio")

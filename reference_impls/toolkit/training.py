@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from reference_impls.toolkit.adapters import lora_config, not_adapted
 from reference_impls.toolkit.batch import Batch, Reference
 from reference_impls.toolkit.data import Pair, UnlearningData
 from reference_impls.toolkit.language_model import LanguageModel
@@ -43,10 +44,17 @@ class Run:
     rng: random.Random = field(init=False)
     stopped: int | None = field(init=False, default=None)
     """After how many steps the method's own rule ended the training; None if the recipe did."""
+    notes: list[str] = field(init=False, default_factory=list)
+    """What people have to know of the result besides its numbers, such as weights that could not be touched."""
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
         torch.manual_seed(self.seed)
+
+    def tell(self, note: str) -> None:
+        """Let people know, once; an empty note is none."""
+        if note and note not in self.notes:
+            self.notes.append(note)
 
     def minimize(
         self,
@@ -91,10 +99,10 @@ class Run:
 
         ``before_merge`` may change the trained adapters (peft's ``lora_A`` and ``lora_B``).
         """
-        from peft import LoraConfig, get_peft_model
+        from peft import get_peft_model
 
-        config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=0.0, target_modules="all-linear", bias="none")
-        adapted = get_peft_model(model.model, config)
+        adapted = get_peft_model(model.model, lora_config(model.model, rank, alpha))
+        self.tell(not_adapted(adapted))
         self.finetune(model, pairs, parameters=[one for one in adapted.parameters() if one.requires_grad], stage=stage)
         before_merge(adapted)
         model.model = adapted.merge_and_unload()

@@ -53,9 +53,17 @@ class _Plain:
     def answer(text: str) -> str:
         return text
 
+    @staticmethod
+    def shown(pair: Pair, answer: str | None = None) -> str:
+        return f"{pair.prompt}{pair.answer if answer is None else answer}\n"
+
+    @staticmethod
+    def behind(text: str, prompt: str) -> str:
+        return text + prompt
+
 
 PLAIN = cast(LanguageModel, _Plain())
-"""What a task needs of a model to put its questions, and nothing else."""
+"""What tasks and contexts need of a model to put its questions, and nothing else."""
 
 
 class WithoutDistributions:

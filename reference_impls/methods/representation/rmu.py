@@ -86,6 +86,7 @@ class RMU(Method):
     reference = "model"
     retain = "needed"
     trains = "part"
+    needs = ("feed-forward",)
 
     steering: float = hyperparameter(
         6.5,
@@ -103,7 +104,7 @@ class RMU(Method):
 
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """Draw the direction, then train the chosen weights towards it."""
-        target = self.steering * random_direction(model.model.config.hidden_size, run.seed).to(model.device)
+        target = self.steering * random_direction(model.width, run.seed).to(model.device)
 
         def loss(model: LanguageModel, batch: Batch) -> Tensor:
             before = batch.before.activations(batch.retain, self.depth)
