@@ -69,12 +69,12 @@ def data_of(model: str | None, forget: Path | None, retain: Path | None, holdout
     """The files of one's own that were named, if any.
 
     Raises:
-        UsageError: files without a model, or one file without the other.
+        UsageError: files without a model, or without one of what to forget.
     """
     if forget is None and retain is None and holdout is None:
         return None
-    if forget is None or retain is None:
-        raise UsageError("Your own data needs both --forget FILE and --retain FILE.")
+    if forget is None:
+        raise UsageError("Your own data needs --forget FILE, and --retain FILE for most methods.")
     if model is None:
         raise UsageError("Your own data needs a model that knows it: --model DIR_OR_NAME.")
     return OwnData(forget, retain, holdout)

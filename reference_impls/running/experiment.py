@@ -23,7 +23,8 @@ class OwnData:
     """Files of one's own, instead of a task."""
 
     forget: Path
-    retain: Path
+    retain: Path | None = None
+    """None for methods that need no examples of what must stay."""
     holdout: Path | None = None
 
 

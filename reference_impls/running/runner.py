@@ -116,14 +116,14 @@ def _prepare(experiment: Experiment, task: Task, compared: bool, progress: Progr
             f"{experiment.requests} requests need a method that changes the weights; {experiment.method} works around "
             "them, and would have to answer all requests together. Leave --requests out."
         )
+    if experiment.data and experiment.data.retain is None and method.retain == "needed":
+        raise UsageError(
+            f"{find_method(experiment.method).name} needs examples of what must stay: give them with --retain FILE. "
+            "`unlearn plan --retain no` lists the methods that do without."
+        )
     progress("loading", 0, 1)
     model = _load(task, experiment, method)
     splits, whole = task.splits(model), experiment.forget_share == 1
-    if not splits.retain and method.retain == "needed":
-        raise UsageError(
-            f"{find_method(experiment.method).name} needs examples of what must stay: give them with --retain FILE. "
-            "`unlearn plan` lists the methods that do without."
-        )
     if not whole:
         splits = splits.part(0, experiment.forget_share)
     if experiment.requests > splits.subjects:

@@ -13,12 +13,12 @@ from reference_impls.toolkit import LanguageModel, Pair, Splits, Task
 
 
 class FilesTask(Task):
-    """Forget one file, keep another."""
+    """Forget one file, keep another, if there is one."""
 
     name = "files"
     max_new_tokens = 64
 
-    def __init__(self, forget: Path, retain: Path, holdout: Path | None = None) -> None:
+    def __init__(self, forget: Path, retain: Path | None = None, holdout: Path | None = None) -> None:
         self._paths = {
             name: path for name, path in (("forget", forget), ("retain", retain), ("holdout", holdout)) if path
         }
@@ -34,8 +34,8 @@ class FilesTask(Task):
             name: tuple(pair for place, row in found for pair in rows.pairs(row, place, model))
             for name, found in self._rows.items()
         }
-        self.notes = tuple(dict.fromkeys([*self._notes(model), *_overlap(pairs["forget"], pairs["retain"])]))
-        return Splits(forget=pairs["forget"], retain=pairs["retain"], holdout=pairs.get("holdout", ()))
+        self.notes = tuple(dict.fromkeys([*self._notes(model), *_overlap(pairs["forget"], pairs.get("retain", ()))]))
+        return Splits(forget=pairs["forget"], retain=pairs.get("retain", ()), holdout=pairs.get("holdout", ()))
 
     def _notes(self, model: LanguageModel) -> Iterator[str]:
         """What of the files is not used as it may have been meant."""

@@ -156,7 +156,7 @@ def test_the_installed_script_shows_its_commands() -> None:
         (["run", "npo", "--set", "beta"], "write NAME=VALUE"),
         (["run", "npo", "--set", "=1"], "write NAME=VALUE"),
         (["run", "npo", "--set", "[bold]=1"], "'[bold]'"),
-        (["run", "npo", "--forget", "x.jsonl"], "needs both --forget FILE and --retain FILE"),
+        (["run", "npo", "--forget", "x.jsonl"], "needs a model that knows it: --model DIR_OR_NAME"),
         (["run", "npo", "--forget", "x.jsonl", "--retain", "y.jsonl"], "needs a model"),
         (["run", "npo", "--forget", "x.jsonl", "--retain", "y.jsonl", "--model", "m"], "x.jsonl: No such file"),
         (["run", "npo", "--model", "m", "--record"], "--record is for the embedded model"),
@@ -452,3 +452,23 @@ def test_chat_gives_three_answers_to_each_question(name: str) -> None:
     for one in ("before", "after ICUL" if name == "ICUL" else name, "retrained"):
         assert sum(line.strip().startswith(one) for line in lines) == 2
     assert "The capital of France is Paris." in ran.stdout
+
+
+def test_a_method_that_needs_no_examples_of_what_must_stay_runs_without_a_file_of_them(
+    unlearn: Run, saved_tiny: Path, own: list[str]
+) -> None:
+    forget = own[own.index("--forget") : own.index("--forget") + 2]
+    ran = unlearn("run", "gradient-ascent", "--model", saved_tiny, *forget, "--steps", 1, "--json")
+    assert ran.status == 0, ran.err
+    result = json.loads(ran.out)
+    assert "forget_probability" in result["metrics"]
+    assert "model_utility" not in result["metrics"]
+    assert "--retain" not in result["command"]
+    ran = unlearn("run", "gradient-ascent", "--model", saved_tiny, *forget, "--steps", 1)
+    assert ran.status == 0, ran.err
+
+
+def test_a_method_that_needs_them_says_so_before_anything_is_loaded(unlearn: Run, own: list[str]) -> None:
+    forget = own[own.index("--forget") : own.index("--forget") + 2]
+    ran = unlearn("run", "grad-diff", "--model", "no-such-model", *forget)
+    assert "GradDiff needs examples of what must stay: give them with --retain FILE." in _one_message(ran)
