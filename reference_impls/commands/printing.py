@@ -19,6 +19,8 @@ from reference_impls.running.records import reference_results
 from reference_impls.running.registry import PACKAGE, find_task
 
 if TYPE_CHECKING:
+    from reference_impls.measuring.intervals import Estimate
+    from reference_impls.running.audit import Audit
     from reference_impls.running.evaluate_saved import Evaluated
     from reference_impls.running.runner import Outcome
 
@@ -192,3 +194,28 @@ def _number(value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:.0e}" if 0 < abs(value) < 0.0005 else f"{value:.3f}"
+
+
+def print_audit(audit: Audit) -> None:
+    """The tests with their verdicts, what was kept, and what was not tested."""
+    from reference_impls.running.audit_report import interval, summary
+
+    def short(one: Estimate | None) -> str:
+        return "-" if one is None else f"{one.value:.3f} ({one.low:.2f}-{one.high:.2f})"
+
+    console = Console()
+    console.print(escape(summary(audit)), highlight=False)
+    table = _table(f"{audit.model} against {audit.original}")
+    for column in ("before", "now", *(["never seen"] if audit.control else [])):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("verdict")
+    for one in audit.findings:
+        control = [short(one.control)] if audit.control else []
+        table.add_row(one.title, short(one.before), short(one.after), *control, one.verdict)
+    console.print(table)
+    for change in audit.kept:
+        said = f"{change.title}: {interval(change.before)} before, {interval(change.after)} now"
+        console.print(escape(f"{said}, a change of {interval(change.change)}."), highlight=False)
+    for test, why in audit.not_tested.items():
+        console.print(escape(f"Not tested: {test}, {why}."), highlight=False)
+    print_notes(audit.notes)

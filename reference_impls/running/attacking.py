@@ -12,7 +12,7 @@ from reference_impls.progress import Progress, silent
 from reference_impls.running import registry
 
 if TYPE_CHECKING:
-    from reference_impls.toolkit import Splits, Task, UnlearnedModel
+    from reference_impls.toolkit import Knowledge, Splits, Task, UnlearnedModel
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,16 @@ def attack_each(
     progress: Progress = silent,
     chosen: Sequence[Implementation] | None = None,
     reference: UnlearnedModel | None = None,
+    knowledge: Knowledge | None = None,
 ) -> Attacks:
     """Try attacks (all by default) on a model. One that does not apply to it, or fails, takes no other with it.
 
-    ``reference`` is a model that never saw the forget set, for attackers who have one.
+    ``reference`` is a model that never saw the forget set, for attackers who have one; ``knowledge`` is how what is
+    known is measured, by default as the task does.
     """
     from reference_impls.toolkit import NotApplicableError, Recipe, Run, Victim
 
-    victim = Victim(model, splits, task.knowledge, reference)
+    victim = Victim(model, splits, knowledge or task.knowledge, reference)
     tried = Attacks()
     for one in registry.attacks() if chosen is None else chosen:
         progress(f"attack: {one.title}", 0, 1)

@@ -9,23 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_runs import Ran, Run, runner
+from command_runs import Ran, Run
 from unlearning_toys import fingerprint, write_rows
 
 from catalog.model.results import Result
-from reference_impls.cli import main
 from reference_impls.running.bench import TOLERANCE
 from reference_impls.running.registry import PACKAGE, attacks, methods
 from reference_impls.toolkit import LanguageModel, Pair
-
-
-@pytest.fixture
-def unlearn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the command in this process: the console script's own function, without starting Python anew."""
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setenv("TRANSFORMERS_VERBOSITY", "error")
-
-    return runner("unlearn", main, monkeypatch, capsys)
 
 
 def _process(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
