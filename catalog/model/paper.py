@@ -24,7 +24,8 @@ Relation = Literal["introduces", "extends", "related", "uses", "evaluates"]
 ``introduces`` the file implements this paper's own method (or runs its own task);
 ``extends`` it implements what the paper builds on;
 ``related`` the nearest running relative, where neither is implemented yet: a method, or a task or attack like it;
-``uses``/``evaluates`` for benchmarks, attacks, surveys and analyses.
+``evaluates`` the paper's experiments run it; of an attack, they attack it;
+``uses`` the paper tells of it (surveys), or needs it as a tool.
 """
 
 Source = Literal[Key, "web", "hand"]

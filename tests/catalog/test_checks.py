@@ -85,6 +85,12 @@ def orphan(checkout: Checkout) -> None:
     checkout.add("catalog/vocabularies/dataset.yaml", term("tofu", "wmdp", "weeds"))
 
 
+def homeless_track(checkout: Checkout) -> None:
+    only_used_terms(checkout)
+    checkout.change(checkout.fading, "year: 2032}", "year: 2032, track: findings}")
+    checkout.add("catalog/vocabularies/track.yaml", term("findings") + "  named_at: [collas, colas]\n")
+
+
 def two_names(checkout: Checkout) -> None:
     only_used_terms(checkout)
     text = term("tofu", "wmdp").replace("label: wmdp", "label: TOFU")
@@ -137,6 +143,7 @@ ROWS: dict[str, tuple[Callable[[Checkout], object], str, int, str]] = {
     "unknown-track": (fading("2032}", "2032, track: finding}"), FADING_FILE, 4, "'findings'"),
     "orphan-term": (orphan, "catalog/vocabularies/dataset.yaml", 7, "'weeds'"),
     "shared-name": (two_names, "catalog/vocabularies/dataset.yaml", 4, "'tofu'"),
+    "track-of-unknown": (homeless_track, "catalog/vocabularies/track.yaml", 1, "'collas'"),
     "venue-year": (fading("year: 2032", "year: 2029"), FADING_FILE, 4, "first public in 2031"),
     "derived-doi": (
         fading("links:\n", "links:\n  doi: 10.48550/arXiv.3104.01234\n"),

@@ -62,6 +62,9 @@ def test_attacks_on_a_method_have_a_heading_of_their_own(project: Project, catal
     text = text_of(project, site_of(catalog), f"methods/{one.id}.md")
     section = text.split("<h3>Attacked by</h3>")[1].split("</section>")[0]
     assert f"papers/{paper.id}.html" in section
+    links = text_of(project, site_of(catalog), f"papers/{paper.id}.md").split('id="runs-here"')[1]
+    (run,) = (part for part in links.split('class="run__head"') if f"methods/{one.id}.html" in part)
+    assert ">attacks it<" in run
 
 
 def test_a_task_shows_what_happens_as_requests_follow_each_other(project: Project, catalog: Catalog) -> None:

@@ -21,7 +21,7 @@ from catalog.outputs.site.groups import PLURALS, edition_path
 from catalog.outputs.site.links import GLOSSARY, Links, relative_to
 from catalog.outputs.site.page import Page
 from catalog.outputs.site.site import Site
-from catalog.outputs.site.words import RELATIONS, STATES
+from catalog.outputs.site.words import STATES
 from catalog.outputs.wording import byline, shortened
 
 SHOWN_BY = "generated.html"
@@ -114,7 +114,6 @@ def _globals(site: Site) -> dict[str, Any]:
         "lineage_graph": lambda link: lineage_graph.drawn(site.lineage, link),
         "reading_paths": site.routes.all,
         "references": REFERENCE_MEANINGS,
-        "relations": RELATIONS,
         "plurals": PLURALS,
         "states": STATES,
         "found_in_words": site.measured.found_in_words,

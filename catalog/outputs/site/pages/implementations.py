@@ -17,6 +17,7 @@ from catalog.outputs.site.measurements import story
 from catalog.outputs.site.page import Page, page, pages
 from catalog.outputs.site.site import Site
 from catalog.outputs.site.words import ATTACKED, RELATION_HEADINGS
+from catalog.outputs.wording import is_attack
 
 
 @page("methods/index.md", "methods.html.j2", "Methods that run", "Every unlearning method that runs here.")
@@ -107,6 +108,6 @@ def _by_heading(site: Site, runs: Implementation) -> dict[str, list[Paper]]:
     introduced, extended, *others = RELATION_HEADINGS.values()
     by_heading: dict[str, list[Paper]] = {heading: [] for heading in (introduced, extended, ATTACKED, *others)}
     for relation, paper in site.catalog.papers_of[runs.id]:
-        attacked = runs.kind == "method" and relation == "evaluates" and "attack" in paper.contributions
-        by_heading[ATTACKED if attacked else RELATION_HEADINGS[relation]].append(paper)
+        heading = ATTACKED if is_attack(relation, runs.kind, paper) else RELATION_HEADINGS[relation]
+        by_heading[heading].append(paper)
     return {heading: papers for heading, papers in by_heading.items() if papers}
