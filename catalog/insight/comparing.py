@@ -58,7 +58,7 @@ class Side:
 def sides(catalog: Catalog, boards: tuple[Board, ...], method: Implementation) -> Iterator[Side]:
     """A method on every task on which it was measured with the embedded model, in the order of the boards."""
     for board in boards:
-        row = next((one for one in board.rows if one.method == method.id), None)
+        row = board.row(method.id)
         if row is None or board.model != EMBEDDED:
             continue
         values = {one.id: value for one in measures(board) if (value := _value(board, row, one))}

@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from catalog.insight.comparing import Side, measures, sides
@@ -24,8 +26,9 @@ from catalog.outputs.site.site import Site
 FOLDER = "compare"
 
 
-def comparison_files(site: Site) -> dict[str, str]:
-    """Address and text of each method's file."""
+@lru_cache(maxsize=1)
+def comparison_files(site: Site) -> Mapping[str, str]:
+    """Address and text of each method's file; made once for the page, which tells their version, and the build."""
     return {f"{FOLDER}/{one.id}.js": script(f"{FOLDER}/{one.id}", _method(site, one)) for one in site.catalog.methods}
 
 
