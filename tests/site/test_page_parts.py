@@ -6,7 +6,6 @@ import html
 import re
 import unicodedata
 from dataclasses import replace
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -15,27 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markup_trees import XHTML, parse_html
 from mkdocs.utils.meta import get_data
+from rendered_pages import site_of, text_of
 
 from catalog.base.project import Project
 from catalog.model.catalog import Catalog
 from catalog.model.guide import Guide
 from catalog.outputs.site import markdown
 from catalog.outputs.site.formats import margin
-from catalog.outputs.site.pages import all_pages
-from catalog.outputs.site.renderer import Renderer
-from catalog.outputs.site.settings import Settings
-from catalog.outputs.site.site import Site
-
-
-def site_of(catalog: Catalog, **settings: Any) -> Site:
-    return Site(catalog, Settings(**settings))
-
-
-def text_of(project: Project, site: Site, path: str) -> str:
-    """The page's content as MkDocs reads it: from the front matter, or below it."""
-    page = next(page for page in all_pages(site) if page.path == path)
-    below, meta = get_data(Renderer(site, project.templates / "site").page(page))
-    return str(meta.get("content", below))
 
 
 def test_a_correction_leads_to_the_form_with_the_record_filled_in(project: Project, catalog: Catalog) -> None:

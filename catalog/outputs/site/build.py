@@ -16,6 +16,7 @@ from catalog.figures import STYLE
 from catalog.model.catalog import Catalog
 from catalog.outputs.database import serialize
 from catalog.outputs.site.changes import changes_page, write_redirects
+from catalog.outputs.site.comparison import comparison_files
 from catalog.outputs.site.feeds_and_api import machine_files
 from catalog.outputs.site.formulas import FormulaError
 from catalog.outputs.site.npm import PartsError, part_files
@@ -117,6 +118,7 @@ def _source(project: Project, site: Site, renderer: Renderer) -> dict[str, bytes
     catalog = site.catalog
     written = {page.path: renderer.page(page) for page in all_pages(site)}
     written |= papers.downloads(site)
+    written |= comparison_files(site)
     written |= machine_files(catalog, site.settings.site_url)
     written["contributing.md"] = renderer.hand_written("contributing.md", _contributing(project))
     written["corrections.md"] = changes_page(catalog, catalog.redirects)

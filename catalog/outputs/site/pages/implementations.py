@@ -32,9 +32,9 @@ def methods(site: Site) -> Iterator[Page]:
     catalog = site.catalog
     found = outcomes(catalog.results, {one.id: one.headline for one in catalog.tasks})
     for method in catalog.methods:
-        boards = tuple(board.only(method.id) for board in site.boards if _has(board, method))
+        boards = tuple(board.only(method.id) for board in site.boards if board.row(method.id))
         context = _shared(site, method, boards) | {
-            "summary": [_summary(board, method, found) for board in boards],
+            "summary": [_summary(board, row, method, found) for board in boards if (row := board.row(method.id))],
             "work": work(catalog.results, method.id),
             "without_retain": any(one.name == RETAIN_WEIGHT for one in method.hyperparameters),
             "explained": _explained(method.body),
@@ -86,10 +86,9 @@ def _shared(site: Site, runs: Implementation, boards: tuple[Board, ...]) -> dict
 
 
 def _summary(
-    board: Board, method: Implementation, found: dict[tuple[str, str], Outcome]
+    board: Board, row: Row, method: Implementation, found: dict[tuple[str, str], Outcome]
 ) -> tuple[Board, Row, Outcome | None]:
     """A task in one row."""
-    row = next(row for row in board.rows if row.method == method.id)
     return board, row, found.get((board.task, method.id)) if board.model == EMBEDDED else None
 
 
@@ -97,10 +96,6 @@ def _explained(body: str) -> tuple[str, str]:
     """The text of a method's page, cut where its formula and symbols end: the facts and differences come after."""
     start = body.find("\n## Facts")
     return (body, "") if start < 0 else (body[:start], body[start:])
-
-
-def _has(board: Board, method: Implementation) -> bool:
-    return any(row.method == method.id for row in board.rows)
 
 
 def _by_heading(site: Site, runs: Implementation) -> dict[str, list[Paper]]:
