@@ -64,7 +64,7 @@ def test_a_method_runs_on_a_model_or_says_in_a_line_what_is_missing(
 ) -> None:
     model, found = small_model(family, tiny.tokenizer), method_class(find_method(method))
     before = [weight.detach().clone() for weight in model.model.parameters()]
-    if family in (*EXPERTS, "mamba") and "memories" in found.needs or family == "mamba" and found.needs:
+    if (family in (*EXPERTS, "mamba") and "memories" in found.needs) or (family == "mamba" and found.needs):
         with pytest.raises(UnsupportedModelError, match=type(model.model).__name__) as refused:
             check(method, found.needs, model.model)
         assert "\n" not in str(refused.value)
