@@ -21,7 +21,17 @@ from reference_impls.running.experiment import Experiment
 from reference_impls.running.registry import find_attack, find_method, method_class
 from reference_impls.running.runner import run
 from reference_impls.tasks.files import FilesTask
-from reference_impls.toolkit import LanguageModel, NotApplicableError, Recipe, Run, Splits, Task, check, is_causal, memories
+from reference_impls.toolkit import (
+    LanguageModel,
+    NotApplicableError,
+    Recipe,
+    Run,
+    Splits,
+    Task,
+    check,
+    is_causal,
+    memories,
+)
 
 INSIDE = ("rome", "memit", "depn", "rmu", "eul", "lora-negation", "sisa-adapters", "npo")
 """Methods that act on parts of a model, and one that acts on its loss."""
