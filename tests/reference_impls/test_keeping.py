@@ -76,7 +76,7 @@ def test_a_folder_that_passes_is_one_that_is_written(
     outcome = run(_experiment("ga", saved_tiny), task, keep=keeper.keep)
     keeper.check()
     assert {"model.safetensors", "config.json", "result.json", "README.md"} <= {one.name for one in folder.iterdir()}
-    assert not [one for one in tmp_path.rglob(f"{UNFINISHED}*")]
+    assert not list(tmp_path.rglob(f"{UNFINISHED}*"))
     assert evaluate_saved(str(folder), task, lambda *_: None).metrics == pytest.approx(outcome.result.metrics, abs=1e-6)
 
 

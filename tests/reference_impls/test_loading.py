@@ -108,7 +108,7 @@ def test_an_adapter_is_told_to_be_merged(config: bool, folder: Path) -> None:
     (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "some/base"}', encoding="utf-8")
     if not config:
         (folder / "config.json").unlink()
-    with pytest.raises(UsageError, match="holds an adapter of 'some/base' and no model. Merge it"):
+    with pytest.raises(UsageError, match=r"holds an adapter of 'some/base' and no model\. Merge it"):
         load_pretrained(str(folder))
 
 

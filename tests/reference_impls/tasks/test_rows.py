@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from test_marks import chat_model
+from chat_templates import chat_model
 from unlearning_toys import CHAT_TEMPLATE
 
 from reference_impls.errors import UsageError
@@ -146,14 +146,14 @@ def test_parquet_and_arrow_are_read_through_datasets(
         asked.append((*words, *more.values()))
         return found
 
-    class Failed(Exception):
+    class FailedError(Exception):
         pass
 
     fake = SimpleNamespace(
         load_dataset=load,
         load_from_disk=load,
         Dataset=SimpleNamespace(from_file=load),
-        exceptions=SimpleNamespace(DatasetsError=Failed),
+        exceptions=SimpleNamespace(DatasetsError=FailedError),
     )
     monkeypatch.setitem(sys.modules, "datasets", fake)
     (tmp_path / "saved").mkdir()
