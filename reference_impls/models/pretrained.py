@@ -16,7 +16,7 @@ from reference_impls.toolkit import LanguageModel, is_causal
 
 SMOLLM2 = "smollm2"
 TRAINING_BYTES = 20
-"""What a weight takes in training with 32 bits: itself, a frozen copy, its gradient, and the optimizer's two moments."""
+"""What a weight takes in training with 32 bits: itself, a frozen copy, its gradient, and the optimizer's moments."""
 USABLE = 0.8
 """The part of an accelerator's free memory that weights may take; the rest is for activations."""
 
@@ -141,7 +141,7 @@ def _look(name: str) -> None:
     if adapter.is_file() and not _holds_weights(place):
         raise UsageError(
             f"{name} holds an adapter{_base_of(adapter)} and no model. Merge it into its base first (peft: "
-            "PeftModel.from_pretrained(base, adapter).merge_and_unload().save_pretrained(folder)), and name that folder."
+            "PeftModel.from_pretrained(base, adapter).merge_and_unload().save_pretrained(folder)), and name that."
         )
     if not (place / "config.json").is_file():
         raise UsageError(

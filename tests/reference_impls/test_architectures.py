@@ -21,7 +21,17 @@ from reference_impls.running.experiment import Experiment
 from reference_impls.running.registry import find_attack, find_method, method_class
 from reference_impls.running.runner import run
 from reference_impls.tasks.files import FilesTask
-from reference_impls.toolkit import LanguageModel, NotApplicableError, Recipe, Run, Splits, Task, check, memories
+from reference_impls.toolkit import (
+    LanguageModel,
+    NotApplicableError,
+    Recipe,
+    Run,
+    Splits,
+    Task,
+    check,
+    is_causal,
+    memories,
+)
 
 INSIDE = ("rome", "memit", "depn", "rmu", "eul", "lora-negation", "sisa-adapters", "npo")
 """Methods that act on parts of a model, and one that acts on its loss."""
@@ -45,6 +55,7 @@ def test_the_blocks_are_those_that_text_goes_through_and_the_rest_of_the_model_r
 ) -> None:
     model = small_model(family, tiny.tokenizer)
     assert len(model.blocks) == model.layers == 2
+    assert is_causal(model.model)
     assert model.width == WIDTH
     batch = model.encode(invented_pairs()[:2])
     kept: list[Any] = []
