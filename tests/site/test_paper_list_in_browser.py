@@ -14,6 +14,7 @@ from catalog.model.facets import terms_of
 from catalog.model.paper import Paper
 from catalog.outputs.export import bibtex, records, ris, table
 from catalog.outputs.export.citation import citable
+from catalog.outputs.site.feeds import selected
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -192,6 +193,16 @@ def test_rows_lead_to_authors_venues_and_terms(page: Page, served: str, catalog:
     page.go_back()
     row.get_by_role("link", name="Licong Lin").click()
     expect(page.locator("h1")).to_contain_text("L")
+
+
+def test_a_saved_search_is_what_the_list_shows(page: Page, served: str, catalog: Catalog) -> None:
+    for search in catalog.guide.searches:
+        page.goto(f"{served}papers/index.html?{search.list}")
+        assert results(page) == len(selected(catalog, search.list)), search.id
+    page.goto(served + "feeds.html")
+    row = page.locator(".feeds li", has_text=catalog.guide.searches[0].title)
+    row.get_by_role("link").first.click()
+    expect(page.locator(".finder__status")).to_contain_text(" of ")
 
 
 def test_on_a_phone_filters_wait_behind_a_button(context: BrowserContext, served: str) -> None:

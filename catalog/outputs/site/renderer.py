@@ -121,6 +121,7 @@ def _globals(site: Site) -> dict[str, Any]:
         "byline": byline,
         "shortened": shortened,
         "edition_path": edition_path,
+        "feed_of": lambda facet, ident: site.feeds.by_term.get((facet, ident)),
         "mark_of": mark_of,
         "letter_label": letter_label,
         "fence": markdown.fence,

@@ -16,6 +16,7 @@ from catalog.model.paper import Paper
 from catalog.outputs.export import bibtex
 from catalog.outputs.export.citation import citable
 from catalog.outputs.site.author_addresses import People
+from catalog.outputs.site.feeds import Feeds, feeds
 from catalog.outputs.site.groups import FACETS, Group, groups_of
 from catalog.outputs.site.measurements import Measurements
 from catalog.outputs.site.related import Relatives
@@ -70,6 +71,11 @@ class Site:
     def people(self) -> People:
         """The authors."""
         return People(self.catalog)
+
+    @cached_property
+    def feeds(self) -> Feeds:
+        """The feeds of what is new."""
+        return feeds(self.catalog)
 
     @cached_property
     def routes(self) -> Routes:

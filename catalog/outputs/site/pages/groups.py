@@ -24,7 +24,9 @@ def groups(site: Site) -> Iterator[Page]:
     for group in (group for facet in site.groups.values() for group in facet):
         template = f"{group.facet}.html.j2" if group.facet in more else "group.html.j2"
         context = {"group": group} | (more[group.facet](site, group) if group.facet in more else {})
-        yield Page(group.path.replace(".html", ".md"), template, group.heading, group.definition, context)
+        feed = site.feeds.by_term.get((group.facet, group.id))
+        meta = {"feed": f"{feed.path}.xml"} if feed else {}
+        yield Page(group.path.replace(".html", ".md"), template, group.heading, group.definition, context, meta)
 
 
 def _of_dataset(site: Site, group: Group) -> dict[str, Any]:
