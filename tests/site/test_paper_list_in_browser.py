@@ -15,6 +15,7 @@ from catalog.model.paper import Paper
 from catalog.outputs.export import bibtex, records, ris, table
 from catalog.outputs.export.citation import citable
 from catalog.outputs.site.feeds import selected
+from catalog.outputs.site.groups import PER_PAGE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -168,6 +169,18 @@ def test_a_groups_papers_are_exported_from_its_page(page: Page, served: str, cat
     expect(page.locator(".exports__note")).to_contain_text(f"{len(papers)} papers exported.")
     page.get_by_role("link", name="Filter further").click()
     expect(page.locator(".finder__status")).to_contain_text(f"{len(papers)} of ")
+
+
+def test_a_large_group_is_read_page_by_page(page: Page, served: str, catalog: Catalog) -> None:
+    page.goto(served + "modality/text.html")
+    papers = [paper for paper in catalog.papers if "text" in paper.modalities]
+    seen = shown(page)
+    for number in range(2, -(-len(papers) // PER_PAGE) + 1):
+        page.get_by_role("link", name="Older").click()
+        expect(page.locator(".pager [aria-current]")).to_have_text(str(number))
+        seen += shown(page)
+    assert seen == [paper.id for paper in papers]
+    expect(page.get_by_role("link", name="Older")).to_have_count(0)
 
 
 def test_an_authors_papers_are_exported(page: Page, served: str, catalog: Catalog) -> None:
