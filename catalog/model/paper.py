@@ -101,6 +101,7 @@ Known = Annotated[str, StringConstraints(min_length=1, max_length=60)]
 """The id of something that must exist; :mod:`catalog.reading.checks` looks it up, and suggests the nearest one."""
 Url = Annotated[str, StringConstraints(max_length=500), AfterValidator(_web_address)]
 Day = Annotated[str, AfterValidator(_calendar)]
+WholeDay = Annotated[str, AfterValidator(_calendar), StringConstraints(min_length=10)]
 Year = Annotated[int, BeforeValidator(_year)]
 ArxivId = Annotated[str, StringConstraints(pattern=f"^{ARXIV.pattern}$"), ARXIV]
 AclId = Annotated[str, StringConstraints(pattern=f"^{ACL.pattern}$", max_length=ACL.longest), ACL]
@@ -233,7 +234,7 @@ class Provenance(Model):
     """Where the facts of the record come from, and when somebody last looked."""
 
     source: Source
-    checked: Annotated[str, AfterValidator(_calendar), StringConstraints(min_length=10)]
+    checked: WholeDay
 
 
 class Record(Model):
@@ -259,6 +260,8 @@ class Record(Model):
     method: ProposedMethod | None = None
     implementations: tuple[ImplementationLink, ...] = ()
     state: State | None = None
+    added: Annotated[WholeDay | None, Field(exclude=True)] = None
+    """The day on which the record came into the catalog, for feeds of what is new; no export tells it."""
     provenance: Provenance
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from catalog.base.text import did_you_mean
 from catalog.model.claims import CLAIMS_FILE, Claim
-from catalog.model.guide import GLOSSARY_FILE, PATHS_FILE
+from catalog.model.guide import GLOSSARY_FILE, PATHS_FILE, SEARCHES_FILE
 from catalog.model.implementations import Implementation
 from catalog.model.results import REFERENCES
+from catalog.model.selection import Selection
 from catalog.model.vocabulary import DatasetTerm
 from catalog.parsing.tree import Mark, Place
 from catalog.reading.checks.corpus import (
@@ -139,8 +140,9 @@ def _claim_of_unknown(corpus: Corpus) -> Iterator[Finding]:
 def _guide_to_unknown(corpus: Corpus) -> Iterator[Finding]:
     """What people are led to exists.
 
-    Reading paths and the glossary (``site/*.yaml``) name records, things that run and terms. In the guide to a family
-    (``reference_impls/methods/*/__init__.py``), a list's entry that begins with an id names a method that runs.
+    Reading paths, the glossary and saved searches (``site/*.yaml``) name records, things that run and terms. In the
+    guide to a family (``reference_impls/methods/*/__init__.py``), a list's entry that begins with an id names a method
+    that runs.
     """
     known: dict[str, list[str]] = {"paper": list(corpus.by_id)}
     for kind in ("method", "task", "attack"):
@@ -160,6 +162,19 @@ def _guide_to_unknown(corpus: Corpus) -> Iterator[Finding]:
             hint = did_you_mean(ident, known[kind]) or "Name another one, or delete the line."
             yield Finding(TermPlace(file, mark), (), f"names the {kind} {ident!r}, which does not exist", hint)
     yield from _unknown_in_families(corpus, known["method"])
+    yield from _unknown_in_searches(corpus)
+
+
+def _unknown_in_searches(corpus: Corpus) -> Iterator[Finding]:
+    for search in corpus.guide.searches:
+        for name, value, terms in Selection.parsed(search.list).unknown(corpus.vocabularies):
+            file, mark = next(
+                (file, mark)
+                for (file, at), mark in corpus.guide.marks.items()
+                if at == (search.id,) and file.endswith(SEARCHES_FILE)
+            )
+            hint = did_you_mean(value, terms) or f"One of: {', '.join(terms[:12])}."
+            yield Finding(TermPlace(file, mark), (), f"names the {name} {value!r}, which does not exist", hint)
 
 
 def _unknown_in_families(corpus: Corpus, methods: list[str]) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from catalog.model.catalog import Catalog
 from catalog.model.facets import terms_of
 from catalog.model.marks import CLOSEST_FIRST, MARKS, OWN
 from catalog.model.paper import Paper
+from catalog.model.selection import ALL_WANTED
 from catalog.outputs.export import ris
 from catalog.outputs.export.citation import citable
 from catalog.outputs.site import head
@@ -44,7 +45,7 @@ class _Facet:
     @property
     def match(self) -> str:
         """How several ticks are meant at first: who names two settings has to live with both."""
-        return "all" if self.name == "setting" else "any"
+        return "all" if self.name in ALL_WANTED else "any"
 
 
 def _facets(site: Site) -> Iterator[_Facet]:
