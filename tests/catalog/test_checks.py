@@ -296,6 +296,19 @@ def test_hints_do_not_stop_anything(checkout: Checkout) -> None:
     assert len(checkout.catalog().papers) == 2
 
 
+def test_an_empty_list_says_that_nothing_that_runs_is_akin(checkout: Checkout) -> None:
+    links = "implementations:\n  - {id: gardens, relation: introduces}\n  - {id: fade, relation: uses}\n"
+    checkout.change(checkout.gardens, links, "implementations: []\n")
+    checkout.change(checkout.gardens, "  builds_on: [fade]\n", "")
+    task = checkout.root / "reference_impls/tasks/gardens/__init__.py"
+    checkout.change(task, "okonkwo2032gardens", "lindqvist2031fading")
+    links = "  - {id: fade, relation: introduces}\n"
+    checkout.change(checkout.fading, links, f"{links}  - {{id: gardens, relation: introduces}}\n")
+    assert checkout.problems() == []
+    checkout.change(checkout.gardens, "implementations: []\n", "")
+    assert [problem.code for problem in checkout.problems()] == ["no-implementation"]
+
+
 def test_builds_on_may_name_what_is_no_unlearning(checkout: Checkout) -> None:
     checkout.change(checkout.gardens, "[fade]", "[fade, weed, lindqvist2031fading, lora, kl-min]")
     assert checkout.problems() == []

@@ -44,6 +44,11 @@ SEED = {
 """The papers of the README that this catalog grew from, with words that one would look for."""
 
 
+AKIN_TO_NONE = {"chen2026tracer", "li2025analyzing", "vidal2025machine", "xie2026cbd"}
+"""Methods to which nothing that runs is akin, by their abstracts: items of a recommender get other codes, an output
+head is corrected against hallucination, a contrastive image model is calibrated, prompts are led past a closed one."""
+
+
 def test_seed_papers_are_found_and_lead_to_code_that_runs(catalog: Catalog) -> None:
     search = Search(catalog)
     for arxiv, words in SEED.items():
@@ -60,7 +65,8 @@ def test_every_method_is_introduced_by_a_paper(catalog: Catalog) -> None:
 
 
 def test_every_method_leads_to_something_that_runs(catalog: Catalog) -> None:
-    assert [one.id for one in catalog.papers if "method" in one.contributions and not one.implementations] == []
+    leading_nowhere = {one.id for one in catalog.papers if "method" in one.contributions and not one.implementations}
+    assert leading_nowhere == AKIN_TO_NONE
 
 
 def test_every_paper_of_the_list_is_here(catalog: Catalog) -> None:

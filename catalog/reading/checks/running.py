@@ -23,14 +23,18 @@ from catalog.reading.checks.corpus import (
 
 @check("no-implementation", "hint")
 def _no_implementation(corpus: Corpus) -> Iterator[Finding]:
-    """A paper that proposes a method leads to something that runs: its own, what it builds on, or a relative."""
+    """A paper that proposes a method leads to something that runs: its own, what it builds on, or a relative.
+
+    An empty list says that somebody looked, and that nothing that runs is akin.
+    """
     for entry in corpus.entries:
-        if "method" in entry.paper.contributions and not entry.paper.implementations and corpus.implementations:
-            place: Place = ("implementations",) if ("implementations",) in entry.tree.values else ("type",)
+        looked = ("implementations",) in entry.tree.values
+        if "method" in entry.paper.contributions and not looked and corpus.implementations:
             family = entry.paper.family[0] if entry.paper.family else None
             near = next((one.id for one in corpus.implementations if family and one.family == family), None)
-            hint = f"Add the nearest: implementations: - {{id: {near or 'gradient-ascent'}, relation: related}}"
-            yield Finding(entry, place, "a method that leads to nothing that runs", hint)
+            nearest = f"implementations: - {{id: {near or 'gradient-ascent'}, relation: related}}"
+            hint = f"Add the nearest: {nearest}; where nothing is akin: implementations: []"
+            yield Finding(entry, ("type",), "a method that leads to nothing that runs", hint)
 
 
 @check("closer-link", "hint")
