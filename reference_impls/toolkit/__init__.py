@@ -31,7 +31,7 @@ from reference_impls.toolkit.editing import (
     with_ridge,
 )
 from reference_impls.toolkit.evaluation import Evaluation, Probe, asked_examples, evaluate, examples, probe
-from reference_impls.toolkit.gradients import Gradient, trained_weights
+from reference_impls.toolkit.gradients import Gradient, diagonal_fisher, nll_gradient, trained_weights
 from reference_impls.toolkit.invented import new_pairs
 from reference_impls.toolkit.language_model import LanguageModel, weights_of
 from reference_impls.toolkit.logprobs import (
@@ -95,6 +95,7 @@ __all__ = [
     "deletion_answers",
     "deletion_loss",
     "deletion_requests",
+    "diagonal_fisher",
     "distinct_words",
     "dpo_loss",
     "evaluate",
@@ -113,6 +114,7 @@ __all__ = [
     "memories",
     "most_salient",
     "new_pairs",
+    "nll_gradient",
     "probe",
     "rouge_l_recall",
     "shifted_at",
