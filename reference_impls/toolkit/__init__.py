@@ -10,7 +10,8 @@ A method's file has one line of imports from the project, from here. What is not
   texts and turns), ``architecture`` (where a transformer's parts are), ``adapters`` and ``padding``; ``support`` asks
   whether a model has what a method needs.
 - *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses that
-  several methods share), ``batch`` (one step's data) and ``training`` (the one loop, and a run's tools).
+  several methods share), ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before the step),
+  ``masks`` (which weights may move) and ``training`` (the one loop, and a run's tools).
 - *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values) and ``editing``.
 - *Asking*: ``evaluation`` (what a model answers about a task's splits).
 """
@@ -33,6 +34,7 @@ from reference_impls.toolkit.editing import (
     with_ridge,
 )
 from reference_impls.toolkit.evaluation import Evaluation, Probe, asked_examples, evaluate, examples, probe
+from reference_impls.toolkit.gradients import Gradient, diagonal_fisher, nll_gradient, trained_weights
 from reference_impls.toolkit.invented import new_pairs
 from reference_impls.toolkit.language_model import LanguageModel, weights_of
 from reference_impls.toolkit.logprobs import (
@@ -44,6 +46,7 @@ from reference_impls.toolkit.logprobs import (
     mean_nll,
     sum_by_sequence,
 )
+from reference_impls.toolkit.masks import holding, most_salient
 from reference_impls.toolkit.method import HyperparameterError, LossMethod, Method, hyperparameter
 from reference_impls.toolkit.mlp_memory import Memory, changed_output, memories, shifted_at
 from reference_impls.toolkit.objectives import dpo_loss, log_ratio, weighted_ascent_loss
@@ -66,6 +69,7 @@ __all__ = [
     "EmbeddedTask",
     "Encoded",
     "Evaluation",
+    "Gradient",
     "HyperparameterError",
     "Kept",
     "Knowledge",
@@ -99,12 +103,14 @@ __all__ = [
     "deletion_answers",
     "deletion_loss",
     "deletion_requests",
+    "diagonal_fisher",
     "distinct_words",
     "dpo_loss",
     "evaluate",
     "examples",
     "first_answer",
     "flipped_answer",
+    "holding",
     "hyperparameter",
     "inside",
     "is_causal",
@@ -116,12 +122,15 @@ __all__ = [
     "mean_nll",
     "mean_output",
     "memories",
+    "most_salient",
     "new_pairs",
+    "nll_gradient",
     "not_adapted",
     "probe",
     "rouge_l_recall",
     "shifted_at",
     "sum_by_sequence",
+    "trained_weights",
     "weighted_ascent_loss",
     "weights_of",
     "with_refusals",

@@ -144,7 +144,12 @@ def declared(*extras: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("folder", "extras"),
-    [("catalog", ()), ("reference_impls", ("run", "data")), ("tests", ("run", "test")), ("benchmarks", ("run", "test"))],
+    [
+        ("catalog", ()),
+        ("reference_impls", ("run", "data")),
+        ("tests", ("run", "test")),
+        ("benchmarks", ("run", "test")),
+    ],
 )
 def test_what_is_imported_is_declared(folder: str, extras: tuple[str, ...]) -> None:
     packages = packages_distributions()
