@@ -6,6 +6,7 @@ one to :meth:`~reference_impls.toolkit.training.Run.minimize` decides itself alo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -49,7 +50,7 @@ class Gradient:
 
     def norm(self) -> float:
         """The length over all weights."""
-        return self.dot(self) ** 0.5
+        return math.sqrt(self.dot(self))
 
     def unit(self) -> Gradient:
         """The same direction with the length 1; a vector of zeros stays one."""

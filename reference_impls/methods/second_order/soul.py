@@ -74,7 +74,7 @@ class Sophia(torch.optim.Optimizer):
         super().__init__(weights, {"lr": lr, "weight_decay": weight_decay, "curvature_weight": curvature_weight})
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
         """One step from the gradients as they are."""
         for group in self.param_groups:
             for weight in group["params"]:
