@@ -9,10 +9,11 @@ A method's file has one line of imports from the project, from here. What is not
   ``wrapper`` (something around a model); inside them ``encoding`` (text to tokens), ``marks`` (what begins and ends
   texts and turns), ``architecture`` (where a transformer's parts are), ``adapters`` and ``padding``; ``support`` asks
   whether a model has what a method needs.
-- *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses that
-  several methods share), ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before the step),
+- *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses and
+  targets that several methods share), ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before the step),
   ``masks`` (which weights may move) and ``training`` (the one loop, and a run's tools).
-- *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values) and ``editing``.
+- *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values) and ``editing`` and
+  ``steering`` (leading hidden states somewhere).
 - *Asking*: ``evaluation`` (what a model answers about a task's splits).
 """
 
@@ -49,9 +50,10 @@ from reference_impls.toolkit.logprobs import (
 from reference_impls.toolkit.masks import holding, most_salient
 from reference_impls.toolkit.method import HyperparameterError, LossMethod, Method, hyperparameter
 from reference_impls.toolkit.mlp_memory import Memory, changed_output, memories, shifted_at
-from reference_impls.toolkit.objectives import dpo_loss, log_ratio, weighted_ascent_loss
+from reference_impls.toolkit.objectives import dpo_loss, generic_logits, log_ratio, npo_loss, weighted_ascent_loss
 from reference_impls.toolkit.refusals import REFUSALS, with_refusals
 from reference_impls.toolkit.splits import Splits
+from reference_impls.toolkit.steering import misdirection_loss, random_direction, steered_weights, steering_loss
 from reference_impls.toolkit.support import Need, check
 from reference_impls.toolkit.task import EmbeddedTask, Task
 from reference_impls.toolkit.training import Recipe, Run
@@ -110,6 +112,7 @@ __all__ = [
     "examples",
     "first_answer",
     "flipped_answer",
+    "generic_logits",
     "holding",
     "hyperparameter",
     "inside",
@@ -122,13 +125,18 @@ __all__ = [
     "mean_nll",
     "mean_output",
     "memories",
+    "misdirection_loss",
     "most_salient",
     "new_pairs",
     "nll_gradient",
     "not_adapted",
+    "npo_loss",
     "probe",
+    "random_direction",
     "rouge_l_recall",
     "shifted_at",
+    "steered_weights",
+    "steering_loss",
     "sum_by_sequence",
     "trained_weights",
     "weighted_ascent_loss",

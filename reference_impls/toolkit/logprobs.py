@@ -88,6 +88,11 @@ class TokenLogits:
         """(N,) values of tokens -> (B,) means of sequences."""
         return mean_by_sequence(values, self.sequence, self.sequences)
 
+    def mean(self, values: Tensor) -> Tensor:
+        """() The mean of (N,) values of tokens over each sequence's tokens, then over sequences; 0 of nothing."""
+        each = self.mean_by_sequence(values)
+        return each.mean() if len(each) else each.sum()
+
 
 def sum_by_sequence(values: Tensor, sequence: Tensor, sequences: int) -> Tensor:
     """(N,) values of tokens and which of the B sequences each belongs to -> (B,) sums."""
@@ -105,16 +110,11 @@ def mean_nll(out: TokenLogits) -> Tensor:
 
     Each answer counts alike, however long (as in TOFU).
     """
-    return _mean(out.sequence_nll())
+    return -out.mean(out.token_logprobs())
 
 
 def mean_kl(reference: TokenLogits, out: TokenLogits) -> Tensor:
     r"""() :math:`\mathrm{KL}(p_{\mathrm{ref}} \,\|\, p_\theta)` per answer token, mean over tokens, then sequences."""
     p = torch.log_softmax(reference.logits, dim=1)
     q = torch.log_softmax(out.logits, dim=1)
-    return _mean(out.mean_by_sequence((p.exp() * (p - q)).sum(dim=1)))
-
-
-def _mean(values: Tensor) -> Tensor:
-    """() The mean, and 0 of nothing."""
-    return values.mean() if len(values) else values.sum()
+    return out.mean((p.exp() * (p - q)).sum(dim=1))

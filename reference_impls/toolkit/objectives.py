@@ -1,7 +1,8 @@
-"""Losses that several methods share; what one method adds to them is in its file."""
+"""Losses and targets that several methods share; what one method adds to them is in its file."""
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -18,6 +19,19 @@ def weighted_ascent_loss(out: TokenLogits, weights: Tensor) -> Tensor:
     return out.mean_by_sequence(weights.detach() * out.token_logprobs()).mean()
 
 
+def generic_logits(baseline: Tensor, reinforced: Tensor, strength: float) -> Tensor:
+    r"""(..., V) $v_{\mathrm{baseline}} - \alpha\,\mathrm{ReLU}(v_{\mathrm{reinforced}} - v_{\mathrm{baseline}})$.
+
+    What a model would say without the text that a reinforced copy of it was trained further on.
+
+    Args:
+        baseline: (..., V) logits of the model.
+        reinforced: (..., V) logits of the copy.
+        strength: $\alpha \ge 0$.
+    """
+    return baseline - strength * torch.relu(reinforced - baseline)
+
+
 def dpo_loss(chosen_log_ratio: Tensor, rejected_log_ratio: Tensor, beta: float) -> Tensor:
     r"""() $\frac{2}{\beta}\, \mathcal L_{\mathrm{DPO}}$, the mean over pairs.
 
@@ -28,6 +42,18 @@ def dpo_loss(chosen_log_ratio: Tensor, rejected_log_ratio: Tensor, beta: float) 
     """
     h = chosen_log_ratio - rejected_log_ratio
     return -2 / beta * F.logsigmoid(beta * h).mean()
+
+
+def npo_loss(logprobs: Tensor, reference_logprobs: Tensor, beta: float) -> Tensor:
+    r"""() $\mathcal L_{\mathrm{NPO},\beta}$.
+
+    Args:
+        logprobs: (B,) $\log \pi_\theta(y \mid x)$ of whole answers.
+        reference_logprobs: (B,) $\log \pi_{\mathrm{ref}}(y \mid x)$ of the same answers.
+        beta: $\beta > 0$.
+    """
+    log_ratio = logprobs - reference_logprobs
+    return -2 / beta * F.logsigmoid(-beta * log_ratio).mean()
 
 
 def log_ratio(out: TokenLogits, reference: Tensor | None) -> Tensor:

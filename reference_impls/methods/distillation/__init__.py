@@ -22,6 +22,12 @@ which one, and on which data, is what sets the methods apart.
   teachers; the student is to be as far from the first, on the forget set, as the model before unlearning is from the
   second on new data. The loss is the absolute difference of these two divergences, plus the one of `kl-min` on the
   retain set.
+- `unilogit`: `undial` with the present model for a teacher and a $\beta$ that it finds for itself: as much as leaves
+  the true token with the probability of guessing. The student comes first in the divergence.
+- `rkld`: the student comes first here as well. The teacher is the model before unlearning with all those tokens
+  turned down that a copy, trained further on the forget set, has turned up.
+- `jensun`: one bounded divergence, Jensen and Shannon's, for both sets. On the forget set it is that from the tokens of
+  a refusal, on the retain set that from the model before unlearning.
 
 `ce-u` of the family of gradient ascent has the target of `undial` for $\beta \to \infty$, with the present model for
 a teacher; `wga` and `llmu` have the retain term of `kl-min`; and `eul` trains its layers with divergences.

@@ -43,22 +43,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch.nn.functional as F
 from torch import Tensor
 
-from reference_impls.toolkit import Batch, LanguageModel, LossMethod, hyperparameter, mean_nll
-
-
-def npo_loss(logprobs: Tensor, reference_logprobs: Tensor, beta: float) -> Tensor:
-    r"""() $\mathcal L_{\mathrm{NPO},\beta}$.
-
-    Args:
-        logprobs: (B,) $\log \pi_\theta(y \mid x)$ of whole answers.
-        reference_logprobs: (B,) $\log \pi_{\mathrm{ref}}(y \mid x)$ of the same answers.
-        beta: $\beta > 0$.
-    """
-    log_ratio = logprobs - reference_logprobs
-    return -2 / beta * F.logsigmoid(-beta * log_ratio).mean()
+from reference_impls.toolkit import Batch, LanguageModel, LossMethod, hyperparameter, mean_nll, npo_loss
 
 
 @dataclass(frozen=True)

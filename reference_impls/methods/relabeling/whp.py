@@ -64,14 +64,10 @@ from reference_impls.toolkit import (
     Pair,
     Run,
     UnlearningData,
+    generic_logits,
     hyperparameter,
     mean_nll,
 )
-
-
-def generic_logits(baseline: Tensor, reinforced: Tensor, strength: float) -> Tensor:
-    r"""(..., V) $v_{\mathrm{baseline}} - \alpha\,\mathrm{ReLU}(v_{\mathrm{reinforced}} - v_{\mathrm{baseline}})$."""
-    return baseline - strength * torch.relu(reinforced - baseline)
 
 
 @dataclass(frozen=True)

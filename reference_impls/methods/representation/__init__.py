@@ -16,6 +16,8 @@ layer, and of the weights that learn.
 
 - `rmu`: $m(t) = c\, u$, one random unit vector $u$ of positive entries, drawn once, for all inputs and tokens, and
   long enough ($c$) to have an effect. Only the MLP down-projections of that layer and the two below it learn.
+- `adaptive-rmu`: $m(t) = \beta\, \| M_{\theta_0}(t) \|\, u$, as many times as long as the state was before. So one
+  setting suits an early and a late layer, whose states differ in length.
 
 Held against `grad-diff`: both terms are squared distances with a floor, and no likelihood enters. Model editing
 (`rome`, `memit`) also works inside a layer, towards a state that is computed for each subject; localization (`depn`,

@@ -41,40 +41,21 @@ $$
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from reference_impls.toolkit import (
     Batch,
-    Encoded,
     LanguageModel,
     Method,
     Run,
     UnlearningData,
     hyperparameter,
-    mean_by_sequence,
+    random_direction,
+    steered_weights,
+    steering_loss,
 )
-
-
-def misdirection_loss(states: Tensor, target: Tensor, batch: Encoded) -> Tensor:
-    r"""() The squared distance $\| M(t) - m(t) \|_2^2$, mean over a text's tokens, then over texts.
-
-    Args:
-        states: (N, d) activations at the supervised places of a batch.
-        target: (N, d) or (d,) where they should be: $c\,u$, or the activations before unlearning.
-        batch: the B texts.
-    """
-    sequence, _ = batch.supervised
-    return mean_by_sequence((states - target).square().sum(dim=1), sequence, len(batch)).mean()
-
-
-def random_direction(width: int, seed: int) -> Tensor:
-    """(d,) The unit vector $u$."""
-    direction = torch.rand(width, generator=torch.Generator().manual_seed(seed))
-    return torch.nn.functional.normalize(direction, dim=0)
 
 
 @dataclass(frozen=True)
@@ -107,14 +88,6 @@ class RMU(Method):
         target = self.steering * random_direction(model.width, run.seed).to(model.device)
 
         def loss(model: LanguageModel, batch: Batch) -> Tensor:
-            before = batch.before.activations(batch.retain, self.depth)
-            forget_loss = misdirection_loss(model.activations(batch.forget, self.depth), target, batch.forget)
-            retain_loss = misdirection_loss(model.activations(batch.retain, self.depth), before, batch.retain)
-            return forget_loss + self.retain_weight * retain_loss
+            return steering_loss(model, batch, target, self.depth, self.retain_weight)
 
-        return run.minimize(loss, model, data, self.trainable(model), reference=self.reference)
-
-    def trainable(self, model: LanguageModel) -> Iterable[Tensor]:
-        r"""The MLP down-projections of layers $\ell-2$ to $\ell$."""
-        last = model.layer_at(self.depth)
-        return model.down_projections(range(max(0, last - 2), last + 1))
+        return run.minimize(loss, model, data, steered_weights(model, self.depth), reference=self.reference)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from unlearning_toys import FORGET_LOGITS, FORGET_REFERENCE, FORGET_TARGETS, gradient_of, losses, softmax, token_logits
 
-from reference_impls.methods.preference_optimization.npo import NPO, npo_loss
-from reference_impls.toolkit import Batch, Encoded, LanguageModel, Recipe, Run, UnlearningData
+from reference_impls.methods.preference_optimization.npo import NPO
+from reference_impls.toolkit import Batch, Encoded, LanguageModel, Recipe, Run, UnlearningData, npo_loss
 
 LOG_RATIO = 0.859068
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from unlearning_toys import fingerprint, mean_logprob, softmax
 
-from reference_impls.methods.relabeling.whp import WhosHarryPotter, generic_logits
-from reference_impls.toolkit import IGNORE, LanguageModel, Pair, Recipe, Run, UnlearningData
+from reference_impls.methods.relabeling.whp import WhosHarryPotter
+from reference_impls.toolkit import IGNORE, LanguageModel, Pair, Recipe, Run, UnlearningData, generic_logits
 
 BASELINE, REINFORCED = [2.0, 1.0, 0.0, 0.0], [4.0, 1.0, -1.0, 0.5]
 

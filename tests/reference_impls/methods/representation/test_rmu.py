@@ -8,8 +8,17 @@ import torch
 from numpy.testing import assert_allclose
 from unlearning_toys import gradient_of
 
-from reference_impls.methods.representation.rmu import RMU, misdirection_loss, random_direction
-from reference_impls.toolkit import IGNORE, Encoded, LanguageModel, Recipe, Run, UnlearningData
+from reference_impls.methods.representation.rmu import RMU
+from reference_impls.toolkit import (
+    IGNORE,
+    Encoded,
+    LanguageModel,
+    Recipe,
+    Run,
+    UnlearningData,
+    misdirection_loss,
+    random_direction,
+)
 
 
 def _batch(*lengths: int) -> Encoded:
