@@ -10,10 +10,10 @@ A method's file has one line of imports from the project, from here. What is not
   texts and turns), ``architecture`` (where a transformer's parts are), ``adapters`` and ``padding``; ``support`` asks
   whether a model has what a method needs.
 - *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses and
-  targets that several methods share), ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before the step),
-  ``masks`` (which weights may move) and ``training`` (the one loop, and a run's tools).
-- *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values) and ``editing`` and
-  ``steering`` (leading hidden states somewhere).
+  targets that several methods share), ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before
+  the step), ``masks`` (which weights may move) and ``training`` (the one loop, and a run's tools).
+- *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing`` and ``steering`` (leading
+  hidden states somewhere).
 - *Asking*: ``evaluation`` (what a model answers about a task's splits).
 """
 

@@ -73,7 +73,8 @@ def adaptive_target(before: Tensor, direction: Tensor, scale: float) -> Tensor:
         direction: (d,) $u$.
         scale: $\beta$.
     """
-    return scale * before.norm(dim=1, keepdim=True) * direction
+    lengths: Tensor = before.norm(dim=1, keepdim=True)
+    return scale * lengths * direction
 
 
 @dataclass(frozen=True)

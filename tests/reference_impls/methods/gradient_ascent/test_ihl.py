@@ -18,7 +18,7 @@ ROWS = st.lists(st.integers(-32, 32).map(lambda x: x / 4), min_size=5, max_size=
 def _hinge(row: list[float], true: int) -> float:
     """The hinge with the class turned round, in numpy."""
     p = softmax(row)
-    return max(0.0, 1 + p[true] - np.delete(p, true).max())
+    return max(0.0, float(1 + p[true] - np.delete(p, true).max()))
 
 
 def test_loss_and_gradient_are_the_hand_computed_ones() -> None:

@@ -21,7 +21,6 @@ from unlearning_toys import (
 )
 
 from reference_impls.methods.preference_optimization.dpo import DPO
-from reference_impls.methods.preference_optimization.npo import npo_loss
 from reference_impls.toolkit import (
     REFUSALS,
     Batch,
@@ -34,6 +33,7 @@ from reference_impls.toolkit import (
     UnlearningData,
     dpo_loss,
     log_ratio,
+    npo_loss,
 )
 
 H = -0.311900

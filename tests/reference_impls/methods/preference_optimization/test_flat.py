@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -19,13 +20,13 @@ PROBABILITIES = st.floats(0, 1)
 
 def _by_formula(template: float, forget: float, divergence: str) -> float:
     """The variational form, its two functions put together as the literature on f-divergences has them."""
-    g = {
+    g: Callable[[float], float] = {
         "total-variation": lambda v: math.tanh(v) / 2,
         "kl": lambda v: v,
         "jensen-shannon": lambda v: math.log(2) - math.log1p(math.exp(-v)),
         "pearson": lambda v: v,
     }[divergence]
-    conjugate = {
+    conjugate: Callable[[float], float] = {
         "total-variation": lambda t: t,
         "kl": lambda t: math.exp(t - 1),
         "jensen-shannon": lambda t: -math.log(2 - math.exp(t)),
@@ -35,8 +36,8 @@ def _by_formula(template: float, forget: float, divergence: str) -> float:
 
 
 def _loss(template: float, forget: float, divergence: str) -> float:
-    pair = (torch.tensor([value], dtype=torch.float64) for value in (template, forget))
-    return divergence_loss(*pair, divergence).item()
+    wanted, unwanted = (torch.tensor([value], dtype=torch.float64) for value in (template, forget))
+    return divergence_loss(wanted, unwanted, divergence).item()
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from unlearning_toys import FORGET_LOGITS, FORGET_TARGETS, gradient_of, token_logits
 
-from reference_impls.methods.preference_optimization.npo import npo_loss
 from reference_impls.methods.preference_optimization.sim_npo import SimNPO, simnpo_loss
-from reference_impls.toolkit import Batch, LanguageModel, UnlearningData
+from reference_impls.toolkit import Batch, LanguageModel, UnlearningData, npo_loss
 
 NLL = 0.395495
 
