@@ -7,7 +7,8 @@ A method's file has one line of imports from the project, from here. What is not
   ``invented`` (pairs that no model has read) and ``wrong_answers``.
 - *Models*: ``language_model`` (a causal LM with its tokenizer), ``unlearned_model`` (what a method returns) and
   ``wrapper`` (something around a model); inside them ``encoding`` (text to tokens), ``marks`` (what begins and ends
-  texts and turns), ``architecture`` (where a transformer's parts are), ``adapters`` and ``padding``; ``support`` asks
+  texts and turns), ``architecture`` (where a transformer's parts are), ``adapters``, ``padding`` and
+  ``soft_prompt`` (vectors before every text); ``support`` asks
   whether a model has what a method needs.
 - *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses and
   targets that several methods share), ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before
@@ -52,6 +53,7 @@ from reference_impls.toolkit.method import HyperparameterError, LossMethod, Meth
 from reference_impls.toolkit.mlp_memory import Memory, changed_output, memories, shifted_at
 from reference_impls.toolkit.objectives import dpo_loss, generic_logits, log_ratio, npo_loss, weighted_ascent_loss
 from reference_impls.toolkit.refusals import REFUSALS, with_refusals
+from reference_impls.toolkit.soft_prompt import SoftPrompted
 from reference_impls.toolkit.splits import Splits
 from reference_impls.toolkit.steering import misdirection_loss, random_direction, steered_weights, steering_loss
 from reference_impls.toolkit.support import Need, check
@@ -87,6 +89,7 @@ __all__ = [
     "Reference",
     "Request",
     "Run",
+    "SoftPrompted",
     "Splits",
     "Task",
     "TokenLogits",

@@ -206,10 +206,13 @@ def _no_output(model: Any, layer: int) -> str:
     )
 
 
-def hidden_states(model: Any, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-    """(B, L, d) what the backbone hands to the head."""
+def hidden_states(
+    model: Any, input_ids: Tensor | None = None, attention_mask: Tensor | None = None, **more: Any
+) -> Tensor:
+    """(B, L, d) what the backbone hands to the head; ``more`` is for it, such as ``inputs_embeds`` instead of ids."""
     backbone = getattr(model, model.base_model_prefix)
-    hidden: Tensor = backbone(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).last_hidden_state
+    given = {"input_ids": input_ids, "attention_mask": attention_mask, **more}
+    hidden: Tensor = backbone(**given, use_cache=False).last_hidden_state
     return hidden
 
 

@@ -241,8 +241,7 @@ class LanguageModel:
         if self._head_is_plain:
             logits = self.model.get_output_embeddings()(self._answer_states(merged))
         else:
-            logits = self.model(input_ids=merged.input_ids, attention_mask=merged.attention_mask).logits
-            logits = logits[sequence, place]
+            logits = self._logits(merged.input_ids, merged.attention_mask)[sequence, place]
         logits, targets = logits.float(), merged.labels[sequence, place + 1]
         results, first = [], 0
         for batch in batches:
@@ -291,7 +290,18 @@ class LanguageModel:
         return torch.cat(states)[torch.cat(order).argsort()]
 
     def _backbone(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """(B, L, d) what the head reads."""
         return architecture.hidden_states(self.model, input_ids, attention_mask)
+
+    def _logits(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """(B, L, V) at every place, from the whole model."""
+        logits: Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).logits
+        return logits
+
+    def _decoded(self, input_ids: Tensor, attention_mask: Tensor, **options: Any) -> Tensor:
+        """(B, T) what follows the tokens, which are padded on the left."""
+        out: Tensor = self.model.generate(input_ids=input_ids, attention_mask=attention_mask, **options)
+        return out[:, input_ids.shape[1] :]
 
     # What evaluation sees
 
@@ -345,15 +355,15 @@ class LanguageModel:
             mask = torch.tensor([[0] * (length - len(one)) + [1] * len(one) for one in ids])
             encoding.check_known(self.tokenizer, batch, self.embeddings)
             with self._nothing_else_decides():
-                out = self.model.generate(
-                    input_ids=batch.to(self.device),
-                    attention_mask=mask.to(self.device),
+                out = self._decoded(
+                    batch.to(self.device),
+                    mask.to(self.device),
                     max_new_tokens=self._room(length, max_new_tokens),
                     pad_token_id=marks.padding,
                     eos_token_id=list(marks.stops) or None,
                     **options,
                 )
-            for row, text in zip(chunk, self.text_of(out[:, length:]), strict=True):
+            for row, text in zip(chunk, self.text_of(out), strict=True):
                 texts[row] = text
         return texts
 
