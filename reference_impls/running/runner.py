@@ -239,10 +239,10 @@ def _load(task: Task, experiment: Experiment, method: Method) -> LanguageModel:
     from reference_impls.toolkit import check
 
     name = find_method(experiment.method).name
-    if method.needs and (network := skeleton(experiment.model)) is not None:
-        check(name, method.needs, network)
+    if method.parts and (network := skeleton(experiment.model)) is not None:
+        check(name, method.parts, network)
     model = load_pretrained(experiment.model, experiment.loading)
-    check(name, method.needs, model.model)
+    check(name, method.parts, model.model)
     return model
 
 

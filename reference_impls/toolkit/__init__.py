@@ -56,7 +56,7 @@ from reference_impls.toolkit.refusals import REFUSALS, with_refusals
 from reference_impls.toolkit.soft_prompt import SoftPrompted
 from reference_impls.toolkit.splits import Splits
 from reference_impls.toolkit.steering import misdirection_loss, random_direction, steered_weights, steering_loss
-from reference_impls.toolkit.support import Need, check
+from reference_impls.toolkit.support import Part, check
 from reference_impls.toolkit.task import EmbeddedTask, Task
 from reference_impls.toolkit.training import Recipe, Run
 from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel
@@ -81,7 +81,7 @@ __all__ = [
     "LossMethod",
     "Memory",
     "Method",
-    "Need",
+    "Part",
     "NotApplicableError",
     "Pair",
     "Probe",

@@ -19,7 +19,7 @@ from torch import Tensor
 from reference_impls.toolkit.batch import Batch, Reference
 from reference_impls.toolkit.data import UnlearningData
 from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.support import Need
+from reference_impls.toolkit.support import Part
 from reference_impls.toolkit.wrapper import Kept, Wrapper
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Method(ABC):
     """Whether the result is what training without the data gives."""
     separate: ClassVar[bool] = False
     """Whether each request is served by itself, so that nothing adds up over many."""
-    needs: ClassVar[tuple[Need, ...]] = ()
+    parts: ClassVar[tuple[Part, ...]] = ()
     """What a model must have inside for it, asked before anything is loaded; see
     :mod:`~reference_impls.toolkit.support`."""
     stops_itself: ClassVar[bool] = False

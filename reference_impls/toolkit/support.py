@@ -8,25 +8,25 @@ from typing import Any, Literal
 from reference_impls.errors import UnsupportedModelError
 from reference_impls.toolkit import architecture
 
-Need = Literal["blocks", "feed-forward", "memories"]
+Part = Literal["blocks", "feed-forward", "memories"]
 """*blocks*: a list of transformer blocks. *feed-forward*: in each of them weights that write an MLP's output, experts'
 included. *memories*: in each of them one MLP whose output projection every token goes through."""
 
 
-def check(name: str, needs: Iterable[Need], model: Any) -> None:
+def check(name: str, parts: Iterable[Part], model: Any) -> None:
     """Look whether a model has all that is needed.
 
     Args:
         name: of what needs it.
-        needs: what that is.
+        parts: what that is.
         model: a network; its weights need not hold numbers.
 
     Raises:
         UnsupportedModelError: one line that says what is missing.
     """
-    for need in needs:
+    for part in parts:
         try:
-            _CHECKS[need](model)
+            _CHECKS[part](model)
         except UnsupportedModelError as error:
             raise UnsupportedModelError(
                 f"{name} does not run on {type(model).__name__}: {error}. `unlearn list` shows methods that change the "
@@ -34,7 +34,7 @@ def check(name: str, needs: Iterable[Need], model: Any) -> None:
             ) from None
 
 
-_CHECKS: dict[Need, Callable[[Any], object]] = {
+_CHECKS: dict[Part, Callable[[Any], object]] = {
     "blocks": architecture.blocks,
     "feed-forward": lambda model: architecture.down_projections(model, range(architecture.layers(model))),
     "memories": lambda model: architecture.mlp_outputs(model, range(architecture.layers(model))),

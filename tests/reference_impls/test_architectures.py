@@ -75,12 +75,12 @@ def test_a_method_runs_on_a_model_or_says_in_a_line_what_is_missing(
 ) -> None:
     model, found = small_model(family, tiny.tokenizer), method_class(find_method(method))
     before = [weight.detach().clone() for weight in model.model.parameters()]
-    if (family in (*EXPERTS, "mamba") and "memories" in found.needs) or (family == "mamba" and found.needs):
+    if (family in (*EXPERTS, "mamba") and "memories" in found.parts) or (family == "mamba" and found.parts):
         with pytest.raises(UnsupportedModelError, match=type(model.model).__name__) as refused:
-            check(method, found.needs, model.model)
+            check(method, found.parts, model.model)
         assert "\n" not in str(refused.value)
         return
-    check(method, found.needs, model.model)
+    check(method, found.parts, model.model)
     unlearned = found().unlearn(model, invented_data(), _run())
     (values,) = unlearned.answer_logprobs([invented_pairs()[0].prompt], [invented_pairs()[0].answer])
     assert bool(values.isfinite().all())
@@ -206,4 +206,4 @@ def test_a_skeleton_has_the_parts_and_no_weights(family: str, tiny: LanguageMode
     network = skeleton(str(tmp_path))
     assert network is not None
     assert {weight.device.type for weight in network.parameters()} == {"meta"}
-    check("EUL", EUL.needs if family in (*DENSE, MULTIMODAL) else ("blocks",), network)
+    check("EUL", EUL.parts if family in (*DENSE, MULTIMODAL) else ("blocks",), network)

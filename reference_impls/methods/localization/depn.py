@@ -154,7 +154,7 @@ class DEPN(Method):
     acts_on = "weights"
     retain = "optional"
     trains = "nothing"
-    needs = ("memories",)
+    parts = ("memories",)
 
     neurons: int = hyperparameter(20, "z, how many neurons are silenced", source="released code", minimum=1)
     share: float = hyperparameter(

@@ -93,7 +93,7 @@ class ConstrainedFineTuning(Method):
     acts_on = "weights"
     retain = "optional"
     trains = "part"
-    needs = ("feed-forward",)
+    parts = ("feed-forward",)
 
     objective: str = hyperparameter(
         "fact-erasure",

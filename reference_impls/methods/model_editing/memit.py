@@ -88,7 +88,7 @@ class MEMIT(Method):
     acts_on = "weights"
     retain = "optional"
     trains = "nothing"
-    needs = ("memories",)
+    parts = ("memories",)
 
     objective: str = hyperparameter(
         "fact-erasure",

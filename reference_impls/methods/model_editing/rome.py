@@ -124,7 +124,7 @@ class ROME(Method):
     acts_on = "weights"
     retain = "optional"
     trains = "nothing"
-    needs = ("memories",)
+    parts = ("memories",)
 
     objective: str = hyperparameter(
         "fact-erasure",

@@ -106,7 +106,7 @@ class EUL(Method):
     retain = "needed"
     trains = "adapters"
     copies = 1
-    needs = ("memories",)
+    parts = ("memories",)
 
     keep_weight: float = hyperparameter(0.8, "α, weight of the divergence on the retain set", source="paper", minimum=0)
     task_weight: float = hyperparameter(1.0, "λ, weight of the retain loss", source="paper", minimum=0)

@@ -67,7 +67,7 @@ class RMU(Method):
     reference = "model"
     retain = "needed"
     trains = "part"
-    needs = ("feed-forward",)
+    parts = ("feed-forward",)
 
     steering: float = hyperparameter(
         6.5,
