@@ -6,6 +6,7 @@ one to :meth:`~reference_impls.toolkit.training.Run.minimize` decides itself alo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -49,7 +50,7 @@ class Gradient:
 
     def norm(self) -> float:
         """The length over all weights."""
-        return self.dot(self) ** 0.5
+        return math.sqrt(self.dot(self))
 
     def unit(self) -> Gradient:
         """The same direction with the length 1; a vector of zeros stays one."""
@@ -113,6 +114,6 @@ def diagonal_fisher(model: LanguageModel, pairs: Sequence[Pair]) -> tuple[Tensor
     """
     total = [torch.zeros_like(weight) for weight in trained_weights(model)]
     for pair in pairs:
-        for sum_, part in zip(total, nll_gradient(model, [pair]).parts, strict=True):
-            sum_ += part.square() / len(pairs)
+        for importance, part in zip(total, nll_gradient(model, [pair]).parts, strict=True):
+            importance += part.square() / len(pairs)
     return tuple(total)

@@ -133,7 +133,8 @@ class NPOSAM(Method):
 
         def step(model: LanguageModel, batch: Batch) -> Gradient:
             def slope() -> Gradient:
-                ratio = log_ratio(*model.token_logits(batch.forget), batch.forget.reference)
+                (forget,) = model.token_logits(batch.forget)
+                ratio = log_ratio(forget, batch.forget.reference)
                 # NPO is DPO whose winning half is as likely as ever.
                 return Gradient.of(dpo_loss(torch.zeros_like(ratio), ratio, self.beta), model)
 

@@ -13,7 +13,6 @@ from unlearning_toys import (
     RETAIN_LOGITS,
     RETAIN_REFERENCE,
     RETAIN_TARGETS,
-    Loss,
     fingerprint,
     gradient_of,
     mean_logprob,
@@ -94,7 +93,7 @@ def test_the_divergence_is_from_the_model_before_and_not_from_itself(
 
     class Watched(Run):
         def minimize(
-            self, loss: Loss, model: LanguageModel, data: UnlearningData, parameters: Any = None, *_: Any, **more: Any
+            self, loss: Any, model: LanguageModel, data: UnlearningData, parameters: Any = None, *_: Any, **more: Any
         ) -> LanguageModel:
             batch = Batch(model.encode(data.forget), model.encode(data.retain), None)
             seen.append(loss(model, batch).item())
