@@ -114,6 +114,6 @@ def diagonal_fisher(model: LanguageModel, pairs: Sequence[Pair]) -> tuple[Tensor
     """
     total = [torch.zeros_like(weight) for weight in trained_weights(model)]
     for pair in pairs:
-        for sum_, part in zip(total, nll_gradient(model, [pair]).parts, strict=True):
-            sum_ += part.square() / len(pairs)
+        for importance, part in zip(total, nll_gradient(model, [pair]).parts, strict=True):
+            importance += part.square() / len(pairs)
     return tuple(total)

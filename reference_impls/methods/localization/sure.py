@@ -90,7 +90,7 @@ class SURE(Method):
 
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """Choose the rows, step, and put the others back."""
-        put_back: Callable[[], None] = lambda: None  # noqa: E731
+        put_back: Callable[[], None]
 
         def step(model: LanguageModel, batch: Batch) -> Gradient:
             nonlocal put_back

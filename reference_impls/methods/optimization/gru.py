@@ -87,7 +87,7 @@ class GRU(Method):
     retain_step: float = hyperparameter(
         0.0,
         "weight of the retain gradient added to the rectified one",
-        source="paper: none; released code for +ce: chosen",
+        source="paper; its released code adds it in the +ce variants",
         minimum=0,
         trade_off=(0.0, 0.5, 1.0, 2.0),
     )

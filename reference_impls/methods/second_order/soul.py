@@ -74,8 +74,8 @@ class Sophia(torch.optim.Optimizer):
         super().__init__(weights, {"lr": lr, "weight_decay": weight_decay, "curvature_weight": curvature_weight})
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        """One step from the gradients as they are."""
+    def step(self, closure: Any = None) -> Any:
+        """One step from the gradients as they are; the loop has no closure to evaluate again."""
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is None:

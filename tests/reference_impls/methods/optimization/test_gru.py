@@ -51,10 +51,8 @@ def test_a_small_step_of_plain_descent_forgets_without_raising_the_retain_loss(
 ) -> None:
     def losses(model: LanguageModel) -> tuple[float, float]:
         with torch.no_grad():
-            forget, retain = (
-                float(mean_nll(*model.token_logits(model.encode(some)))) for some in (data.forget, data.retain)
-            )
-            return forget, retain
+            forget, retain = model.token_logits(model.encode(data.forget), model.encode(data.retain))
+        return mean_nll(forget).item(), mean_nll(retain).item()
 
     def changes(exact: bool) -> tuple[float, float]:
         model = memorized.copy()
