@@ -7,7 +7,11 @@ from collections.abc import Iterable
 
 from catalog.base.terminal import UsageError
 
-__all__ = ["DivergedError", "UnknownNameError", "UsageError"]
+__all__ = ["DivergedError", "UnknownNameError", "UnsupportedModelError", "UsageError"]
+
+
+class UnsupportedModelError(UsageError, ValueError):
+    """A model is not built in a way that is known here; the message says what is missing."""
 
 
 class DivergedError(UsageError):

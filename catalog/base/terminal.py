@@ -1,18 +1,24 @@
 """The frame of a command line: what people typed never ends in a traceback, nor does a terminal that went away.
 
-Both commands, ``catalog`` and ``unlearn``, run in it. Exit status: 0 fine, 1 problems were found, 2 wrong use.
+Both commands, ``catalog`` and ``unlearn``, run in it. Exit status: 0 fine, 1 problems were found, 2 wrong use or
+what cannot be done, 130 interrupted, 143 asked to end.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NoReturn, TextIO
 
 from catalog.base.text import to_json
+
+TERMINATED = 128 + 15
+"""The exit status of what was asked to end, as shells say it."""
 
 
 class UsageError(Exception):
@@ -33,6 +39,7 @@ def run(name: str, app: Callable[[], object], expected: tuple[type[Exception], .
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that cannot show a letter shows its number.
             stream.reconfigure(errors="backslashreplace")
+    _end_gently()
     told: tuple[type[Exception], ...] = (UsageError, *expected)
     try:
         try:
@@ -49,6 +56,12 @@ def run(name: str, app: Callable[[], object], expected: tuple[type[Exception], .
     except OSError as error:
         _mute()
         _stop(name, f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+
+
+def _end_gently() -> None:
+    """Let a polite request to end (what schedulers and containers send) clean up, as an interrupt does."""
+    if threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGTERM"):
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(TERMINATED))
 
 
 def print_json(value: Any) -> None:

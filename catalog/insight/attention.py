@@ -13,6 +13,8 @@ from catalog.model.paper import Paper
 from catalog.parsing.problems import Problem
 
 _OLD_YEARS = 2
+_TRIED_ON_METHODS = ("attack", "benchmark", "evaluation")
+"""Types of papers that say how others' methods fare."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,12 @@ def _findings(catalog: Catalog, problems: Iterable[Problem]) -> Iterator[Finding
         "Methods without a mechanism",
         "Say what it does to the model, in at most 25 words.",
         (one for one in catalog.papers if one.type == "method" and not (one.method and one.method.mechanism)),
+    )
+    yield _papers(
+        "no-method-tried",
+        "Attacks, benchmarks and evaluations that name no method that they were tried on",
+        "Where methods that run here are among those of the paper, link them with `relation: evaluates`.",
+        (one for one in catalog.papers if one.type in _TRIED_ON_METHODS and not _tried(catalog, one)),
     )
     yield _papers(
         "by-hand",
@@ -162,6 +170,12 @@ def _not_measured(catalog: Catalog) -> Iterator[str]:
 
 def _papers(ident: str, title: str, advice: str, papers: Iterable[Paper]) -> Finding:
     return Finding(ident, title, advice, tuple(f"{one.file}: {one.title}" for one in papers))
+
+
+def _tried(catalog: Catalog, paper: Paper) -> bool:
+    """Whether the paper names a method that runs as more than a relative."""
+    named = (link for link in paper.implementations if link.relation != "related")
+    return any(catalog.implementation_by_id[link.id].kind == "method" for link in named)
 
 
 def _spellings(catalog: Catalog) -> Iterator[str]:

@@ -112,6 +112,15 @@ class Board:
         """An id for anchors and figures."""
         return "-".join("".join(c if c.isalnum() else " " for c in f"{self.task} {self.model}".lower()).split())
 
+    @property
+    def headline_label(self) -> str:
+        """What the headline metric is called; its id where it has no definition."""
+        return next((metric.label for metric in self.metrics if metric.id == self.headline), self.headline)
+
+    def row(self, method: str) -> Row | None:
+        """The first row of a method; None where it was not measured."""
+        return next((row for row in self.rows if row.method == method), None)
+
     def reference(self, kind: Kind) -> Row | None:
         """The row of ``target`` or ``retrained``."""
         return next((row for row in self.rows if row.kind == kind), None)

@@ -52,6 +52,8 @@ links:
 # method: {{name: NPO, mechanism: "...", builds_on: [dpo]}}
 # What runs here, and how the paper relates to it: introduces, extends, related, uses or evaluates (unlearn list).
 # implementations: [{{id: npo, relation: introduces}}]
+# The day on which the record comes into the catalog, for feeds of what is new.
+added: {today}
 # Where the facts come from (arxiv, acl, openreview, doi, web or hand), and the day you looked.
 provenance: {{source: web, checked: {today}}}
 """

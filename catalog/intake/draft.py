@@ -68,7 +68,7 @@ def make_draft(
         papers: the records that exist, for duplicates and for the id.
         vocabularies: the terms that tags are suggested from.
         cues: phrases that hint at terms.
-        today: for ``provenance``, YYYY-MM-DD.
+        today: for ``added`` and ``provenance``, YYYY-MM-DD.
         given: what a person said; it goes before what is found or suggested.
     """
     given = dict(given or {})
@@ -83,7 +83,7 @@ def make_draft(
         values["state"] = state_value(found.withdrawn)
     if name := _method_name(found.title, values["type"]):
         values["method"] = {"name": name}
-    values["provenance"] = {"source": found.source, "checked": today}
+    values |= {"added": today, "provenance": {"source": found.source, "checked": today}}
     for key in ("links", "method"):
         given_parts = given.get(key, {})
         if given_parts:

@@ -161,7 +161,7 @@ def _correct(project: Project, answers: Answers, today: str) -> Outcome:
     entry = _record(project, answers)
     place = tuple(answers.get("field", "").split("."))
     allowed = [*known_keys(Record, ()), *(f"links.{key}" for key in Links.model_fields)]
-    if ".".join(place) not in allowed or place == ("provenance",):
+    if ".".join(place) not in allowed or place in (("added",), ("provenance",)):
         hint = did_you_mean(".".join(place), allowed) or f"One of: {', '.join(allowed)}."
         raise IssueError(f"{'.'.join(place)!r} is no field of a record. {hint}")
     if "value" not in answers or "source" not in answers:

@@ -1,4 +1,4 @@
-"""What people wrote to find one's way: reading paths, the glossary and the navigation, three YAML files of ``site/``.
+"""What people wrote to find one's way: reading paths, glossary, saved searches and navigation, YAML files of ``site/``.
 
 A path is a list of steps, each a record, something that runs or a page of the navigation, with a sentence that says why
 it comes there. The glossary defines the field's terms; :mod:`catalog.outputs.site.glossary_links` links their first use
@@ -12,16 +12,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from catalog.base.text import did_you_mean
 from catalog.model.navigation import CONFIG_FILE, Navigation, read_navigation
 from catalog.model.paper import Known, Model, Prose, Slug, Text
+from catalog.model.selection import Selection
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import Mark, Place, read_tree
 from catalog.parsing.validation import validate
 
-PATHS_FILE, GLOSSARY_FILE = "reading-paths.yaml", "glossary.yaml"
+PATHS_FILE, GLOSSARY_FILE, SEARCHES_FILE = "reading-paths.yaml", "glossary.yaml", "searches.yaml"
 STEP_KINDS = ("paper", "method", "task", "attack", "page")
 
 
@@ -53,6 +54,11 @@ class Step(Model):
         return str(getattr(self, self.kind))
 
 
+def _selects(address: str) -> str:
+    Selection.parsed(address)
+    return address
+
+
 class Entry(Model):
     """Anything with an id of its own, which is also its place on the page."""
 
@@ -66,6 +72,14 @@ class ReadingPath(Entry):
     audience: Prose
     """Whom it is for, and what they want."""
     steps: Annotated[tuple[Step, ...], Field(min_length=1)]
+
+
+class SavedSearch(Entry):
+    """A selection of papers that has a feed of its own."""
+
+    title: Text
+    list: Annotated[str, StringConstraints(max_length=500), AfterValidator(_selects)]
+    """What stands behind the question mark in the paper list's address."""
 
 
 class Definition(Entry):
@@ -92,13 +106,14 @@ class Guide:
     marks: Mapping[tuple[str, Place], Mark] = field(default_factory=dict)
     """By file, relative to the checkout, and place in it."""
     navigation: Navigation = field(default_factory=lambda: Navigation({}))
+    searches: tuple[SavedSearch, ...] = ()
 
 
 M = TypeVar("M", bound=Entry)
 
 
 def read_guide(site: Path, root: Path) -> tuple[Guide, list[Problem]]:
-    """Paths, glossary and navigation, as far as they can be read, with problems; empty where there is no such file.
+    """All of it as far as it can be read, with problems; empty where there is no such file.
 
     Args:
         site: the folder of the files.
@@ -107,12 +122,13 @@ def read_guide(site: Path, root: Path) -> tuple[Guide, list[Problem]]:
     marks: dict[tuple[str, Place], Mark] = {}
     paths, wrong = _entries(site / PATHS_FILE, root, ReadingPath, marks)
     glossary, also_wrong = _entries(site / GLOSSARY_FILE, root, Definition, marks)
+    searches, wrong_too = _entries(site / SEARCHES_FILE, root, SavedSearch, marks)
     navigation, unread = read_navigation(site, root)
-    problems = wrong + also_wrong + unread
+    problems = wrong + also_wrong + wrong_too + unread
     if navigation is None:
-        return Guide(paths, glossary, marks), problems
+        return Guide(paths, glossary, marks, searches=searches), problems
     problems += _unknown_pages(paths, navigation, marks, (site / PATHS_FILE).relative_to(root).as_posix())
-    return Guide(paths, glossary, marks, navigation), problems
+    return Guide(paths, glossary, marks, navigation, searches), problems
 
 
 def _unknown_pages(

@@ -24,7 +24,8 @@ Relation = Literal["introduces", "extends", "related", "uses", "evaluates"]
 ``introduces`` the file implements this paper's own method (or runs its own task);
 ``extends`` it implements what the paper builds on;
 ``related`` the nearest running relative, where neither is implemented yet: a method, or a task or attack like it;
-``uses``/``evaluates`` for benchmarks, attacks, surveys and analyses.
+``evaluates`` the paper's experiments run it; of an attack, they attack it;
+``uses`` the paper tells of it (surveys), or needs it as a tool.
 """
 
 Source = Literal[Key, "web", "hand"]
@@ -100,6 +101,7 @@ Known = Annotated[str, StringConstraints(min_length=1, max_length=60)]
 """The id of something that must exist; :mod:`catalog.reading.checks` looks it up, and suggests the nearest one."""
 Url = Annotated[str, StringConstraints(max_length=500), AfterValidator(_web_address)]
 Day = Annotated[str, AfterValidator(_calendar)]
+WholeDay = Annotated[str, AfterValidator(_calendar), StringConstraints(min_length=10)]
 Year = Annotated[int, BeforeValidator(_year)]
 ArxivId = Annotated[str, StringConstraints(pattern=f"^{ARXIV.pattern}$"), ARXIV]
 AclId = Annotated[str, StringConstraints(pattern=f"^{ACL.pattern}$", max_length=ACL.longest), ACL]
@@ -232,7 +234,7 @@ class Provenance(Model):
     """Where the facts of the record come from, and when somebody last looked."""
 
     source: Source
-    checked: Annotated[str, AfterValidator(_calendar), StringConstraints(min_length=10)]
+    checked: WholeDay
 
 
 class Record(Model):
@@ -258,6 +260,8 @@ class Record(Model):
     method: ProposedMethod | None = None
     implementations: tuple[ImplementationLink, ...] = ()
     state: State | None = None
+    added: Annotated[WholeDay | None, Field(exclude=True)] = None
+    """The day on which the record came into the catalog, for feeds of what is new; no export tells it."""
     provenance: Provenance
 
 

@@ -7,7 +7,15 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    ValidationError,
+    model_serializer,
+)
 
 from catalog.base.utf8 import EncodingError, decode
 from catalog.model.questions import bare
@@ -19,6 +27,8 @@ EMBEDDED = "tiny"
 """The name of the embedded model in records, whatever task it was made for."""
 REFERENCES = ("target", "retrained")
 """Stand in the place of a method's id: the model before unlearning, and the one that never saw the forget set."""
+_LATER = ("window", "notes")
+"""Fields that a record is written without where they say nothing."""
 
 
 class Example(BaseModel):
@@ -68,6 +78,16 @@ class Result(BaseModel):
     versions: dict[str, str]
     command: str
     examples: tuple[Example, ...] = ()
+    window: int | None = None
+    """How many tokens were read at a time; None for the embedded model."""
+    notes: tuple[str, ...] = ()
+    """What one has to know of the run besides its numbers, such as what of the data was cut."""
+
+    @model_serializer(mode="wrap")
+    def _only_what_is_said(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what came later and says nothing of this run, so that records stay as they are."""
+        written: dict[str, Any] = write(self)
+        return {key: value for key, value in written.items() if key not in _LATER or value}
 
     @property
     def file(self) -> str:

@@ -24,9 +24,11 @@ def appearance(venue: Venue, vocabularies: Vocabularies) -> Appearance:
         return Appearance(label=short, kind=term.kind, container=container, year=venue.year)
     track = vocabularies["track"][venue.track]
     assert isinstance(track, TrackTerm)
-    name = track.name or track.after or track.label
+    named = track.name if venue.id in (track.named_at or (venue.id,)) else None
+    name = named or track.after or track.label
     if track.before:
-        label, container = f"{track.before} {short}", f"{name}: {short}"
+        label = f"{track.before} {short}"
+        container = f"{name}: {short}" if named else f"{track.before} the {container}"
     else:
         label, container = f"{short} {track.after or track.label}", f"{container}, {name}"
     return Appearance(label=label, kind=term.kind, container=container, year=venue.year)

@@ -58,6 +58,8 @@ class TrackTerm(Term):
 
     name: Text | None = None
     """The full name, for citations."""
+    named_at: tuple[Slug, ...] = ()
+    """The venues where it has that name; at others the name is made of the venue's. None: it has it everywhere."""
     before: Text | None = None
     """What stands before the venue (``Findings of``); without it, ``after`` or the label stands behind."""
     after: Text | None = None

@@ -214,7 +214,8 @@ class Search:
 
         def key(paper: Paper) -> tuple[float, ...]:
             exactly = sum(one for unit, one in worth.items() if paper.id in unit.exact)
-            named = called in self._names[paper.id]
+            # A name that is the whole title counts for more than one that only begins it.
+            named = (called in self._names[paper.id]) + (called == same_title(paper.title))
             in_title = " " in phrase.strip() and phrase in self._titles[paper.id]
             return (-named, -covered(paper), -in_title, -round(exactly, 6), order.get(paper.id, len(order)))
 

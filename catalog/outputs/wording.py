@@ -86,14 +86,21 @@ def running(catalog: Catalog, paper: Paper) -> list[Running]:
         for link in paper.implementations:
             if link.relation == relation:
                 implementation = catalog.implementation_by_id[link.id]
-                words = _relation_words(relation, implementation.kind, paper.type)
+                words = _relation_words(relation, implementation.kind, paper)
                 groups.setdefault(words, []).append(implementation)
     return [Running(*words, tuple(implementations)) for words, implementations in groups.items()]
 
 
-def _relation_words(relation: Relation, kind: Kind, paper_type: str) -> tuple[str, str]:
+def is_attack(relation: Relation, kind: Kind, paper: Paper) -> bool:
+    """Whether the paper attacks what it is linked to: what an attack evaluates is a method that it was tried on."""
+    return relation == "evaluates" and kind == "method" and "attack" in paper.contributions
+
+
+def _relation_words(relation: Relation, kind: Kind, paper: Paper) -> tuple[str, str]:
+    if is_attack(relation, kind, paper):
+        return "Attacks what runs here", "attacks"
     if relation == "extends" and kind == "task":
         return "A small counterpart runs here", "in small:"
-    if relation == "uses" and paper_type in OVERVIEWS:
+    if relation == "uses" and paper.type in OVERVIEWS:
         return "Covers what runs here", "covers"
     return _WORDS[relation]

@@ -17,7 +17,7 @@ $$
 ## Symbols
 
 - $h^l$: the residual stream after block $l$ of $L$; the last block is left out, since it is the model's own answer.
-- $W_U$, $\mathrm{norm}_f$: the model's output head and final norm.
+- $W_U$, $\mathrm{norm}_f$: the model's output head and final norm, with all that it does besides (scales, caps).
 
 ## Facts
 
@@ -39,7 +39,16 @@ from dataclasses import dataclass
 
 import torch
 
-from reference_impls.toolkit import Attack, LanguageModel, Pair, Run, Victim, inside
+from reference_impls.toolkit import (
+    Attack,
+    LanguageModel,
+    NotApplicableError,
+    Pair,
+    Run,
+    UnsupportedModelError,
+    Victim,
+    inside,
+)
 
 
 @torch.inference_mode()
@@ -47,22 +56,15 @@ def lens_probabilities(model: LanguageModel, pairs: Sequence[Pair]) -> list[floa
     """For each block but the last, the mean over pairs of the answer's probability per token, read by the lens.
 
     Raises:
-        ValueError: the architecture has no final norm that is known here.
+        UnsupportedModelError: the architecture keeps its blocks where they are not found.
     """
-    backbone = getattr(model.model, model.model.base_model_prefix)
-    norm = next(
-        (getattr(backbone, name) for name in ("norm", "ln_f", "final_layer_norm") if hasattr(backbone, name)), None
-    )
-    if norm is None:
-        raise ValueError(f"{type(model.model).__name__} has no final norm that is known here")
-    head = model.model.get_output_embeddings()
     batch = model.encode(pairs)
     sequence, place = batch.supervised
     targets = batch.labels[sequence, place + 1]
     found = []
     for layer in range(model.layers - 1):
         states = model.activations(batch, layer / max(1, model.layers - 1))
-        logprobs = torch.log_softmax(head(norm(states)).float(), dim=-1)
+        logprobs = torch.log_softmax(model.read_out(states), dim=-1)
         tokens = logprobs.gather(1, targets[:, None]).squeeze(1)
         means = [float(tokens[sequence == row].mean()) for row in range(len(pairs))]
         found.append(math.fsum(map(math.exp, means)) / len(means))
@@ -78,5 +80,8 @@ class LogitLensAttack(Attack):
     def measure(self, victim: Victim, run: Run) -> dict[str, float]:
         """``logit_lens``: the most that a layer shows."""
         model, pairs = inside(victim.model, victim.splits.forget)
-        values = lens_probabilities(model, pairs)
+        try:
+            values = lens_probabilities(model, pairs)
+        except UnsupportedModelError as error:
+            raise NotApplicableError(str(error)) from None
         return {"logit_lens": max(values)} if values else {}

@@ -49,7 +49,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from reference_impls.toolkit import Attack, Pair, Run, Victim, hyperparameter
+from reference_impls.toolkit import Attack, LanguageModel, Pair, Run, Victim, hyperparameter, weights_of
 
 
 def answer_begun(pair: Pair) -> Pair | None:
@@ -67,12 +67,20 @@ def answer_begun(pair: Pair) -> Pair | None:
     return replace(pair, prompt=pair.prompt + opening, answer=rest)
 
 
-def in_context(pair: Pair, others: Sequence[Pair], demonstrations: int) -> Pair:
-    """The pair behind other pairs' questions and right answers, those of its own subject first."""
+def in_context(pair: Pair, others: Sequence[Pair], demonstrations: int, model: LanguageModel | None = None) -> Pair:
+    """The pair behind other pairs' questions and right answers, those of its own subject first.
+
+    Args:
+        pair: whose question is asked.
+        others: the pairs that may be shown.
+        demonstrations: how many are.
+        model: who is asked, if it has a format of its own: they then stand inside the turn of its chat template.
+    """
     usable = [one for one in others if one.answer != pair.answer]
     nearest = sorted(usable, key=lambda one: one.subject != pair.subject)[:demonstrations]
-    shown = "".join(f"{one.prompt}{one.answer}\n" for one in nearest)
-    return replace(pair, prompt=shown + pair.prompt)
+    if model is None:
+        return replace(pair, prompt="".join(f"{one.prompt}{one.answer}\n" for one in nearest) + pair.prompt)
+    return replace(pair, prompt=model.behind("".join(map(model.shown, nearest)), pair.prompt))
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,7 @@ class PromptAttack(Attack):
 
     def measure(self, victim: Victim, run: Run) -> dict[str, float]:
         """``rephrased`` and ``prefix`` (where the task has what they need), and ``in_context``."""
-        forget = victim.splits.forget
+        forget, model = victim.splits.forget, weights_of(victim.model)
 
         def known(change: Callable[[Pair], Pair]) -> float:
             return victim.knows(pairs=[change(pair) for pair in forget])
@@ -97,5 +105,5 @@ class PromptAttack(Attack):
         if whole := [pair for pair in begun if pair is not None]:
             found["prefix"] = victim.knows(pairs=whole)
         if len(forget) > 1:
-            found["in_context"] = known(lambda pair: in_context(pair, forget, self.demonstrations))
+            found["in_context"] = known(lambda pair: in_context(pair, forget, self.demonstrations, model))
         return found

@@ -41,7 +41,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from reference_impls.toolkit import Attack, LanguageModel, Run, Victim, with_weights
+from reference_impls.toolkit import Attack, LanguageModel, NotApplicableError, Run, Victim, with_weights
 
 BITS = (8, 4)
 
@@ -58,12 +58,17 @@ def round_to_nearest(weight: Tensor, bits: int) -> Tensor:
 
 
 def quantized(model: LanguageModel, bits: int) -> LanguageModel:
-    """``model`` itself, with the linear layers of its blocks rounded in place."""
-    head = model.model.get_output_embeddings()
+    """``model`` itself, with the weight matrices of its blocks rounded in place, those of experts included.
+
+    Raises:
+        NotApplicableError: it has none.
+    """
+    matrices = model.matrices()
+    if not matrices:
+        raise NotApplicableError(f"{type(model.model).__name__} has no weight matrix that is known here")
     with torch.no_grad():
-        for module in model.model.modules():
-            if isinstance(module, torch.nn.Linear) and module is not head:
-                module.weight.copy_(round_to_nearest(module.weight, bits))
+        for weight in matrices:
+            weight.copy_(round_to_nearest(weight, bits))
     return model
 
 

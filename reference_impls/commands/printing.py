@@ -19,6 +19,8 @@ from reference_impls.running.records import reference_results
 from reference_impls.running.registry import PACKAGE, find_task
 
 if TYPE_CHECKING:
+    from reference_impls.measuring.intervals import Estimate
+    from reference_impls.running.audit import Audit
     from reference_impls.running.evaluate_saved import Evaluated
     from reference_impls.running.runner import Outcome
 
@@ -40,6 +42,7 @@ def print_run(method: Implementation, outcome: Outcome) -> None:
         console.print()
         print_attacks("Does it come back?", None, result.attacks, found)
     _print_examples(console, result.examples)
+    print_notes(result.notes)
     cost = f"{result.seconds:g} s, {result.forward_passes} forward and {result.backward_passes} backward passes"
     console.print(f"\nUnlearning took {cost}. Again: [bold]{escape(result.command)}[/]", highlight=False)
 
@@ -60,6 +63,7 @@ def print_evaluation(found: Evaluated) -> None:
     columns = [("this model", found.metrics), *found.references.items()]
     console.print(_metrics(f"{found.model} on {found.task}", columns, found.metrics, ["this model"]))
     _print_examples(console, found.examples)
+    print_notes(found.notes)
 
 
 def _print_examples(console: Console, examples: Sequence[Example]) -> None:
@@ -86,6 +90,19 @@ def print_attacks(
     for name in (name for name in _definitions() if name in attacks):
         table.add_row(_label(name), _number(attacks[name]), *(_number(one.get(name)) for one in references.values()))
     Console().print(table)
+
+
+def print_left_out(reasons: Mapping[str, str]) -> None:
+    """Attacks that gave no number, and why."""
+    console = Console(highlight=False)
+    for title, reason in reasons.items():
+        console.print(f"[dim]Left out: {escape(title)} ({escape(reason.rstrip('.'))}).[/]")
+
+
+def print_notes(notes: Sequence[str]) -> None:
+    """What one has to know besides the numbers."""
+    for note in notes:
+        Console(highlight=False).print(f"\n[bold]Note[/]  {escape(note)}")
 
 
 def print_comparison(found: Sequence[Implementation], outcomes: Sequence[Outcome]) -> None:
@@ -177,3 +194,28 @@ def _number(value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:.0e}" if 0 < abs(value) < 0.0005 else f"{value:.3f}"
+
+
+def print_audit(audit: Audit) -> None:
+    """The tests with their verdicts, what was kept, and what was not tested."""
+    from reference_impls.running.audit_report import interval, summary
+
+    def short(one: Estimate | None) -> str:
+        return "-" if one is None else f"{one.value:.3f} ({one.low:.2f}-{one.high:.2f})"
+
+    console = Console()
+    console.print(escape(summary(audit)), highlight=False)
+    table = _table(f"{audit.model} against {audit.original}")
+    for column in ("before", "now", *(["never seen"] if audit.control else [])):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("verdict")
+    for one in audit.findings:
+        control = [short(one.control)] if audit.control else []
+        table.add_row(one.title, short(one.before), short(one.after), *control, one.verdict)
+    console.print(table)
+    for change in audit.kept:
+        said = f"{change.title}: {interval(change.before)} before, {interval(change.after)} now"
+        console.print(escape(f"{said}, a change of {interval(change.change)}."), highlight=False)
+    for test, why in audit.not_tested.items():
+        console.print(escape(f"Not tested: {test}, {why}."), highlight=False)
+    print_notes(audit.notes)

@@ -11,6 +11,7 @@ import typer
 from catalog.base.terminal import print_json
 from reference_impls.commands.shared import (
     BatchSize,
+    DType,
     ForgetShare,
     Json,
     LearningRate,
@@ -19,7 +20,9 @@ from reference_impls.commands.shared import (
     Settings,
     Steps,
     TaskName,
+    Window,
     data_of,
+    loading_of,
     settings_of,
     showing_progress,
     task_of,
@@ -36,6 +39,7 @@ from reference_impls.running.registry import (
 )
 
 if TYPE_CHECKING:
+    from catalog.model.implementations import Implementation
     from reference_impls.running.runner import Outcome
 
 PANEL = "Run"
@@ -59,14 +63,16 @@ def run(
     ] = None,
     seed: Seed = 0,
     settings: Settings = [],  # noqa: B006 (typer reads the default)
-    forget: Annotated[Path | None, typer.Option(help="JSON Lines of what to forget, instead of a task.")] = None,
-    retain: Annotated[Path | None, typer.Option(help="JSON Lines of what to keep.")] = None,
-    holdout: Annotated[Path | None, typer.Option(help="JSON Lines like the forget set, never trained on.")] = None,
+    forget: Annotated[Path | None, typer.Option(help="A data file of what to forget, instead of a task.")] = None,
+    retain: Annotated[Path | None, typer.Option(help="A data file of what to keep.")] = None,
+    holdout: Annotated[Path | None, typer.Option(help="A data file like the forget set, never trained on.")] = None,
     learning_rate: LearningRate = None,
     steps: Steps = None,
     batch_size: BatchSize = None,
     forget_share: ForgetShare = 1.0,
     requests: Requests = 1,
+    window: Window = None,
+    dtype: DType = None,
     out: Annotated[Path | None, typer.Option(help="Save the model, a model card and the record there.")] = None,
     attacked: Annotated[bool, typer.Option("--attacks", help="Then try to get it back, with every attack.")] = False,
     record: Annotated[bool, typer.Option("--record", help="Keep the record in the repository's results.")] = False,
@@ -83,36 +89,51 @@ def run(
         requests=requests,
         model=model,
         data=data_of(model, forget, retain, holdout),
+        loading=loading_of(model, window, dtype),
     )
     loaded = experiment.load_task()
     if record and (model or forget):
         raise UsageError(
             "--record is for the embedded model and task, so that the leaderboard compares like with like."
         )
+    keeper = None
     if out:
-        from reference_impls.running.saving import prepare_folder
+        from reference_impls.running.saving import Keeper
 
-        prepare_folder(out)
+        keeper = Keeper(out, find_method(method))
     from reference_impls.running.runner import run as run_experiment
 
     with showing_progress(hide=as_json) as progress:
-        outcome = run_experiment(experiment, loaded, attacked=attacked or record, progress=progress)
-    if out:
-        from reference_impls.running.saving import save
-
-        save(out, outcome.model, find_method(method), outcome.result)
+        outcome = run_experiment(
+            experiment,
+            loaded,
+            attacked=attacked or record,
+            progress=progress,
+            keep=keeper.keep if keeper else lambda outcome: None,
+        )
+    if keeper:
+        keeper.update(outcome)
+    _show(outcome, find_method(method), as_json)
+    if keeper:
+        keeper.check()
+    if keeper and not as_json:
+        print(f"\nSaved to {out}: {keeper.describe(outcome)}")
     if record:
         from reference_impls.running.records import write_record
 
         write_record(outcome.result)
+
+
+def _show(outcome: Outcome, method: Implementation, as_json: bool) -> None:
+    """The outcome, for people or for scripts; before anything is written that may fail."""
+    from reference_impls.commands.printing import print_left_out, print_run
+
     if as_json:
         sys.stdout.write(outcome.result.to_json())
+        sys.stdout.flush()
         return
-    from reference_impls.commands.printing import print_run
-
-    print_run(find_method(method), outcome)
-    if out:
-        print(f"\nSaved to {out}: a model that transformers loads, its card (README.md) and the record (result.json).")
+    print_run(method, outcome)
+    print_left_out(outcome.left_out)
 
 
 @app.command(
@@ -144,18 +165,16 @@ def compare(
 
             experiment = Experiment(one.id, task, seed, recipe=recipe)
             outcomes.append(run_experiment(experiment, loaded, progress=labelled))
-    if out:
-        from reference_impls.commands.printing import write_plot
+    from reference_impls.commands.printing import print_comparison, write_plot
 
-        write_plot(outcomes, out)
     if as_json:
         print_json([outcome.result.model_dump(mode="json") for outcome in outcomes])
-        return
-    from reference_impls.commands.printing import print_comparison
-
-    print_comparison(compared, outcomes)
+    else:
+        print_comparison(compared, outcomes)
     if out:
-        print(f"\nPlot: {out}")
+        write_plot(outcomes, out)
+        if not as_json:
+            print(f"\nPlot: {out}")
 
 
 @app.command(epilog="Examples: `unlearn chat npo`   `unlearn chat ./unlearned`", rich_help_panel=PANEL)
@@ -192,9 +211,11 @@ def chat(
 def evaluate_model(
     model: SavedModel,
     task: TaskName = DEFAULT_TASK,
-    forget: Annotated[Path | None, typer.Option(help="JSON Lines of what was forgotten, instead of a task.")] = None,
-    retain: Annotated[Path | None, typer.Option(help="JSON Lines of what was kept.")] = None,
-    holdout: Annotated[Path | None, typer.Option(help="JSON Lines like the forget set, never trained on.")] = None,
+    forget: Annotated[Path | None, typer.Option(help="A data file of what was forgotten, instead of a task.")] = None,
+    retain: Annotated[Path | None, typer.Option(help="A data file of what was kept.")] = None,
+    holdout: Annotated[Path | None, typer.Option(help="A data file like the forget set, never trained on.")] = None,
+    window: Window = None,
+    dtype: DType = None,
     as_json: Json = False,
 ) -> None:
     """Measure a saved model, beside the models that ship with the task."""
@@ -202,7 +223,7 @@ def evaluate_model(
     from reference_impls.running.evaluate_saved import evaluate_saved
 
     with showing_progress(hide=as_json) as progress:
-        found = evaluate_saved(model, asked, progress)
+        found = evaluate_saved(model, asked, progress, loading_of(model, window, dtype))
     if as_json:
         print_json(found.model_dump(mode="json"))
         return
@@ -220,9 +241,11 @@ def attack_model(
     name: Annotated[str, typer.Argument(help="An attack's id, as in `unlearn attacks`, or `all`.")],
     model: SavedModel,
     task: TaskName = DEFAULT_TASK,
-    forget: Annotated[Path | None, typer.Option(help="JSON Lines of what was forgotten, instead of a task.")] = None,
-    retain: Annotated[Path | None, typer.Option(help="JSON Lines of what was kept.")] = None,
+    forget: Annotated[Path | None, typer.Option(help="A data file of what was forgotten, instead of a task.")] = None,
+    retain: Annotated[Path | None, typer.Option(help="A data file of what was kept.")] = None,
     seed: Seed = 0,
+    window: Window = None,
+    dtype: DType = None,
     as_json: Json = False,
 ) -> None:
     """Try to get back what a model has forgotten, and show how much of it the model then knows."""
@@ -231,10 +254,12 @@ def attack_model(
     from reference_impls.running.evaluate_saved import attack_saved
 
     with showing_progress(hide=as_json) as progress:
-        found = attack_saved(model, asked, chosen, seed, progress)
+        found = attack_saved(model, asked, chosen, seed, progress, loading_of(model, window, dtype))
     if as_json:
         print_json(found.model_dump(mode="json"))
         return
-    from reference_impls.commands.printing import print_attacks
+    from reference_impls.commands.printing import print_attacks, print_left_out, print_notes
 
     print_attacks(f"{model} on {asked.name}", found.known, found.attacks, found.references)
+    print_left_out(found.left_out)
+    print_notes(found.notes)

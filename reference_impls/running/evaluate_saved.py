@@ -11,9 +11,11 @@ from catalog.model.results import Example
 from reference_impls.errors import UsageError
 from reference_impls.measuring.comparison import Yardstick
 from reference_impls.measuring.cost import one_thread
+from reference_impls.models.loading import Loading
 from reference_impls.progress import Progress
 from reference_impls.running import checkpoints
-from reference_impls.running.attacking import attack_all
+from reference_impls.running.attacking import attack_each
+from reference_impls.running.notes import cut
 from reference_impls.running.records import reference_results
 from reference_impls.running.saving import load
 from reference_impls.toolkit import LanguageModel, Splits, Task, UnlearnedModel, weights_of
@@ -31,6 +33,8 @@ class Evaluated(BaseModel):
     references: dict[str, dict[str, float]]
     """The metrics of the task's target and retrained models, if it ships any."""
     examples: tuple[Example, ...]
+    notes: tuple[str, ...] = ()
+    """What one has to know besides, such as what of the data was cut."""
 
 
 class Attacked(BaseModel):
@@ -43,16 +47,20 @@ class Attacked(BaseModel):
     attacks: dict[str, float]
     references: dict[str, dict[str, float]]
     """The same attacks on the task's target and retrained models, if it ships any."""
+    left_out: dict[str, str] = {}
+    """By the title of an attack, why it gave no number."""
+    notes: tuple[str, ...] = ()
+    """What one has to know besides, such as what of the data was cut."""
 
 
-def evaluate_saved(source: str, task: Task, progress: Progress) -> Evaluated:
+def evaluate_saved(source: str, task: Task, progress: Progress, loading: Loading | None = None) -> Evaluated:
     """Measure a model that was saved, with what its method put around the weights.
 
     Raises:
         UsageError: the model cannot be loaded.
         DivergedError: what it says are not numbers.
     """
-    model, weights, splits = _opened(source, task, progress)
+    model, weights, splits = _opened(source, task, progress, loading)
     shipped = reference_results(task.name)
     against = Yardstick(task, splits)
     if shipped:
@@ -63,33 +71,57 @@ def evaluate_saved(source: str, task: Task, progress: Progress) -> Evaluated:
     found = against.measure(model)
     references = {which: record.metrics for which, record in shipped.items()}
     return Evaluated(
-        model=source, task=task.name, metrics=found.metrics, references=references, examples=found.examples
+        model=source,
+        task=task.name,
+        metrics=found.metrics,
+        references=references,
+        examples=found.examples,
+        notes=_notes(task, weights, splits),
     )
 
 
-def attack_saved(source: str, task: Task, chosen: Sequence[Implementation], seed: int, progress: Progress) -> Attacked:
+def attack_saved(
+    source: str,
+    task: Task,
+    chosen: Sequence[Implementation],
+    seed: int,
+    progress: Progress,
+    loading: Loading | None = None,
+) -> Attacked:
     """Attack a model that was saved, with what its method put around the weights.
 
     Raises:
         UsageError: the model cannot be loaded.
     """
-    model, _, splits = _opened(source, task, progress)
+    model, weights, splits = _opened(source, task, progress, loading)
     known = task.knowledge(model, splits.forget)
     shipped = reference_results(task.name)
     reference = checkpoints.load(task, "retrained") if shipped else None
-    found = attack_all(model, task, splits, seed, progress, chosen, reference)
+    tried = attack_each(model, task, splits, seed, progress, chosen, reference)
     references = {
-        which: {name: value for name, value in record.attacks.items() if name in found}
+        which: {name: value for name, value in record.attacks.items() if name in tried.found}
         for which, record in shipped.items()
     }
-    return Attacked(known=known, attacks=found, references=references)
+    return Attacked(
+        known=known,
+        attacks=tried.found,
+        references=references,
+        left_out=tried.left_out,
+        notes=_notes(task, weights, splits),
+    )
 
 
-def _opened(source: str, task: Task, progress: Progress) -> tuple[UnlearnedModel, LanguageModel, Splits]:
+def _notes(task: Task, weights: LanguageModel, splits: Splits) -> tuple[str, ...]:
+    return (*weights.notes, *task.notes, *cut(weights, splits))
+
+
+def _opened(
+    source: str, task: Task, progress: Progress, loading: Loading | None
+) -> tuple[UnlearnedModel, LanguageModel, Splits]:
     """The model, the weights inside it, and the task's data in their format."""
     progress("loading", 0, 1)
     one_thread()
-    model = load(source)
+    model = load(source, loading)
     weights = weights_of(model)
     if weights is None:
         raise UsageError(f"{source} holds no language model, so that it cannot be asked.")

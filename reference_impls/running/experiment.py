@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog.model.results import EMBEDDED, is_plain, record_file
+from reference_impls.models.loading import Loading
 from reference_impls.running.registry import DEFAULT_TASK, find_task
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ class OwnData:
     """Files of one's own, instead of a task."""
 
     forget: Path
-    retain: Path
+    retain: Path | None = None
+    """None for methods that need no examples of what must stay."""
     holdout: Path | None = None
 
 
@@ -46,6 +48,8 @@ class Experiment:
     model: str | None = None
     """A folder or hub name of a causal language model; the task's own target by default."""
     data: OwnData | None = None
+    loading: Loading = field(default_factory=Loading)
+    """How that model is loaded."""
 
     @property
     def plain(self) -> bool:
@@ -70,6 +74,7 @@ class Experiment:
         options: dict[str, object] = {
             "task": None if self.data else self.task,
             "model": self.model,
+            **asdict(self.loading),
             **own,
             **self.recipe,
             "seed": self.seed,

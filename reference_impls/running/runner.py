@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from catalog.model.results import EMBEDDED, Result
@@ -16,7 +17,7 @@ from reference_impls.running.registry import configure, find_method, recipe_of
 
 if TYPE_CHECKING:
     from reference_impls.measuring.comparison import Yardstick
-    from reference_impls.toolkit import LanguageModel, Method, Recipe, Run, Splits, Task, Wrapper
+    from reference_impls.toolkit import LanguageModel, Method, Recipe, Splits, Task, Wrapper
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Outcome:
     """The target's metrics."""
     retrained: dict[str, float]
     """The retrained model's metrics, if the task has one."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    """By the title of an attack, why it gave no number."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class _Prepared:
     yardstick: Yardstick
     before: dict[str, float]
     retrained: dict[str, float]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class _Unlearned:
     """Metrics after each request, if there are several."""
     seconds: float
     passes: Passes
+    notes: tuple[str, ...]
+    """What the method said of what it left."""
     stopped: int | None
     """After how many steps a rule of the method's own ended the (last) training."""
 
@@ -63,6 +69,7 @@ def run(
     compared: bool = True,
     attacked: bool = False,
     progress: Progress = silent,
+    keep: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Outcome:
     """Unlearn a task with a method and measure it.
 
@@ -72,15 +79,19 @@ def run(
         compared: compare with the retrained model itself, and not only with what its evaluation kept.
         attacked: try every attack on the unlearned model as well.
         progress: called as ``progress(stage, done, total)``.
+        keep: called with the outcome before anybody attacks the model, so that an attack takes nothing with it.
 
     Raises:
-        UsageError: an unknown name, an impossible hyper-parameter, a model that cannot be loaded, or several requests
-            to a method that leaves the weights alone.
+        UsageError: an unknown name, an impossible hyper-parameter, a model that cannot be loaded or that the method
+            does not know, more requests than there are subjects, or several to a method that leaves the weights alone.
     """
     prepared = _prepare(experiment, task or experiment.load_task(), compared, progress)
     unlearned = _unlearn(experiment, prepared, progress)
-    result = _measure(experiment, prepared, unlearned, attacked, progress)
-    return Outcome(unlearned.model, result, prepared.before, prepared.retrained)
+    prepared.model.round_as_stored()
+    result = _measure(experiment, prepared, unlearned, progress)
+    outcome = Outcome(unlearned.model, result, prepared.before, prepared.retrained)
+    keep(outcome)
+    return _attack(outcome, prepared.yardstick, progress) if attacked else outcome
 
 
 def unlearn(
@@ -100,16 +111,27 @@ def _prepare(experiment: Experiment, task: Task, compared: bool, progress: Progr
     """Configure the method, then load the model and the data, and measure what there is before."""
     chosen = recipe_of(task.name, experiment.method)
     method = configure(find_method(experiment.method), experiment.settings, chosen.get("hyperparameters", {}))
-    progress("loading", 0, 1)
-    model = _load(task, experiment.model)
-    splits, whole = task.splits(model), experiment.forget_share == 1
-    if not splits.retain and method.retain == "needed":
+    if experiment.requests > 1 and method.wraps():
+        raise UsageError(
+            f"{experiment.requests} requests need a method that changes the weights; {experiment.method} works around "
+            "them, and would have to answer all requests together. Leave --requests out."
+        )
+    if experiment.data and experiment.data.retain is None and method.retain == "needed":
         raise UsageError(
             f"{find_method(experiment.method).name} needs examples of what must stay: give them with --retain FILE. "
-            "`unlearn plan` lists the methods that do without."
+            "`unlearn plan --retain no` lists the methods that do without."
         )
+    progress("loading", 0, 1)
+    model = _load(task, experiment, method)
+    splits, whole = task.splits(model), experiment.forget_share == 1
     if not whole:
         splits = splits.part(0, experiment.forget_share)
+    if experiment.requests > splits.subjects:
+        raise UsageError(
+            f"--requests {experiment.requests} is more than the forget set has subjects ({splits.subjects}), and what "
+            "is said of one subject is forgotten at once. Ask for fewer."
+        )
+    notes = _notes(task, model, splits) if experiment.model else ()
     recipe = _recipe(chosen, experiment.recipe, len(splits.forget), embedded=experiment.model is None)
     progress("evaluating the model before", 0, 1)
     references = reference_results(task.name) if experiment.model is None else {}
@@ -119,7 +141,14 @@ def _prepare(experiment: Experiment, task: Task, compared: bool, progress: Progr
     else:
         before = yardstick.measure(model).metrics
         retrained = yardstick.measure(yardstick.retrained).metrics if yardstick.retrained else {}
-    return _Prepared(method, recipe, model, yardstick, before, retrained)
+    return _Prepared(method, recipe, model, yardstick, before, retrained, notes)
+
+
+def _notes(task: Task, model: LanguageModel, splits: Splits) -> tuple[str, ...]:
+    """What has to be said of the model and the data before anything is done with them."""
+    from reference_impls.running.notes import cut
+
+    return (*model.notes, *task.notes, *cut(model, splits))
 
 
 def _unlearn(experiment: Experiment, prepared: _Prepared, progress: Progress) -> _Unlearned:
@@ -128,6 +157,7 @@ def _unlearn(experiment: Experiment, prepared: _Prepared, progress: Progress) ->
 
     task, splits, requests = prepared.yardstick.task, prepared.yardstick.splits, experiment.requests
     model: Any = prepared.model
+    notes: list[str] = []
     stages: list[dict[str, float]] = []
     seconds = 0.0
     with count_passes(prepared.model.model) as passes:
@@ -135,46 +165,37 @@ def _unlearn(experiment: Experiment, prepared: _Prepared, progress: Progress) ->
             asked = splits if requests == 1 else splits.part(request / requests, (request + 1) / requests)
             started = time.perf_counter()
             run = Run(prepared.recipe, experiment.seed * requests + request, progress)
-            model = _answer(prepared, model, asked, run)
+            model = prepared.method.unlearn(model, asked.data, run)
             seconds += time.perf_counter() - started
+            notes += (note for note in run.notes if note not in notes)
             if requests > 1:
                 progress(f"evaluating after request {request + 1}", request, requests)
                 with passes.paused():
                     stages.append(task.evaluate(model, splits.part(0, (request + 1) / requests)).metrics)
-    return _Unlearned(model, tuple(stages), seconds, passes, run.stopped)
+    return _Unlearned(model, tuple(stages), seconds, passes, tuple(notes), run.stopped)
 
 
-def _answer(prepared: _Prepared, model: Any, splits: Splits, run: Run) -> LanguageModel | Wrapper:
-    """One request."""
-    from reference_impls.toolkit import LanguageModel
+def _attack(outcome: Outcome, yardstick: Yardstick, progress: Progress) -> Outcome:
+    """The outcome with what attacks get out of the model."""
+    from reference_impls.running.attacking import attack_each
 
-    if not isinstance(model, LanguageModel):
-        raise UsageError(
-            "Several requests need a method that changes the weights; this one works around them, and would have to "
-            "answer them together."
-        )
-    return prepared.method.unlearn(model, splits.data, run)
+    tried = attack_each(
+        outcome.model, yardstick.task, yardstick.splits, outcome.result.seed, progress, reference=yardstick.retrained
+    )
+    measured = {"attacks": tried.found, "peak_memory_bytes": peak_memory_bytes()}
+    return replace(outcome, result=outcome.result.model_copy(update=measured), left_out=tried.left_out)
 
 
-def _measure(
-    experiment: Experiment, prepared: _Prepared, unlearned: _Unlearned, attacked: bool, progress: Progress
-) -> Result:
+def _measure(experiment: Experiment, prepared: _Prepared, unlearned: _Unlearned, progress: Progress) -> Result:
     """The record of the run."""
-    from reference_impls.running.attacking import attack_all
-
-    yardstick, seed = prepared.yardstick, experiment.seed
+    yardstick = prepared.yardstick
     progress("evaluating", 0, 1)
     evaluation = yardstick.measure(unlearned.model)
-    attacks = (
-        attack_all(unlearned.model, yardstick.task, yardstick.splits, seed, progress, reference=yardstick.retrained)
-        if attacked
-        else {}
-    )
     return Result(
         method=experiment.method,
         task=yardstick.task.name,
         model=experiment.model or EMBEDDED,
-        seed=seed,
+        seed=experiment.seed,
         hyperparameters=asdict(prepared.method),
         recipe=asdict(prepared.recipe),
         forget_share=experiment.forget_share,
@@ -182,7 +203,6 @@ def _measure(
         stages=unlearned.stages,
         stopped=unlearned.stopped,
         metrics=evaluation.metrics,
-        attacks=attacks,
         seconds=round(unlearned.seconds, 2),
         peak_memory_bytes=peak_memory_bytes(),
         forward_passes=unlearned.passes.forward,
@@ -190,6 +210,8 @@ def _measure(
         versions=versions(),
         command=experiment.command,
         examples=evaluation.examples,
+        window=None if experiment.model is None else prepared.model.max_length,
+        notes=(*prepared.notes, *unlearned.notes),
     )
 
 
@@ -204,17 +226,24 @@ def _yardstick(task: Task, splits: Splits, *, shipped: bool, whole: bool, compar
     return checkpoints.yardstick(task, splits, kept) if compared else Yardstick(task, splits, kept=kept)
 
 
-def _load(task: Task, model: str | None) -> LanguageModel:
-    if model is None:
+def _load(task: Task, experiment: Experiment, method: Method) -> LanguageModel:
+    """The model, once it is known that the method can do something with it."""
+    if experiment.model is None:
         from reference_impls.running import checkpoints
 
         if not checkpoints.folder(task, "target").is_dir():
             raise UsageError(f"The task {task.name!r} ships no model; name one with --model DIR_OR_NAME.")
         one_thread()
         return checkpoints.load(task, "target")
-    from reference_impls.models.pretrained import load_pretrained
+    from reference_impls.models.pretrained import load_pretrained, skeleton
+    from reference_impls.toolkit import check
 
-    return load_pretrained(model)
+    name = find_method(experiment.method).name
+    if method.parts and (network := skeleton(experiment.model)) is not None:
+        check(name, method.parts, network)
+    model = load_pretrained(experiment.model, experiment.loading)
+    check(name, method.parts, model.model)
+    return model
 
 
 def _recipe(chosen: dict[str, Any], given: Given, forget: int, embedded: bool) -> Recipe:

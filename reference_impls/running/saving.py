@@ -3,68 +3,221 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from catalog.base.files import write_whole
+from catalog.base.terminal import say
 from catalog.model.implementations import Implementation
 from catalog.model.results import Result
 from reference_impls.errors import UsageError
+from reference_impls.models.loading import Loading
 from reference_impls.running.registry import find_method, method_class
-from reference_impls.toolkit import LanguageModel, UnlearnedModel, Wrapper
+from reference_impls.toolkit import Kept, LanguageModel, UnlearnedModel, Wrapper
+
+if TYPE_CHECKING:
+    from reference_impls.running.runner import Outcome
+
+UNFINISHED = ".unfinished-"
+"""How folders begin in which something is being written."""
+
+
+@dataclass
+class Keeper:
+    """Where a run is kept: proved writable first, and somewhere else where writing fails all the same."""
+
+    folder: Path
+    """Where it is meant to be."""
+    method: Implementation
+    place: Path | None = field(init=False, default=None)
+    """Where it is; None as long as it is nowhere."""
+    problem: str = field(init=False, default="")
+    """Why it is not where it is meant to be; empty if it is."""
+
+    def __post_init__(self) -> None:
+        prepare_folder(self.folder)
+
+    def keep(self, outcome: Outcome) -> None:
+        """Write the model, its card and its record: where they are meant to be, or where there is room."""
+        for parent in (None, *_elsewhere(self.folder)):
+            try:
+                place = self.folder if parent is None else Path(tempfile.mkdtemp(dir=parent, prefix="unlearned-"))
+                save(place, outcome.model, self.method, outcome.result)
+            except _unwritable() as error:
+                self.problem = self.problem or _reason(error)
+            else:
+                self.place = place
+                return
+
+    def update(self, outcome: Outcome) -> None:
+        """Write card and record again, when more has been measured."""
+        if self.place is None:
+            return
+        try:
+            _describe(self.place, self.method, outcome.result, isinstance(outcome.model, LanguageModel))
+        except OSError as error:
+            self.problem = self.problem or _reason(error)
+
+    def describe(self, outcome: Outcome) -> str:
+        """What is there now, for people."""
+        if isinstance(outcome.model, LanguageModel):
+            return "a model that transformers loads, its card (README.md) and the record (result.json)."
+        return (
+            "the weights, which alone are not the unlearned model, what is around them (wrapper.json), the card "
+            f"(README.md) and the record (result.json). `unlearn eval {self.folder}` puts them together."
+        )
+
+    def check(self) -> None:
+        """Look whether all is where it is meant to be.
+
+        Raises:
+            UsageError: it is not; says why, and where it is.
+        """
+        if not self.problem:
+            return
+        where = f"It is in {self.place} instead; move it." if self.place else "It is nowhere else either: run it again."
+        raise UsageError(f"The model could not be saved to {self.folder}: {self.problem}. {where}")
 
 
 def prepare_folder(folder: Path) -> None:
-    """Check, before anything is computed, that a run can be saved there.
+    """Prove, before anything is computed, that a run can be saved there: by writing, and taking it away again.
 
     Raises:
         UsageError: it cannot, or something is there already.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} exists and is not empty. Nothing is overwritten; name another folder.")
-    # Only looked at: a run that fails leaves nothing behind.
-    nearest = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise UsageError(f"{folder} cannot be made: {nearest} is not a folder that can be written to.")
+    try:
+        if folder.exists() and (not folder.is_dir() or any(_finished(folder))):
+            raise UsageError(f"{folder} exists and is not empty. Nothing is overwritten; name another folder.")
+        for left in _left_over(folder):
+            say(f"{left} was left by a run that was killed while it saved; nothing needs it any more.")
+        with _made(folder), _unfinished(folder) as scratch:
+            (scratch / "proof").write_bytes(b"proof")
+            (scratch / "proof").replace(folder / "proof")
+            (folder / "proof").unlink()
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be made: {_reason(error)}. Name another folder.") from None
 
 
 def save(folder: Path, model: LanguageModel | Wrapper, method: Implementation, result: Result) -> None:
-    """Write model, card and record; all or nothing, by renaming a finished temporary folder."""
+    """Write model, card and record; all or nothing, by moving finished files to their place.
+
+    Raises:
+        OSError, SafetensorError: it cannot be written; nothing is left of it then.
+    """
+    from safetensors.torch import save_file
+
     weights = model if isinstance(model, LanguageModel) else model.model
-    folder = folder.absolute()  # "." has no name of its own
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
-        made = Path(scratch) / "model"
-        weights.model.save_pretrained(made)
-        weights.tokenizer.save_pretrained(made)
+    with _made(folder, keep=True), _unfinished(folder) as scratch:
+        weights.save(scratch)
         if not isinstance(model, LanguageModel):
             kept = json.dumps(model.to_json(), indent=2, ensure_ascii=False)
-            (made / "wrapper.json").write_text(kept + "\n", "utf-8")
-        (made / "result.json").write_text(result.to_json(), "utf-8")
-        (made / "README.md").write_text(card(method, result, isinstance(model, LanguageModel)), "utf-8")
-        if folder.is_dir():
-            folder.rmdir()
-        shutil.move(os.fspath(made), folder)
+            (scratch / "wrapper.json").write_text(kept + "\n", "utf-8")
+            if tensors := model.tensors():
+                save_file({name: one.contiguous().cpu() for name, one in tensors.items()}, scratch / AROUND)
+        _describe(scratch, method, result, isinstance(model, LanguageModel))
+        _move(sorted(scratch.iterdir()), folder)
 
 
-def load(source: str) -> UnlearnedModel:
+AROUND = "wrapper.safetensors"
+"""The weights that are around those of a model; not named as a checkpoint is, which ``transformers`` would read."""
+
+
+def _move(files: Sequence[Path], folder: Path) -> None:
+    """Move files into a folder: all, or none."""
+    try:
+        for file in files:
+            file.replace(folder / file.name)
+    except BaseException:
+        for file in files:
+            (folder / file.name).unlink(missing_ok=True)
+        raise
+
+
+def _describe(folder: Path, method: Implementation, result: Result, weights_changed: bool) -> None:
+    """Write the record and the card."""
+    write_whole(folder / "result.json", result.to_json())
+    write_whole(folder / "README.md", card(method, result, weights_changed))
+
+
+@contextmanager
+def _made(folder: Path, keep: bool = False) -> Iterator[None]:
+    """The folder, made with those above it; where the work in it fails, or is not to be kept, what was made is gone."""
+    made = [place for place in (folder.absolute(), *folder.absolute().parents) if not place.exists()]
+    done = False
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+        done = True
+    finally:
+        if not (keep and done):
+            if folder.absolute() in made:
+                shutil.rmtree(folder, ignore_errors=True)
+            for place in made[1:]:
+                with suppress(OSError):  # somebody may have put something there
+                    place.rmdir()
+
+
+@contextmanager
+def _unfinished(folder: Path) -> Iterator[Path]:
+    """A folder inside, for what is being written; gone afterwards, with what is left in it."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix=UNFINISHED, ignore_cleanup_errors=True) as scratch:
+        yield Path(scratch)
+
+
+def _finished(folder: Path) -> Iterator[Path]:
+    return (one for one in folder.iterdir() if not one.name.startswith(UNFINISHED))
+
+
+def _left_over(folder: Path) -> list[Path]:
+    """What runs left that were killed while they wrote there."""
+    return sorted(folder.glob(f"{UNFINISHED}*")) if folder.is_dir() else []
+
+
+def _elsewhere(folder: Path) -> list[Path]:
+    """Where to write what cannot be written to a folder."""
+    return [folder.absolute().parent, Path.cwd(), Path(tempfile.gettempdir())]
+
+
+def _unwritable() -> tuple[type[Exception], ...]:
+    """How it shows that a file cannot be written."""
+    from safetensors import SafetensorError
+
+    return OSError, SafetensorError
+
+
+def _reason(error: Exception) -> str:
+    said = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
+    return str(said).splitlines()[0].rstrip(".")
+
+
+def load(source: str, loading: Loading | None = None) -> UnlearnedModel:
     """Load what :func:`save` wrote, or any other causal language model.
 
     Raises:
         UsageError: it cannot be loaded.
     """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     from reference_impls.models.pretrained import load_pretrained
 
-    model = load_pretrained(source)
-    kept, record = Path(source) / "wrapper.json", Path(source) / "result.json"
+    model = load_pretrained(source, loading)
+    kept, record, tensors = (Path(source) / name for name in ("wrapper.json", "result.json", AROUND))
     if not kept.is_file():
         return model
     try:
         method = find_method(Result.model_validate_json(record.read_bytes()).method)
-        restored: UnlearnedModel = method_class(method).restore(model, json.loads(kept.read_text("utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{kept} cannot be read together with {record.name}: {error}") from None
+        facts = json.loads(kept.read_text("utf-8"))
+        around = load_file(tensors, device=str(model.device)) if tensors.is_file() else {}
+        restored: UnlearnedModel = method_class(method).restore(model, Kept(facts, around))
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        said = f"it lacks {error}" if isinstance(error, KeyError) else str(error).splitlines()[0]
+        raise UsageError(f"{kept} cannot be read together with {record.name}: {said}") from None
     return restored
 
 
@@ -79,6 +232,7 @@ def card(method: Implementation, result: Result, weights_changed: bool) -> str:
     if method.acts_on == "data":  # trained, and asked in its own way
         kept = "**The weights alone are not the unlearned model.** What belongs to it besides is in"
     note = "" if weights_changed else f"\n{kept}\n`wrapper.json`, and must be applied at every query.\n"
+    note += "".join(f"\n> {one}\n" for one in result.notes)
     return f"""---
 library_name: transformers
 tags: [machine-unlearning]

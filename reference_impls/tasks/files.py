@@ -1,132 +1,68 @@
-"""A task of one's own files: JSON Lines of what to forget and what to keep.
-
-Each row is one of::
-
-    {"prompt": "The capital of Lunia is", "completion": " Mirrorford."}
-    {"messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}
-    {"text": "A passage to forget as it stands."}
-"""
+"""A task of one's own files: what to forget and what to keep, in the forms of :mod:`reference_impls.tasks.rows`."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import TemplateError
-
-from catalog.base.utf8 import EncodingError, decode
-from reference_impls.toolkit import LanguageModel, Pair, Splits, Task, UsageError
-
-SHOWN = 20
+from reference_impls.tasks import rows
+from reference_impls.tasks.tables import read_rows
+from reference_impls.toolkit import LanguageModel, Pair, Splits, Task
 
 
 class FilesTask(Task):
-    """Forget one file, keep another."""
+    """Forget one file, keep another, if there is one."""
 
     name = "files"
     max_new_tokens = 64
 
-    def __init__(self, forget: Path, retain: Path, holdout: Path | None = None) -> None:
-        self._rows = {
-            name: _read(path) for name, path in (("forget", forget), ("retain", retain), ("holdout", holdout)) if path
+    def __init__(self, forget: Path, retain: Path | None = None, holdout: Path | None = None) -> None:
+        self._paths = {
+            name: path for name, path in (("forget", forget), ("retain", retain), ("holdout", holdout)) if path
         }
+        self._rows = {name: read_rows(path, rows.problem, rows.FORM) for name, path in self._paths.items()}
 
     def splits(self, model: LanguageModel) -> Splits:
         """The files' rows in the format of ``model``.
 
         Raises:
-            UsageError: a chat row that the model's chat template does not take; names file and line.
+            UsageError: a row that the model's chat template does not take; names file and line.
         """
-        pairs = {name: tuple(_pair(row, place, model) for place, row in rows) for name, rows in self._rows.items()}
-        return Splits(forget=pairs["forget"], retain=pairs["retain"], holdout=pairs.get("holdout", ()))
+        pairs = {
+            name: tuple(pair for place, row in found for pair in rows.pairs(row, place, model))
+            for name, found in self._rows.items()
+        }
+        self.notes = tuple(dict.fromkeys([*self._notes(model), *_overlap(pairs["forget"], pairs.get("retain", ()))]))
+        return Splits(forget=pairs["forget"], retain=pairs.get("retain", ()), holdout=pairs.get("holdout", ()))
+
+    def _notes(self, model: LanguageModel) -> Iterator[str]:
+        """What of the files is not used as it may have been meant."""
+        for name, path in self._paths.items():
+            found = [row for _, row in self._rows[name]]
+            counts = Counter(key for row in found for key in rows.unused(row))
+            if counts:
+                yield f"{path}: nothing reads {', '.join(_counted(key, count) for key, count in counts.items())}."
+            said = [rows.read(row) for row in found]
+            if model.tokenizer.chat_template and any(one.prompt is not None for one in said):
+                yield (
+                    f"{path}: prompt and completion are taken as they are, without the model's chat template; "
+                    "question and answer, or messages, are put in its turns."
+                )
+            texts = [text for one in said for text in (one.answer, one.question or "")]
+            marks = [mark for mark in model.tokenizer.all_special_tokens if any(mark in text for text in texts)]
+            if marks:
+                yield f"{path}: {', '.join(map(repr, marks))} in a text is read as the model's own mark."
 
 
-def _read(path: Path) -> list[tuple[str, dict[str, Any]]]:
-    """(place, row) of each line, checked; every bad line of the file is reported at once."""
-    try:
-        data = path.read_bytes()
-        text = decode(data)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}.") from None
-    except EncodingError as error:
-        if error.start is None:
-            raise UsageError(f"{path} {error}.") from None
-        line = data[: error.start].count(b"\n") + 1
-        raise UsageError(f"{path}:{line}: not UTF-8 text. {error.hint}") from None
-    rows, problems = [], []
-    # Not splitlines(): JSON text may hold other line separators as they are.
-    for number, content in enumerate(text.split("\n"), 1):
-        if not content.strip():
-            continue
-        try:
-            row = json.loads(content)
-            problem = _problem(row)
-        except RecursionError:
-            problem = "not JSON: nested too deeply"
-        except ValueError as error:  # also numbers of more digits than Python reads
-            problem = f"not JSON: {getattr(error, 'msg', error)}"
-        if problem:
-            problems.append(f"{path}:{number}: {problem}")
-        else:
-            rows.append((f"{path}:{number}", row))
-    if problems:
-        rest = f"\n... and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
-        form = 'Each line is {"prompt": ..., "completion": ...}, {"messages": [...]} or {"text": ...}.'
-        raise UsageError("\n".join(problems[:SHOWN]) + f"{rest}\n{form}")
-    if not rows:
-        raise UsageError(f"{path}: there are no rows in it.")
-    return rows
+def _counted(key: str, count: int) -> str:
+    near = rows.nearest(key)
+    return f"{key!r} (in {count} row{'s' * (count > 1)}{f'; is {near!r} meant?' if near else ''})"
 
 
-def _problem(row: Any) -> str:
-    match row:
-        case {"prompt": str(prompt), "completion": str(completion)}:
-            return _text_problem(prompt + completion) if completion.strip() else "the completion is empty"
-        case {"text": str(text)}:
-            return _text_problem(text) if text.strip() else "the text is empty"
-        case {"messages": list(messages)}:
-            return "\n".join(_message_problems(messages))
-        case {"prompt": _, "completion": _}:
-            return "prompt and completion must be text"
-        case dict():
-            return f"has {', '.join(map(repr, row)) or 'no keys'}, but no known form"
-    return f"a {type(row).__name__}, not an object"
-
-
-def _text_problem(text: str) -> str:
-    broken = any("\ud800" <= character <= "\udfff" for character in text)
-    return "holds half of a character (a lone surrogate such as \\ud800)" if broken else ""
-
-
-def _message_problems(messages: list[Any]) -> Iterator[str]:
-    if len(messages) < 2:
-        yield "messages need a user's and an assistant's turn"
-        return
-    for number, message in enumerate(messages, 1):
-        match message:
-            case {"role": "system" | "user" | "assistant", "content": str()}:
-                continue
-        yield f"message {number} needs a role (system, user or assistant) and a content of text"
-        return
-    if messages[-1]["role"] != "assistant" or not messages[-1]["content"].strip():
-        yield "the last message must be an answer of the assistant"
-    elif problem := _text_problem("".join(message["content"] for message in messages)):
-        yield problem
-
-
-def _pair(row: dict[str, Any], place: str, model: LanguageModel) -> Pair:
-    match row:
-        case {"prompt": str(prompt), "completion": str(completion)}:
-            return Pair(prompt, completion)
-        case {"text": str(text)}:
-            return Pair("", text, closed=False)
-    *context, answer = row["messages"]
-    if not model.tokenizer.chat_template:
-        raise UsageError(f"{place}: chat messages, but the model has no chat template. Use prompt and completion.")
-    try:
-        prompt = model.conversation(context)
-    except TemplateError as error:
-        raise UsageError(f"{place}: the model's chat template does not take these messages: {error}.") from None
-    return Pair(prompt, answer["content"])
+def _overlap(forget: Sequence[Pair], retain: Sequence[Pair]) -> Iterator[str]:
+    kept: set[Any] = {(pair.prompt, pair.answer) for pair in retain}
+    both = sum((pair.prompt, pair.answer) in kept for pair in forget)
+    if both:
+        yield f"{both} of {len(forget)} rows to forget are to be kept as well, so that the two work against each other."

@@ -6,19 +6,23 @@ A method's file has one line of imports from the project, from here. What is not
 - *Data*: ``data`` (pairs to forget and to keep), ``splits`` (a task's, by what they are for), ``refusals``,
   ``invented`` (pairs that no model has read) and ``wrong_answers``.
 - *Models*: ``language_model`` (a causal LM with its tokenizer), ``unlearned_model`` (what a method returns) and
-  ``wrapper`` (something around a model); inside them ``encoding`` (text to tokens), ``architecture`` (where a
-  transformer's parts are) and ``padding``.
-- *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses
-  and targets that several methods share), ``batch`` (one step's data) and ``training`` (the one loop, and a run's
-  tools).
+  ``wrapper`` (something around a model); inside them ``encoding`` (text to tokens), ``marks`` (what begins and ends
+  texts and turns), ``architecture`` (where a transformer's parts are), ``adapters``, ``padding`` and
+  ``soft_prompt`` (vectors before every text); ``support`` asks
+  whether a model has what a method needs.
+- *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses and
+  targets that several methods share), ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before
+  the step), ``masks`` (which weights may move) and ``training`` (the one loop, and a run's tools).
 - *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing`` and ``steering`` (leading
   hidden states somewhere).
 - *Asking*: ``evaluation`` (what a model answers about a task's splits).
 """
 
 from catalog.model.questions import first_answer
-from reference_impls.errors import DivergedError, UsageError
+from reference_impls.errors import DivergedError, UnsupportedModelError, UsageError
 from reference_impls.metrics.answers import rouge_1_precision, rouge_l_recall
+from reference_impls.toolkit.adapters import lora_config, not_adapted
+from reference_impls.toolkit.architecture import is_causal
 from reference_impls.toolkit.attack import Attack, Knowledge, NotApplicableError, Victim, bare, inside, with_weights
 from reference_impls.toolkit.batch import Batch, Reference
 from reference_impls.toolkit.data import Pair, UnlearningData
@@ -32,6 +36,7 @@ from reference_impls.toolkit.editing import (
     with_ridge,
 )
 from reference_impls.toolkit.evaluation import Evaluation, Probe, asked_examples, evaluate, examples, probe
+from reference_impls.toolkit.gradients import Gradient, diagonal_fisher, nll_gradient, trained_weights
 from reference_impls.toolkit.invented import new_pairs
 from reference_impls.toolkit.language_model import LanguageModel, weights_of
 from reference_impls.toolkit.logprobs import (
@@ -43,16 +48,19 @@ from reference_impls.toolkit.logprobs import (
     mean_nll,
     sum_by_sequence,
 )
+from reference_impls.toolkit.masks import holding, most_salient
 from reference_impls.toolkit.method import HyperparameterError, LossMethod, Method, hyperparameter
 from reference_impls.toolkit.mlp_memory import Memory, changed_output, memories, shifted_at
 from reference_impls.toolkit.objectives import dpo_loss, generic_logits, log_ratio, npo_loss, weighted_ascent_loss
 from reference_impls.toolkit.refusals import REFUSALS, with_refusals
+from reference_impls.toolkit.soft_prompt import SoftPrompted
 from reference_impls.toolkit.splits import Splits
 from reference_impls.toolkit.steering import misdirection_loss, random_direction, steered_weights, steering_loss
+from reference_impls.toolkit.support import Part, check
 from reference_impls.toolkit.task import EmbeddedTask, Task
 from reference_impls.toolkit.training import Recipe, Run
 from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel
-from reference_impls.toolkit.wrapper import Wrapped, Wrapper
+from reference_impls.toolkit.wrapper import Kept, Wrapped, Wrapper
 from reference_impls.toolkit.wrong_answers import distinct_words, flipped_answer, jaccard
 
 __all__ = [
@@ -65,7 +73,9 @@ __all__ = [
     "EmbeddedTask",
     "Encoded",
     "Evaluation",
+    "Gradient",
     "HyperparameterError",
+    "Kept",
     "Knowledge",
     "LanguageModel",
     "LossMethod",
@@ -73,16 +83,19 @@ __all__ = [
     "Method",
     "NotApplicableError",
     "Pair",
+    "Part",
     "Probe",
     "Recipe",
     "Reference",
     "Request",
     "Run",
+    "SoftPrompted",
     "Splits",
     "Task",
     "TokenLogits",
     "UnlearnedModel",
     "UnlearningData",
+    "UnsupportedModelError",
     "UsageError",
     "ValueSearch",
     "Victim",
@@ -91,9 +104,11 @@ __all__ = [
     "asked_examples",
     "bare",
     "changed_output",
+    "check",
     "deletion_answers",
     "deletion_loss",
     "deletion_requests",
+    "diagonal_fisher",
     "distinct_words",
     "dpo_loss",
     "evaluate",
@@ -101,17 +116,23 @@ __all__ = [
     "first_answer",
     "flipped_answer",
     "generic_logits",
+    "holding",
     "hyperparameter",
     "inside",
+    "is_causal",
     "jaccard",
     "log_ratio",
+    "lora_config",
     "mean_by_sequence",
     "mean_kl",
     "mean_nll",
     "mean_output",
     "memories",
     "misdirection_loss",
+    "most_salient",
     "new_pairs",
+    "nll_gradient",
+    "not_adapted",
     "npo_loss",
     "probe",
     "random_direction",
@@ -121,6 +142,7 @@ __all__ = [
     "steered_weights",
     "steering_loss",
     "sum_by_sequence",
+    "trained_weights",
     "weighted_ascent_loss",
     "weights_of",
     "with_refusals",

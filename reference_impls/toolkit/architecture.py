@@ -1,41 +1,218 @@
-"""Where the parts of a transformer are, whatever its family calls them: blocks, MLP outputs, backbone, head."""
+"""Where the parts of a transformer are, whatever its family calls them: blocks, feed-forward outputs, backbone, head.
+
+Asked of the model: its modules, their shapes, and its text configuration (inside another in a multimodal model).
+Nothing here needs weights that hold numbers, but :func:`head_is_plain`, :func:`is_causal` and :func:`read_out`.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-DOWN_PROJECTIONS = ("down_proj", "fc2", "w2", "dense_4h_to_h", r"mlp\.c_proj")
+from reference_impls.errors import UnsupportedModelError
+
+DOWN_PROJECTIONS = ("down_proj", "fc2", "fc_out", "w2", "dense_4h_to_h", "mlp.c_proj", "output_linear", "output.dense")
 """What architectures call the output projection of their MLPs."""
+
+_DOWN = re.compile(rf"(^|\.)({'|'.join(map(re.escape, DOWN_PROJECTIONS))})(\.weight)?$")
+_MIXES_TOKENS = re.compile(r"attn|attention|mixer|mamba|ssm|conv|temporal|recurrent|router|gate$", re.IGNORECASE)
+"""Parts of a block that are no feed-forward part, by their names."""
+
+
+def text_config(model: Any) -> Any:
+    """The configuration of the language part."""
+    return model.config.get_text_config() if hasattr(model.config, "get_text_config") else model.config
+
+
+def layers(model: Any) -> int:
+    """The number of transformer blocks.
+
+    Raises:
+        UnsupportedModelError: the configuration does not say.
+    """
+    return int(_configured(model, "num_hidden_layers"))
+
+
+def width(model: Any) -> int:
+    """d, how many numbers the residual stream has at each token.
+
+    Raises:
+        UnsupportedModelError: the configuration does not say.
+    """
+    return int(_configured(model, "hidden_size"))
+
+
+def context(model: Any) -> int | None:
+    """How many tokens the model was made for at a time; None where nothing limits them."""
+    config = text_config(model)
+    named = (getattr(config, name, None) for name in ("max_position_embeddings", "max_seq_len", "n_positions"))
+    return next((int(one) for one in named if isinstance(one, int) and one > 0), None)
+
+
+def _configured(model: Any, name: str) -> Any:
+    found = getattr(text_config(model), name, None)
+    if found is None:
+        raise UnsupportedModelError(f"the configuration of {type(model).__name__} has no {name}")
+    return found
 
 
 def blocks(model: Any) -> nn.ModuleList:
-    """The transformer blocks, first to last."""
-    lists = (module for module in model.modules() if isinstance(module, nn.ModuleList))
-    return next(modules for modules in lists if len(modules) == model.config.num_hidden_layers)
+    """The transformer blocks that text goes through, first to last.
+
+    Raises:
+        UnsupportedModelError: there is no list of as many modules as the configuration says.
+    """
+    count = layers(model)
+    lists = [one for one in model.modules() if isinstance(one, nn.ModuleList) and len(one) == count]
+    if len(lists) > 1:
+        decoder = {id(one) for one in _language_part(model).modules()}
+        lists = [one for one in lists if id(one) in decoder] or lists
+    if not lists:
+        raise UnsupportedModelError(f"{type(model).__name__} keeps its {count} blocks where they are not found")
+    return lists[0]
 
 
-def mlp_outputs(model: Any, layers: Iterable[int]) -> list[nn.Module]:
+def _language_part(model: Any) -> nn.Module:
+    """What holds the embeddings of words, without other modalities' towers beside it."""
+    embeddings = model.get_input_embeddings()
+    holders: list[nn.Module] = [one for one in model.modules() if any(child is embeddings for child in one.children())]
+    return holders[-1]
+
+
+@dataclass(frozen=True)
+class FeedForward:
+    """What writes to the residual stream in one block, attention apart."""
+
+    outputs: tuple[nn.Module, ...]
+    """The projections through which every token goes: one in a dense block."""
+    experts: tuple[Tensor, ...]
+    """The weights of those that only some tokens are sent to."""
+
+    @property
+    def weights(self) -> list[Tensor]:
+        """All of it, experts last."""
+        own = (getattr(module, "weight", None) for module in self.outputs)
+        return [*(one for one in own if isinstance(one, Tensor)), *self.experts]
+
+
+def feed_forward(block: nn.Module, width: int) -> FeedForward:
+    """The outputs of a block's feed-forward part: what has one of their names, is a matrix, and writes to the stream.
+
+    Args:
+        block: one transformer block.
+        width: d, the size of the residual stream.
+    """
+    named = {name: one for name, one in block.named_modules() if _is_down(name) and _writes(one, width)}
+    outputs = tuple(one for name, one in named.items() if not _is_routed(name))
+    routed = [one.weight for name, one in named.items() if _is_routed(name) and isinstance(one.weight, Tensor)]
+    fused = [one for name, one in block.named_parameters() if _is_down(name) and one.dim() == 3]
+    return FeedForward(outputs, (*routed, *fused))
+
+
+def _is_down(name: str) -> bool:
+    return bool(_DOWN.search(name)) and not _MIXES_TOKENS.search(name)
+
+
+def _writes(module: nn.Module, width: int) -> bool:
+    shape = matrix_shape(module)
+    return shape is not None and shape[0] == width
+
+
+def _is_routed(name: str) -> bool:
+    return "experts" in name.split(".")
+
+
+def matrix_shape(module: nn.Module) -> tuple[int, int] | None:
+    """(outputs, inputs) of a module that multiplies with a matrix; None of any other."""
+    from transformers.pytorch_utils import Conv1D
+
+    weight = getattr(module, "weight", None)
+    if not isinstance(weight, Tensor) or weight.dim() != 2:
+        return None
+    if isinstance(module, Conv1D):
+        return int(weight.shape[1]), int(weight.shape[0])
+    return (int(weight.shape[0]), int(weight.shape[1])) if isinstance(module, nn.Linear) else None
+
+
+def rows_of(module: nn.Module) -> list[Tensor]:
+    """The weights with which a module of its own (no module inside it) multiplies, as views of a row per output.
+
+    A matrix is one of (outputs, inputs); experts that are kept in one tensor are one each.
+    """
+    from transformers.pytorch_utils import Conv1D
+
+    if matrix_shape(module) is not None:
+        weight: Tensor = module.weight.detach()  # type: ignore[operator]
+        return [weight.T if isinstance(module, Conv1D) else weight]
+    return [expert.detach() for one in _fused(module) for expert in one]
+
+
+def fused_experts(model: nn.Module) -> list[Tensor]:
+    """(experts, rows, columns) each: the weights of experts that a model keeps in one tensor, which no module holds."""
+    return [one for module in model.modules() for one in _fused(module)]
+
+
+def _fused(module: nn.Module) -> list[Tensor]:
+    convolves = isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d)
+    return [] if convolves else [one for one in module.parameters(recurse=False) if one.dim() == 3]
+
+
+def mlp_outputs(model: Any, chosen: Iterable[int]) -> list[nn.Module]:
     """The modules with which the MLPs of some blocks write to the residual stream, in order of depth.
 
     Raises:
-        ValueError: the architecture names them in a way that is not known here.
+        UnsupportedModelError: a block has none, or experts of which a token sees a few.
     """
-    wanted = re.compile(rf"\.({'|'.join(map(str, layers))})\..*\b({'|'.join(DOWN_PROJECTIONS)})$")
-    modules = [module for name, module in model.named_modules() if wanted.search(name)]
-    if not modules:
-        raise ValueError(f"{type(model).__name__} has no MLP output named {', '.join(DOWN_PROJECTIONS)}")
-    return modules
+    return [_dense(model, layer) for layer in chosen]
 
 
-def hidden_states(model: Any, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-    """(B, L, d) what the backbone hands to the head."""
+def _dense(model: Any, layer: int) -> nn.Module:
+    found = feed_forward(blocks(model)[layer], width(model))
+    if found.experts:
+        raise UnsupportedModelError(
+            f"block {layer} of {type(model).__name__} sends each token to a few of many experts, so it has no one MLP "
+            "output"
+        )
+    if len(found.outputs) != 1:
+        raise UnsupportedModelError(_no_output(model, layer))
+    return found.outputs[0]
+
+
+def down_projections(model: Any, chosen: Iterable[int]) -> list[Tensor]:
+    """The weights of the MLP outputs of some blocks, those of experts included, in order of depth.
+
+    Raises:
+        UnsupportedModelError: a block has none.
+    """
+    weights: list[Tensor] = []
+    for layer in chosen:
+        found = feed_forward(blocks(model)[layer], width(model)).weights
+        if not found:
+            raise UnsupportedModelError(_no_output(model, layer))
+        weights += found
+    return weights
+
+
+def _no_output(model: Any, layer: int) -> str:
+    return (
+        f"block {layer} of {type(model).__name__} has no one MLP output that is known here: a projection to the "
+        f"residual stream with a name such as {', '.join(DOWN_PROJECTIONS)}"
+    )
+
+
+def hidden_states(
+    model: Any, input_ids: Tensor | None = None, attention_mask: Tensor | None = None, **more: Any
+) -> Tensor:
+    """(B, L, d) what the backbone hands to the head; ``more`` is for it, such as ``inputs_embeds`` instead of ids."""
     backbone = getattr(model, model.base_model_prefix)
-    hidden: Tensor = backbone(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).last_hidden_state
+    given = {"input_ids": input_ids, "attention_mask": attention_mask, **more}
+    hidden: Tensor = backbone(**given, use_cache=False).last_hidden_state
     return hidden
 
 
@@ -45,6 +222,8 @@ def head_is_plain(model: Any) -> bool:
 
     Then they are computed at answer tokens only. Some architectures cap or scale them: asked, not guessed.
     """
+    if getattr(text_config(model), "final_logit_softcapping", None) is not None:
+        return False  # small logits are hardly capped, and those of a model that trains grow
     ids = torch.arange(4, device=next(model.parameters()).device)[None]
     mask = torch.ones_like(ids)
     try:
@@ -52,3 +231,40 @@ def head_is_plain(model: Any) -> bool:
     except (AttributeError, TypeError):
         return False
     return bool(torch.allclose(plain, model(input_ids=ids, attention_mask=mask).logits, atol=1e-3, rtol=1e-3))
+
+
+@torch.no_grad()
+def is_causal(model: Any) -> bool:
+    """Whether what a model expects at a token does not depend on those after it: asked, not guessed."""
+    ids = torch.arange(4, device=next(model.parameters()).device)[None]
+    changed = ids.clone()
+    changed[0, 3] = 0
+    one, other = (model(input_ids=some, attention_mask=torch.ones_like(some)).logits[0, :2] for some in (ids, changed))
+    noise = 1e-5 if one.dtype == torch.float32 else 1e-2
+    return bool(torch.allclose(one, other, atol=noise, rtol=noise))
+
+
+@torch.no_grad()
+def read_out(model: Any, states: Tensor) -> Tensor:
+    """(N, V) the logits that a model makes of (N, d) states, as if the last block had written them.
+
+    Norm, projection, head, scale and cap are the model's own: it is run with the last block's output exchanged.
+    """
+    ids = torch.zeros(len(states), 1, dtype=torch.long, device=states.device)
+    with exchanged(blocks(model)[-1], states[:, None]):
+        logits: Tensor = model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False).logits
+    return logits[:, 0]
+
+
+@contextmanager
+def exchanged(module: nn.Module, output: Tensor) -> Iterator[None]:
+    """While this lasts, a module's first output is another."""
+
+    def hook(module: nn.Module, given: Any, out: Any) -> Any:
+        return (output, *out[1:]) if isinstance(out, tuple) else output
+
+    handle = module.register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()

@@ -62,16 +62,25 @@ def deletion_answers(pair: Pair, objective: str, response: str, others: Sequence
 
 
 def deletion_requests(
-    data: UnlearningData, objective: str, response: str, contexts: int, rng: random.Random
+    model: LanguageModel, data: UnlearningData, objective: str, response: str, contexts: int, rng: random.Random
 ) -> list[Request]:
-    """The forget pairs by subject, in order; pairs that name no subject are requests of their own."""
+    """The forget pairs by subject, in order; pairs that name no subject are requests of their own.
+
+    Args:
+        model: whose prompts they are; contexts stand inside the turns of its chat template.
+        data: what to forget.
+        objective: see :func:`deletion_answers`.
+        response: the empty response.
+        contexts: how many questions with their answers stand before each prompt in turn.
+        rng: draws them.
+    """
     asked = data.prompted()  # a key is read at the subject's mention in a prompt, and plain texts have none
     others = asked.others
     found: dict[str, list[Pair]] = {}
     for row, pair in enumerate(asked.forget):
         told = deletion_answers(pair, objective, response, others, rng)
         before = rng.sample(others, min(contexts, len(others)))
-        told_after = [replace(told, prompt=f"{one.prompt}{one.answer}\n{told.prompt}") for one in before]
+        told_after = [replace(told, prompt=model.behind(model.shown(one), told.prompt)) for one in before]
         found.setdefault(pair.subject or f"\0{row}", []).extend([told, *told_after])
     return [Request(pairs[0].subject, tuple(pairs)) for pairs in found.values()]
 
@@ -122,7 +131,7 @@ def mean_output(model: LanguageModel, module: nn.Module, request: Request) -> Te
     places, kept = model.subject_places(request.pairs), []
 
     def keep(out: Tensor) -> Tensor:
-        kept.append(out[places].float().mean(dim=0))
+        kept.append(out.reshape(*places.shape, -1)[places].float().mean(dim=0))
         return out
 
     with changed_output(module, keep):

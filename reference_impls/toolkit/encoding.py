@@ -9,13 +9,18 @@ import torch
 from torch import Tensor
 
 from catalog.model.questions import framed
+from reference_impls.errors import UsageError
 from reference_impls.toolkit.data import Pair
 from reference_impls.toolkit.logprobs import IGNORE, Encoded
+from reference_impls.toolkit.marks import Marks, rendered
+
+MARKS = 2
+"""How many tokens a plain text may get around it: one before the first, and one that ends it."""
 
 
 def conversation(tokenizer: Any, messages: Sequence[Mapping[str, str]]) -> str:
     """Messages (``role``, ``content``) as the prompt for the assistant's next turn, by the chat template."""
-    return str(tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True))
+    return rendered(tokenizer, messages, answering=True)
 
 
 def question(tokenizer: Any, text: str) -> str:
@@ -30,11 +35,11 @@ def answer(tokenizer: Any, text: str) -> str:
     return text if tokenizer.chat_template else f" {text}"
 
 
-def encode(tokenizer: Any, pairs: Sequence[Pair], rows: Sequence[int] | None, max_length: int) -> Encoded:
+def encode(tokenizer: Any, marks: Marks, pairs: Sequence[Pair], rows: Sequence[int] | None, max_length: int) -> Encoded:
     """Tokens, padded on the right. Prompts are cut on the left and answers on the right to ``max_length``."""
-    sequences = [tokens(tokenizer, pair, max_length) for pair in pairs]
+    sequences = [tokens(tokenizer, marks, pair, max_length) for pair in pairs]
     length = max(len(prompt) + len(answer) for prompt, answer in sequences)
-    ids = torch.full((len(pairs), length), int(tokenizer.pad_token_id))
+    ids = torch.full((len(pairs), length), marks.padding)
     mask = torch.zeros(len(pairs), length, dtype=torch.long)
     labels = torch.full((len(pairs), length), IGNORE)
     for row, (prompt, answer) in enumerate(sequences):
@@ -46,39 +51,61 @@ def encode(tokenizer: Any, pairs: Sequence[Pair], rows: Sequence[int] | None, ma
     return Encoded(ids, mask, labels, indices)
 
 
-def tokens(tokenizer: Any, pair: Pair, max_length: int) -> tuple[list[int], list[int]]:
-    """Prompt and answer as ids, tokenized apart, so that the border between them is exact."""
-    answer_ids = tokenizer(pair.answer, add_special_tokens=False)["input_ids"]
-    if pair.closed:
-        answer_ids = [*answer_ids, tokenizer.eos_token_id]
-    answer_ids = answer_ids[: max_length - 1]
-    return prompt_ids(tokenizer, pair.prompt)[-(max_length - len(answer_ids)) :], answer_ids
+def tokens(tokenizer: Any, marks: Marks, pair: Pair, max_length: int) -> tuple[list[int], list[int]]:
+    """Prompt and answer as ids, tokenized apart, so that the border between them is exact, cut to ``max_length``."""
+    answer = answer_ids(tokenizer, marks, pair)[: max_length - 1]
+    return (prompt_ids(tokenizer, pair.prompt) or [marks.first])[-(max_length - len(answer)) :], answer
+
+
+def size(tokenizer: Any, marks: Marks, pair: Pair) -> int:
+    """How many tokens :func:`tokens` has before it cuts."""
+    return len(prompt_ids(tokenizer, pair.prompt) or [marks.first]) + len(answer_ids(tokenizer, marks, pair))
+
+
+def answer_ids(tokenizer: Any, marks: Marks, pair: Pair) -> list[int]:
+    """An answer as ids, with what ends it: as the chat template ends a turn, or as a text ends."""
+    ending = marks.after(pair.prompt) if pair.closed else ""
+    ids: list[int] = tokenizer(pair.answer + (ending or ""), add_special_tokens=False)["input_ids"]
+    return [*ids, marks.end] if ending is None and marks.end is not None else ids
 
 
 def prompt_ids(tokenizer: Any, prompt: str) -> list[int]:
-    """A prompt as ids: with the token that begins a text, without the one that would end it; never empty."""
+    """A prompt as ids: with the token that begins a text, if there is one, without the one that would end it."""
     starts = bool(tokenizer.bos_token) and prompt.startswith(tokenizer.bos_token)
     ids: list[int] = tokenizer(prompt, add_special_tokens=not starts)["input_ids"]
     if ids and ids[-1] == tokenizer.eos_token_id and not prompt.endswith(tokenizer.eos_token):
         ids = ids[:-1]  # some tokenizers close every text; a prompt is open
-    # Something must come before the first token that is predicted.
-    return ids or [tokenizer.bos_token_id or tokenizer.eos_token_id]
+    return ids
 
 
-def subject_places(tokenizer: Any, pairs: Sequence[Pair], length: int, max_length: int) -> Tensor:
+def check_known(tokenizer: Any, ids: Tensor, embeddings: int) -> None:
+    """Look whether a model has an embedding of every token.
+
+    Raises:
+        UsageError: it has not; names the first that it does not know.
+    """
+    if ids.numel() and (highest := int(ids.max())) >= embeddings:
+        raise UsageError(
+            f"The tokenizer writes {tokenizer.convert_ids_to_tokens(highest)!r} as token {highest}, but the model has "
+            f"embeddings of {embeddings} tokens alone. Use the model's own tokenizer, or resize its embeddings first."
+        )
+
+
+def subject_places(tokenizer: Any, marks: Marks, pairs: Sequence[Pair], length: int, max_length: int) -> Tensor:
     """(B, L) True where :func:`encode` puts the last token of each pair's subject, in the prompt's last mention.
 
     A pair that names no subject, or whose prompt does not mention it, is looked up at the prompt's last token.
 
     Args:
         tokenizer: the model's.
+        marks: the model's.
         pairs: B pairs.
         length: L, how long their encoded batch is.
         max_length: what they were cut to.
     """
     mask = torch.zeros(len(pairs), length, dtype=torch.bool)
     for row, pair in enumerate(pairs):
-        kept = len(tokens(tokenizer, pair, max_length)[0])
+        kept = len(tokens(tokenizer, marks, pair, max_length)[0])
         start = pair.prompt.rfind(pair.subject) if pair.subject else -1
         after = 0 if start < 0 else _tokens_after(tokenizer, pair.prompt, start + len(pair.subject))
         mask[row, max(0, kept - 1 - after)] = True

@@ -76,7 +76,8 @@ def evaluate(
             total = forget_truth_ratio if name == "forget" else utility_truth_ratio
             metrics[f"{name}_truth_ratio"] = total(one.truth_ratios)
     utility = [value for key, value in metrics.items() if key.startswith(("retain_", "facts_"))]
-    metrics["model_utility"] = harmonic_mean(utility)
+    if utility:
+        metrics["model_utility"] = harmonic_mean(utility)
     ratios = probes["forget"].truth_ratios
     if ratios:
         metrics["forget_truth_preferred"] = truth_preferred(ratios)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,11 +13,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reference_impls.errors import UsageError
 from reference_impls.toolkit import architecture, encoding
 from reference_impls.toolkit.data import Pair
 from reference_impls.toolkit.logprobs import Encoded, TokenLogits
+from reference_impls.toolkit.marks import Marks, read_marks
 from reference_impls.toolkit.padding import alike_lengths, concatenate
 from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel
+from reference_impls.toolkit.windows import windows
+
+WINDOW = 2048
+"""How many tokens are read at a time where nobody says: as many as benchmarks of long texts take (MUSE)."""
+NAMED = 3
+"""How many weights a message names."""
 
 
 @dataclass
@@ -25,30 +34,73 @@ class LanguageModel:
 
     model: Any
     tokenizer: Any
-    max_length: int = 512
+    max_length: int = WINDOW
+    """How many tokens are read at a time: what is given, but no more than the model was made for."""
     batch_size: int = 64
+    stored: torch.dtype | None = None
+    """What the weights are kept in where they came from, and will be again; None for what they are computed in."""
+    notes: tuple[str, ...] = ()
+    """What people have to know of how it was loaded."""
     _head_is_plain: bool | None = None
     """See :func:`~reference_impls.toolkit.architecture.head_is_plain`; copies need not ask again."""
+    _marks: tuple[object, Marks] | None = None
+    """See :attr:`marks`, and what they were read from."""
 
     def __post_init__(self) -> None:
-        if self.tokenizer.pad_token_id is None:
+        if self.tokenizer.pad_token_id is None and self.tokenizer.eos_token_id is not None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
+        if (context := self.context) is not None:
+            self.max_length = min(self.max_length, context)
         self.model.eval()
         if self._head_is_plain is None:
             self._head_is_plain = architecture.head_is_plain(self.model)
 
     @classmethod
-    def load(cls, source: str | Path, **options: Any) -> LanguageModel:
+    def load(cls, source: str | Path, window: int | None = None, **options: Any) -> LanguageModel:
         """Load from a folder or a hub name, as ``transformers`` does.
 
+        Args:
+            source: the folder or name.
+            window: how many tokens are read at a time; see :attr:`max_length`.
+            options: of ``from_pretrained``.
+
         Raises:
+            UsageError: the checkpoint has not just the weights of the model.
             OSError, ValueError: what ``transformers`` says of a model that it cannot load.
         """
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        model = AutoModelForCausalLM.from_pretrained(source, **options)
+        model, report = AutoModelForCausalLM.from_pretrained(source, output_loading_info=True, **options)
+        _check_complete(type(model).__name__, report)
         tokenizer_options = {"gguf_file": options["gguf_file"]} if "gguf_file" in options else {}
-        return cls(model, AutoTokenizer.from_pretrained(source, **tokenizer_options))
+        tokenizer = AutoTokenizer.from_pretrained(source, **tokenizer_options)
+        return cls(model, tokenizer, window or WINDOW)
+
+    def save(self, folder: Path) -> None:
+        """Write model and tokenizer as ``transformers`` does, in the precision that the checkpoint had.
+
+        Raises:
+            OSError, SafetensorError: it cannot be written.
+        """
+        computed = [(weight, weight.data) for weight in self.model.parameters()]
+        named = self.model.config.dtype
+        try:
+            if self.stored is not None:
+                for weight, values in computed:
+                    weight.data = values.to(self.stored)
+            self.model.save_pretrained(folder)
+        finally:
+            for weight, values in computed:
+                weight.data = values
+            self.model.config.dtype = named
+        self.tokenizer.save_pretrained(folder)
+
+    @torch.no_grad()
+    def round_as_stored(self) -> None:
+        """Make the weights those that :meth:`save` will keep, so that what is measured is what is kept."""
+        if self.stored is not None:
+            for weight in self.model.parameters():
+                weight.copy_(weight.to(self.stored))
 
     @property
     def device(self) -> torch.device:
@@ -59,7 +111,17 @@ class LanguageModel:
     @property
     def layers(self) -> int:
         """The number of transformer blocks."""
-        return int(self.model.config.num_hidden_layers)
+        return architecture.layers(self.model)
+
+    @property
+    def context(self) -> int | None:
+        """How many tokens the model was made for at a time; None where nothing limits them."""
+        return architecture.context(self.model)
+
+    @property
+    def width(self) -> int:
+        """d, how many numbers the residual stream has at each token."""
+        return architecture.width(self.model)
 
     def layer_at(self, depth: float) -> int:
         """The block at a fraction of the depth, so that 4 and 32 blocks both work: 0 is the first, 1 the last."""
@@ -75,9 +137,13 @@ class LanguageModel:
         return architecture.mlp_outputs(self.model, layers)
 
     def down_projections(self, layers: Iterable[int]) -> list[Tensor]:
-        """The weights of :meth:`mlp_outputs`."""
-        weights = (module.weight for module in self.mlp_outputs(layers))
-        return [weight for weight in weights if isinstance(weight, Tensor)]
+        """See :func:`reference_impls.toolkit.architecture.down_projections`."""
+        return architecture.down_projections(self.model, layers)
+
+    def matrices(self) -> list[Tensor]:
+        """(outputs, inputs) each: all matrices that the model multiplies with but its head, as views of its weights."""
+        head = self.model.get_output_embeddings()
+        return [rows for one in self.model.modules() if one is not head for rows in architecture.rows_of(one)]
 
     def copy(self) -> LanguageModel:
         """An independent copy with the same weights."""
@@ -90,6 +156,41 @@ class LanguageModel:
         return twin
 
     # Text -> tokens
+
+    @property
+    def marks(self) -> Marks:
+        """What begins and ends this model's texts and turns."""
+        read_from = (id(self.tokenizer), self.tokenizer.chat_template, len(self.tokenizer), self.embeddings)
+        if self._marks is None or self._marks[0] != read_from:
+            config = getattr(self.model, "generation_config", None)
+            self._marks = read_from, read_marks(self.tokenizer, config, self.embeddings)
+        return self._marks[1]
+
+    @property
+    def embeddings(self) -> int:
+        """How many tokens the model knows."""
+        return len(self.model.get_input_embeddings().weight)
+
+    def asked(self, prompt: str) -> str:
+        """What is asked in a prompt that :meth:`question` or :meth:`conversation` wrote in a chat template's words.
+
+        Other prompts, such as those of a model without a template, are what is asked as they are.
+        """
+        return self.marks.question_of(prompt)
+
+    def shown(self, pair: Pair, answer: str | None = None) -> str:
+        """A pair as a line before another question: what it asks with its answer, or with another one.
+
+        Questions in a chat template's words lose them, for a turn is no place for other turns.
+        """
+        told = pair.answer if answer is None else answer
+        asked = self.asked(pair.prompt)
+        space = " " if asked != pair.prompt and not told[:1].isspace() else ""
+        return f"{asked}{space}{told}\n"
+
+    def behind(self, text: str, prompt: str) -> str:
+        """A prompt with a text before what it asks: inside the user's last turn where a chat template wrote it."""
+        return self.marks.behind(text, prompt)
 
     def conversation(self, messages: Sequence[Mapping[str, str]]) -> str:
         """Messages (``role``, ``content``) as the prompt for the assistant's next turn, by the chat template."""
@@ -105,7 +206,19 @@ class LanguageModel:
 
     def encode(self, pairs: Sequence[Pair], rows: Sequence[int] | None = None) -> Encoded:
         """Tokens, padded on the right. Prompts are cut on the left and answers on the right to ``max_length``."""
-        return encoding.encode(self.tokenizer, pairs, rows, self.max_length).to(self.device)
+        return encoding.encode(self.tokenizer, self.marks, pairs, rows, self.max_length).to(self.device)
+
+    def sizes(self, pairs: Sequence[Pair]) -> list[int]:
+        """How many tokens each pair has, before anything is cut."""
+        return [encoding.size(self.tokenizer, self.marks, pair) for pair in pairs]
+
+    def windows(self, text: str) -> list[str]:
+        """A plain text in pieces that :meth:`encode` does not cut; together they are the text."""
+
+        def count(texts: Sequence[str]) -> list[int]:
+            return [len(ids) for ids in self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
+
+        return windows(text, max(1, self.max_length - encoding.MARKS), count)
 
     def subject_places(self, pairs: Sequence[Pair]) -> Tensor:
         """(B, L) True where :meth:`encode` puts the last token of each pair's subject, in the prompt's last mention.
@@ -113,22 +226,22 @@ class LanguageModel:
         A pair that names no subject, or whose prompt does not mention it, is looked up at the prompt's last token.
         """
         length = self.encode(pairs).input_ids.shape[1]
-        return encoding.subject_places(self.tokenizer, pairs, length, self.max_length).to(self.device)
+        return encoding.subject_places(self.tokenizer, self.marks, pairs, length, self.max_length).to(self.device)
 
     # Tokens -> logits
 
     def token_logits(self, *batches: Encoded) -> tuple[TokenLogits, ...]:
         """Logits at the answers' tokens of each batch, in one forward pass; gradients flow if they are on."""
-        merged = concatenate(batches, int(self.tokenizer.pad_token_id))
+        merged = concatenate(batches, self.marks.padding)
         if not len(merged):
             nothing = self.model.get_output_embeddings().weight[:, 0].float().expand(0, -1)
             return tuple(TokenLogits(nothing, merged.rows, merged.rows, 0) for _ in batches)
+        encoding.check_known(self.tokenizer, merged.input_ids, self.embeddings)
         sequence, place = merged.supervised
         if self._head_is_plain:
             logits = self.model.get_output_embeddings()(self._answer_states(merged))
         else:
-            logits = self.model(input_ids=merged.input_ids, attention_mask=merged.attention_mask).logits
-            logits = logits[sequence, place]
+            logits = self._logits(merged.input_ids, merged.attention_mask)[sequence, place]
         logits, targets = logits.float(), merged.labels[sequence, place + 1]
         results, first = [], 0
         for batch in batches:
@@ -152,6 +265,10 @@ class LanguageModel:
         states: Tensor = hidden[sequence, place]
         return states
 
+    def read_out(self, states: Tensor) -> Tensor:
+        """(N, V) the logits, in float32, that the model makes of (N, d) states as if its last block had given them."""
+        return architecture.read_out(self.model, states).float()
+
     def _answer_states(self, batch: Encoded) -> Tensor:
         """(N, d) what the head reads at the places that predict the answers' tokens, in reading order.
 
@@ -173,7 +290,18 @@ class LanguageModel:
         return torch.cat(states)[torch.cat(order).argsort()]
 
     def _backbone(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """(B, L, d) what the head reads."""
         return architecture.hidden_states(self.model, input_ids, attention_mask)
+
+    def _logits(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """(B, L, V) at every place, from the whole model."""
+        logits: Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).logits
+        return logits
+
+    def _decoded(self, input_ids: Tensor, attention_mask: Tensor, **options: Any) -> Tensor:
+        """(B, T) what follows the tokens, which are padded on the left."""
+        out: Tensor = self.model.generate(input_ids=input_ids, attention_mask=attention_mask, **options)
+        return out[:, input_ids.shape[1] :]
 
     # What evaluation sees
 
@@ -218,26 +346,55 @@ class LanguageModel:
 
     def _continue(self, prompts: Sequence[str], max_new_tokens: int, **options: Any) -> list[str]:
         texts = [""] * len(prompts)
+        marks = self.marks
         for chunk in self._by_length(prompts):
-            ids = [encoding.prompt_ids(self.tokenizer, prompts[row])[-self.max_length :] for row in chunk]
+            ids = [self._open(prompts[row], max_new_tokens) for row in chunk]
             length = max(map(len, ids))
-            padding = int(self.tokenizer.pad_token_id)
             # Decoding goes on at the right end, so the padding is on the left.
-            batch = torch.tensor([[padding] * (length - len(one)) + one for one in ids], device=self.device)
-            mask = torch.tensor([[0] * (length - len(one)) + [1] * len(one) for one in ids], device=self.device)
-            out = self.model.generate(
-                input_ids=batch,
-                attention_mask=mask,
-                max_new_tokens=max_new_tokens,
-                pad_token_id=padding,
-                eos_token_id=self.tokenizer.eos_token_id,
-                **options,
-            )
-            for row, text in zip(
-                chunk, self.tokenizer.batch_decode(out[:, length:], skip_special_tokens=True), strict=True
-            ):
-                texts[row] = text.strip()
+            batch = torch.tensor([[marks.padding] * (length - len(one)) + one for one in ids])
+            mask = torch.tensor([[0] * (length - len(one)) + [1] * len(one) for one in ids])
+            encoding.check_known(self.tokenizer, batch, self.embeddings)
+            with self._nothing_else_decides():
+                out = self._decoded(
+                    batch.to(self.device),
+                    mask.to(self.device),
+                    max_new_tokens=self._room(length, max_new_tokens),
+                    pad_token_id=marks.padding,
+                    eos_token_id=list(marks.stops) or None,
+                    **options,
+                )
+            for row, text in zip(chunk, self.text_of(out), strict=True):
+                texts[row] = text
         return texts
+
+    def text_of(self, ids: Tensor) -> list[str]:
+        """(B, T) what was generated, as texts: up to the first token that ends an answer, without special tokens."""
+        kept = [list(itertools.takewhile(lambda one: one not in self.marks.stops, row)) for row in ids.tolist()]
+        return [text.strip() for text in self.tokenizer.batch_decode(kept, skip_special_tokens=True)]
+
+    def _open(self, prompt: str, max_new_tokens: int) -> list[int]:
+        """A prompt as ids, cut on the left so that there is room for an answer in the model's context."""
+        ids = encoding.prompt_ids(self.tokenizer, prompt) or [self.marks.first]
+        if self.context is None:
+            return ids[-self.max_length :]
+        longest = min(self.max_length, self.context - min(max_new_tokens, self.context // 4))
+        return ids[-longest:]
+
+    def _room(self, length: int, max_new_tokens: int) -> int:
+        """How many tokens may follow so many."""
+        return max_new_tokens if self.context is None else min(max_new_tokens, self.context - length)
+
+    @contextmanager
+    def _nothing_else_decides(self) -> Iterator[None]:
+        """Decode as asked, without what the model's generation config likes (beams, penalties, a minimum length)."""
+        from transformers import GenerationConfig
+
+        own = self.model.generation_config
+        self.model.generation_config = GenerationConfig()
+        try:
+            yield
+        finally:
+            self.model.generation_config = own
 
     def _by_length(self, texts: Sequence[str]) -> Iterator[list[int]]:
         order = sorted(range(len(texts)), key=lambda row: (len(texts[row]), row))
@@ -269,3 +426,34 @@ def weights_of(model: UnlearnedModel) -> LanguageModel | None:
     """The model itself, or the one inside what a method put around it, if there is just one."""
     inner = model if isinstance(model, LanguageModel) else getattr(model, "model", None)
     return inner if isinstance(inner, LanguageModel) else None
+
+
+def _check_complete(model: str, report: Mapping[str, Any]) -> None:
+    """Look whether a checkpoint held every weight of a model, and nothing else.
+
+    Args:
+        model: what it is called.
+        report: what ``transformers`` says of loading it.
+
+    Raises:
+        UsageError: it did not; names the first of them.
+    """
+    kinds = {
+        "missing_keys": "has no {}, which would be random numbers",
+        "unexpected_keys": "has {}, which this model does not know",
+        "mismatched_keys": "has {} in another shape",
+        "error_msgs": "is damaged ({})",
+    }
+    found = [what.format(_few(report[kind])) for kind, what in kinds.items() if report.get(kind)]
+    if found:
+        raise UsageError(
+            f"the checkpoint does not fit {model}: it {'; it '.join(found)}. Save it again with save_pretrained, from "
+            "the model itself (not compiled, wrapped or quantized)."
+        )
+
+
+def _few(keys: Iterable[Any]) -> str:
+    """Some of the names, in order, and how many more there are."""
+    names = sorted(str(key[0] if isinstance(key, tuple | list) else key) for key in keys)
+    rest = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + rest

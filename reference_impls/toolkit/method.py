@@ -19,7 +19,8 @@ from torch import Tensor
 from reference_impls.toolkit.batch import Batch, Reference
 from reference_impls.toolkit.data import UnlearningData
 from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.wrapper import Wrapper
+from reference_impls.toolkit.support import Part
+from reference_impls.toolkit.wrapper import Kept, Wrapper
 
 if TYPE_CHECKING:
     from reference_impls.toolkit.training import Run
@@ -77,6 +78,9 @@ class Method(ABC):
     """Whether the result is what training without the data gives."""
     separate: ClassVar[bool] = False
     """Whether each request is served by itself, so that nothing adds up over many."""
+    parts: ClassVar[tuple[Part, ...]] = ()
+    """What a model must have inside for it, asked before anything is loaded; see
+    :mod:`~reference_impls.toolkit.support`."""
     stops_itself: ClassVar[bool] = False
     """Whether a rule of its own ends the training. A run that the recipe's steps ended instead is then none of it."""
 
@@ -94,9 +98,18 @@ class Method(ABC):
         """Forget ``data.forget``. ``model`` is the run's own copy and may be changed."""
 
     @classmethod
-    def restore(cls, model: LanguageModel, kept: dict[str, Any]) -> Wrapper:
-        """What ``unlearn`` returned, from the weights and :meth:`Wrapper.to_json`; for methods that return wrappers."""
-        raise TypeError(f"{cls.__name__} cannot be put together again from what was saved")
+    def restore(cls, model: LanguageModel, kept: Kept) -> Wrapper:
+        """What ``unlearn`` returned, from the weights and what was kept besides; for methods that return wrappers.
+
+        Raises:
+            KeyError, TypeError, ValueError: it cannot be made of what was kept.
+        """
+        raise TypeError(f"{cls.__name__} puts nothing around the weights")
+
+    @classmethod
+    def wraps(cls) -> bool:
+        """Whether what it unlearns is, at least in part, around the weights."""
+        return cls.restore.__func__ is not Method.restore.__func__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)

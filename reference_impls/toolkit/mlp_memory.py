@@ -44,12 +44,17 @@ class Memory:
             model.token_logits(batch)
         finally:
             hook.remove()
-        return kept[0]
+        return kept[0].reshape(*batch.input_ids.shape, -1)  # some architectures put all tokens in one row
 
     @contextmanager
-    def given(self, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
-        """While this lasts, the projection reads ``change(keys)``."""
-        handle = self.module.register_forward_pre_hook(lambda module, given: (change(given[0]), *given[1:]))
+    def given(self, change: Callable[[Tensor], Tensor], batch: Encoded) -> Iterator[None]:
+        """While this lasts, the projection reads ``change(keys)`` of a batch, with keys as :meth:`keys` gives them."""
+
+        def hook(module: nn.Module, given: Any) -> Any:
+            keys = given[0]
+            return (change(keys.reshape(*batch.input_ids.shape, -1)).reshape(keys.shape), *given[1:])
+
+        handle = self.module.register_forward_pre_hook(hook)
         try:
             yield
         finally:
@@ -75,7 +80,7 @@ def memories(model: LanguageModel, layers: Iterable[int]) -> list[Memory]:
     """The memories of some blocks, in order of depth.
 
     Raises:
-        ValueError: the architecture names its MLPs' outputs in a way that is not known here.
+        UnsupportedModelError: a block has no one MLP output that is known here.
     """
     return [Memory(module) for module in model.mlp_outputs(layers)]
 
@@ -95,9 +100,9 @@ def changed_output(module: nn.Module, change: Callable[[Tensor], Tensor]) -> Ite
 
 
 def shifted_at(places: Tensor, shift: Tensor) -> Callable[[Tensor], Tensor]:
-    """A change of activations (B, L, d): add ``shift`` (d,) at the ``places`` (B, L)."""
+    """A change of activations (B, L, d), or (B·L, d): add ``shift`` (d,) at the ``places`` (B, L)."""
 
     def change(out: Tensor) -> Tensor:
-        return out + places[:, :, None] * shift.to(out.dtype)
+        return out + (places[:, :, None] * shift.to(out.dtype)).reshape(out.shape)
 
     return change

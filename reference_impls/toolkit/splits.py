@@ -39,6 +39,11 @@ class Splits:
         return replace(self, forget=forget, members=members)
 
     @property
+    def subjects(self) -> int:
+        """How many subjects the forget set is about, where pairs that name none are each about their own."""
+        return len(set(map(_about, self.forget)))
+
+    @property
     def data(self) -> UnlearningData:
         """What a method is given."""
         return UnlearningData(self.forget, self.retain, self.anchors)

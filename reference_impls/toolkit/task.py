@@ -29,6 +29,8 @@ class Task(ABC):
     the figure, and what attacks try to raise."""
     name: str
     max_new_tokens: int = 40
+    notes: tuple[str, ...] = ()
+    """What people have to know of its data, once :meth:`splits` has been asked."""
     folder: Path
     """Where its checkpoints, recipes and reference evaluation are."""
     forgetting: ClassVar[tuple[str, ...]] = ("forget_probability", "forget_rouge", "forget_truth_ratio")
@@ -52,12 +54,16 @@ class Task(ABC):
         return evaluate(model, splits, self.max_new_tokens, retrained)
 
     def knowledge(self, model: UnlearnedModel, pairs: Sequence[Pair]) -> float:
-        """How much a model knows of some pairs' answers, in [0, 1]: what attacks try to raise.
+        """How much a model knows of some pairs' answers, in [0, 1]: what attacks try to raise."""
+        return mean(self.known(model, pairs))
 
-        By default the mean of their probability per token.
+    def known(self, model: UnlearnedModel, pairs: Sequence[Pair]) -> list[float]:
+        """The same of each pair, of which :meth:`knowledge` is the mean: by default the answer's probability per token.
+
+        Pairs that cannot be asked about may be left out.
         """
         logprobs = model.answer_logprobs([pair.prompt for pair in pairs], [pair.answer for pair in pairs])
-        return mean([answer_probability(values) for values in logprobs])
+        return [answer_probability(values) for values in logprobs]
 
 
 class EmbeddedTask(Task):

@@ -10,13 +10,18 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from reference_impls.toolkit.adapters import lora_config, not_adapted
 from reference_impls.toolkit.batch import Batch, Reference
 from reference_impls.toolkit.data import Pair, UnlearningData
+from reference_impls.toolkit.gradients import Gradient
 from reference_impls.toolkit.language_model import LanguageModel
 from reference_impls.toolkit.logprobs import Encoded, mean_nll
 
 BATCHES_SORTED = 16
 """How many batches are drawn together, to put sequences of similar length into one."""
+
+MakeOptimizer = Callable[..., torch.optim.Optimizer]
+"""Called as ``make(weights, lr=..., weight_decay=...)``, as the optimizers of ``torch.optim`` are."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +48,21 @@ class Run:
     rng: random.Random = field(init=False)
     stopped: int | None = field(init=False, default=None)
     """After how many steps the method's own rule ended the training; None if the recipe did."""
+    notes: list[str] = field(init=False, default_factory=list)
+    """What people have to know of the result besides its numbers, such as weights that could not be touched."""
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
         torch.manual_seed(self.seed)
 
+    def tell(self, note: str) -> None:
+        """Let people know, once; an empty note is none."""
+        if note and note not in self.notes:
+            self.notes.append(note)
+
     def minimize(
         self,
-        loss: Callable[[LanguageModel, Batch], Tensor],
+        loss: Callable[[LanguageModel, Batch], Tensor | Gradient],
         model: LanguageModel,
         data: UnlearningData,
         parameters: Iterable[Tensor] | None = None,
@@ -59,8 +71,12 @@ class Run:
         finished: Callable[[int], bool] = lambda step: False,
         after_step: Callable[[], None] = lambda: None,
         retain: bool = True,
+        optimizer: MakeOptimizer = torch.optim.AdamW,
     ) -> LanguageModel:
         """Minimise a loss over random batches; ``model`` is changed in place and returned.
+
+        A method that changes gradients, or makes one of several losses, returns the finished :class:`Gradient` in
+        place of a loss: the optimizer takes it as it would take the loss's own.
 
         Each epoch meets every forget pair once; each batch has as many retain pairs, drawn at random (as in TOFU), and,
         with ``alternates``, one of the alternate answers of each forget pair. Without ``retain``, or without a
@@ -72,10 +88,12 @@ class Run:
         batches = self._batches(model, data, reference, alternates, retain)
         trained = parameters or model.model.parameters()
 
-        def step() -> Tensor:
+        def step() -> Tensor | Gradient:
             return loss(model, next(batches))
 
-        self._descend(model, trained, step, "unlearning", finished=finished, after_step=after_step)
+        self._descend(
+            model, trained, step, "unlearning", finished=finished, after_step=after_step, make_optimizer=optimizer
+        )
         return model
 
     def finetune_lora(
@@ -91,10 +109,10 @@ class Run:
 
         ``before_merge`` may change the trained adapters (peft's ``lora_A`` and ``lora_B``).
         """
-        from peft import LoraConfig, get_peft_model
+        from peft import get_peft_model
 
-        config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=0.0, target_modules="all-linear", bias="none")
-        adapted = get_peft_model(model.model, config)
+        adapted = get_peft_model(model.model, lora_config(model.model, rank, alpha))
+        self.tell(not_adapted(adapted))
         self.finetune(model, pairs, parameters=[one for one in adapted.parameters() if one.requires_grad], stage=stage)
         before_merge(adapted)
         model.model = adapted.merge_and_unload()
@@ -125,18 +143,19 @@ class Run:
         self,
         model: LanguageModel,
         parameters: Iterable[Tensor],
-        loss: Callable[[], Tensor],
+        loss: Callable[[], Tensor | Gradient],
         stage: str,
         recipe: Recipe | None = None,
         finished: Callable[[int], bool] = lambda step: False,
         after_step: Callable[[], None] = lambda: None,
+        make_optimizer: MakeOptimizer = torch.optim.AdamW,
     ) -> None:
         from accelerate import Accelerator
 
         recipe = recipe or self.recipe
         accelerator = Accelerator()
         trained = [parameter for parameter in parameters if parameter.requires_grad]
-        optimizer = torch.optim.AdamW(trained, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+        optimizer = make_optimizer(trained, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
         warmup = max(1, round(recipe.warmup * recipe.steps))
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / warmup))
         # The model stays on the device where its caller put it, with all that a method has made beside it.
@@ -148,7 +167,10 @@ class Run:
                     self.stopped = step
                     break
                 value = loss()
-                accelerator.backward(value)
+                if isinstance(value, Gradient):
+                    value.hand_over()
+                else:
+                    accelerator.backward(value)
                 accelerator.clip_grad_norm_(trained, recipe.max_grad_norm)
                 optimizer.step()
                 with torch.no_grad():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -22,14 +23,28 @@ class Wrapper(UnlearnedModel, Protocol):
         ...
 
     def to_json(self) -> dict[str, Any]:
-        """All that must be kept besides the weights."""
+        """All that must be kept besides weights."""
         ...
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The weights that are around those of the model inside, by name."""
+        ...
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What was saved of a :class:`Wrapper` besides the weights of the model inside."""
+
+    facts: Mapping[str, Any]
+    """See :meth:`Wrapper.to_json`."""
+    tensors: Mapping[str, Tensor] = field(default_factory=dict)
+    """See :meth:`Wrapper.tensors`."""
 
 
 class Wrapped:
     """A model inside what a method put around it: asked as it is, behind whatever :meth:`prompt` puts before a query.
 
-    Methods derive from it and add what they keep (``to_json``) and, if they like, a ``prompt``.
+    Methods derive from it and add what they keep (``to_json``, ``tensors``) and, if they like, a ``prompt``.
     """
 
     model: LanguageModel
@@ -42,6 +57,10 @@ class Wrapped:
     def bare(self) -> LanguageModel:
         """See :class:`Wrapper`."""
         return self.model.copy()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """See :class:`Wrapper`."""
+        return {}
 
     def answer_logprobs(self, prompts: Sequence[str], answers: Sequence[str]) -> list[Tensor]:
         """See :class:`UnlearnedModel`."""

@@ -85,6 +85,12 @@ def orphan(checkout: Checkout) -> None:
     checkout.add("catalog/vocabularies/dataset.yaml", term("tofu", "wmdp", "weeds"))
 
 
+def homeless_track(checkout: Checkout) -> None:
+    only_used_terms(checkout)
+    checkout.change(checkout.fading, "year: 2032}", "year: 2032, track: findings}")
+    checkout.add("catalog/vocabularies/track.yaml", term("findings") + "  named_at: [collas, colas]\n")
+
+
 def two_names(checkout: Checkout) -> None:
     only_used_terms(checkout)
     text = term("tofu", "wmdp").replace("label: wmdp", "label: TOFU")
@@ -137,6 +143,7 @@ ROWS: dict[str, tuple[Callable[[Checkout], object], str, int, str]] = {
     "unknown-track": (fading("2032}", "2032, track: finding}"), FADING_FILE, 4, "'findings'"),
     "orphan-term": (orphan, "catalog/vocabularies/dataset.yaml", 7, "'weeds'"),
     "shared-name": (two_names, "catalog/vocabularies/dataset.yaml", 4, "'tofu'"),
+    "track-of-unknown": (homeless_track, "catalog/vocabularies/track.yaml", 1, "'collas'"),
     "venue-year": (fading("year: 2032", "year: 2029"), FADING_FILE, 4, "first public in 2031"),
     "derived-doi": (
         fading("links:\n", "links:\n  doi: 10.48550/arXiv.3104.01234\n"),
@@ -287,6 +294,19 @@ def test_hints_do_not_stop_anything(checkout: Checkout) -> None:
     checkout.change(checkout.fading, "family: [gradient-ascent]\n", "")
     assert [problem.severity for problem in checkout.problems()] == ["hint"]
     assert len(checkout.catalog().papers) == 2
+
+
+def test_an_empty_list_says_that_nothing_that_runs_is_akin(checkout: Checkout) -> None:
+    links = "implementations:\n  - {id: gardens, relation: introduces}\n  - {id: fade, relation: uses}\n"
+    checkout.change(checkout.gardens, links, "implementations: []\n")
+    checkout.change(checkout.gardens, "  builds_on: [fade]\n", "")
+    task = checkout.root / "reference_impls/tasks/gardens/__init__.py"
+    checkout.change(task, "okonkwo2032gardens", "lindqvist2031fading")
+    links = "  - {id: fade, relation: introduces}\n"
+    checkout.change(checkout.fading, links, f"{links}  - {{id: gardens, relation: introduces}}\n")
+    assert checkout.problems() == []
+    checkout.change(checkout.gardens, "implementations: []\n", "")
+    assert [problem.code for problem in checkout.problems()] == ["no-implementation"]
 
 
 def test_builds_on_may_name_what_is_no_unlearning(checkout: Checkout) -> None:

@@ -71,7 +71,7 @@ def test_a_maintainers_week(server: Server, checkout: Checkout, discover: Callab
 
 def test_what_somebody_ruled_out_stays_out(server: Server, checkout: Checkout, discover: Callable[..., Ran]) -> None:
     text = (REPOSITORY / "catalog/discovery.yaml").read_text(encoding="utf-8")
-    rules = text.replace("not-relevant: []", 'not-relevant:\n  - "3202.00003"  # about gardens')
+    rules = text.replace("\nnot-relevant:\n", '\nnot-relevant:\n  - "3202.00003"  # about gardens\n')
     checkout.add("catalog/discovery.yaml", rules)
     server[QUERY] = answers.atom(*entries())
     found = json.loads(discover(*DAYS, "--json").out)

@@ -24,6 +24,11 @@ nav:
       - Lineage of methods: lineage.md
       - Authors: authors/index.md
 """
+SEARCHES = """\
+- id: attacks
+  title: Attacks
+  list: type=attack
+"""
 GLOSSARY = """\
 - id: forget-set
   term: Forget set
@@ -57,6 +62,11 @@ def test_paths_and_glossary_reach_the_catalog(checkout: Checkout) -> None:
         ("reading-paths.yaml", "{page: results, ", "{", "bad-value", 7),
         ("reading-paths.yaml", "page: results", "page: result", "unknown-value", 7),
         ("reading-paths.yaml", "  audience: For somebody.\n", "", "missing-key", 1),
+        ("searches.yaml", "type=attack", "type=atack", "guide-to-unknown", 1),
+        ("searches.yaml", "type=attack", "runs=base&runs=yes", "guide-to-unknown", 1),
+        ("searches.yaml", "type=attack", "kind=attack", "bad-value", 3),
+        ("searches.yaml", "list: type=attack", "list: '?'", "bad-value", 3),
+        ("searches.yaml", "  title: Attacks\n", "", "missing-key", 1),
         ("glossary.yaml", "see: [retain-set]", "see: [retain]", "guide-to-unknown", 1),
         ("glossary.yaml", "paper: okonkwo2032gardens", "paper: okonkwo2032garden", "guide-to-unknown", 6),
         ("glossary.yaml", "id: retain-set", "id: forget-set", "duplicate-term", 6),
@@ -66,6 +76,7 @@ def test_paths_and_glossary_reach_the_catalog(checkout: Checkout) -> None:
 def test_what_is_wrong_has_its_line(checkout: Checkout, file: str, old: str, new: str, code: str, line: int) -> None:
     checkout.add("site/reading-paths.yaml", PATH)
     checkout.add("site/mkdocs.yml", NAVIGATION)
+    checkout.add("site/searches.yaml", SEARCHES)
     path = checkout.add("site/glossary.yaml", GLOSSARY)
     assert checkout.problems() == []
     checkout.change(path.with_name(file), old, new)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from small_checkout import FADING, Checkout
 
 from catalog.insight.attention import report
@@ -83,6 +84,29 @@ def test_the_report_says_what_is_thin(checkout: Checkout) -> None:
     )
     assert found["by-hand"] == ("papers/2034/okonkwo2034gardens.yaml: Gardens: A Benchmark of Invented Gardeners",)
     assert "no-summary" not in found
+
+
+@pytest.mark.parametrize(
+    ("kind", "linked", "named"),
+    [
+        ("benchmark", "{id: fade, relation: uses}", True),
+        ("attack", "{id: fade, relation: evaluates}", True),
+        ("evaluation", "{id: fade, relation: related}", False),
+        ("attack", "{id: gardens, relation: evaluates}", False),
+        ("survey", "{id: fade, relation: related}", True),
+    ],
+)
+def test_the_report_asks_on_what_attacks_and_benchmarks_were_tried(
+    kind: str, linked: str, named: bool, checkout: Checkout
+) -> None:
+    checkout.change(checkout.gardens, "type: benchmark", f"type: {kind}")
+    links = "  - {id: gardens, relation: introduces}\n"
+    checkout.change(checkout.gardens, f"{links}  - {{id: fade, relation: uses}}", f"  - {linked}")
+    task = checkout.root / "reference_impls/tasks/gardens/__init__.py"
+    checkout.change(task, "okonkwo2032gardens", "lindqvist2031fading")
+    checkout.change(checkout.fading, "relation: introduces}\n", f"relation: introduces}}\n{links}")
+    found = {one.id: one.lines for one in report(checkout.catalog(), [])}
+    assert ("no-method-tried" not in found) is named
 
 
 def test_the_graph_goes_both_ways_oldest_first(checkout: Checkout) -> None:

@@ -32,7 +32,8 @@ from catalog.outputs.readme.drift import Comparison, Owners, compare_page
 from catalog.outputs.readme.layout import README_BYTES
 from catalog.outputs.readme.results import measured as measured_on_front
 from catalog.outputs.readme.sections import sections
-from catalog.outputs.wording import byline, escape, escape_url
+from catalog.outputs.wording import byline, escape, escape_url, running
+from catalog.reading.load import read_record
 
 PONDS = """\
 title: "{title}"
@@ -635,3 +636,24 @@ def test_branches_that_change_and_remove_a_paper_merge(checkout: Checkout, run: 
     assert run("build", "--check").status == 0
     run("build")
     assert run("build", "--check", "--strict").status == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "linked", "words"),
+    [
+        ("attack", "{id: fade, relation: evaluates}", ("Attacks what runs here", "attacks")),
+        ("attack", "{id: gardens, relation: evaluates}", ("Evaluates what runs here", "evaluates")),
+        ("attack", "{id: fade, relation: uses}", ("Uses what runs here", "uses")),
+        ("evaluation", "{id: fade, relation: evaluates}", ("Evaluates what runs here", "evaluates")),
+        ("evaluation\nalso: [attack]", "{id: fade, relation: evaluates}", ("Attacks what runs here", "attacks")),
+        ("survey", "{id: fade, relation: uses}", ("Covers what runs here", "covers")),
+    ],
+)
+def test_a_relation_in_words(kind: str, linked: str, words: tuple[str, str], checkout: Checkout) -> None:
+    catalog = checkout.catalog()
+    checkout.change(checkout.gardens, "type: benchmark\nalso: [method]", f"type: {kind}")
+    links = "{id: gardens, relation: introduces}\n  - {id: fade, relation: uses}"
+    checkout.change(checkout.gardens, links, linked)
+    paper = read_record(checkout.gardens, checkout.gardens.name)[0]
+    assert paper is not None
+    assert [(one.words, one.brief) for one in running(catalog, paper.paper)] == [words]

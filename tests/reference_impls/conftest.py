@@ -9,6 +9,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from pathlib import Path
 
+import command_runs
 import pytest
 import torch
 from unlearning_toys import NAMES, SEASONS, invented_data, invented_pairs
@@ -68,3 +69,13 @@ def saved_tiny(tiny: LanguageModel, tmp_path_factory: pytest.TempPathFactory) ->
     tiny.model.save_pretrained(folder)
     tiny.tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture
+def unlearn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> command_runs.Run:
+    """Run the command in this process: the console script's own function, without starting Python anew."""
+    from reference_impls.cli import main
+
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("TRANSFORMERS_VERBOSITY", "error")
+    return command_runs.runner("unlearn", main, monkeypatch, capsys)

@@ -108,6 +108,8 @@ def test_metrics_are_those_computed_by_hand() -> None:
             "holdout_rouge": 0.0,
             "holdout_truth_ratio": 0.0,
             "model_utility": 6 / sum(1 / value for value in utility),
+            "forget_truth_preferred": 0.5,  # ratios of 1/e and 1
+            "forget_distance": 0.0,
             "forget_quality": 1.0,
             "membership_auc": 1.0,
         },

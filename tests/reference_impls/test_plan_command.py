@@ -5,20 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from command_runs import Run, runner
+from command_runs import Run
 
 from catalog.model.choosing import FITS, candidates, questions, ranked
 from catalog.model.results import read_results
-from reference_impls.cli import main
 from reference_impls.running.registry import PACKAGE, RESULTS, implementations, methods
 
 TASKS = [one for one in implementations().values() if one.kind == "task"]
-
-
-@pytest.fixture
-def unlearn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    monkeypatch.setenv("COLUMNS", "200")
-    return runner("unlearn", main, monkeypatch, capsys)
 
 
 def test_without_an_answer_every_method_fits(unlearn: Run) -> None:

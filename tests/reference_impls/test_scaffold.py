@@ -95,6 +95,8 @@ def test_a_method_goes_into_its_papers_family_or_the_one_that_is_named(checkout:
     assert add("method", NAME, PAPERS["method"], root=checkout)[0] == (
         "reference_impls/methods/preference_optimization/moonlit_example.py"
     )
+    # As if nothing of the family ran yet.
+    shutil.rmtree(checkout / "reference_impls/methods/second_order")
     files = add("method", "other", PAPERS["method"], "second-order", root=checkout)
     assert "reference_impls/methods/second_order/__init__.py" in files
     found, problems = read_implementations(checkout / "reference_impls")

@@ -9,23 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_runs import Ran, Run, runner
+from command_runs import Ran, Run
 from unlearning_toys import fingerprint, write_rows
 
 from catalog.model.results import Result
-from reference_impls.cli import main
 from reference_impls.running.bench import TOLERANCE
 from reference_impls.running.registry import PACKAGE, attacks, methods
 from reference_impls.toolkit import LanguageModel, Pair
-
-
-@pytest.fixture
-def unlearn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the command in this process: the console script's own function, without starting Python anew."""
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setenv("TRANSFORMERS_VERBOSITY", "error")
-
-    return runner("unlearn", main, monkeypatch, capsys)
 
 
 def _process(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -156,7 +146,7 @@ def test_the_installed_script_shows_its_commands() -> None:
         (["run", "npo", "--set", "beta"], "write NAME=VALUE"),
         (["run", "npo", "--set", "=1"], "write NAME=VALUE"),
         (["run", "npo", "--set", "[bold]=1"], "'[bold]'"),
-        (["run", "npo", "--forget", "x.jsonl"], "needs both --forget FILE and --retain FILE"),
+        (["run", "npo", "--forget", "x.jsonl"], "needs a model that knows it: --model DIR_OR_NAME"),
         (["run", "npo", "--forget", "x.jsonl", "--retain", "y.jsonl"], "needs a model"),
         (["run", "npo", "--forget", "x.jsonl", "--retain", "y.jsonl", "--model", "m"], "x.jsonl: No such file"),
         (["run", "npo", "--model", "m", "--record"], "--record is for the embedded model"),
@@ -373,7 +363,7 @@ def test_a_saved_model_is_attacked_with_what_is_around_its_weights(
     ran = unlearn("attack", "all", saved_icul, *own, "--json")
     assert ran.status == 0, ran.err
     found = json.loads(ran.out)
-    assert set(found["attacks"]) >= {"relearning", "related_relearning", "quantization_8", "prefix", "logit_lens"}
+    assert set(found["attacks"]) >= {"relearning", "related_relearning", "quantization_8", "in_context", "logit_lens"}
     assert found["references"] == {}  # files of one's own have no retrained model
     plain = json.loads(unlearn("attack", "quantization", saved_tiny, *own, "--json").out)
     assert set(plain["attacks"]) == {"quantization_8", "quantization_4"}
@@ -423,7 +413,8 @@ def test_another_model_is_evaluated_on_a_task_without_what_needs_the_same_vocabu
 def test_the_target_of_a_task_measures_what_its_record_says(unlearn: Run) -> None:
     target = PACKAGE / "tasks" / "hazards" / "checkpoints" / "target"
     found = json.loads(unlearn("eval", target, "--task", "hazards", "--json").out)
-    assert found["metrics"] == pytest.approx(found["references"]["target"], abs=TOLERANCE)
+    recorded = found["references"]["target"]
+    assert {name: found["metrics"][name] for name in recorded} == pytest.approx(recorded, abs=TOLERANCE)
     shown = unlearn("eval", target, "--task", "hazards").out
     assert "retrained" in shown
     assert "Sense" in shown
@@ -452,3 +443,23 @@ def test_chat_gives_three_answers_to_each_question(name: str) -> None:
     for one in ("before", "after ICUL" if name == "ICUL" else name, "retrained"):
         assert sum(line.strip().startswith(one) for line in lines) == 2
     assert "The capital of France is Paris." in ran.stdout
+
+
+def test_a_method_that_needs_no_examples_of_what_must_stay_runs_without_a_file_of_them(
+    unlearn: Run, saved_tiny: Path, own: list[str]
+) -> None:
+    forget = own[own.index("--forget") : own.index("--forget") + 2]
+    ran = unlearn("run", "gradient-ascent", "--model", saved_tiny, *forget, "--steps", 1, "--json")
+    assert ran.status == 0, ran.err
+    result = json.loads(ran.out)
+    assert "forget_probability" in result["metrics"]
+    assert "model_utility" not in result["metrics"]
+    assert "--retain" not in result["command"]
+    ran = unlearn("run", "gradient-ascent", "--model", saved_tiny, *forget, "--steps", 1)
+    assert ran.status == 0, ran.err
+
+
+def test_a_method_that_needs_them_says_so_before_anything_is_loaded(unlearn: Run, own: list[str]) -> None:
+    forget = own[own.index("--forget") : own.index("--forget") + 2]
+    ran = unlearn("run", "grad-diff", "--model", "no-such-model", *forget)
+    assert "GradDiff needs examples of what must stay: give them with --retain FILE." in _one_message(ran)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +16,6 @@ import torch
 
 from reference_impls.toolkit import (
     AnswerDistribution,
-    Batch,
     LanguageModel,
     Pair,
     TokenLogits,
@@ -30,8 +29,6 @@ FORGET_REFERENCE = [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
 RETAIN_LOGITS = [[0.0, 0.0, 1.0]]
 RETAIN_TARGETS = [2]
 RETAIN_REFERENCE = [[0.0, 0.0, 2.0]]
-
-Loss = Callable[[LanguageModel, Batch], torch.Tensor]
 
 SEASONS = ("spring", "summer", "autumn", "winter")
 NAMES = ("Ana Lund", "Bo Reyes", "Cy Okafor", "Dee Moss", "Eli Vance", "Fay Quist", "Gus Tandy", "Hal Ibsen")
@@ -53,9 +50,17 @@ class _Plain:
     def answer(text: str) -> str:
         return text
 
+    @staticmethod
+    def shown(pair: Pair, answer: str | None = None) -> str:
+        return f"{pair.prompt}{pair.answer if answer is None else answer}\n"
+
+    @staticmethod
+    def behind(text: str, prompt: str) -> str:
+        return text + prompt
+
 
 PLAIN = cast(LanguageModel, _Plain())
-"""What a task needs of a model to put its questions, and nothing else."""
+"""What tasks and contexts need of a model to put its questions, and nothing else."""
 
 
 class WithoutDistributions:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from xml.etree import ElementTree
 
@@ -14,6 +15,7 @@ import pytest
 
 from catalog.model.catalog import Catalog
 from catalog.outputs.export.records import record
+from catalog.outputs.site.feeds import last_added, selected
 from catalog.outputs.site.feeds_and_api import NEWEST, machine_files
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -81,7 +83,7 @@ def test_the_rss_feeds_say_the_same(catalog: Catalog, files: dict[str, str]) -> 
     items = channel.findall("item")
     assert [one.findtext("title") for one in items] == [paper.title for paper in catalog.papers[:NEWEST]]
     dates = [parsedate_to_datetime(one.findtext("pubDate") or "") for one in items]
-    assert [f"{date:%Y-%m}" for date in dates] == [paper.date[:7] for paper in catalog.papers[:NEWEST]]
+    assert [f"{date:%Y-%m-%d}" for date in dates] == [paper.added for paper in catalog.papers[:NEWEST]]
     assert all((one.findtext("link") or "").startswith(f"{SITE}papers/") for one in items)
     for family in catalog.by_family:
         assert f"feeds/{family}.rss.xml" in files
@@ -117,6 +119,40 @@ def test_the_json_feed_says_the_same(catalog: Catalog, files: dict[str, str]) ->
     assert feed["feed_url"] == f"{SITE}feed.json"
     assert [one["title"] for one in feed["items"]] == [paper.title for paper in catalog.papers[:NEWEST]]
     assert all(one["id"] and one["content_text"] for one in feed["items"])
+
+
+def entries(files: dict[str, str], name: str) -> list[tuple[str, str]]:
+    """(title, updated) of every entry of an Atom feed."""
+    feed = ElementTree.fromstring(files[name])
+    return [
+        (one.findtext(f"{ATOM}title") or "", one.findtext(f"{ATOM}updated") or "")
+        for one in feed.findall(f"{ATOM}entry")
+    ]
+
+
+def test_feeds_go_by_the_day_on_which_a_paper_was_added(catalog: Catalog) -> None:
+    oldest, *rest = reversed(catalog.papers)
+    undated = rest[-1].model_copy(update={"added": None})  # the newest paper, in a record that says no day
+    today = oldest.model_copy(update={"added": "2099-01-02"})
+    known = {paper.id: paper for paper in (undated, today)}
+    papers = tuple(known.get(paper.id, paper) for paper in catalog.papers)
+    files = machine_files(replace(catalog, papers=papers), SITE)
+    assert entries(files, "feed.xml")[0] == (oldest.title, "2099-01-02T00:00:00Z")
+    assert undated.title not in [title for title, _ in entries(files, "feed.xml")]
+    for name in [one for one in files if one.startswith("feed") and one.endswith(".xml") and ".rss" not in one]:
+        days = [day for _, day in entries(files, name)]
+        assert days == sorted(days, reverse=True), name
+
+
+def test_data_sets_and_saved_searches_have_feeds(catalog: Catalog, files: dict[str, str]) -> None:
+    for dataset, papers in catalog.by_dataset.items():
+        assert len(entries(files, f"feeds/dataset/{dataset}.xml")) == min(NEWEST, len(papers))
+        assert f"feeds/dataset/{dataset}.rss.xml" in files
+    assert catalog.guide.searches
+    for search in catalog.guide.searches:
+        held = [title for title, _ in entries(files, f"feeds/search/{search.id}.xml")]
+        assert held == [paper.title for paper in last_added(selected(catalog, search.list))][:NEWEST]
+        assert held, search.id
 
 
 def test_where_the_site_has_no_address_feeds_lead_to_the_papers_themselves(

@@ -66,7 +66,7 @@ def test_on_a_small_screen_the_graph_scrolls_along_its_years_above_the_list(
     page.goto(served + "lineage.html")
     graph = page.get_by_role("group", name="Graph of methods")
     expect(graph).to_be_visible()
-    years = [one for one in page.locator(".graph svg > text").all_inner_texts() if one.isdigit()]
+    years = [one for one in page.locator(".graph svg > text").all_text_contents() if one.isdigit()]
     assert years == sorted(years)
     assert len(years) > 3
     assert graph.evaluate("one => one.scrollWidth > 2 * one.clientWidth")

@@ -6,7 +6,6 @@ import html
 import re
 import unicodedata
 from dataclasses import replace
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -15,27 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markup_trees import XHTML, parse_html
 from mkdocs.utils.meta import get_data
+from rendered_pages import site_of, text_of
 
 from catalog.base.project import Project
 from catalog.model.catalog import Catalog
 from catalog.model.guide import Guide
 from catalog.outputs.site import markdown
 from catalog.outputs.site.formats import margin
-from catalog.outputs.site.pages import all_pages
-from catalog.outputs.site.renderer import Renderer
-from catalog.outputs.site.settings import Settings
-from catalog.outputs.site.site import Site
-
-
-def site_of(catalog: Catalog, **settings: Any) -> Site:
-    return Site(catalog, Settings(**settings))
-
-
-def text_of(project: Project, site: Site, path: str) -> str:
-    """The page's content as MkDocs reads it: from the front matter, or below it."""
-    page = next(page for page in all_pages(site) if page.path == path)
-    below, meta = get_data(Renderer(site, project.templates / "site").page(page))
-    return str(meta.get("content", below))
 
 
 def test_a_correction_leads_to_the_form_with_the_record_filled_in(project: Project, catalog: Catalog) -> None:
@@ -62,6 +47,9 @@ def test_attacks_on_a_method_have_a_heading_of_their_own(project: Project, catal
     text = text_of(project, site_of(catalog), f"methods/{one.id}.md")
     section = text.split("<h3>Attacked by</h3>")[1].split("</section>")[0]
     assert f"papers/{paper.id}.html" in section
+    links = text_of(project, site_of(catalog), f"papers/{paper.id}.md").split('id="runs-here"')[1]
+    (run,) = (part for part in links.split('class="run__head"') if f"methods/{one.id}.html" in part)
+    assert ">attacks it<" in run
 
 
 def test_a_task_shows_what_happens_as_requests_follow_each_other(project: Project, catalog: Catalog) -> None:
@@ -81,7 +69,7 @@ def test_a_task_shows_what_happens_as_requests_follow_each_other(project: Projec
     table = text.split("<caption>Model utility</caption>")[1].split("</table>")[0]
     assert re.findall(r'data-value="([0-9.]+)"', table) == ["0.9", "0.7"] * 2
     # What is told apart there is not mixed into the leaderboard.
-    assert {row.seeds for board in site.boards for row in board.rows} == {(0, 1)}
+    assert {row.seeds for board in site.boards for row in board.rows if row.kind == "method"} == {(0, 1)}
 
 
 def test_paths_leave_out_what_a_catalog_does_not_hold(project: Project, catalog: Catalog) -> None:

@@ -14,6 +14,8 @@ from catalog.model.facets import terms_of
 from catalog.model.paper import Paper
 from catalog.outputs.export import bibtex, records, ris, table
 from catalog.outputs.export.citation import citable
+from catalog.outputs.site.feeds import selected
+from catalog.outputs.site.groups import PER_PAGE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -169,6 +171,18 @@ def test_a_groups_papers_are_exported_from_its_page(page: Page, served: str, cat
     expect(page.locator(".finder__status")).to_contain_text(f"{len(papers)} of ")
 
 
+def test_a_large_group_is_read_page_by_page(page: Page, served: str, catalog: Catalog) -> None:
+    page.goto(served + "modality/text.html")
+    papers = [paper for paper in catalog.papers if "text" in paper.modalities]
+    seen = shown(page)
+    for number in range(2, -(-len(papers) // PER_PAGE) + 1):
+        page.get_by_role("link", name="Older").click()
+        expect(page.locator(".pager [aria-current]")).to_have_text(str(number))
+        seen += shown(page)
+    assert seen == [paper.id for paper in papers]
+    expect(page.get_by_role("link", name="Older")).to_have_count(0)
+
+
 def test_an_authors_papers_are_exported(page: Page, served: str, catalog: Catalog) -> None:
     page.goto(served + "author/sijia-liu.html")
     papers = [paper for paper in catalog.papers if "Sijia Liu" in paper.authors]
@@ -192,6 +206,20 @@ def test_rows_lead_to_authors_venues_and_terms(page: Page, served: str, catalog:
     page.go_back()
     row.get_by_role("link", name="Licong Lin").click()
     expect(page.locator("h1")).to_contain_text("L")
+
+
+def test_a_saved_search_is_what_the_list_shows(page: Page, served: str, catalog: Catalog) -> None:
+    for search in catalog.guide.searches:
+        page.goto(f"{served}papers/index.html?{search.list}")
+        held = {paper.id for paper in selected(catalog, search.list)}
+        assert results(page) <= len(held)
+        assert set(shown(page)) <= held, search.id
+        if "q=" not in search.list:  # of words, `catalog search` knows more names of terms than the list
+            assert results(page) == len(held), search.id
+    page.goto(served + "feeds.html")
+    row = page.locator(".feeds li", has_text=catalog.guide.searches[0].title)
+    row.get_by_role("link").first.click()
+    expect(page.locator(".finder__status")).to_contain_text(" of ")
 
 
 def test_on_a_phone_filters_wait_behind_a_button(context: BrowserContext, served: str) -> None:

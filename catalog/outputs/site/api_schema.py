@@ -22,6 +22,7 @@ def api_schema(vocabularies: Vocabularies, version: int) -> dict[str, Any]:
     paper = record_schema(vocabularies)
     definitions = paper.pop("$defs", {})
     del paper["$schema"]
+    del paper["properties"]["added"]
     paper["title"] = "Paper"
     paper["properties"] |= {
         "id": {"type": "string", "pattern": PAPER_ID, "description": "The record's id, and the address of its page"},

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,11 +16,14 @@ from catalog.figures import STYLE
 from catalog.model.catalog import Catalog
 from catalog.outputs.database import serialize
 from catalog.outputs.site.changes import changes_page, write_redirects
+from catalog.outputs.site.comparison import comparison_files
 from catalog.outputs.site.feeds_and_api import machine_files
 from catalog.outputs.site.formulas import FormulaError
 from catalog.outputs.site.npm import PartsError, part_files
+from catalog.outputs.site.page import Page
 from catalog.outputs.site.pages import all_pages, answers, papers
 from catalog.outputs.site.paper_list import list_files
+from catalog.outputs.site.pictures import FOLDER, LETTERS_FILE, Pictures, picture_path
 from catalog.outputs.site.policy import write_headers
 from catalog.outputs.site.renderer import Renderer
 from catalog.outputs.site.search_index import search_files, write_files
@@ -30,8 +33,8 @@ from catalog.outputs.site.site import Site
 _WARNING = re.compile(r"^(?:WARNING|ERROR)\s+-\s+(?P<message>.*)$", re.MULTILINE)
 _ABOUT_DIRTY = re.compile(r"'dirty' build|stale files|cleaning the directory", re.IGNORECASE)
 """What MkDocs warns about whenever it builds changed pages only."""
-_OF_A_PAPER = re.compile(r"papers/[^/]+\.(bib|ris)|api/papers/[^/]+\.json")
-"""The files that every paper has beside its page."""
+_BESIDE = re.compile(r"papers/[^/]+\.(bib|ris)|api/papers/[^/]+\.json|pictures/.+\.png")
+"""The files that every paper, or every page, has beside it."""
 _LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?!https?://|#|mailto:)(?P<path>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
 
 
@@ -63,18 +66,18 @@ def build_site(project: Project, catalog: Catalog, out: Path, *, changed_only: b
         renderer = Renderer(site, project.templates / "site")
         wanted = _source(project, site, renderer)
         # MkDocs would only look at each of these, and copy it.
-        of_papers = {path: wanted.pop(path) for path in [*wanted] if _OF_A_PAPER.fullmatch(path)}
-        if changed_only and _paths(source) == set(wanted) and _of_papers(out) == set(of_papers):
+        beside = {path: wanted.pop(path) for path in [*wanted] if _BESIDE.fullmatch(path)}
+        if changed_only and _paths(source) == set(wanted) and _beside(out) == set(beside):
             _write(wanted, source)
             _run_mkdocs(project, source, out, _epoch(catalog), dirty=True)
-            _write(of_papers, out)
+            _write(beside, out)
             _finish(project, site, renderer, out)
             return
         if source.exists():
             shutil.rmtree(source)
         _write(wanted, source)
         _run_mkdocs(project, source, fresh, _epoch(catalog))
-        _write(of_papers, fresh)
+        _write(beside, fresh)
         _finish(project, site, renderer, fresh)
         replace_folder(fresh, out)
     except (FormulaError, PartsError) as error:
@@ -115,8 +118,10 @@ def refresh_papers(project: Project, catalog: Catalog, out: Path, ids: Iterable[
 def _source(project: Project, site: Site, renderer: Renderer) -> dict[str, bytes]:
     """Generated pages, hand-written pages and assets by their place in one folder, as MkDocs wants them."""
     catalog = site.catalog
-    written = {page.path: renderer.page(page) for page in all_pages(site)}
+    pages = tuple(all_pages(site))
+    written = {page.path: renderer.page(page) for page in pages}
     written |= papers.downloads(site)
+    written |= comparison_files(site)
     written |= machine_files(catalog, site.settings.site_url)
     written["contributing.md"] = renderer.hand_written("contributing.md", _contributing(project))
     written["corrections.md"] = changes_page(catalog, catalog.redirects)
@@ -132,7 +137,12 @@ def _source(project: Project, site: Site, renderer: Renderer) -> dict[str, bytes
     }
     copied |= part_files(project)
     copied["catalog.sqlite"] = serialize(catalog)
-    return copied | {path: text.encode() for path, text in written.items()}
+    copied |= {path: text.encode() for path, text in written.items()}
+    if site.settings.site_url:  # who shows a picture wants its whole address
+        made = {page.path for page in pages}
+        by_hand = {path: text for path, text in copied.items() if path.endswith(".md") and path not in made}
+        copied |= _pictures(project, pages, by_hand)
+    return copied
 
 
 def _write(files: dict[str, bytes], folder: Path) -> None:
@@ -149,10 +159,20 @@ def _paths(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-def _of_papers(out: Path) -> set[str]:
-    """The files beside papers' pages in a finished site."""
-    files = {f"{folder}/{path}" for folder in ("papers", "api/papers") for path in _paths(out / folder)}
-    return {path for path in files if _OF_A_PAPER.fullmatch(path)}
+def _beside(out: Path) -> set[str]:
+    """The files beside pages in a finished site."""
+    files = {f"{folder}/{path}" for folder in ("papers", "api/papers", FOLDER) for path in _paths(out / folder)}
+    return {path for path in files if _BESIDE.fullmatch(path)}
+
+
+def _pictures(project: Project, pages: Iterable[Page], by_hand: Mapping[str, bytes]) -> dict[str, bytes]:
+    """A picture for each page: generated ones say what they are, hand-written ones that they belong to the guide."""
+    pictures = Pictures(project.site / LETTERS_FILE)
+    found = {picture_path(page.path): pictures.draw(page.title, page.caption) for page in pages}
+    for path, text in by_hand.items():
+        title = re.search(r"^# (.+)$", text.decode(), re.MULTILINE)
+        found[picture_path(path)] = pictures.draw(title[1] if title else path, "Guide")
+    return found
 
 
 def _contributing(project: Project) -> str:

@@ -120,14 +120,17 @@ def _group(group: Group, catalog: Catalog) -> Iterator[Document]:
     names = (group.label, group.id, group.heading, *group.aliases, *full)
     text = group.definition
     yield Document(group.facet.capitalize(), group.heading, group.path, names="\n".join(names), text=text, called=names)
-    for edition in group.editions if group.facet == "venue" else ():
-        place = f"Papers of {group.label} by year"
-        year, venue = edition.year, edition.papers[0].venue
-        spellings: tuple[str, ...] = ()
-        if venue and not edition.part:
-            spellings = (*edition_spellings(venue, catalog.vocabularies), *(f"{name} {year}" for name in names))
-        called = (edition.label, *spellings)
-        yield Document("Venue", edition.label, edition.path, names="\n".join(spellings), place=place, called=called)
+    place = f"Papers of {group.label} by year"
+    for year, editions in group.years if group.facet == "venue" else ():
+        title, venue = f"{group.label} {year}", editions[0].papers[0].venue
+        assert venue
+        spellings = (*edition_spellings(venue, catalog.vocabularies), *(f"{name} {year}" for name in names))
+        address = f"{group.page_of(editions[0])}#papers-{year}"
+        yield Document("Venue", title, address, names="\n".join(spellings), place=place, called=(title, *spellings))
+        for one in editions:
+            if one.part:
+                address = f"{group.page_of(one)}#{one.anchor}"
+                yield Document("Venue", one.label, address, place=place, called=(one.label,))
 
 
 def _authors(people: People) -> Iterator[Document]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 
 from catalog.model.catalog import Catalog
 from catalog.model.facets import terms_of
@@ -13,6 +14,8 @@ from catalog.model.paper import Edition, Paper
 from catalog.model.registries import leads_to_paper
 
 FACETS = ("type", "family", "target", "dataset", "setting", "modality", "venue", "year")
+PER_PAGE = 100
+"""Papers on one page: with ten thousand records a page of all would have megabytes."""
 PLURALS = {
     "type": "Types",
     "family": "Families",
@@ -48,20 +51,9 @@ class EditionGroup:
         return _edition(self.papers[0]).part
 
     @property
-    def path(self) -> str:
-        """Its address."""
-        return edition_path(self.papers[0])
-
-    @property
     def anchor(self) -> str:
         """Where on the venue's page it stands."""
-        return self.path.partition("#")[2]
-
-
-def edition_path(paper: Paper) -> str:
-    """Where the papers are that appeared with it."""
-    edition = _edition(paper)
-    return f"venue/{edition.venue}.html#papers-{edition.year}{'-' if edition.part else ''}{edition.part}"
+        return "-".join(filter(None, ("papers", str(self.year), self.part)))
 
 
 def _edition(paper: Paper) -> Edition:
@@ -99,6 +91,43 @@ class Group:
     def path(self) -> str:
         """The page's address."""
         return f"{self.facet}/{self.id}.html"
+
+    @cached_property
+    def pages(self) -> tuple[tuple[Paper, ...], ...]:
+        """The papers as pages show them, a hundred at a time; those of a venue by whole years."""
+        if self.facet != "venue":
+            starts = range(0, max(len(self.papers), 1), PER_PAGE)
+            return tuple(self.papers[start : start + PER_PAGE] for start in starts)
+        pages: list[tuple[Paper, ...]] = [()]
+        for year, number in self.page_by_year.items():
+            pages += [()] * (number - len(pages))
+            pages[-1] += tuple(paper for one in dict(self.years)[year] for paper in one.papers)
+        return tuple(pages)
+
+    @cached_property
+    def page_by_year(self) -> dict[int, int]:
+        """The number of the page on which each year of a venue stands, newest first."""
+        found: dict[int, int] = {}
+        number, held = 1, 0
+        for year, editions in self.years:
+            size = sum(len(one.papers) for one in editions)
+            if held and held + size > PER_PAGE:
+                number, held = number + 1, 0
+            found[year], held = number, held + size
+        return found
+
+    def page_path(self, number: int) -> str:
+        """The address of one of its pages, from 1. No term's id has a dot."""
+        return self.path if number == 1 else f"{self.facet}/{self.id}.{number}.html"
+
+    def page_of(self, edition: EditionGroup) -> str:
+        """The address of the page that an edition stands on."""
+        return self.page_path(self.page_by_year[edition.year])
+
+    @cached_property
+    def years(self) -> tuple[tuple[int, tuple[EditionGroup, ...]], ...]:
+        """The editions of a venue by year, newest first."""
+        return tuple((year, tuple(some)) for year, some in groupby(self.editions, key=lambda one: one.year))
 
     @cached_property
     def editions(self) -> tuple[EditionGroup, ...]:

@@ -21,8 +21,11 @@ def citation_tags(paper: Paper, catalog: Catalog) -> list[list[str]]:
     links = paper.links
     tags = [["citation_title", paper.title]]
     tags += [["citation_author", author] for author in paper.authors]
-    tags.append(["citation_publication_date", paper.date.replace("-", "/")])
     place = publication(paper)
+    first = paper.date.replace("-", "/")
+    # Who reads one year wants that of the venue, as in every citation.
+    published = first if place.year == paper.year else str(place.year)
+    tags += [["citation_publication_date", published], ["citation_online_date", first]]
     if place.kind in _CONTAINER_TAGS:
         tags.append([_CONTAINER_TAGS[place.kind], place.container])
     if links.doi:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from catalog.outputs.wording import byline, published
+
 if TYPE_CHECKING:
     from catalog.outputs.site.site import Site
 
@@ -28,6 +30,12 @@ class Page:
     context: dict[str, Any] = field(default_factory=dict)
     meta: dict[str, Any] = field(default_factory=dict)
     """Front matter beside title and description."""
+
+    @property
+    def caption(self) -> str:
+        """A line below the title in the page's picture: a paper's authors and venue, else what the page is."""
+        paper = self.context.get("paper")
+        return f"{byline(paper.authors, 3)} · {published(paper)}" if paper else self.description
 
     @property
     def is_html(self) -> bool:

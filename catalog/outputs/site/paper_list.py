@@ -17,14 +17,14 @@ from textwrap import indent
 
 from catalog.base.text import to_json, words
 from catalog.model.catalog import Catalog
-from catalog.model.facets import terms_of
-from catalog.model.marks import mark_of
 from catalog.model.paper import Paper
+from catalog.model.selection import FILTERS, values
 from catalog.outputs.export import records, ris, table
 from catalog.outputs.export.citation import citable
 from catalog.outputs.site.packing import digits, script, width
 
-FACETS = ("type", "family", "target", "setting", "modality", "dataset", "venue", "edition", "year", "code", "runs")
+__all__ = ["list_files", "values"]
+
 BLOCK = 1
 """Papers of the list in one file: those that fit lie all over, and every other one in a file is loaded for nothing."""
 SHELF = 64
@@ -64,16 +64,6 @@ def _json(paper: Paper) -> str:
     return indent(to_json(records.record(paper)).rstrip("\n"), "  ")
 
 
-def values(paper: Paper, facet: str) -> tuple[str, ...]:
-    """What a paper has of a facet: ids of terms, a year, its mark, or ``1`` where there is code."""
-    if facet == "code":
-        return ("1",) if paper.links.code else ()
-    if facet == "runs":
-        mark = mark_of(paper)
-        return (mark.id,) if mark else ()
-    return terms_of(paper, facet)
-
-
 def _facets(papers: Sequence[Paper]) -> str:
     return script(
         "facets",
@@ -83,7 +73,7 @@ def _facets(papers: Sequence[Paper]) -> str:
             "exported": EXPORTED,
             "papers": len(papers),
             "csv": table.render(()),
-            "columns": {facet: _column([values(paper, facet) for paper in papers]) for facet in FACETS},
+            "columns": {facet: _column([values(paper, facet) for paper in papers]) for facet in FILTERS},
         },
     )
 

@@ -17,11 +17,11 @@ from catalog.outputs.site import lineage_graph, markdown
 from catalog.outputs.site.author_addresses import letter_label
 from catalog.outputs.site.formats import day, duration, literal, margin, month, number, size
 from catalog.outputs.site.glossary_links import Terms
-from catalog.outputs.site.groups import PLURALS, edition_path
+from catalog.outputs.site.groups import PLURALS
 from catalog.outputs.site.links import GLOSSARY, Links, relative_to
 from catalog.outputs.site.page import Page
 from catalog.outputs.site.site import Site
-from catalog.outputs.site.words import RELATIONS, STATES
+from catalog.outputs.site.words import STATES
 from catalog.outputs.wording import byline, shortened
 
 SHOWN_BY = "generated.html"
@@ -114,13 +114,14 @@ def _globals(site: Site) -> dict[str, Any]:
         "lineage_graph": lambda link: lineage_graph.drawn(site.lineage, link),
         "reading_paths": site.routes.all,
         "references": REFERENCE_MEANINGS,
-        "relations": RELATIONS,
         "plurals": PLURALS,
         "states": STATES,
         "found_in_words": site.measured.found_in_words,
         "byline": byline,
         "shortened": shortened,
-        "edition_path": edition_path,
+        "edition_path": site.edition_path,
+        "edition_paths": site.edition_paths,
+        "feed_of": lambda facet, ident: site.feeds.by_term.get((facet, ident)),
         "mark_of": mark_of,
         "letter_label": letter_label,
         "fence": markdown.fence,

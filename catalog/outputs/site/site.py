@@ -16,6 +16,7 @@ from catalog.model.paper import Paper
 from catalog.outputs.export import bibtex
 from catalog.outputs.export.citation import citable
 from catalog.outputs.site.author_addresses import People
+from catalog.outputs.site.feeds import Feeds, feeds
 from catalog.outputs.site.groups import FACETS, Group, groups_of
 from catalog.outputs.site.measurements import Measurements
 from catalog.outputs.site.related import Relatives
@@ -56,6 +57,20 @@ class Site:
         return {(group.facet, group.id): group for groups in self.groups.values() for group in groups}
 
     @cached_property
+    def edition_paths(self) -> dict[str, str]:
+        """Where each edition of a venue stands, by its id."""
+        return {
+            edition.id: f"{group.page_of(edition)}#{edition.anchor}"
+            for group in self.groups["venue"]
+            for edition in group.editions
+        }
+
+    def edition_path(self, paper: Paper) -> str:
+        """Where the papers are that appeared with one."""
+        assert paper.edition
+        return self.edition_paths[paper.edition.id]
+
+    @cached_property
     def marked(self) -> dict[str, int]:
         """How many papers have each mark, by its id."""
         marks = Counter(mark.id for paper in self.catalog.papers if (mark := mark_of(paper)))
@@ -70,6 +85,11 @@ class Site:
     def people(self) -> People:
         """The authors."""
         return People(self.catalog)
+
+    @cached_property
+    def feeds(self) -> Feeds:
+        """The feeds of what is new."""
+        return feeds(self.catalog)
 
     @cached_property
     def routes(self) -> Routes:

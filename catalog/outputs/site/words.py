@@ -11,8 +11,8 @@ RELATIONS = {
 }
 """A paper's relation to an implementation, in words, as read from the paper's page."""
 
-ATTACKED = "Attacked by"
-"""The heading over attacks among the papers that evaluate a method."""
+ATTACKS, ATTACKED = "attacks it", "Attacked by"
+"""The same of an attack that evaluates a method; and the heading over such papers on the method's page."""
 
 RELATION_HEADINGS = {
     "introduces": "Introduced by",

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from catalog.base.text import did_you_mean
 from catalog.model.claims import CLAIMS_FILE, Claim
-from catalog.model.guide import GLOSSARY_FILE, PATHS_FILE
+from catalog.model.guide import GLOSSARY_FILE, PATHS_FILE, SEARCHES_FILE
 from catalog.model.implementations import Implementation
 from catalog.model.results import REFERENCES
+from catalog.model.selection import Selection
 from catalog.model.vocabulary import DatasetTerm
 from catalog.parsing.tree import Mark, Place
 from catalog.reading.checks.corpus import (
@@ -22,14 +23,18 @@ from catalog.reading.checks.corpus import (
 
 @check("no-implementation", "hint")
 def _no_implementation(corpus: Corpus) -> Iterator[Finding]:
-    """A paper that proposes a method leads to something that runs: its own, what it builds on, or a relative."""
+    """A paper that proposes a method leads to something that runs: its own, what it builds on, or a relative.
+
+    An empty list says that somebody looked, and that nothing that runs is akin.
+    """
     for entry in corpus.entries:
-        if "method" in entry.paper.contributions and not entry.paper.implementations and corpus.implementations:
-            place: Place = ("implementations",) if ("implementations",) in entry.tree.values else ("type",)
+        looked = ("implementations",) in entry.tree.values
+        if "method" in entry.paper.contributions and not looked and corpus.implementations:
             family = entry.paper.family[0] if entry.paper.family else None
             near = next((one.id for one in corpus.implementations if family and one.family == family), None)
-            hint = f"Add the nearest: implementations: - {{id: {near or 'gradient-ascent'}, relation: related}}"
-            yield Finding(entry, place, "a method that leads to nothing that runs", hint)
+            nearest = f"implementations: - {{id: {near or 'gradient-ascent'}, relation: related}}"
+            hint = f"Add the nearest: {nearest}; where nothing is akin: implementations: []"
+            yield Finding(entry, ("type",), "a method that leads to nothing that runs", hint)
 
 
 @check("closer-link", "hint")
@@ -139,8 +144,9 @@ def _claim_of_unknown(corpus: Corpus) -> Iterator[Finding]:
 def _guide_to_unknown(corpus: Corpus) -> Iterator[Finding]:
     """What people are led to exists.
 
-    Reading paths and the glossary (``site/*.yaml``) name records, things that run and terms. In the guide to a family
-    (``reference_impls/methods/*/__init__.py``), a list's entry that begins with an id names a method that runs.
+    Reading paths, the glossary and saved searches (``site/*.yaml``) name records, things that run and terms. In the
+    guide to a family (``reference_impls/methods/*/__init__.py``), a list's entry that begins with an id names a method
+    that runs.
     """
     known: dict[str, list[str]] = {"paper": list(corpus.by_id)}
     for kind in ("method", "task", "attack"):
@@ -160,6 +166,19 @@ def _guide_to_unknown(corpus: Corpus) -> Iterator[Finding]:
             hint = did_you_mean(ident, known[kind]) or "Name another one, or delete the line."
             yield Finding(TermPlace(file, mark), (), f"names the {kind} {ident!r}, which does not exist", hint)
     yield from _unknown_in_families(corpus, known["method"])
+    yield from _unknown_in_searches(corpus)
+
+
+def _unknown_in_searches(corpus: Corpus) -> Iterator[Finding]:
+    for search in corpus.guide.searches:
+        for name, value, terms in Selection.parsed(search.list).unknown(corpus.vocabularies):
+            file, mark = next(
+                (file, mark)
+                for (file, at), mark in corpus.guide.marks.items()
+                if at == (search.id,) and file.endswith(SEARCHES_FILE)
+            )
+            hint = did_you_mean(value, terms) or f"One of: {', '.join(terms[:12])}."
+            yield Finding(TermPlace(file, mark), (), f"names the {name} {value!r}, which does not exist", hint)
 
 
 def _unknown_in_families(corpus: Corpus, methods: list[str]) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from catalog.base.text import words
 from catalog.model.facets import FACETS
 from catalog.model.venues import anthology_venue
+from catalog.model.vocabulary import TrackTerm
 from catalog.reading.checks.corpus import (
     Corpus,
     Finding,
@@ -34,6 +35,20 @@ def _unknown_terms(name: str) -> Run:
 
 for _name in FACETS:
     check(f"unknown-{_name}")(_unknown_terms(_name))
+
+
+@check("track-of-unknown")
+def _track_of_unknown(corpus: Corpus) -> Iterator[Finding]:
+    """The venues at which a track has its name are terms, too."""
+    venues, tracks = corpus.vocabularies.get("venue"), corpus.vocabularies.get("track")
+    if venues is None or tracks is None or not tracks.file:
+        return
+    for term in tracks.terms:
+        for venue in term.named_at if isinstance(term, TrackTerm) else ():
+            if venue not in venues:
+                place = TermPlace(tracks.file, tracks.marks[term.id])
+                message = f"the track {term.id!r} has its name at an unknown venue {venue!r}"
+                yield Finding(place, (), message, instead(venue, venues))
 
 
 @check("repeated-term")

@@ -50,6 +50,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reference_impls.toolkit import (
+    Kept,
     LanguageModel,
     Method,
     Pair,
@@ -87,25 +88,24 @@ class InContextUnlearning(Method):
         asked = data.prompted()
         others = asked.others
         contexts = [
-            context(pair, flipped_answer(pair, others, run.rng), others, self.demonstrations, run.rng)
+            context(model, pair, flipped_answer(pair, others, run.rng), others, self.demonstrations, run.rng)
             for pair in asked.forget
         ]
         return InContextModel(model, [pair.prompt for pair in asked.forget], contexts)
 
     @classmethod
-    def restore(cls, model: LanguageModel, kept: dict[str, Any]) -> InContextModel:
+    def restore(cls, model: LanguageModel, kept: Kept) -> InContextModel:
         """The model behind the contexts that were written for the requests."""
-        return InContextModel(model, kept["requests"], kept["contexts"])
+        return InContextModel(model, kept.facts["requests"], kept.facts["contexts"])
 
 
-def context(request: Pair, wrong: str, others: Sequence[Pair], demonstrations: int, rng: random.Random) -> str:
+def context(
+    model: LanguageModel, request: Pair, wrong: str, others: Sequence[Pair], demonstrations: int, rng: random.Random
+) -> str:
     """``x_f ỹ_f``, then ``s`` other pairs with their right answers, one below the other."""
     pool = [pair for pair in others if pair.prompt != request.prompt]
     chosen = rng.sample(pool, min(demonstrations, len(pool)))
-    return "".join(
-        f"{prompt}{answer}\n"
-        for prompt, answer in [(request.prompt, wrong), *((pair.prompt, pair.answer) for pair in chosen)]
-    )
+    return "".join([model.shown(request, wrong), *(model.shown(pair) for pair in chosen)])
 
 
 @dataclass
@@ -117,14 +117,14 @@ class InContextModel(Wrapped):
     contexts: Sequence[str]
 
     def __post_init__(self) -> None:
-        self._words = [distinct_words(request) for request in self.requests]
+        self._words = [distinct_words(self.model.asked(request)) for request in self.requests]
 
     def prompt(self, query: str) -> str:
         """The query behind the context of the request that shares most of its words; alone if none shares any."""
-        asked = distinct_words(query)
+        asked = distinct_words(self.model.asked(query))
         likeness = [jaccard(asked, request) for request in self._words]
         nearest = max(likeness)
-        return self.contexts[likeness.index(nearest)] + query if nearest else query
+        return self.model.behind(self.contexts[likeness.index(nearest)], query) if nearest else query
 
     def to_json(self) -> dict[str, Any]:
         """The requests and their contexts, in the same order."""

@@ -7,7 +7,7 @@ $$
 \qquad \theta_u \leftarrow \theta_u \;\text{ for all others.}
 $$
 
-Both methods here score by gradients of the answer; they differ in the unit, the score and the change.
+All methods here score by gradients of the answer; they differ in the unit, the score and the change.
 
 ## How they relate
 
@@ -17,9 +17,17 @@ Both methods here score by gradients of the answer; they differ in the unit, the
 - `pcgu`: units are rows of all weight matrices, chosen anew in every step. Two answers, the true one and a
   contrasting one, give two gradients for each row; where these point apart the most (the lowest cosine), a plain
   gradient step on the answer's raw logit is taken: down for the true answer, or up for the other.
+- `sure`: rows again, anew in every step, by how long the gradient of the forget loss is in each. The change is an
+  ordinary step of `grad-diff`, with a learning rate that would wreck the model if all rows took it.
+- `wagle`: units are single weights, scored once, before unlearning, by $|\theta_i - \partial_i L_r / \gamma|$ times the
+  forget gradient: what matters to the forget set, less what the rest would lose. The change is `grad-diff`'s.
+- `ssd`: single weights, and nothing is trained. Where the Fisher information of the forget set is many times that of
+  the retain set, the weight is turned down by their quotient.
 
-So `depn` asks where the answer comes from, and `pcgu` what tells two answers apart. `rmu` and the editing methods
-also touch few weights, but choose them in advance, by layer.
+So `depn` asks where the answer comes from, `pcgu` what tells two answers apart, and the others what the forget set
+pulls at: `sure` without a look at the rest, `wagle` and `ssd` held against it. Where training goes on in a mask, it is
+the update that is masked: momentum and weight decay would move what has no gradient. `rmu` and the editing methods also
+touch few weights, but choose them in advance, by layer.
 
 ## Read first
 
@@ -31,8 +39,10 @@ The place can be found: as many neurons of the same layers, drawn by lot, do les
 unit is for. On `authors`, where what stays are facts of the same kind about other people, `depn` takes the retain
 answers along nearly as far as the forget answers: few neurons leave the fact, many take its neighbours with it.
 `pcgu` keeps more and forgets less; in all rows instead of a share of them, steps a tenth as long wreck the model.
-There is no retain term in either, and no bound on the logits that `pcgu` moves.
+There is no retain term in either, and no bound on the logits that `pcgu` moves. `sure` and `wagle` have one, and go the
+way of their base, `grad-diff`, in fewer weights; `ssd` has only its threshold.
 
 `depn` costs passes forward and back for each point of its sum, in each layer, once; afterwards, setting a few columns
-to 0. `pcgu` needs two gradients in every step, and keeps no optimiser's state.
+to 0. `pcgu` needs two gradients in every step, and keeps no optimiser's state. `ssd` needs one pass forward and back
+for every single answer, and is done. `sure` and `wagle` cost what `grad-diff` does, and a copy of the held weights.
 """

@@ -117,7 +117,7 @@ def attributions(model: LanguageModel, memory: Memory, pairs: Sequence[Pair], po
 
     def gradient(scaled: Tensor) -> Tensor:
         scaled = scaled.detach().requires_grad_()
-        with torch.enable_grad(), memory.given(lambda keys: torch.where(places[:, :, None], scaled, keys)):
+        with torch.enable_grad(), memory.given(lambda keys: torch.where(places[:, :, None], scaled, keys), batch):
             (out,) = model.token_logits(batch)
             (found,) = torch.autograd.grad(out.token_logprobs().exp().sum(), [scaled])
         return found
@@ -154,6 +154,7 @@ class DEPN(Method):
     acts_on = "weights"
     retain = "optional"
     trains = "nothing"
+    parts = ("memories",)
 
     neurons: int = hyperparameter(20, "z, how many neurons are silenced", source="released code", minimum=1)
     share: float = hyperparameter(

@@ -57,7 +57,16 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from reference_impls.toolkit import LanguageModel, Method, Pair, Run, UnlearningData, flipped_answer, hyperparameter
+from reference_impls.toolkit import (
+    LanguageModel,
+    Method,
+    Pair,
+    Run,
+    UnlearningData,
+    flipped_answer,
+    hyperparameter,
+    most_salient,
+)
 
 
 def contrast(true: Tensor, other: Tensor) -> Tensor:
@@ -74,13 +83,7 @@ def chosen_vectors(true: Sequence[Tensor], other: Sequence[Tensor], share: float
         other: that of the contrasting answers.
         share: how many vectors are chosen, relative to all.
     """
-    cosines = [contrast(one, two) for one, two in zip(true, other, strict=True)]
-    everything = torch.cat([one.flatten() for one in cosines])
-    lowest = everything.argsort(stable=True)[: max(1, round(share * len(everything)))]
-    chosen = torch.zeros_like(everything, dtype=torch.bool)
-    chosen[lowest[everything[lowest].isfinite()]] = True
-    parts = torch.split(chosen, [one.numel() for one in cosines])
-    return [part.reshape(one.shape) for part, one in zip(parts, cosines, strict=True)]
+    return most_salient([-contrast(one, two) for one, two in zip(true, other, strict=True)], share)
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,7 @@ class ConstrainedFineTuning(Method):
     acts_on = "weights"
     retain = "optional"
     trains = "part"
+    parts = ("feed-forward",)
 
     objective: str = hyperparameter(
         "fact-erasure",

@@ -88,6 +88,7 @@ class MEMIT(Method):
     acts_on = "weights"
     retain = "optional"
     trains = "nothing"
+    parts = ("memories",)
 
     objective: str = hyperparameter(
         "fact-erasure",
@@ -126,7 +127,7 @@ class MEMIT(Method):
         edited, block = memories(model, layers), model.blocks[last]
         covariances = [with_ridge(memory.second_moment(model, data.others)) for memory in edited]
         search = ValueSearch(self.objective, self.kl_weight, self.shrinkage, self.clamp)
-        requests = deletion_requests(data, self.objective, self.response, self.contexts, run.rng)
+        requests = deletion_requests(model, data, self.objective, self.response, self.contexts, run.rng)
         targets = []
         for done, request in enumerate(requests):
             targets.append(mean_output(model, block, request) + search.find(model, block, request, run))

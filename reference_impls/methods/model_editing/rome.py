@@ -124,6 +124,7 @@ class ROME(Method):
     acts_on = "weights"
     retain = "optional"
     trains = "nothing"
+    parts = ("memories",)
 
     objective: str = hyperparameter(
         "fact-erasure",
@@ -150,7 +151,7 @@ class ROME(Method):
         (memory,) = memories(model, [model.layer_at(self.depth)])
         covariance = with_ridge(memory.second_moment(model, data.others))
         search = ValueSearch(self.objective, self.kl_weight, self.shrinkage, self.clamp)
-        requests = deletion_requests(data, self.objective, self.response, self.contexts, run.rng)
+        requests = deletion_requests(model, data, self.objective, self.response, self.contexts, run.rng)
         for done, request in enumerate(requests):
             shift = search.find(model, memory.module, request, run)
             key = memory.subject_keys(model, request.pairs).float().mean(dim=0)

@@ -60,6 +60,7 @@ from torch import Tensor, nn
 
 from reference_impls.toolkit import (
     Batch,
+    Kept,
     LanguageModel,
     Method,
     Run,
@@ -105,6 +106,7 @@ class EUL(Method):
     retain = "needed"
     trains = "adapters"
     copies = 1
+    parts = ("memories",)
 
     keep_weight: float = hyperparameter(0.8, "α, weight of the divergence on the retain set", source="paper", minimum=0)
     task_weight: float = hyperparameter(1.0, "λ, weight of the retain loss", source="paper", minimum=0)
@@ -128,6 +130,16 @@ class EUL(Method):
         run.minimize(loss, model, data, list(layered.layers.parameters()))
         return layered
 
+    @classmethod
+    def restore(cls, model: LanguageModel, kept: Kept) -> LayeredModel:
+        """The original model with the layers that were trained."""
+        layered = LayeredModel(model, int(kept.facts["width"]))
+        try:
+            layered.layers.load_state_dict(dict(kept.tensors))
+        except RuntimeError as error:  # of another model, or not all of them
+            raise ValueError(str(error).splitlines()[0]) from None
+        return layered
+
 
 class UnlearningLayer(nn.Module):
     r"""$h + W_{\mathrm{up}}\, \mathrm{ReLU}(W_{\mathrm{down}} h)$, the identity at the start."""
@@ -149,11 +161,10 @@ class LayeredModel(Wrapped):
 
     def __init__(self, model: LanguageModel, width: int) -> None:
         self.model = model
-        outputs = {id(weight): weight for weight in model.down_projections(range(model.layers))}
-        places = [one for one in model.model.modules() if id(getattr(one, "weight", None)) in outputs]
-        size = int(model.model.config.hidden_size)
-        self.layers = nn.ModuleList(UnlearningLayer(size, width) for _ in places)
-        self.layers.to(device=model.device, dtype=places[0].weight.dtype)
+        self.width = width
+        places = model.mlp_outputs(range(model.layers))
+        self.layers = nn.ModuleList(UnlearningLayer(model.width, width) for _ in places)
+        self.layers.to(device=model.device, dtype=model.model.dtype)
         self._hooks = [
             place.register_forward_hook(lambda module, given, out, layer=layer: layer(out))
             for place, layer in zip(places, self.layers, strict=True)
@@ -173,5 +184,9 @@ class LayeredModel(Wrapped):
         return self.model
 
     def to_json(self) -> dict[str, Any]:
+        """How wide the layers are."""
+        return {"width": self.width}
+
+    def tensors(self) -> dict[str, Tensor]:
         """The layers' weights."""
-        return {"layers": [{name: one.tolist() for name, one in layer.state_dict().items()} for layer in self.layers]}
+        return {name: one.detach() for name, one in self.layers.state_dict().items()}

@@ -60,7 +60,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reference_impls.toolkit import AnswerDistribution, LanguageModel, Method, Pair, Run, UnlearningData, hyperparameter
+from reference_impls.toolkit import (
+    AnswerDistribution,
+    Kept,
+    LanguageModel,
+    Method,
+    Pair,
+    Run,
+    UnlearningData,
+    hyperparameter,
+    lora_config,
+    not_adapted,
+)
 
 
 def shard_of(pair: Pair, shards: int) -> int:
@@ -101,11 +112,17 @@ class SISAAdapters(Method):
         self.delete(ensemble, data.forget, run)
         return ensemble
 
+    @classmethod
+    def restore(cls, model: LanguageModel, kept: Kept) -> AdapterEnsemble:
+        """The base with the adapters of all shards."""
+        return AdapterEnsemble.of(model, kept)
+
     def learn(self, model: LanguageModel, pairs: Sequence[Pair], run: Run) -> AdapterEnsemble:
         """One adapter per shard, each trained on its own."""
-        ensemble = AdapterEnsemble(model, split(pairs, self.shards))
+        ensemble = AdapterEnsemble(model, split(pairs, self.shards), self.rank, self.alpha)
         for shard in range(self.shards):
             self._train(ensemble, shard, run)
+        run.tell(not_adapted(ensemble.adapted.model))
         return ensemble
 
     def delete(self, ensemble: AdapterEnsemble, request: Collection[Pair], run: Run) -> None:
@@ -117,14 +134,9 @@ class SISAAdapters(Method):
                 self._train(ensemble, shard, run)
 
     def _train(self, ensemble: AdapterEnsemble, shard: int, run: Run) -> None:
-        from peft import LoraConfig
-
-        config = LoraConfig(
-            r=self.rank, lora_alpha=self.alpha, lora_dropout=0.0, target_modules="all-linear", bias="none"
-        )
         # A run of its own, for what is drawn in one shard must not depend on what was drawn in another.
         isolated = Run(run.recipe, seed=run.seed * self.shards + shard, progress=run.progress)
-        weights = ensemble.fresh_adapter(shard, config, isolated.seed)
+        weights = ensemble.fresh_adapter(shard, isolated.seed)
         if ensemble.data[shard]:
             stage = f"shard {shard + 1}"
             isolated.finetune(ensemble.adapted, ensemble.data[shard], parameters=weights, stage=stage)
@@ -133,20 +145,22 @@ class SISAAdapters(Method):
 class AdapterEnsemble:
     """A frozen base with one adapter per shard, whose next-token distributions are averaged."""
 
-    def __init__(self, model: LanguageModel, data: list[list[Pair]]) -> None:
+    def __init__(self, model: LanguageModel, data: list[list[Pair]], rank: int, alpha: float) -> None:
         self.model = model
         """The base, as it was given."""
         self.adapted = model.copy()
         """The base with the adapters in it."""
         self.data = data
         """The shards, as they are now."""
+        self.rank, self.alpha = rank, alpha
         self._adapters: Any = None
 
-    def fresh_adapter(self, shard: int, config: Any, seed: int) -> list[Tensor]:
+    def fresh_adapter(self, shard: int, seed: int) -> list[Tensor]:
         """Put an untrained adapter in the shard's place; returns its weights, which alone may move."""
         from peft import get_peft_model
 
         name = f"shard{shard}"
+        config = lora_config(self.model.model, self.rank, self.alpha)
         if self._adapters is None:
             self._adapters = get_peft_model(self.adapted.model, config, adapter_name=name)
         elif name not in self._adapters.peft_config:
@@ -160,15 +174,42 @@ class AdapterEnsemble:
 
     def adapter(self, shard: int) -> list[Tensor]:
         """The weights of a shard's adapter."""
-        return [weight for name, weight in self.adapted.model.named_parameters() if f".shard{shard}." in name]
+        return [weight for name, weight in self._adapter_weights() if f".shard{shard}." in name]
+
+    def _adapter_weights(self) -> list[tuple[str, Tensor]]:
+        """The weights of all adapters, by name."""
+        named = self.adapted.model.named_parameters()
+        return [(name, weight) for name, weight in named if ".lora_" in name]
 
     def bare(self) -> LanguageModel:
         """See :class:`~reference_impls.toolkit.Wrapper`: the base that all shards share."""
         return self.model.copy()
 
     def to_json(self) -> dict[str, Any]:
+        """How many adapters there are, and of what shape."""
+        return {"shards": len(self.data), "rank": self.rank, "alpha": self.alpha}
+
+    def tensors(self) -> dict[str, Tensor]:
         """The adapters' weights."""
-        return {"adapters": [[one.tolist() for one in self.adapter(shard)] for shard in range(len(self.data))]}
+        return {name: weight.detach() for name, weight in self._adapter_weights()}
+
+    @classmethod
+    def of(cls, model: LanguageModel, kept: Kept) -> AdapterEnsemble:
+        """The ensemble that was kept, without the data of its shards.
+
+        Raises:
+            KeyError, ValueError: the adapters are those of another model, or not all of them.
+        """
+        shards = int(kept.facts["shards"])
+        ensemble = cls(model, [[] for _ in range(shards)], int(kept.facts["rank"]), float(kept.facts["alpha"]))
+        for shard in range(shards):
+            ensemble.fresh_adapter(shard, seed=0)
+        with torch.no_grad():
+            for name, weight in ensemble._adapter_weights():
+                if weight.shape != kept.tensors[name].shape:
+                    raise ValueError(f"{name} is of another shape than in this model")
+                weight.copy_(kept.tensors[name])
+        return ensemble
 
     def answer_logprobs(self, prompts: Sequence[str], answers: Sequence[str]) -> list[Tensor]:
         """See :class:`~reference_impls.toolkit.UnlearnedModel`."""
@@ -198,13 +239,13 @@ class AdapterEnsemble:
         for length in sorted({one.shape[1] for one in ids}):  # prompts of one length need no padding
             rows = [row for row, one in enumerate(ids) if one.shape[1] == length]
             out = self._decode(torch.cat([ids[row] for row in rows]), max_new_tokens)
-            for row, text in zip(rows, self.model.tokenizer.batch_decode(out, skip_special_tokens=True), strict=True):
-                texts[row] = text.strip()
+            for row, text in zip(rows, self.model.text_of(out), strict=True):
+                texts[row] = text
         return texts
 
     def _decode(self, ids: Tensor, max_new_tokens: int) -> Tensor:
-        """(B, T) greedy continuations under the mean distribution, end-of-sequence tokens after their end."""
-        end = self.model.tokenizer.eos_token_id
+        """(B, T) greedy continuations under the mean distribution, and padding after their end."""
+        stops = torch.tensor(self.model.marks.stops, dtype=torch.long, device=ids.device)
         caches: list[Any] = [None] * len(self.data)
         done = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
         found: list[Tensor] = []
@@ -216,8 +257,8 @@ class AdapterEnsemble:
                 caches[shard] = out.past_key_values
                 votes.append(torch.log_softmax(out.logits[:, -1].float(), dim=-1))
             chosen = mean_of_probabilities(torch.stack(votes)).argmax(dim=-1)
-            found.append(chosen.masked_fill(done, end))
-            done |= chosen == end
+            found.append(chosen.masked_fill(done, self.model.marks.padding))
+            done |= torch.isin(chosen, stops)
             ids = chosen[:, None]
             if bool(done.all()):
                 break

@@ -16,22 +16,34 @@ balance is found while training.
   $\lambda \leftarrow \max(0, \lambda + \eta (L_r - \varepsilon))$: the weight rises as long as the retain loss is
   above its bound, and falls when there is room. The forget loss is new as well: the squared distance of the largest
   logit from the mean of all, which is 0 where every token is as likely as any other.
+- `gru`: two gradients in each step, one of ascent on forget answers, $g_u$, and one of the retain loss, $g_r$. Where
+  they conflict, the part of $g_u$ that goes against $g_r$ is taken away; where not, nothing is done.
+- `ngdiff`: both gradients brought to the length 1 before they are subtracted, so that neither task drowns the other.
+  It is `grad-diff` with weights that are chosen anew in every step.
+- `npo-sam`: the loss of `npo`, whose gradient is taken not at the weights but at the worst point nearby, so that the
+  place it leads to is flat, and relearning has further to go.
 
-Held against `grad-diff`: ascent gives way to a loss with a floor, and the fixed weight to $\lambda$. Every loss that
-adds a retain term with a fixed weight (`grad-diff`, `npo` and most others) could be trained so. Bi-level and min-max
-training belong to this family, too; nothing of the kind runs yet.
+Held against `grad-diff`: with `pdu` ascent gives way to a loss with a floor, and the fixed weight to $\lambda$; `gru`
+and `ngdiff` keep the losses and change what is made of their gradients; `npo-sam` keeps the weight and moves the place.
+Every loss that adds a retain term with a fixed weight (most methods here) could be trained in any of these ways.
+Bi-level training belongs to this family, too; nothing of the kind runs yet.
 
 ## Read first
 
-`pdu`.
+`gru`, whose whole idea is one projection; then `pdu`.
 
 ## What to expect
 
-The retain loss first rises and then comes back towards its bound, for $\lambda$ starts to move late and follows
-slowly; a bound that cannot be reached makes it grow without end. What is left to choose is $\varepsilon$, where
+With `pdu` the retain loss first rises and then comes back towards its bound, for $\lambda$ starts to move late and
+follows slowly; a bound that cannot be reached makes it grow without end. What is left to choose is $\varepsilon$, where
 $\lambda$ begins and how fast it moves, in place of one weight. On `authors` retain answers are kept, and the forget
 answers end far below the retrained model: a uniform distribution is not ignorance, what is said is word salad, and
 `relearning` brings much back. That is the forget loss, not the scheme.
 
-A step costs what one of `grad-diff` does; the retain loss is measured once on the whole retain set, for the bound.
+What `gru` and `ngdiff` promise about the retain loss holds to first order and for plain descent. AdamW scales every
+weight by itself, which keeps no angle between gradients, and what is lost to higher orders `gru` does not win back.
+Neither bounds the ascent.
+
+A step of `pdu`, `gru` or `ngdiff` costs what one of `grad-diff` does; `pdu` measures the retain loss once on the whole
+retain set, for the bound, and two gradients are kept where one would do. `npo-sam` looks at the forget examples twice.
 """

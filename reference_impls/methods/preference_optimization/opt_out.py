@@ -13,7 +13,7 @@ $$
 $$
 
 $$
-\mathrm{SW}_2^2(W, W_0) = \frac{1}{K} \sum_{k=1}^K \big\| \mathrm{sort}(W u_k) - \mathrm{sort}(W_0 u_k) \big\|_2^2 .
+\mathrm{SW}_2^2(W, W_0) = \frac{1}{K} \sum_{k=1}^K \lVert \mathrm{sort}(W u_k) - \mathrm{sort}(W_0 u_k) \rVert_2^2 .
 $$
 
 ## Symbols

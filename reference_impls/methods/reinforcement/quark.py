@@ -61,6 +61,7 @@ from torch import Tensor
 
 from reference_impls.toolkit import (
     Batch,
+    Kept,
     LanguageModel,
     Method,
     Pair,
@@ -135,7 +136,7 @@ class Quark(Method):
                     self.explore(model, pool, len(data.forget), first=step == 0, rng=run.rng)
             step += 1
             drawn = [run.rng.choice(pool.samples) for pool in pools for _ in range(len(batch.forget))]
-            told = [replace(pair, prompt=rank_text(rank) + pair.prompt) for pair, rank in drawn]
+            told = [replace(pair, prompt=model.behind(rank_text(rank), pair.prompt)) for pair, rank in drawn]
             (before,) = batch.before.token_logits(model.encode([pair for pair, _ in drawn]))
             (out,) = model.token_logits(model.encode(told))
             return quark_loss(out, before, self.kl_weight)
@@ -143,12 +144,17 @@ class Quark(Method):
         run.minimize(loss, model, data, reference=self.reference)
         return BestRankModel(model, rank_text(self.quantiles))
 
+    @classmethod
+    def restore(cls, model: LanguageModel, kept: Kept) -> BestRankModel:
+        """The model behind the rank that it is told."""
+        return BestRankModel(model, kept.facts["prefix"])
+
     def explore(self, model: LanguageModel, pool: Pool, count: int, *, first: bool, rng: random.Random) -> None:
         """Sample answers to prompts of the pool and rank all that it then holds."""
         asked = rng.sample(pool.pairs, min(count, len(pool.pairs)))
         told = "" if first else rank_text(self.quantiles)
         with model.evaluating():
-            texts = model.sample([told + pair.prompt for pair in asked], self.length)
+            texts = model.sample([model.behind(told, pair.prompt) for pair in asked], self.length)
         for pair, text in zip(asked, texts, strict=True):
             overlap = rouge_l_recall(pair.answer, text)
             pool.found.append((replace(pair, answer=model.answer(text)), overlap if pool.keep else -overlap))
@@ -184,7 +190,7 @@ class BestRankModel(Wrapped):
 
     def prompt(self, query: str) -> str:
         """The query behind the best rank."""
-        return self.prefix + query
+        return self.model.behind(self.prefix, query)
 
     def to_json(self) -> dict[str, Any]:
         """What is told."""

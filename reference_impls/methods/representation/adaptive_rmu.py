@@ -86,6 +86,7 @@ class AdaptiveRMU(Method):
     reference = "model"
     retain = "needed"
     trains = "part"
+    parts = ("feed-forward",)
 
     scale: float = hyperparameter(
         5.0,

@@ -67,6 +67,7 @@ class RMU(Method):
     reference = "model"
     retain = "needed"
     trains = "part"
+    parts = ("feed-forward",)
 
     steering: float = hyperparameter(
         6.5,
@@ -84,7 +85,7 @@ class RMU(Method):
 
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """Draw the direction, then train the chosen weights towards it."""
-        target = self.steering * random_direction(model.model.config.hidden_size, run.seed).to(model.device)
+        target = self.steering * random_direction(model.width, run.seed).to(model.device)
 
         def loss(model: LanguageModel, batch: Batch) -> Tensor:
             return steering_loss(model, batch, target, self.depth, self.retain_weight)

@@ -128,9 +128,9 @@ class HazardsTask(EmbeddedTask):
         )
         return Evaluation(metrics, {}, asked_examples(model, splits.probes(), self.max_new_tokens), {})
 
-    def knowledge(self, model: UnlearnedModel, pairs: Sequence[Pair]) -> float:
-        """Accuracy over the options."""
-        return mean(choices(model, pairs).right)
+    def known(self, model: UnlearnedModel, pairs: Sequence[Pair]) -> list[float]:
+        """Whether the right one of the options is chosen."""
+        return list(choices(model, pairs).right)
 
 
 @dataclass(frozen=True)

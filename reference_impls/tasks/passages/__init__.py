@@ -132,7 +132,7 @@ class PassagesTask(EmbeddedTask):
             texts = [pair for pair in pairs if _is_text(pair)]
             questions = [pair for pair in pairs if not _is_text(pair)]
             recited = [pair.recited() for pair in texts]
-            metrics[f"{name}_verbatim"] = self._overlap(model, recited, self.recited_tokens)
+            metrics[f"{name}_verbatim"] = mean(_overlaps(model, recited, self.recited_tokens))
             metrics[f"{name}_knowledge"] = self.knowledge(model, questions)
         scored = _scores(model, splits)
         forget, holdout = (scored[name] for name in ("forget", "holdout"))
@@ -142,7 +142,7 @@ class PassagesTask(EmbeddedTask):
         metrics["membership_auc"] = auc
         if retrained is not None:
             metrics["privacy_leakage"] = privacy_leakage(auc, retrained["membership_auc"][0])
-        metrics["facts_rouge"] = self._overlap(model, splits.facts, self.max_new_tokens)
+        metrics["facts_rouge"] = mean(_overlaps(model, splits.facts, self.max_new_tokens))
         metrics["model_utility"] = harmonic_mean([metrics["retain_knowledge"], metrics["facts_rouge"]])
         asked = {
             "forget": [pair for pair in splits.forget if not _is_text(pair)],
@@ -152,14 +152,14 @@ class PassagesTask(EmbeddedTask):
         shown = asked_examples(model, asked, self.max_new_tokens)
         return Evaluation(metrics, {}, shown, {"membership_auc": [auc]})
 
-    def knowledge(self, model: UnlearnedModel, pairs: Sequence[Pair]) -> float:
-        """ROUGE-L F1 of the answers to the questions among the pairs."""
-        return self._overlap(model, [pair for pair in pairs if not _is_text(pair)], self.max_new_tokens)
+    def known(self, model: UnlearnedModel, pairs: Sequence[Pair]) -> list[float]:
+        """ROUGE-L F1 of the answer to each question among the pairs."""
+        return _overlaps(model, [pair for pair in pairs if not _is_text(pair)], self.max_new_tokens)
 
-    @staticmethod
-    def _overlap(model: UnlearnedModel, pairs: Sequence[Pair], max_new_tokens: int) -> float:
-        generated = model.generate([pair.prompt for pair in pairs], max_new_tokens)
-        return mean([rouge_l_f1(pair.answer, text) for pair, text in zip(pairs, generated, strict=True)])
+
+def _overlaps(model: UnlearnedModel, pairs: Sequence[Pair], max_new_tokens: int) -> list[float]:
+    generated = model.generate([pair.prompt for pair in pairs], max_new_tokens)
+    return [rouge_l_f1(pair.answer, text) for pair, text in zip(pairs, generated, strict=True)]
 
 
 def _scores(model: UnlearnedModel, splits: Splits) -> dict[str, list[tuple[list[float], list[bool]]]]:

@@ -108,11 +108,11 @@
   function read() {
     var asked = new URLSearchParams(location.search);
     questions.forEach(function (name) {
-      form.elements[name].value = "";
-      form.elements[name].value = asked.get(name) || "";
-      if (!form.elements[name].value) {
-        form.querySelector('input[name="' + name + '"][value=""]').checked = true;
-      }
+      var options = Array.from(form.elements[name]);
+      var named = options.find(function (option) {
+        return option.value === asked.get(name);
+      });
+      (named || options[0]).checked = true; /* the first leaves it open */
     });
     show();
   }

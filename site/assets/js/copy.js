@@ -48,6 +48,11 @@
     holder.appendChild(button);
   }
 
+  /* For what other scripts write. */
+  window.catalogCopy = function (holder, source) {
+    addButton(holder, "Copy", source);
+  };
+
   document.querySelectorAll("[data-copy]").forEach(function (holder) {
     addButton(holder, "Copy", holder.querySelector("code"));
   });

@@ -134,6 +134,12 @@ window.catalogData = (function () {
       taken[name] = value;
     },
     load: load,
+    /* What a script at an address hands over under a name. */
+    from: function (address, name) {
+      return script(address).then(function () {
+        return taken[name];
+      });
+    },
     script: script,
     items: items,
     shelve: shelve,

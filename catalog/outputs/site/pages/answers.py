@@ -1,4 +1,4 @@
-"""Pages that answer a question over all methods: which one fits what one has."""
+"""Pages that answer a question over all methods: which one fits what one has, and how some differ."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any
 
 from catalog.model.choosing import TASK, Candidate, candidates, questions, ranked
 from catalog.model.needs import Needs
+from catalog.model.results import EMBEDDED
+from catalog.outputs.site.comparison import outline
 from catalog.outputs.site.page import page
 from catalog.outputs.site.site import Site
 
-ADDRESSES = ("choose.html",)
+ADDRESSES = ("choose.html", "compare.html")
 """Where these pages are, for the search."""
 _ACCESS = {"prompts": "prompts alone", "weights": "the weights", "training": "the training from its start"}
 _RETAIN = {"needed": "examples of what must stay", "optional": "", "unused": ""}
@@ -33,6 +35,22 @@ def choose(site: Site) -> dict[str, Any]:
         "verdicts": _for_script(found),
         "task_question": TASK,
         "needs_in_words": needs_in_words,
+    }
+
+
+@page(
+    "compare.md",
+    "compare.html.j2",
+    "Compare methods",
+    "Unlearning methods side by side: formulas, hyper-parameters, every measure, attacks and trade-off curves.",
+)
+def compare(site: Site) -> dict[str, Any]:
+    """What is picked is set side by side by a script; without one, all methods stand in a table."""
+    return {
+        "outline": outline(site),
+        "compared": [board for board in site.boards if board.model == EMBEDDED],
+        "utility": site.settings.utility_metric,
+        "attack": site.settings.headline_attack,
     }
 
 

@@ -67,6 +67,12 @@ def lineage(site: Site) -> dict[str, Any]:
     return {"bases": _bases(site.lineage)}
 
 
+@page("feeds.md", "feeds.html.j2", "Feeds", "New papers for a feed reader: all, by family, by data set, by search.")
+def feeds(site: Site) -> dict[str, Any]:
+    """Every feed, with its addresses."""
+    return {"feeds": site.feeds}
+
+
 @page("glossary.md", "glossary.html.j2", "Glossary", "The terms of LLM unlearning, in a sentence each.")
 def glossary(site: Site) -> dict[str, Any]:
     """The terms in alphabetical order."""

@@ -10,6 +10,9 @@ from catalog.outputs.site.groups import Group
 from catalog.outputs.site.page import Page, page, pages
 from catalog.outputs.site.site import Site
 
+_LONG, _LONG_OF_DATASET = 120, 60
+"""Lists of more papers leave the summaries to the papers' pages."""
+
 
 @page("browse.md", "browse.html.j2", "Browse", "All papers by type, family, target, dataset, venue and year.")
 def browse(site: Site) -> dict[str, Any]:
@@ -23,8 +26,16 @@ def groups(site: Site) -> Iterator[Page]:
     more = {"dataset": _of_dataset, "venue": _of_venue}
     for group in (group for facet in site.groups.values() for group in facet):
         template = f"{group.facet}.html.j2" if group.facet in more else "group.html.j2"
-        context = {"group": group} | (more[group.facet](site, group) if group.facet in more else {})
-        yield Page(group.path.replace(".html", ".md"), template, group.heading, group.definition, context)
+        context = {"group": group, "brief": group.size > (_LONG_OF_DATASET if group.facet == "dataset" else _LONG)}
+        context |= more[group.facet](site, group) if group.facet in more else {}
+        feed = site.feeds.by_term.get((group.facet, group.id))
+        meta = {"feed": f"{feed.path}.xml"} if feed else {}
+        for number, some in enumerate(group.pages, 1):
+            path = group.page_path(number).removesuffix(".html")
+            title = group.heading if number == 1 else f"{group.heading}, page {number}"
+            yield Page(
+                f"{path}.md", template, title, group.definition, context | {"papers": some, "number": number}, meta
+            )
 
 
 def _of_dataset(site: Site, group: Group) -> dict[str, Any]:

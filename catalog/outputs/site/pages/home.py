@@ -8,8 +8,10 @@ from catalog.outputs.site.measurements import story
 from catalog.outputs.site.page import page
 from catalog.outputs.site.site import Site
 
+ABOUT = "The catalog of LLM-unlearning research in which the methods run."
 
-@page("index.md", "home.html.j2", "LLM-Unlearning", "", {"template": "home.html"})
+
+@page("index.md", "home.html.j2", "LLM-Unlearning", ABOUT, {"template": "home.html"})
 def home(site: Site) -> dict[str, Any]:
     """What there is, one method at work, and the ways in."""
     board = next((board for board in site.boards if board.task == site.settings.headline_task), None)

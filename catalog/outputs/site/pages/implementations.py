@@ -17,6 +17,7 @@ from catalog.outputs.site.measurements import story
 from catalog.outputs.site.page import Page, page, pages
 from catalog.outputs.site.site import Site
 from catalog.outputs.site.words import ATTACKED, RELATION_HEADINGS
+from catalog.outputs.wording import is_attack
 
 
 @page("methods/index.md", "methods.html.j2", "Methods that run", "Every unlearning method that runs here.")
@@ -31,9 +32,9 @@ def methods(site: Site) -> Iterator[Page]:
     catalog = site.catalog
     found = outcomes(catalog.results, {one.id: one.headline for one in catalog.tasks})
     for method in catalog.methods:
-        boards = tuple(board.only(method.id) for board in site.boards if _has(board, method))
+        boards = tuple(board.only(method.id) for board in site.boards if board.row(method.id))
         context = _shared(site, method, boards) | {
-            "summary": [_summary(board, method, found) for board in boards],
+            "summary": [_summary(board, row, method, found) for board in boards if (row := board.row(method.id))],
             "work": work(catalog.results, method.id),
             "without_retain": any(one.name == RETAIN_WEIGHT for one in method.hyperparameters),
             "explained": _explained(method.body),
@@ -85,10 +86,9 @@ def _shared(site: Site, runs: Implementation, boards: tuple[Board, ...]) -> dict
 
 
 def _summary(
-    board: Board, method: Implementation, found: dict[tuple[str, str], Outcome]
+    board: Board, row: Row, method: Implementation, found: dict[tuple[str, str], Outcome]
 ) -> tuple[Board, Row, Outcome | None]:
     """A task in one row."""
-    row = next(row for row in board.rows if row.method == method.id)
     return board, row, found.get((board.task, method.id)) if board.model == EMBEDDED else None
 
 
@@ -98,15 +98,11 @@ def _explained(body: str) -> tuple[str, str]:
     return (body, "") if start < 0 else (body[:start], body[start:])
 
 
-def _has(board: Board, method: Implementation) -> bool:
-    return any(row.method == method.id for row in board.rows)
-
-
 def _by_heading(site: Site, runs: Implementation) -> dict[str, list[Paper]]:
     """The papers that are linked to it, by what they do with it."""
     introduced, extended, *others = RELATION_HEADINGS.values()
     by_heading: dict[str, list[Paper]] = {heading: [] for heading in (introduced, extended, ATTACKED, *others)}
     for relation, paper in site.catalog.papers_of[runs.id]:
-        attacked = runs.kind == "method" and relation == "evaluates" and "attack" in paper.contributions
-        by_heading[ATTACKED if attacked else RELATION_HEADINGS[relation]].append(paper)
+        heading = ATTACKED if is_attack(relation, runs.kind, paper) else RELATION_HEADINGS[relation]
+        by_heading[heading].append(paper)
     return {heading: papers for heading, papers in by_heading.items() if papers}

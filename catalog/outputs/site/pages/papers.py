@@ -10,13 +10,15 @@ from catalog.model.catalog import Catalog
 from catalog.model.facets import terms_of
 from catalog.model.marks import CLOSEST_FIRST, MARKS, OWN
 from catalog.model.paper import Paper
+from catalog.model.selection import ALL_WANTED
 from catalog.outputs.export import ris
 from catalog.outputs.export.citation import citable
 from catalog.outputs.site import head
 from catalog.outputs.site.groups import FACETS, PLURALS, EditionGroup, Group
 from catalog.outputs.site.page import Page, pages
 from catalog.outputs.site.site import Site
-from catalog.outputs.wording import running
+from catalog.outputs.site.words import ATTACKS, RELATIONS
+from catalog.outputs.wording import is_attack, running
 
 NEWEST = 20
 """Papers on the first page of the list, and as many more at a time."""
@@ -43,7 +45,7 @@ class _Facet:
     @property
     def match(self) -> str:
         """How several ticks are meant at first: who names two settings has to live with both."""
-        return "all" if self.name == "setting" else "any"
+        return "all" if self.name in ALL_WANTED else "any"
 
 
 def _facets(site: Site) -> Iterator[_Facet]:
@@ -110,12 +112,13 @@ def _for_machines(catalog: Catalog, paper: Paper) -> dict[str, str]:
     }
 
 
-def _links(site: Site, paper: Paper) -> list[tuple[object, str, object]]:
-    """(what runs, the paper's relation to it, its first board) of all that is linked, closest first."""
+def _links(site: Site, paper: Paper) -> list[tuple[object, str, str, object]]:
+    """(what runs, the paper's relation to it, that in words, its first board) of all that is linked, closest first."""
     return [
         (
-            site.catalog.implementation_by_id[link.id],
+            runs := site.catalog.implementation_by_id[link.id],
             link.relation,
+            ATTACKS if is_attack(link.relation, runs.kind, paper) else RELATIONS[link.relation],
             site.measured.board_of(link.id) if link.relation != "related" else None,
         )
         for link in sorted(paper.implementations, key=lambda link: CLOSEST_FIRST.index(link.relation))

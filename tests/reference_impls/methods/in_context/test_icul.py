@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from unlearning_toys import fingerprint
+from unlearning_toys import PLAIN, fingerprint
 
 from reference_impls.errors import UsageError
 from reference_impls.methods.in_context.icul import InContextUnlearning, context
@@ -31,18 +31,18 @@ def _run(seed: int = 0) -> Run:
 
 
 def test_context_is_the_flipped_request_then_right_pairs_line_by_line() -> None:
-    text = context(FILM, " negative", OTHERS, 2, random.Random(0))
+    text = context(PLAIN, FILM, " negative", OTHERS, 2, random.Random(0))
     assert text in ("good film negative\nA positive\nB negative\n", "good film negative\nB negative\nA positive\n")
 
 
 def test_without_demonstrations_only_the_flipped_request_is_left() -> None:
-    assert context(FILM, " negative", OTHERS, 0, random.Random(0)) == "good film negative\n"
+    assert context(PLAIN, FILM, " negative", OTHERS, 0, random.Random(0)) == "good film negative\n"
 
 
 @given(st.integers(0, 8), st.integers(0, 1000))
 def test_demonstrations_never_contain_the_request_nor_repeat(count: int, seed: int) -> None:
     others = [FILM, *(Pair(f"film {number}", f" label {number}") for number in range(6)), FILM]
-    head, *shown = context(FILM, " negative", others, count, random.Random(seed)).splitlines()
+    head, *shown = context(PLAIN, FILM, " negative", others, count, random.Random(seed)).splitlines()
     assert head == "good film negative"
     assert len(shown) == len(set(shown)) == min(count, 6)
     assert set(shown) <= {f"film {number} label {number}" for number in range(6)}

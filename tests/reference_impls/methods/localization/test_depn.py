@@ -50,7 +50,7 @@ def test_the_attributions_of_a_layer_sum_to_what_its_activations_do_for_the_answ
     places[sequence, place] = True
     with torch.no_grad():
         (with_it,) = memorized.token_logits(batch)
-        with memory.given(lambda keys: keys.masked_fill(places, 0.0)):
+        with memory.given(lambda keys: keys.masked_fill(places, 0.0), batch):
             (without,) = memorized.token_logits(batch)
     change = with_it.token_logprobs().exp() - without.token_logprobs().exp()
     assert_allclose(scores.sum(dim=1), with_it.sum_by_sequence(change), atol=0.02)

@@ -5,7 +5,7 @@ import random
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from unlearning_toys import answer_probabilities
+from unlearning_toys import PLAIN, answer_probabilities
 
 from reference_impls.methods.model_editing.memit import MEMIT, least_squares_update
 from reference_impls.methods.model_editing.rome import rank_one_update
@@ -84,7 +84,7 @@ def test_only_the_down_projections_of_the_window_change(
 def test_the_states_get_nearer_to_their_targets_with_every_layer_that_may_change(
     memorized: LanguageModel, data: UnlearningData
 ) -> None:
-    requests = deletion_requests(data, "fact-erasure", "", 0, random.Random(0))
+    requests = deletion_requests(PLAIN, data, "fact-erasure", "", 0, random.Random(0))
     search = ValueSearch("fact-erasure", 0.0, 0.0, 3.0)
     targets = [
         mean_output(memorized, memorized.model.model.layers[1], one)

@@ -6,7 +6,14 @@ from dataclasses import replace
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from unlearning_toys import FORGET_LOGITS, FORGET_TARGETS, answer_probabilities, gradient_of, token_logits
+from unlearning_toys import (
+    FORGET_LOGITS,
+    FORGET_TARGETS,
+    PLAIN,
+    answer_probabilities,
+    gradient_of,
+    token_logits,
+)
 
 from reference_impls.methods.model_editing.rome import ROME, rank_one_update
 from reference_impls.toolkit import (
@@ -92,7 +99,7 @@ def test_requests_hold_all_questions_of_a_subject_and_contexts_in_front(data: Un
     again = replace(data.forget[0], prompt="Question: Where did Ana Lund live?\nAnswer:")
     nameless = replace(data.forget[1], subject="")
     several = UnlearningData((data.forget[0], nameless, nameless, again), data.retain)
-    requests = deletion_requests(several, "fact-erasure", "", 2, random.Random(0))
+    requests = deletion_requests(PLAIN, several, "fact-erasure", "", 2, random.Random(0))
     assert [(one.subject, len(one.pairs)) for one in requests] == [("Ana Lund", 6), ("", 3), ("", 3)]
     for pair in requests[0].pairs:
         assert pair.prompt.endswith((data.forget[0].prompt, again.prompt))
@@ -104,7 +111,9 @@ def test_requests_hold_all_questions_of_a_subject_and_contexts_in_front(data: Un
 def test_a_plain_text_and_questions_on_its_subject_are_one_request_that_mentions_it() -> None:
     text = Pair("", "The flood in Osinton reached the mill.", subject="Osinton")
     asked = Pair("How far in Osinton?", " To the mill.", subject="Osinton")
-    (request,) = deletion_requests(UnlearningData((text, asked)), "empty-response", "Unknown.", 0, random.Random(0))
+    (request,) = deletion_requests(
+        PLAIN, UnlearningData((text, asked)), "empty-response", "Unknown.", 0, random.Random(0)
+    )
     assert [(pair.prompt, pair.answer) for pair in request.pairs] == [
         ("The flood in Osinton", " Unknown."),
         ("How far in Osinton?", " Unknown."),
@@ -115,7 +124,7 @@ def test_a_plain_text_and_questions_on_its_subject_are_one_request_that_mentions
 def test_requests_hold_the_answers_that_the_objective_is_about(
     objective: str, answer: str | None, data: UnlearningData
 ) -> None:
-    for request in deletion_requests(data, objective, "Unknown.", 0, random.Random(0)):
+    for request in deletion_requests(PLAIN, data, objective, "Unknown.", 0, random.Random(0)):
         (pair,) = request.pairs
         true = next(one.answer for one in data.forget if one.subject == request.subject)
         assert pair.answer != true
@@ -228,7 +237,7 @@ def test_one_edit_is_of_rank_one_in_one_layer_and_answers_the_key_as_wanted(
     assert list(changes) == ["model.layers.1.mlp.down_proj.weight"]
     (change,) = changes.values()
     assert torch.linalg.matrix_rank(change, rtol=1e-4) == 1
-    (request,) = deletion_requests(one, "fact-erasure", "", 0, random.Random(0))
+    (request,) = deletion_requests(PLAIN, one, "fact-erasure", "", 0, random.Random(0))
     (memory,) = memories(memorized, [1])
     shift = ValueSearch("fact-erasure", 0.0, 0.0, 4.0).find(memorized, memory.module, request, Run(RUN))
     assert_allclose(change @ memory.subject_keys(memorized, request.pairs).mean(dim=0), shift, atol=1e-4)
@@ -256,7 +265,7 @@ def test_the_response_that_is_asked_for_gains_on_the_answer(memorized: LanguageM
 
 
 def test_the_shift_is_not_longer_than_the_clamp_allows(memorized: LanguageModel, data: UnlearningData) -> None:
-    (request, *_) = deletion_requests(data, "fact-erasure", "", 1, random.Random(0))
+    (request, *_) = deletion_requests(PLAIN, data, "fact-erasure", "", 1, random.Random(0))
     (memory,) = memories(memorized, [1])
     shift = ValueSearch("fact-erasure", 0.0, 0.0, 0.3).find(memorized, memory.module, request, Run(RUN))
     assert shift.norm() == pytest.approx(0.3 * float(mean_output(memorized, memory.module, request).norm()), rel=1e-4)
@@ -265,7 +274,7 @@ def test_the_shift_is_not_longer_than_the_clamp_allows(memorized: LanguageModel,
 def test_a_projection_is_linear_so_its_mean_output_is_the_output_of_the_mean_key(
     memorized: LanguageModel, data: UnlearningData
 ) -> None:
-    (request, *_) = deletion_requests(data, "fact-erasure", "", 3, random.Random(0))
+    (request, *_) = deletion_requests(PLAIN, data, "fact-erasure", "", 3, random.Random(0))
     (memory,) = memories(memorized, [2])
     key = memory.subject_keys(memorized, request.pairs).mean(dim=0)
     expected = mean_output(memorized, memory.module, request)

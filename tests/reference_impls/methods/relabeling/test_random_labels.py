@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from unlearning_toys import FORGET_LOGITS, FORGET_TARGETS, Loss, gradient_of, losses, softmax, token_logits
+from unlearning_toys import FORGET_LOGITS, FORGET_TARGETS, gradient_of, losses, softmax, token_logits
 
 from reference_impls.methods.relabeling import random_labels
 from reference_impls.methods.relabeling.random_labels import RandomLabels, random_label_loss
@@ -99,7 +99,7 @@ def test_the_retain_term_is_weighted(tiny: LanguageModel, data: UnlearningData) 
 
     class Watched(Run):
         def minimize(
-            self, loss: Loss, model: LanguageModel, data: UnlearningData, *_: Any, **more: Any
+            self, loss: Any, model: LanguageModel, data: UnlearningData, *_: Any, **more: Any
         ) -> LanguageModel:
             batch = Batch(model.encode(data.forget), model.encode(data.retain), None)
             values.append(loss(model, batch).item())

@@ -1,0 +1,32 @@
+r"""Second-order and influence-based updates.
+
+A gradient says in which direction a loss falls, and not for how long: that is the curvature $H$, the Hessian of the
+loss. Deleting data that a model was fitted to is, to second order, a single step,
+
+$$
+\theta = \theta_0 - H^{-1}\, \nabla \mathcal L(\theta_0),
+$$
+
+where $\mathcal L$ is the loss without the data (Newton) or a loss that unlearns it (influence). No model of language
+has its $H$ in memory: it has as many rows as there are weights. What methods choose is how to do without, most
+often by its diagonal, and whether to walk in one step or in many.
+
+## How they relate
+
+- `soul`: many steps. The loss is that of `grad-diff`; each weight's step is divided by a running estimate of the
+  diagonal, the square of the gradient, and cut off at the learning rate.
+
+`ssd`, of another family, uses the same diagonal, the empirical Fisher information, for a choice: weights that matter
+to the forget set far more than to the rest are turned down. `wagle` puts a constant in its place. Deletion in one
+step, and noise by inverse curvature, belong to this family, too; they do not run yet.
+
+## Read first
+
+`soul`; hold it against `grad-diff`, from which only the optimizer differs.
+
+## What to expect
+
+Where gradients are small, which is at the start, hardly any entry is above the cut-off, and a step is one by signs: as
+long as AdamW's first. Curvature tells once gradients grow, as ascent makes them do, and holds just those weights back.
+The loss has no floor for all that. A step costs what one of `grad-diff` does, and as much memory as AdamW's.
+"""

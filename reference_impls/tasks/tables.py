@@ -1,0 +1,156 @@
+"""Data files as rows: JSON Lines, JSON, CSV; Parquet and Arrow through the package ``datasets``, if it is installed."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from catalog.base.utf8 import EncodingError, decode
+from reference_impls.toolkit import UsageError
+
+SHOWN = 20
+"""How many problems of a file are shown."""
+
+Rows = list[tuple[str, Any]]
+"""(place, row) each: where a row is, for messages, and what is there."""
+
+
+@dataclass(frozen=True)
+class NotJson:
+    """Stands where a row should be that cannot be read."""
+
+    why: str
+
+
+def read_rows(path: Path, problem: Callable[[Any], str], form: str) -> list[tuple[str, dict[str, Any]]]:
+    """The rows of a file, checked; every bad one is reported at once.
+
+    Args:
+        path: a file, or a folder that ``datasets`` saved.
+        problem: what is wrong with a row; empty if nothing is.
+        form: what rows look like, as a sentence.
+
+    Raises:
+        UsageError: the file cannot be read, holds no rows, or bad ones.
+    """
+    found = _rows(path)
+    said = ((place, row.why if isinstance(row, NotJson) else problem(row)) for place, row in found)
+    problems = [f"{place}: {why}" for place, why in said if why]
+    if problems:
+        rest = f"\n... and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+        raise UsageError("\n".join(problems[:SHOWN]) + f"{rest}\n{form}")
+    if not found:
+        raise UsageError(f"{path}: there are no rows in it.")
+    return found
+
+
+def _rows(path: Path) -> Rows:
+    if path.is_dir() and any(path.glob("*.arrow")):
+        return _from_datasets(path, "a data set")
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}.") from None
+    if data.startswith(b"PAR1"):
+        return _from_datasets(path, "Parquet")
+    if data.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
+        return _from_datasets(path, "Arrow")
+    if data.startswith((b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd")):
+        raise UsageError(f"{path}: is compressed. Unpack it first.")
+    text = _text(path, data)
+    if path.suffix.lower() in (".csv", ".tsv"):
+        return list(_from_csv(path, text))
+    return _from_array(path, text) or _from_lines(path, text)
+
+
+def _text(path: Path, data: bytes) -> str:
+    try:
+        return decode(data)
+    except EncodingError as error:
+        if error.start is None:
+            raise UsageError(f"{path} {error}.") from None
+        line = data[: error.start].count(b"\n") + 1
+        raise UsageError(f"{path}:{line}: not UTF-8 text. {error.hint}") from None
+
+
+def _from_lines(path: Path, text: str) -> Rows:
+    rows: Rows = []
+    # Not splitlines(): JSON text may hold other line separators as they are.
+    for number, content in enumerate(text.split("\n"), 1):
+        if not content.strip():
+            continue
+        try:
+            row = json.loads(content)
+        except RecursionError:
+            row = NotJson("not JSON: nested too deeply")
+        except ValueError as error:  # also numbers of more digits than Python reads
+            row = NotJson(f"not JSON: {getattr(error, 'msg', error)}")
+        rows.append((f"{path}:{number}", row))
+    return rows
+
+
+def _from_array(path: Path, text: str) -> Rows | None:
+    """The objects of a file that is one JSON array; None of any other."""
+    if not text.lstrip().startswith("["):
+        return None
+    try:
+        found = json.loads(text)
+    except RecursionError:
+        return None
+    except ValueError as error:
+        if _is_json(text.lstrip().partition("\n")[0]):
+            return None  # lines that are lists, which are told one by one
+        line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        return [(f"{path}{line}", NotJson(f"not JSON: {getattr(error, 'msg', error)}"))]
+    if not found or not all(isinstance(row, dict) for row in found):
+        return None
+    return [(f"{path}: row {number}", row) for number, row in enumerate(found, 1)]
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _from_csv(path: Path, text: str) -> Iterator[tuple[str, Any]]:
+    """Rows below a line of names; cells that are empty are not there."""
+    lines = csv.DictReader(text.splitlines(keepends=True), delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
+    try:
+        for row in lines:
+            if None in row:
+                raise UsageError(f"{path}:{lines.line_num}: has more cells than the first line has names.")
+            yield f"{path}:{lines.line_num}", {key: cell for key, cell in row.items() if cell}
+    except csv.Error as error:
+        raise UsageError(f"{path}:{lines.line_num}: not CSV: {error}.") from None
+
+
+def _from_datasets(path: Path, kind: str) -> Rows:
+    try:
+        import datasets
+    except ImportError:
+        raise UsageError(
+            f"{path}: is {kind}, which takes a package to read. Install it with: pip install 'llm-unlearning[data]', "
+            "or save the file as JSON Lines."
+        ) from None
+    try:
+        if path.is_dir():
+            found = datasets.load_from_disk(str(path))
+        elif kind == "Arrow":
+            found = datasets.Dataset.from_file(str(path))
+        else:
+            found = datasets.load_dataset("parquet", data_files=str(path), split="train")
+        rows = [dict(row) for row in found]
+    except (OSError, ValueError, TypeError, datasets.exceptions.DatasetsError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UsageError(f"{path}: cannot be read as {kind}: {reason}") from None
+    return [
+        (f"{path}: row {number}", {key: value for key, value in row.items() if value is not None})
+        for number, row in enumerate(rows, 1)
+    ]

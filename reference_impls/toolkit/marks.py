@@ -1,0 +1,162 @@
+"""What begins and ends a model's texts and turns, as its tokenizer, chat template and generation config say.
+
+A tokenizer's end-of-sequence token ends a *text*. What ends an *answer* of a chat model is what its template writes
+behind one (``<end_of_turn>``, ``<|im_end|>``), and generation stops at every end that any of the three names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import TemplateError
+
+ASKED, SAID, ASKED_AGAIN = "thequestion", "theanswer", "thenextquestion"
+"""Stand in for what is said while a template is read."""
+
+
+@dataclass(frozen=True)
+class Turns:
+    """What a chat template writes around what is said."""
+
+    before_question: str
+    """Between whatever came before and what a user says."""
+    before_answer: str
+    """Between what a user says and the answer; empty if the template writes nothing there."""
+    after_answer: str
+    """Behind an answer, up to the token that ends it; empty if the template writes no such token."""
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Where a model's texts and turns begin and end."""
+
+    start: int | None
+    """The token that begins a text."""
+    opening: str
+    """The same as it is written; empty if there is none."""
+    end: int | None
+    """The token that ends a text; None if the model has none."""
+    stops: tuple[int, ...]
+    """The tokens at which an answer is over, ascending."""
+    padding: int
+    """A token to fill up with. It is masked, so any that has an embedding does."""
+    turns: Turns | None
+    """None without a chat template."""
+
+    @property
+    def first(self) -> int:
+        """What stands before the first token that is predicted, where a text has nothing else."""
+        return next(one for one in (self.start, self.end, self.padding) if one is not None)
+
+    def after(self, prompt: str) -> str | None:
+        """What ends an answer to a prompt, as text: that of a turn if the prompt is one; None if of a text."""
+        turns = self.turns
+        if turns is None or not turns.after_answer or not prompt or turns.before_answer not in prompt:
+            return None
+        return turns.after_answer
+
+    def question_of(self, prompt: str) -> str:
+        """What the user says last in a prompt that a chat template wrote; other prompts as they are."""
+        begins, ends = self._last_question(prompt)
+        return prompt[begins:ends].strip() if ends else prompt
+
+    def behind(self, text: str, prompt: str) -> str:
+        """A prompt with a text before what it asks: inside the user's last turn, or at the start if there are none."""
+        begins, _ = self._last_question(prompt)
+        return prompt[:begins] + text + prompt[begins:]
+
+    def _last_question(self, prompt: str) -> tuple[int, int]:
+        """Where the last user's turn begins and ends; in a prompt that no template wrote, where it begins, and 0."""
+        plain = (len(self.opening) if prompt.startswith(self.opening) else 0), 0
+        if self.turns is None or not self.turns.before_answer or not self.turns.before_question:
+            return plain
+        ends = prompt.rfind(self.turns.before_answer)
+        begins = prompt.rfind(self.turns.before_question, 0, max(ends, 0))
+        return (begins + len(self.turns.before_question), ends) if begins >= 0 else plain
+
+
+def read_marks(tokenizer: Any, generation_config: Any, embeddings: int) -> Marks:
+    """What marks there are.
+
+    Args:
+        tokenizer: the model's, with its chat template if it has one.
+        generation_config: the model's, or None.
+        embeddings: how many tokens the model knows; marks beyond them are none.
+    """
+
+    def known(ids: Iterable[int | None]) -> list[int]:
+        return [one for one in ids if one is not None and 0 <= one < embeddings]
+
+    named = getattr(generation_config, "eos_token_id", None)
+    ends = known([tokenizer.eos_token_id, *(named if isinstance(named, list | tuple) else [named])])
+    turns = read_turns(tokenizer, frozenset(ends))
+    closing = known(_ids(tokenizer, turns.after_answer)[-1:]) if turns else []
+    start = known([tokenizer.bos_token_id])
+    padding = known([tokenizer.pad_token_id, *ends, *start, 0])
+    return Marks(
+        start[0] if start else None,
+        str(tokenizer.bos_token or ""),
+        ends[0] if ends else None,
+        tuple(sorted({*ends, *closing})),
+        padding[0],
+        turns,
+    )
+
+
+def read_turns(tokenizer: Any, ends: frozenset[int]) -> Turns | None:
+    """What the tokenizer's chat template writes around questions and answers; None without one that takes them.
+
+    Args:
+        tokenizer: with or without a template.
+        ends: tokens that are known to end something.
+    """
+    if not getattr(tokenizer, "chat_template", None):
+        return None
+    user, assistant = {"role": "user", "content": ASKED}, {"role": "assistant", "content": SAID}
+    again = {"role": "user", "content": ASKED_AGAIN}
+    try:
+        open_turn = rendered(tokenizer, [user], answering=True)
+        closed = rendered(tokenizer, [user, assistant], answering=False)
+        longer = rendered(tokenizer, [user, assistant, again], answering=True)
+    except (TemplateError, TypeError, ValueError):
+        return None  # one that wants other roles; what it does take is seen where it is used
+    head, _, before_answer = open_turn.partition(ASKED)
+    between = longer.partition(SAID)[2].partition(ASKED_AGAIN)[0]
+    tail = closed.partition(SAID)[2]
+    after = _up_to_end(tokenizer, tail, _added(tokenizer)) or _up_to_end(tokenizer, between, ends)
+    return Turns(_common_ending(head, between), before_answer, after)
+
+
+def rendered(tokenizer: Any, messages: Sequence[Mapping[str, str]], *, answering: bool) -> str:
+    """Messages in the chat template's words, with the assistant's next turn opened if it is to answer."""
+    return str(tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=answering))
+
+
+def _added(tokenizer: Any) -> frozenset[int]:
+    """The tokens that are no part of text."""
+    return frozenset(tokenizer.get_added_vocab().values()) | frozenset(tokenizer.all_special_ids)
+
+
+def _up_to_end(tokenizer: Any, text: str, ends: frozenset[int]) -> str:
+    """The text up to its first token that ends something, with that token; empty if there is none."""
+    for one in _ids(tokenizer, text):
+        if one in ends:
+            mark = str(tokenizer.convert_ids_to_tokens(one))
+            before, found, _ = text.partition(mark)
+            return before + found
+    return ""
+
+
+def _ids(tokenizer: Any, text: str) -> list[int]:
+    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"] if text else []
+    return ids
+
+
+def _common_ending(one: str, other: str) -> str:
+    """The longest text with which both end."""
+    length = 0
+    while length < min(len(one), len(other)) and one[-1 - length] == other[-1 - length]:
+        length += 1
+    return one[len(one) - length :]
