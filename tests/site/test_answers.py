@@ -46,8 +46,9 @@ def test_a_methods_page_is_in_the_order_of_use(project: Project, catalog: Catalo
     order = ["run", "measured", "attacks", "what-the-paper-claims", "papers", "formula", "hyper-parameters", "lineage"]
     places = [text.index(f'<h2 id="{ident}"') for ident in order]
     assert places == sorted(places)
-    folded = text.index("<details")
-    assert text.index('<h2 id="papers"') < folded < text.index('<h2 id="formula"')
+    # Long lists among the papers are folded as well; what is not needed at first is folded behind them all.
+    folded = text.rindex("<details", 0, text.index('<h2 id="formula"'))
+    assert text.index('<h2 id="papers"') < folded
 
 
 def test_my_model_is_told_what_it_needs_by_what_the_method_declares(project: Project, catalog: Catalog) -> None:

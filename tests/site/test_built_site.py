@@ -17,7 +17,6 @@ from catalog.base.project import Project
 from catalog.model import paper as schema
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Appearance, Paper, ProposedMethod, State
-from catalog.model.redirects import Redirects
 from catalog.model.vocabulary import NAMES
 from catalog.outputs.export.citation import citable
 from catalog.outputs.site import SiteError, build_site
@@ -265,7 +264,7 @@ def test_a_dead_link_in_a_page_stops_the_build_and_keeps_the_old_site(
 
 def test_an_empty_catalog_makes_a_site(project: Project, catalog: Catalog, tmp_path: Path) -> None:
     """A fork starts with no paper; the methods' own papers are then unknown."""
-    build_site(project, replace(catalog, papers=(), results=(), redirects=Redirects()), tmp_path / "site")
+    build_site(project, replace(catalog, papers=(), results=()), tmp_path / "site")
     assert "0 papers" in (tmp_path / "site" / "papers" / "index.html").read_text(encoding="utf-8")
 
 

@@ -73,10 +73,10 @@ def test_an_edited_record_is_on_screen(project: Project, tmp_path: Path) -> None
         record.write_text(text.replace("Catastrophic Collapse", "Graceful Collapse"), encoding="utf-8")
         wait_for(lambda: "Graceful Collapse" in get(address), "the new title")
         wait_for(lambda: "Built zhang2024negative; lists and search follow" in log.read_text(), "the page alone")
-        year = address.replace("papers/zhang2024negative", "year/2024")
+        group = address.replace("papers/zhang2024negative", "venue/colm")
         record.write_text(text.replace("Catastrophic Collapse", "Further Graceful Collapse"), encoding="utf-8")
         wait_for(lambda: "Further Graceful Collapse" in get(address), "the title after that")
-        wait_for(lambda: "Further Graceful Collapse" in get(year), "the new title in a list")
+        wait_for(lambda: "Further Graceful Collapse" in get(group), "the new title in a list")
         wait_for(lambda: log.read_text().count(" papers into ") >= 2, "word of it")
 
         record.write_text("title: [broken", encoding="utf-8")

@@ -42,7 +42,9 @@ def changes_page(catalog: Catalog, redirects: Redirects) -> str:
             lines.append(f"- [{escape(paper.title)}](papers/{paper.id}.md), formerly {former}")
     if redirects.moved or redirects.removed:
         lines += ["", "## Records that moved or went", ""]
-        lines += [f"- `{old}` is now [`{new}`](papers/{new}.md)." for old, new in sorted(redirects.moved.items())]
+        for old, new in sorted(redirects.moved.items()):
+            there = f"[`{new}`](papers/{new}.md)" if new in catalog.by_id else f"`{new}`"
+            lines.append(f"- `{old}` is now {there}.")
         lines += [f"- `{old}` was removed: {escape(why)}" for old, why in sorted(redirects.removed.items())]
     return "\n".join(lines) + "\n"
 

@@ -192,8 +192,9 @@ class _Article(HTMLParser):
             return
         skipped = tag in _SKIPPED or "data-search-exclude" in given or given.get("class") == "headerlink"
         self._open.append((tag, skipped or bool(self._open and self._open[-1][1])))
-        if not self._open[-1][1] and tag in ("h1", "h2", "h3"):
-            self.sections.append(_Section(f"#{given['id']}" if tag != "h1" and given.get("id") else ""))
+        # A heading that nothing can lead to belongs to the section before it.
+        if not self._open[-1][1] and (tag == "h1" or (tag in ("h2", "h3") and given.get("id"))):
+            self.sections.append(_Section(f"#{given['id']}" if tag != "h1" else ""))
 
     def handle_endtag(self, tag: str) -> None:
         if not self._open or tag in _VOID:
