@@ -103,7 +103,7 @@ def test_the_feed_is_atom_with_the_newest_papers(catalog: Catalog, files: dict[s
         assert feed.findtext(f"{ATOM}{needed}")
     entries = feed.findall(f"{ATOM}entry")
     assert [one.findtext(f"{ATOM}title") for one in entries] == [one.title for one in _added_last(catalog)]
-    for entry, paper in zip(entries, catalog.papers, strict=False):
+    for entry, paper in zip(entries, _added_last(catalog), strict=True):
         assert re.fullmatch(r"urn:uuid:[0-9a-f-]{36}", entry.findtext(f"{ATOM}id") or "")
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT00:00:00Z", entry.findtext(f"{ATOM}updated") or "")
         link = entry.find(f"{ATOM}link")
