@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 
 def mean(values: Sequence[float]) -> float:
@@ -63,9 +64,7 @@ def forget_distance(unlearned: Sequence[float], retrained: Sequence[float]) -> f
     Raises:
         ValueError: a truth ratio is not a number.
     """
-    from scipy.stats import ks_2samp
-
-    return float(ks_2samp(_finite(unlearned), _finite(retrained)).statistic)
+    return float(_kolmogorov_smirnov(unlearned, retrained).statistic)
 
 
 def forget_quality(unlearned: Sequence[float], retrained: Sequence[float]) -> float:
@@ -77,12 +76,16 @@ def forget_quality(unlearned: Sequence[float], retrained: Sequence[float]) -> fl
     Raises:
         ValueError: a truth ratio is not a number.
     """
+    return float(_kolmogorov_smirnov(unlearned, retrained).pvalue)
+
+
+def _kolmogorov_smirnov(unlearned: Sequence[float], retrained: Sequence[float]) -> Any:
     from scipy.stats import ks_2samp
 
     with warnings.catch_warnings():
         # Where the two are all but alike, rounding takes scipy's exact sum past 1; it says so and falls back.
         warnings.simplefilter("ignore", RuntimeWarning)
-        return float(ks_2samp(_finite(unlearned), _finite(retrained)).pvalue)
+        return ks_2samp(_finite(unlearned), _finite(retrained))
 
 
 def _finite(ratios: Sequence[float]) -> Sequence[float]:

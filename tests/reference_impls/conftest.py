@@ -8,13 +8,16 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import command_runs
 import pytest
 import torch
 from unlearning_toys import NAMES, SEASONS, invented_data, invented_pairs
 
 from reference_impls.toolkit import LanguageModel, Pair, Recipe, Run, UnlearningData
+
+if TYPE_CHECKING:
+    import command_runs
 
 torch.set_num_threads(1)  # models this small gain nothing from more, and lose much where cores are shared
 
@@ -74,6 +77,8 @@ def saved_tiny(tiny: LanguageModel, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture
 def unlearn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> command_runs.Run:
     """Run the command in this process: the console script's own function, without starting Python anew."""
+    import command_runs
+
     from reference_impls.cli import main
 
     monkeypatch.setenv("COLUMNS", "200")

@@ -96,7 +96,7 @@ def test_evaluating_a_checkpoint_again_gives_the_committed_record(
     which: Which, measured: Callable[[Which], Evaluation]
 ) -> None:
     record, again = _committed(which).metrics, measured(which).metrics
-    assert set(record) == set(again)
+    assert set(record) <= set(again)  # a metric may be younger than the record
     for name, value in record.items():
         if name == "forget_quality":  # a p-value: compare its size
             assert math.log10(again[name]) == pytest.approx(math.log10(value), abs=0.5)

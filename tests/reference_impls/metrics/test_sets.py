@@ -191,3 +191,9 @@ def test_membership_refuses_losses_that_are_not_numbers() -> None:
 def test_lower_losses_of_the_forget_set_mean_that_it_is_recognized() -> None:
     assert membership_auc([0.1, 0.2], [2.0, 3.0]) == 1.0
     assert membership_auc([2.0, 3.0], [0.1, 0.2]) == 0.0
+
+
+def test_a_distance_of_all_but_equal_ratios_is_told_without_a_warning() -> None:
+    ratios = [0.5 + number / 100 for number in range(80)]
+    assert forget_distance(ratios, ratios) == 0.0
+    assert forget_distance(ratios, [value + 1e-9 for value in ratios]) == pytest.approx(1 / 80)
