@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_impls.metrics.sets import (
+    forget_distance,
     forget_quality,
     forget_truth_ratio,
     harmonic_mean,
