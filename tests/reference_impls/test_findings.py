@@ -62,13 +62,15 @@ def splits(task: AuthorsTask, model_of: Callable[[Which], LanguageModel]) -> Spl
 @pytest.fixture(scope="module")
 def run(task: AuthorsTask) -> Callable[[str], Outcome]:
     """A method's run with its recipe and seed 0, done once."""
-    return cache(lambda method: run_experiment(Experiment(method), task))
+    return cache(lambda method: run_experiment(Experiment(method), task, compared=False))
 
 
 @pytest.fixture(scope="module")
 def alike(task: AuthorsTask) -> Callable[[str], Outcome]:
     """The same with one learning rate for all, where a tuned one would hide how methods differ."""
-    return cache(lambda method: run_experiment(Experiment(method, recipe={"learning_rate": 3e-4}), task))
+    return cache(
+        lambda method: run_experiment(Experiment(method, recipe={"learning_rate": 3e-4}), task, compared=False)
+    )
 
 
 def _committed(method: str, seed: int = 0) -> Result:
