@@ -266,7 +266,9 @@ def many(catalog: Catalog) -> Catalog:
         f"papers/{record['date'][:4]}/{ident}.yaml": {**record, "id": ident}
         for ident, record in generate(Project(REPOSITORY), 10_000)
     }
-    papers = [Paper.model_validate_json(json.dumps({**record, "file": file})) for file, record in records.items()]
+    papers = [
+        Paper.model_validate_json(json.dumps({**record, "file": file}, default=str)) for file, record in records.items()
+    ]
     shown = [
         paper.model_copy(update={"appeared": appearance(paper.venue, catalog.vocabularies)}) if paper.venue else paper
         for paper in papers
