@@ -33,7 +33,7 @@ from reference_impls.toolkit import (
     memories,
 )
 
-INSIDE = ("rome", "memit", "depn", "rmu", "eul", "lora-negation", "sisa-adapters", "npo")
+INSIDE = ("rome", "memit", "depn", "rmu", "adaptive-rmu", "eul", "lora-negation", "sisa-adapters", "npo")
 """Methods that act on parts of a model, and one that acts on its loss."""
 ODD = ("opt", "gptj", MULTIMODAL, "mixtral", "qwen2_moe", "mamba")
 """Architectures that have parts elsewhere, of another shape, or not at all."""

@@ -104,7 +104,7 @@ class AdaptiveRMU(Method):
 
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """Draw the direction, then train the chosen weights towards it."""
-        direction = random_direction(model.model.config.hidden_size, run.seed).to(model.device)
+        direction = random_direction(model.width, run.seed).to(model.device)
 
         def loss(model: LanguageModel, batch: Batch) -> Tensor:
             before = batch.before.activations(batch.forget, self.depth)
