@@ -36,8 +36,8 @@ class Tradeoff:
         return max(found, key=lambda trial: trial.score, default=None)
 
     def is_published(self, trial: Trial) -> bool:
-        """Whether every hyper-parameter is the default of the method's file, which is the published one."""
-        return all(trial.settings.get(one.name, one.default) == one.default for one in self.method.hyperparameters)
+        """See :meth:`~catalog.model.trials.Trial.is_published`."""
+        return trial.is_published(self.method)
 
     @property
     def area(self) -> float:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from catalog.model.implementations import Implementation
 from catalog.model.results import read_json
 from catalog.parsing.problems import Problem
 
@@ -32,6 +33,10 @@ class Trial(BaseModel):
     stopped: int | None = None
     """After how many steps a rule of the method's own ended the training."""
     metrics: dict[str, float]
+
+    def is_published(self, method: Implementation) -> bool:
+        """Whether every hyper-parameter is the default of the method's file, which is the published one."""
+        return all(self.settings.get(one.name, one.default) == one.default for one in method.hyperparameters)
 
 
 Trials = Mapping[tuple[str, str], Sequence[Trial]]

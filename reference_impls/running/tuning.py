@@ -120,7 +120,7 @@ def search(job: Search) -> list[Trial]:
         scores[point] = attempt(space.settings(point))
     best = max(scores, key=lambda point: scores[point])
     published = space.published(best[0], method)
-    if not any(is_published(trial, method) for trial in trials):
+    if not any(trial.is_published(method) for trial in trials):
         attempt(published)
     while len(trials) < job.content["budget"]:
         following = space.towards(scores, allowed)
@@ -128,11 +128,6 @@ def search(job: Search) -> list[Trial]:
             break
         scores[following] = attempt(space.settings(following))
     return trials
-
-
-def is_published(trial: Trial, method: Implementation) -> bool:
-    """Whether a trial has every hyper-parameter as published, which is its default in the method's file."""
-    return all(trial.settings.get(one.name, one.default) == one.default for one in method.hyperparameters)
 
 
 def try_out(job: Search, method: Implementation, settings: Mapping[str, Any]) -> Trial:

@@ -102,7 +102,7 @@ def test_the_published_settings_are_tried_where_the_scan_is_elsewhere(monkeypatc
     asked = runs_that_measure(monkeypatch, lambda experiment: target)
     content = CONTENT | {"methods": {"rmu": {"start": 50.0, "with": {"retain_weight": 10.0}}}}
     trials = tuning.search(Search("rmu", "authors", content))
-    published = [tuning.is_published(trial, find_method("rmu")) for trial in trials]
+    published = [trial.is_published(find_method("rmu")) for trial in trials]
     assert published == [False, False, True, False, False, False]
     assert trials[2].settings == {"steps": 3, "learning_rate": 0.1}
     # Said in full, or the run would take what an earlier search had chosen.
