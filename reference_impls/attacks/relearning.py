@@ -37,7 +37,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from reference_impls.toolkit import Attack, Pair, Run, Victim, hyperparameter, with_weights
+from reference_impls.toolkit import Attack, Pair, Run, Victim, given_and_asked, hyperparameter, with_weights
 
 
 @dataclass(frozen=True)
@@ -54,16 +54,12 @@ class RelearningAttack(Attack):
 
     def measure(self, victim: Victim, run: Run) -> dict[str, float]:
         """``relearning`` from a share of the forget set, ``related_relearning`` from as many retain pairs."""
-        forget = list(victim.splits.forget)
-        run.rng.shuffle(forget)
-        count = max(1, round(self.share * len(forget)))
-        given = forget[:count]
-        asked = [pair for pair in victim.splits.forget if pair not in given]
+        given, asked = given_and_asked(victim.splits.forget, self.share, run.rng)
         if not asked:
             return {}
         found = {"relearning": self._relearned(victim, given, asked, run)}
         if victim.splits.retain:
-            chosen = run.rng.sample(victim.splits.retain, min(count, len(victim.splits.retain)))
+            chosen = run.rng.sample(victim.splits.retain, min(len(given), len(victim.splits.retain)))
             found["related_relearning"] = self._relearned(victim, chosen, victim.splits.forget, run)
         return found
 

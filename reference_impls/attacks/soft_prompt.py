@@ -39,7 +39,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from reference_impls.toolkit import Attack, LanguageModel, Pair, Run, SoftPrompted, Victim, hyperparameter, with_weights
+from reference_impls.toolkit import (
+    Attack,
+    LanguageModel,
+    Pair,
+    Run,
+    SoftPrompted,
+    Victim,
+    given_and_asked,
+    hyperparameter,
+    with_weights,
+)
 
 
 @dataclass(frozen=True)
@@ -57,10 +67,7 @@ class SoftPromptAttack(Attack):
 
     def measure(self, victim: Victim, run: Run) -> dict[str, float]:
         """``soft_prompt``; nothing where no question is left to ask."""
-        forget = list(victim.splits.forget)
-        run.rng.shuffle(forget)
-        given = forget[: max(1, round(self.share * len(forget)))]
-        asked = [pair for pair in victim.splits.forget if pair not in given]
+        given, asked = given_and_asked(victim.splits.forget, self.share, run.rng)
         if not asked:
             return {}
         opened = with_weights(victim.model, lambda weights: self.opened(weights, given, run))

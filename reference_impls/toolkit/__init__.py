@@ -23,7 +23,16 @@ from reference_impls.errors import DivergedError, UnsupportedModelError, UsageEr
 from reference_impls.metrics.answers import rouge_1_precision, rouge_l_recall
 from reference_impls.toolkit.adapters import lora_config, not_adapted
 from reference_impls.toolkit.architecture import is_causal
-from reference_impls.toolkit.attack import Attack, Knowledge, NotApplicableError, Victim, bare, inside, with_weights
+from reference_impls.toolkit.attack import (
+    Attack,
+    Knowledge,
+    NotApplicableError,
+    Victim,
+    bare,
+    given_and_asked,
+    inside,
+    with_weights,
+)
 from reference_impls.toolkit.batch import Batch, Reference
 from reference_impls.toolkit.data import Pair, UnlearningData
 from reference_impls.toolkit.editing import (
@@ -116,6 +125,7 @@ __all__ = [
     "first_answer",
     "flipped_answer",
     "generic_logits",
+    "given_and_asked",
     "holding",
     "hyperparameter",
     "inside",

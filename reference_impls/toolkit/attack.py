@@ -7,6 +7,7 @@ nothing alone. It is compared with the same attack on the retrained model, which
 
 from __future__ import annotations
 
+import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -61,6 +62,14 @@ class Attack(ABC):
 
         Empty where the attack does not apply, as when the task has no question in other words.
         """
+
+
+def given_and_asked(pairs: Sequence[Pair], share: float, rng: random.Random) -> tuple[list[Pair], list[Pair]]:
+    """A random share of some pairs (one at least), whose answers an attacker has, and the rest, to be asked about."""
+    shuffled = list(pairs)
+    rng.shuffle(shuffled)
+    given = shuffled[: max(1, round(share * len(shuffled)))]
+    return given, [pair for pair in pairs if pair not in given]
 
 
 def inside(model: UnlearnedModel, pairs: Sequence[Pair]) -> tuple[LanguageModel, list[Pair]]:
