@@ -39,7 +39,10 @@ Window = Annotated[
 ]
 DType = Annotated[
     Precision | None,
-    typer.Option(help="What weights are computed with; by default float32, or bfloat16 where that does not fit."),
+    typer.Option(
+        help="What weights are computed with; by default float32, or bfloat16 where that does not fit. Weights that "
+        "train have copies in 32 bits, so that no step is lost."
+    ),
 ]
 UseLoRA = Annotated[
     bool,

@@ -40,9 +40,8 @@ def check_method(method: Method, name: str, scaling: Scaling, requests: int) -> 
                 raise UsageError(f"{name} trains no weights, so {option} has nothing to act on; leave it out.")
     if scaling.checkpoint_every is not None and method.remembers:
         raise UsageError(
-            f"{name} may keep more between its steps than a checkpoint holds, so it could not go on as if nothing had "
-            "happened; leave --checkpoint-every out. `unlearn show NAME` has the loss of each method: those that are "
-            "a loss and nothing else can go on."
+            f"{name} keeps more between its steps than a checkpoint holds, or may do so: it could not go on as if "
+            "nothing had happened. Leave --checkpoint-every out."
         )
     if scaling.checkpoint_every is not None and requests > 1:
         raise UsageError("--checkpoint-every does not go with --requests: what earlier requests left is not kept.")

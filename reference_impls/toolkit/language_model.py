@@ -430,11 +430,13 @@ class LanguageModel:
             UsageError: the architecture cannot do so.
         """
         check_recomputing(self.model)
-        self.model.gradient_checkpointing_enable({"use_reentrant": False})
+        # transformers renamed it; releases that are allowed here have one name or both.
+        kind = "activation" if hasattr(self.model, "activation_checkpointing_enable") else "gradient"
+        getattr(self.model, f"{kind}_checkpointing_enable")({"use_reentrant": False})
         try:
             yield
         finally:
-            self.model.gradient_checkpointing_disable()
+            getattr(self.model, f"{kind}_checkpointing_disable")()
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:

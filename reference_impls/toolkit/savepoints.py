@@ -89,6 +89,8 @@ class Savepoints:
         """
         if processes.rank():
             return
+        from safetensors import SafetensorError
+
         before = savepoints_in(self.folder)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -146,9 +148,11 @@ class Savepoints:
         if not processes.agree(step, device):
             raise UsageError(f"Not all processes see the same checkpoints in {self.folder}: they need one file system.")
         if found and step:
+            from safetensors import SafetensorError
+
             try:
                 _restore(found, facts, state, device)
-            except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
+            except (OSError, KeyError, ValueError, RuntimeError, TypeError, SafetensorError) as error:
                 raise _unreadable(found, error) from None
         return step
 

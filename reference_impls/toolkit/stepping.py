@@ -40,7 +40,8 @@ class Stepper:
         """What the optimizer moves: the weights, or the master copies of those with fewer bits."""
         more = {"fused": True} if make is torch.optim.AdamW and all(one.is_cuda for one in self.moved) else {}
         self.optimizer = make(self.moved, lr=learning_rate, weight_decay=weight_decay, **more)
-        self._schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda step: min(1.0, (step + 1) / warmup))
+        self._share = lambda step: min(1.0, (step + 1) / warmup)
+        self._schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._share)
 
     def step(self, max_grad_norm: float, after: Callable[[], None]) -> None:
         """One step along the gradients that the weights have, which have none afterwards.
@@ -71,8 +72,9 @@ class Stepper:
     def go_on(self, step: int) -> None:
         """After the optimizer's state was put back: let the rate be that of a step, counted from 0."""
         self.round()
-        self._schedule.last_epoch = step - 1
-        self._schedule.step()
+        self._schedule.last_epoch = step
+        for group, rate in zip(self.optimizer.param_groups, self._schedule.base_lrs, strict=True):
+            group["lr"] = rate * self._share(step)
 
     def _copied(self) -> list[tuple[Tensor, Tensor]]:
         pairs = zip(self.weights, self.moved, strict=True)

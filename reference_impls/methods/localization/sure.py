@@ -77,6 +77,7 @@ class SURE(Method):
     acts_on = "gradients"
     retain = "optional"
     weighs_weights = True
+    remembers = False
 
     share: float = hyperparameter(
         0.1, "share of the rows that may move", source="released code: 90th percentile", above=0, maximum=1
