@@ -99,10 +99,9 @@ class Savepoints:
                 whole.mkdir()
                 self._write(whole, stage, step, state)
                 os.replace(whole, self.folder / f"{NAME}{stage:02}-{step:08}")
-        except OSError as error:
-            raise UsageError(
-                f"The checkpoint at step {step} could not be written: {error.strerror or error}."
-            ) from None
+        except (OSError, SafetensorError) as error:
+            said = getattr(error, "strerror", None) or error
+            raise UsageError(f"The checkpoint at step {step} could not be written: {said}.") from None
         for folder in before:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -36,12 +36,16 @@ class Stepper:
             warmup: over how many steps the rate rises linearly from 0.
         """
         self.weights = list(weights)
-        self.moved = [one if one.dtype == torch.float32 else _master(one) for one in self.weights]
+        self.moved = [_master(one) if torch.finfo(one.dtype).bits < 32 else one for one in self.weights]
         """What the optimizer moves: the weights, or the master copies of those with fewer bits."""
         more = {"fused": True} if make is torch.optim.AdamW and all(one.is_cuda for one in self.moved) else {}
         self.optimizer = make(self.moved, lr=learning_rate, weight_decay=weight_decay, **more)
-        self._share = lambda step: min(1.0, (step + 1) / warmup)
+        self._warmup = warmup
         self._schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._share)
+
+    def _share(self, step: int) -> float:
+        """Of the learning rate, at a step counted from 0."""
+        return min(1.0, (step + 1) / self._warmup)
 
     def step(self, max_grad_norm: float, after: Callable[[], None]) -> None:
         """One step along the gradients that the weights have, which have none afterwards.
