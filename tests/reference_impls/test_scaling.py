@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -51,7 +52,7 @@ def llama(tiny: LanguageModel) -> LanguageModel:
 def own(tmp_path: Path, llama: LanguageModel) -> Callable[..., Experiment]:
     """An experiment with the small model and files of one's own."""
     llama.save(tmp_path / "model")
-    for name, rows in (("forget", invented_pairs()[:4]), ("retain", invented_pairs()[4:])):
+    for name, rows in (("forget", invented_pairs()[:3]), ("retain", invented_pairs()[4:6])):
         write_rows(tmp_path / name, rows)
 
     def experiment(method: str, **changes: Any) -> Experiment:
@@ -98,7 +99,6 @@ def _loss(model: LanguageModel, batch: Batch) -> Tensor:
         ("pdu", Scaling(accumulate=3)),  # remembers its losses
         ("gru", Scaling(accumulate=2)),  # makes one gradient of two, and not linearly
         ("rmu", Scaling(accumulate=2, gradient_checkpointing=True)),  # looks at hidden states
-        ("quark", Scaling(accumulate=3)),  # samples
         ("knowledge-sanitization", Scaling(accumulate=2)),
     ],
 )
@@ -183,7 +183,7 @@ def test_a_method_is_refused_before_anything_is_loaded(task: FilesTask) -> None:
         run_experiment(Experiment("rome", model="/nowhere", scaling=Scaling(LoRA())), task)
 
 
-@pytest.mark.parametrize("method", ["kl-min", "gru", "quark", "rkld"])
+@pytest.mark.parametrize("method", ["kl-min", "gru", "rkld"])
 def test_adapters_change_layers_by_low_rank_alone(method: str, llama: LanguageModel) -> None:
     run = Run(replace(RECIPE, learning_rate=1e-2), 3)
     before, after = dict(llama.model.named_parameters()), _unlearned(method, llama, run, LoRA(rank=2))
@@ -458,22 +458,34 @@ def test_who_cannot_go_on_says_so_at_once(method: str, changes: dict[str, Any], 
 
 
 def test_two_processes_give_what_one_gives_and_one_of_them_speaks(
-    unlearn: command_runs.Run, own: Callable[..., Experiment], tmp_path: Path
+    unlearn: command_runs.Run, own: Callable[..., Experiment], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = ["--model", tmp_path / "model", "--forget", tmp_path / "forget", "--retain", tmp_path / "retain"]
     options = ["--steps", "4", "--batch-size", "3", "--learning-rate", "1e-3", "--accumulate", "2", "--json"]
     command = ["run", "npo", *map(str, [*files, *options])]
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    done = subprocess.run(
-        [*launcher, "-m", "reference_impls", *command, "--out", str(tmp_path / "two")],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    two = json.loads(done.stdout)  # one record, not two
     one = json.loads(unlearn(*command, "--out", str(tmp_path / "one")).out)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    # As torchrun starts them; the first one is this process.
+    launched = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
+    command += ["--out", str(tmp_path / "two")]
+    other = subprocess.Popen(
+        [sys.executable, "-m", "reference_impls", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, **launched, "RANK": "1", "LOCAL_RANK": "1"},
+    )
+    try:
+        for name, value in {**launched, "RANK": "0", "LOCAL_RANK": "0"}.items():
+            monkeypatch.setenv(name, value)
+        two = json.loads(unlearn(*command).out)
+        said, _ = other.communicate(timeout=120)
+    finally:
+        other.kill()
+        other.wait()
+    assert (other.returncode, said) == (0, "")
     assert two["metrics"] == pytest.approx(one["metrics"], abs=1e-5)
     assert two["notes"] == ["2 processes trained it together."]
     together, alone = (load_file(tmp_path / place / "model.safetensors") for place in ("two", "one"))
