@@ -116,9 +116,14 @@ def try_out(method: Implementation, model: LanguageModel, data: UnlearningData) 
 
 def _reloaded_apart(unlearned: Any, method: Implementation, data: UnlearningData) -> float:
     """By how much a token's log-probability differs at most when the model is loaded again, in nats."""
+    from transformers import AutoModelForCausalLM
+
+    weights = unlearned if isinstance(unlearned, LanguageModel) else unlearned.model
     with tempfile.TemporaryDirectory() as scratch:
         write_model(Path(scratch), unlearned)
-        again = LanguageModel.load(scratch, dtype=torch.float32)
+        # The tokenizer is not a family's own, and `transformers` would split texts as the family does.
+        network = AutoModelForCausalLM.from_pretrained(scratch, dtype=torch.float32)
+        again = LanguageModel(network, weights.tokenizer)
         pairs = [*data.forget, *data.retain]
         values = [_asked(one, pairs) for one in (unlearned, put_together(Path(scratch), again, method))]
     return max(float((one - other).abs().max()) for one, other in zip(*values, strict=True))
