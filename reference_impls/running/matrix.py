@@ -20,7 +20,7 @@ from catalog.model.implementations import Implementation
 from reference_impls.errors import UnsupportedModelError
 from reference_impls.measuring.cost import one_thread, versions
 from reference_impls.models.architectures import ALL, small_model
-from reference_impls.progress import Progress, silent
+from reference_impls.progress import Progress, silence_libraries, silent
 from reference_impls.running import checkpoints
 from reference_impls.running.parallel import run_all
 from reference_impls.running.registry import DEFAULT_TASK, PACKAGE, configure, find_method, find_task, searched_with
@@ -76,6 +76,7 @@ def replace_methods(one: Architecture, methods: dict[str, Tried]) -> Architectur
 
 def try_row(row: Row) -> Architecture:
     """All methods of a row, each on a fresh network."""
+    silence_libraries()
     one_thread()
     task = find_task(DEFAULT_TASK)
     tokenizer = checkpoints.load(task, "target").tokenizer
