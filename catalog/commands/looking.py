@@ -185,9 +185,11 @@ def report(as_json: Json = False, root: Root = None) -> None:
 
     from catalog.insight.attention import report as findings
     from catalog.parsing.problems import render
+    from catalog.reading.kept import Kept
     from catalog.reading.load import load_catalog
 
-    catalog, problems = load_catalog(find_project(root))
+    project = find_project(root)
+    catalog, problems = load_catalog(project, kept=Kept(project))
     if catalog is None:
         say(render(problem for problem in problems if problem.severity == "error"))
         raise typer.Exit(1)

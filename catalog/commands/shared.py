@@ -47,9 +47,10 @@ def find_project(root: Path | None) -> Project:
 def load_or_stop(project: Project) -> Catalog:
     """The catalog; with errors in it, they are printed and the command ends."""
     from catalog.parsing.problems import render
+    from catalog.reading.kept import Kept
     from catalog.reading.load import load_catalog
 
-    catalog, problems = load_catalog(project)
+    catalog, problems = load_catalog(project, kept=Kept(project))
     if catalog is None:
         say(render(problem for problem in problems if problem.severity == "error"))
         raise typer.Exit(1)
