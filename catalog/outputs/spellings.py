@@ -28,11 +28,15 @@ class Compounds:
     """The words that are written in one somewhere, so that parts elsewhere can be told to be the same."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        self._known: set[str] = set()
+        self._known = written_in_one(texts)
         self._joined: dict[str, list[str]] = {}
-        for text in set(texts):
-            self._known.update(words(text))
-            self._known.update("".join(parts) for parts in _dashed(text) if len(parts) <= MOST_JOINED)
+
+    @classmethod
+    def knowing(cls, known: set[str]) -> Compounds:
+        """Those that :func:`written_in_one` found."""
+        made = cls(())
+        made._known = known
+        return made
 
     def joined(self, text: str) -> list[str]:
         """What a text says in several words that are elsewhere one, as one word.
@@ -46,6 +50,15 @@ class Compounds:
             found += ["".join(parts) for parts in _dashed(text) if len(parts) > MOST_JOINED]
             self._joined[text] = found
         return self._joined[text]
+
+
+def written_in_one(texts: Iterable[str]) -> set[str]:
+    """The words of texts, and what they write with dashes as one word."""
+    known: set[str] = set()
+    for text in set(texts):
+        known.update(words(text))
+        known.update("".join(parts) for parts in _dashed(text) if len(parts) <= MOST_JOINED)
+    return known
 
 
 def joins(parts: list[str]) -> Iterator[str]:

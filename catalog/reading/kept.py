@@ -116,6 +116,10 @@ class Kept:
         found = self.manifest.seen.get(name)
         return found.digest if found else ""
 
+    def unchanged(self) -> bool:
+        """Whether the inputs are still as they were when this began, so that what was made of them is of these."""
+        return same_stamps(self._files(), self.manifest)
+
     def keep(self, records: Mapping[str, KeptRecord], verdict: Verdict) -> None:
         """Remember a run that read all records, unless an input changed meanwhile.
 
@@ -124,7 +128,7 @@ class Kept:
             verdict: what was found.
         """
         as_seen = all(one.digest == self.digest(name) for name, one in records.items())
-        if not as_seen or not same_stamps(self._files(), self.manifest):
+        if not as_seen or not self.unchanged():
             return
         goes_on = bool(self.records)
         gone = [name for name, *_ in self._rows if name not in self.manifest.seen]
