@@ -95,10 +95,9 @@ def _checked(project: Project, focus: list[Path]) -> tuple[int | None, list[Prob
     kept = Kept(project)
     if kept.verdict and not focus:
         return kept.verdict.records, list(kept.verdict.problems)
-    from catalog.reading.load import load_catalog
+    from catalog.reading.load import check_records
 
-    catalog, problems = load_catalog(project, focus, kept)
-    return len(catalog.papers) if catalog else None, problems
+    return check_records(project, focus, kept)
 
 
 def _concerns(file: Path, paths: list[Path]) -> bool:

@@ -21,34 +21,31 @@ File = tuple[str, str, os.stat_result]
 
 CODE = "code:"
 PAPERS = "papers/"
+VOCABULARIES = "catalog/vocabularies/"
+RUNS = "reference_impls/"
 
 
 def record_files(project: Project) -> Iterator[File]:
     """Everything in ``papers/``, records or not; links are not followed, so that nothing outside is read."""
-    for path, state in files_below(str(project.papers)):
-        if os.path.basename(path) != "README.md":
-            yield PAPERS + _inside(path, project.papers), path, state
+    for name, path, state in _named(PAPERS, project.papers):
+        if not name.endswith("/README.md"):
+            yield name, path, state
 
 
 def context_files(project: Project) -> Iterator[File]:
     """What records are read and checked by: the program, vocabularies, what runs and is measured, the site's data."""
-    for path, state in files_below(str(PACKAGE), ".py", links=True):
-        yield CODE + _inside(path, PACKAGE), path, state
-    for path, state in files_below(str(project.vocabularies), links=True):
-        yield f"catalog/vocabularies/{_inside(path, project.vocabularies)}", path, state
-    for path, state in files_below(str(project.reference_impls), ".py", ".yaml", ".json", links=True):
-        yield f"reference_impls/{_inside(path, project.reference_impls)}", path, state
+    yield from _named(CODE, PACKAGE, ".py", links=True)
+    yield from _named(VOCABULARIES, project.vocabularies, links=True)
+    yield from _named(RUNS, project.reference_impls, ".py", ".yaml", ".json", links=True)
     for folder in (project.root / "catalog", project.site):
-        for path in sorted(folder.glob("*.yaml")):
-            if path.is_file():
-                yield f"{folder.name}/{path.name}", str(path), path.stat()
+        for data in sorted(folder.glob("*.yaml")):
+            if data.is_file():
+                yield f"{folder.name}/{data.name}", str(data), data.stat()
 
 
 def is_basis(name: str) -> bool:
     """Whether what a record by itself amounts to depends on a file: the program, vocabularies, the code that runs."""
-    return name.startswith((CODE, "catalog/vocabularies/")) or (
-        name.startswith("reference_impls/") and name[-3:] == ".py"
-    )
+    return name.startswith((CODE, VOCABULARIES)) or (name.startswith(RUNS) and name.endswith(".py"))
 
 
 def environment() -> str:
@@ -58,5 +55,9 @@ def environment() -> str:
     return f"{sys.version} {sqlite3.sqlite_version} {installed}"
 
 
-def _inside(path: str, folder: Path) -> str:
-    return path[len(str(folder)) + 1 :].replace(os.sep, "/")
+def _named(prefix: str, folder: Path, *endings: str, links: bool = False) -> Iterator[File]:
+    where = str(folder)
+    begin = len(where) + 1
+    for path, state in files_below(where, *endings, links=links):
+        inside = path[begin:]
+        yield prefix + (inside if os.sep == "/" else inside.replace(os.sep, "/")), path, state

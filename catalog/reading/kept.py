@@ -20,7 +20,7 @@ from catalog.base.manifest import NONE, Manifest, Seen, digest_of, look, same_st
 from catalog.base.project import Project
 from catalog.base.sealed import open_sealed, write_sealed
 from catalog.parsing.problems import Problem
-from catalog.reading.inputs import File, context_files, environment, is_basis, record_files
+from catalog.reading.inputs import PAPERS, File, context_files, environment, is_basis, record_files
 
 VERSION = "1"
 """Of the tables' shape."""
@@ -71,7 +71,10 @@ class Kept:
         self._path = project.root / FOLDER / _FILE
         self._environment = environment()
         self._meta = self._stored_meta()
-        self.manifest = look(self._files(), _manifest(self._meta), time.time_ns())
+        found = list(self._files())
+        self.files = [(name, path) for name, path, _ in found if name.startswith(PAPERS)]
+        """Name and path of everything in ``papers/``, sorted."""
+        self.manifest = look(found, _manifest(self._meta), time.time_ns())
 
     @classmethod
     def there(cls, project: Project) -> Kept | None:

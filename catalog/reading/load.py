@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from catalog.base.garbage import without_gc
 from catalog.base.manifest import digest_of
 from catalog.base.project import Project
 from catalog.base.text import printable, shorten
@@ -18,13 +19,13 @@ from catalog.model.catalog import Catalog
 from catalog.model.claims import judge, read_claims
 from catalog.model.guide import read_guide
 from catalog.model.implementations import read_family_guides, read_implementations
-from catalog.model.metrics import read_metrics
-from catalog.model.paper import Paper, Record, newest_first
-from catalog.model.pools import read_pools
-from catalog.model.redirects import read_redirects
+from catalog.model.metrics import Metric, read_metrics
+from catalog.model.paper import Paper, Record, Venue, newest_first
+from catalog.model.pools import Pools, read_pools
+from catalog.model.redirects import Redirects, read_redirects
 from catalog.model.registries import PAPER_ID
 from catalog.model.results import read_result_files
-from catalog.model.trials import read_trials
+from catalog.model.trials import Trials, read_trials
 from catalog.model.venues import appearance, edition
 from catalog.model.vocabulary import Vocabularies, read_vocabularies
 from catalog.parsing.comments import SUGGESTED
@@ -64,6 +65,56 @@ def load_catalog(
     Returns:
         The catalog, or None if there is an error, and every problem of every file, hints included, sorted by place.
     """
+    with without_gc():
+        examined = _examine(project, focus, kept)
+        return (examined.catalog() if examined.good else None), sorted(examined.problems)
+
+
+def check_records(
+    project: Project, focus: Collection[Path] = (), kept: Kept | None = None
+) -> tuple[int | None, list[Problem]]:
+    """The same for those who want no catalog: how many papers it would have, or None, and every problem."""
+    with without_gc():
+        examined = _examine(project, focus, kept)
+        return (len(examined.corpus.entries) if examined.good else None), sorted(examined.problems)
+
+
+@dataclass(frozen=True)
+class _Examined:
+    """All that was read, and what is wrong with it."""
+
+    corpus: Corpus
+    metrics: tuple[Metric, ...]
+    redirects: Redirects
+    trials: Trials
+    pools: Mapping[str, Pools]
+    problems: Sequence[Problem]
+
+    @property
+    def good(self) -> bool:
+        """Whether there is no error."""
+        return not any(problem.severity == "error" for problem in self.problems)
+
+    def catalog(self) -> Catalog:
+        """What consumers see, where there is no error."""
+        corpus = self.corpus
+        measured = sorted(corpus.results.values(), key=lambda one: (one.task, one.model, one.method, one.seed))
+        return Catalog(
+            tuple(newest_first(_in_words((entry.paper for entry in corpus.entries), corpus.vocabularies))),
+            corpus.implementations,
+            tuple(measured),
+            corpus.vocabularies,
+            judge(tuple(corpus.claims), measured, self.trials),
+            corpus.guide,
+            self.metrics,
+            self.redirects,
+            corpus.family_guides,
+            self.trials,
+            self.pools,
+        )
+
+
+def _examine(project: Project, focus: Collection[Path], kept: Kept | None) -> _Examined:
     vocabularies, problems = read_vocabularies(project.vocabularies, project.root)
     implementations, found = read_implementations(project.reference_impls, project.root)
     problems += found
@@ -99,32 +150,20 @@ def load_catalog(
         problems += run_checks(corpus, known, alone=False)
         if kept and not focus:
             _keep(kept, read, alone, problems)
-    if any(problem.severity == "error" for problem in problems):
-        return None, sorted(problems)
-    papers = newest_first(_in_words(entry.paper, vocabularies) for entry in entries)
-    measured = sorted(results.values(), key=lambda one: (one.task, one.model, one.method, one.seed))
-    judged = judge(tuple(claims), measured, trials)
-    catalog = Catalog(
-        tuple(papers),
-        tuple(implementations),
-        tuple(measured),
-        vocabularies,
-        judged,
-        guide,
-        metrics,
-        redirects,
-        family_guides,
-        trials,
-        pools,
-    )
-    return catalog, sorted(problems)
+    return _Examined(corpus, metrics, redirects, trials, pools, problems)
 
 
-def _in_words(paper: Paper, vocabularies: Vocabularies) -> Paper:
-    if paper.venue is None:
-        return paper
-    words = {"appeared": appearance(paper.venue, vocabularies), "edition": edition(paper.venue, vocabularies)}
-    return paper.model_copy(update=words)
+def _in_words(papers: Iterable[Paper], vocabularies: Vocabularies) -> Iterator[Paper]:
+    """Papers with their venues in words; most appear where others do, too."""
+    words: dict[Venue, dict[str, Any]] = {}
+    for paper in papers:
+        if paper.venue is None:
+            yield paper
+            continue
+        if paper.venue not in words:
+            named = {"appeared": appearance(paper.venue, vocabularies), "edition": edition(paper.venue, vocabularies)}
+            words[paper.venue] = named
+        yield paper.model_copy(update=words[paper.venue])
 
 
 def read_record(path: Path, file: str) -> tuple[Entry | None, list[Problem]]:
@@ -216,14 +255,14 @@ class _Read:
 
 def _read_records(project: Project, kept: Kept | None) -> Iterator[_Read]:
     before = kept.records if kept else {}
-    for name, where, _ in record_files(project):
-        path = Path(where)
+    for name, where in kept.files if kept else ((name, path) for name, path, _ in record_files(project)):
         file = printable(name)
         if found := before.get(name):
             paper = unpack(Paper, json.loads(found.paper)) if found.paper else None
-            entry = Entry(paper, partial(_tree, path, file)) if paper else None
+            entry = Entry(paper, partial(_tree, where, file)) if paper else None
             yield _Read(name, file, entry, found.reading, found.digest, found)
             continue
+        path = Path(where)
         if stray := _stray(path, project.papers):
             message, hint = stray
             yield _Read(name, file, None, [Problem(file, 1, 1, "stray-file", "error", message, hint)])
@@ -236,8 +275,8 @@ def _read_records(project: Project, kept: Kept | None) -> Iterator[_Read]:
         yield _Read(name, file, entry, problems, digest_of(data))
 
 
-def _tree(path: Path, file: str) -> Tree:
-    return read_tree(path, file)[0] or Tree(file)
+def _tree(path: str, file: str) -> Tree:
+    return read_tree(Path(path), file)[0] or Tree(file)
 
 
 def _checked_alone(read: Sequence[_Read], corpus: Corpus) -> dict[str, tuple[Problem, ...]]:
