@@ -8,6 +8,7 @@ times were already past when it was read. A file that may have been changed in t
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
@@ -44,6 +45,17 @@ class Manifest(NamedTuple):
 
 
 NONE = Manifest({}, 0)
+
+
+def as_text(manifest: Manifest) -> str:
+    """A manifest to be kept."""
+    return json.dumps([manifest.time, manifest.seen], separators=(",", ":"))
+
+
+def from_text(text: str) -> Manifest:
+    """One that :func:`as_text` wrote."""
+    then, seen = json.loads(text)
+    return Manifest({name: Seen._make(one) for name, one in seen.items()}, then)
 
 
 def digest_of(data: bytes) -> str:

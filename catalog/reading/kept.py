@@ -16,7 +16,8 @@ from dataclasses import astuple, dataclass
 from functools import cached_property
 from typing import Any
 
-from catalog.base.manifest import NONE, Manifest, Seen, digest_of, look, same_stamps
+from catalog.base.garbage import without_gc
+from catalog.base.manifest import NONE, as_text, digest_of, from_text, look, same_stamps
 from catalog.base.project import Project
 from catalog.base.sealed import open_sealed, write_sealed
 from catalog.parsing.problems import Problem
@@ -70,11 +71,13 @@ class Kept:
         self._project = project
         self._path = project.root / FOLDER / _FILE
         self._environment = environment()
-        self._meta = self._stored_meta()
-        found = list(self._files())
-        self.files = [(name, path) for name, path, _ in found if name.startswith(PAPERS)]
-        """Name and path of everything in ``papers/``, sorted."""
-        self.manifest = look(found, _manifest(self._meta), time.time_ns())
+        with without_gc():
+            self._meta = self._stored_meta()
+            found = list(self._files())
+            self.files = [(name, path) for name, path, _ in found if name.startswith(PAPERS)]
+            """Name and path of everything in ``papers/``, sorted."""
+            before = from_text(self._meta["manifest"]) if self._meta else NONE
+            self.manifest = look(found, before, time.time_ns())
 
     @classmethod
     def there(cls, project: Project) -> Kept | None:
@@ -98,7 +101,7 @@ class Kept:
             return None
         if self.manifest.new:
             # What may have been changed in the same instant was not: next time its content need not be looked at.
-            self._write(self._meta | {"manifest": _as_json(self.manifest)}, {}, (), goes_on=True)
+            self._write(self._meta | {"manifest": as_text(self.manifest)}, {}, (), goes_on=True)
         records, problems = json.loads(self._meta["verdict"])
         return Verdict(records, tuple(Problem(*one) for one in problems))
 
@@ -137,7 +140,7 @@ class Kept:
         gone = [name for name, *_ in self._rows if name not in self.manifest.seen]
         meta = {
             "environment": self._environment,
-            "manifest": _as_json(self.manifest),
+            "manifest": as_text(self.manifest),
             "key": self.key,
             "basis": self.basis,
             "verdict": json.dumps([verdict.records, [astuple(one) for one in verdict.problems]]),
@@ -196,17 +199,6 @@ class Kept:
 
 def _key(name: str) -> bytes:
     return name.encode("utf-8", "surrogatepass")
-
-
-def _manifest(meta: Mapping[str, str]) -> Manifest:
-    if "manifest" not in meta:
-        return NONE
-    time, seen = json.loads(meta["manifest"])
-    return Manifest({name: Seen._make(one) for name, one in seen.items()}, time)
-
-
-def _as_json(manifest: Manifest) -> str:
-    return json.dumps([manifest.time, manifest.seen], separators=(",", ":"))
 
 
 def _problems(stored: str) -> tuple[Problem, ...]:

@@ -392,6 +392,58 @@ def test_a_file_that_changes_while_it_is_read_is_not_kept(checkout: Checkout) ->
     agree(checkout)
 
 
+def outputs(checkout: Checkout) -> dict[str, bytes]:
+    return {
+        path.relative_to(checkout.root).as_posix(): path.read_bytes()
+        for path in sorted(checkout.root.rglob("*"))
+        if path.is_file() and path.parts[len(checkout.root.parts)] in ("build", "lists", "README.md", "catalog")
+    }
+
+
+@pytest.mark.parametrize(
+    "change", ["nothing", "a record", "a template", "an output", "no output", "another list", "an output alike"]
+)
+def test_a_build_that_stands_is_the_one_that_would_be_made(change: str, checkout: Checkout, run: Run) -> None:
+    first = run("build")
+    right = outputs(checkout)
+    settle(checkout)
+    output = checkout.root / "build/exports/papers.bib"
+    if change == "a record":
+        rewrite(checkout)
+    elif change == "a template":
+        (checkout.root / "templates/readme.md.j2").write_text("# Another\n", encoding="utf-8")
+    elif change == "an output":
+        output.write_text("", encoding="utf-8")
+    elif change == "an output alike":
+        state = output.stat()
+        output.write_bytes(output.read_bytes().replace(b"Fading", b"Hiding"))
+        os.utime(output, ns=(state.st_atime_ns, state.st_mtime_ns))
+    elif change == "no output":
+        output.unlink()
+    elif change == "another list":
+        page = next(name for name in right if name.startswith("lists/"))
+        checkout.add("lists/old.md", right[page])
+    again = run("build")
+    if change in ("a record", "a template"):
+        shutil.rmtree(checkout.root / ".cache")
+        found = outputs(checkout)
+        assert found != right
+        run("build")
+        assert outputs(checkout) == found
+    else:
+        assert outputs(checkout) == right
+        assert again == first
+    assert run("build").err == again.err
+
+
+def test_a_build_with_nothing_to_do_makes_nothing(
+    checkout: Checkout, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run("build")
+    monkeypatch.setattr("catalog.outputs.build.build", None)
+    assert run("build") == first
+
+
 OPENED: list[str] = []
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import astuple
 
+from catalog.base.garbage import without_gc
 from catalog.base.text import same_title, words
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Paper
@@ -38,6 +39,11 @@ def fill(connection: sqlite3.Connection, catalog: Catalog, digests: Mapping[str,
         catalog: what they are to say.
         digests: by paper's id, what names the content of its record; one that is as it was is left alone.
     """
+    with without_gc():
+        _fill(connection, catalog, digests)
+
+
+def _fill(connection: sqlite3.Connection, catalog: Catalog, digests: Mapping[str, str]) -> None:
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'paper'").fetchone():
         for statement in TABLES:
             connection.execute(statement)
