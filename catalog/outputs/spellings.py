@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from catalog.base.text import words
 
@@ -54,11 +55,12 @@ class Compounds:
 
 def written_in_one(texts: Iterable[str]) -> set[str]:
     """The words of texts, and what they write with dashes as one word."""
-    known: set[str] = set()
-    for text in set(texts):
-        known.update(words(text))
-        known.update("".join(parts) for parts in _dashed(text) if len(parts) <= MOST_JOINED)
-    return known
+    return {word for text in set(texts) for word in _written_in_one(text)}
+
+
+@lru_cache(maxsize=1 << 14)  # terms come with every paper that has them
+def _written_in_one(text: str) -> tuple[str, ...]:
+    return (*words(text), *("".join(parts) for parts in _dashed(text) if len(parts) <= MOST_JOINED))
 
 
 def joins(parts: list[str]) -> Iterator[str]:

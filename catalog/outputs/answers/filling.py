@@ -7,6 +7,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import astuple
+from functools import lru_cache
 
 from catalog.base.garbage import without_gc
 from catalog.base.text import same_title, words
@@ -129,8 +130,11 @@ class _Filling:
         return [*none, *(word for word in after if word not in before)]
 
     def _insert(self, table: str, rows: Iterable[tuple[str | int, ...]]) -> None:
-        for row in rows:
-            self._database.execute(f"REPLACE INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+        found = list(rows)
+        if not found:
+            return
+        marks = ", ".join("?" * len(found[0]))
+        self._database.executemany(f"REPLACE INTO {table} VALUES ({marks})", found)
 
 
 def _fill_common(connection: sqlite3.Connection, catalog: Catalog) -> None:
@@ -151,7 +155,12 @@ def _known_in(written: Searchable) -> set[str]:
 
 def _squeezed(written: Searchable) -> str:
     """The words of each line without spaces: what may hold a word that somebody writes in one."""
-    return "\n".join("".join(words(line)) for text in written.texts for line in text.splitlines())
+    return "\n".join(_without_spaces(line) for text in written.texts for line in text.splitlines())
+
+
+@lru_cache(maxsize=1 << 14)  # terms come with every paper that has them
+def _without_spaces(line: str) -> str:
+    return "".join(words(line))
 
 
 def _words_of(columns: Iterable[str]) -> set[str]:
