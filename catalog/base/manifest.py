@@ -77,7 +77,7 @@ def files_below(folder: str, *endings: str, links: bool = False) -> Iterator[tup
     except OSError:
         return
     for entry in entries:
-        if entry.name.startswith((".", "__pycache__")):
+        if entry.name.startswith("."):
             continue
         if entry.is_dir(follow_symlinks=False):
             yield from files_below(entry.path, *endings, links=links)
@@ -96,9 +96,10 @@ def look(files: Iterable[tuple[str, str, os.stat_result]], before: Manifest, now
         before: how they were.
         now: the time in nanoseconds; in the past of ``before`` if the clock was set back.
     """
-    known = before.seen if before.time <= now else {}
+    set_back = before.time > now
+    known = {} if set_back else before.seen
     seen: dict[str, Seen] = {}
-    new = False
+    new = set_back
     for name, path, state in files:
         stamp = _stamp(state)
         old = known.get(name)

@@ -152,7 +152,7 @@ class Kept:
         yield from context_files(self._project)
 
     def _name(self, key: str, chosen: Callable[[str], bool]) -> str:
-        if not self.manifest.new and self._meta.get("environment") == self._environment:
+        if key in self._meta and not self.manifest.new and self._meta["environment"] == self._environment:
             return self._meta[key]
         lines = (f"{name}\0{one.digest}\n" for name, one in self.manifest.seen.items() if chosen(name))
         # Names that are no UTF-8 are told apart as well.
