@@ -15,9 +15,9 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
+from catalog.base.files import part_of, sweep
+
 _SECOND = 10**9
-_ABANDONED = 600
-"""Seconds after which what a killed writer left is deleted."""
 
 
 def open_sealed(path: Path, version: str) -> sqlite3.Connection | None:
@@ -50,10 +50,10 @@ def write_sealed(path: Path, version: str, fill: Callable[[sqlite3.Connection], 
     Returns:
         Whether it could be written. Where it could not, all is as before.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}.part")
+    part = part_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path)
+        sweep(path.parent)
         if goes_on:
             part.write_bytes(path.read_bytes())
         # Whole even seconds are kept by every file system, and a change falls on one by chance only.
@@ -76,12 +76,3 @@ def write_sealed(path: Path, version: str, fill: Callable[[sqlite3.Connection], 
         with suppress(OSError):
             part.unlink(missing_ok=True)
     return True
-
-
-def _sweep(path: Path) -> None:
-    """Delete what writers left that were killed long ago."""
-    now = time.time()
-    for left in path.parent.glob(f".{path.name}.*.part*"):
-        with suppress(OSError):
-            if abs(now - left.stat().st_mtime) > _ABANDONED:
-                left.unlink()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from catalog.base.files import write_whole
+from catalog.base.files import sweep, write_whole
 from catalog.base.garbage import without_gc
 from catalog.base.project import Project
 from catalog.model.catalog import Catalog
@@ -29,6 +29,8 @@ def build(project: Project, catalog: Catalog) -> list[Path]:
     with without_gc():
         made = _made(project, catalog)
     # Nothing is written before everything is made: an error leaves the outputs of one and the same build.
+    for folder in {path.parent for path in made}:
+        sweep(folder)
     for path, content in made.items():
         write_whole(path, content)
     for name, text in pages_there(project).items():

@@ -1,8 +1,8 @@
 """Words with and without dashes: ``in-context``, ``in context`` and ``incontext`` are one to whoever searches.
 
 The index holds the parts and, beside them, the joined word wherever people write it in one (:class:`Compounds`). A
-query is read the same way (``catalog.outputs.search``, ``site/assets/js/find.js``): neighbours that are known as one
-word mean that word, too.
+query is read the same way (``catalog.outputs.answers.finding``, ``site/assets/js/find.js``): neighbours that are known
+as one word mean that word, too.
 """
 
 from __future__ import annotations

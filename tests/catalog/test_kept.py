@@ -362,7 +362,7 @@ def test_writers_and_readers_do_not_meet(tmp_path: Path) -> None:
 
 def test_what_killed_writers_left_is_swept(tmp_path: Path) -> None:
     path = tmp_path / "kept.sqlite"
-    old, young = tmp_path / ".kept.sqlite.1.2.part", tmp_path / ".kept.sqlite.1.3.part"
+    old, young = tmp_path / ".kept.sqlite.1-2-0.part", tmp_path / ".kept.sqlite.1-3-0.part"
     old.touch()
     young.touch()
     os.utime(old, (0, 0))
