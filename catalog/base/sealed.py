@@ -18,6 +18,7 @@ from pathlib import Path
 from catalog.base.files import part_of, sweep
 
 _SECOND = 10**9
+_CHUNK = 2**20
 
 
 def open_sealed(path: Path, version: str) -> sqlite3.Connection | None:
@@ -55,7 +56,9 @@ def write_sealed(path: Path, version: str, fill: Callable[[sqlite3.Connection], 
         path.parent.mkdir(parents=True, exist_ok=True)
         sweep(path.parent)
         if goes_on:
-            part.write_bytes(path.read_bytes())
+            with open(path, "rb") as old, open(part, "wb") as new:
+                while chunk := old.read(_CHUNK):
+                    new.write(chunk)
         # Whole even seconds are kept by every file system, and a change falls on one by chance only.
         sealed = int(time.time()) // 2 * 2 * _SECOND
         with closing(sqlite3.connect(part, isolation_level=None)) as connection:
