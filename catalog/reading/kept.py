@@ -133,6 +133,8 @@ class Kept:
             records: those that were read in this run, by name.
             verdict: what was found.
         """
+        if not verdict.good and not self._meta:
+            return  # nothing is put where there are errors; what is there goes on
         as_seen = all(one.digest == self.digest(name) for name, one in records.items())
         if not as_seen or not self.unchanged():
             return
