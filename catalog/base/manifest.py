@@ -53,9 +53,12 @@ def as_text(manifest: Manifest) -> str:
 
 
 def from_text(text: str) -> Manifest:
-    """One that :func:`as_text` wrote."""
-    then, seen = json.loads(text)
-    return Manifest({name: Seen._make(one) for name, one in seen.items()}, then)
+    """One that :func:`as_text` wrote; none where another version of it did."""
+    try:
+        then, seen = json.loads(text)
+        return Manifest({name: Seen._make(one) for name, one in seen.items()}, int(then))
+    except (ValueError, TypeError, AttributeError):
+        return NONE
 
 
 def digest_of(data: bytes) -> str:

@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import Any
 
 from catalog.base.garbage import without_gc
-from catalog.base.manifest import NONE, as_text, digest_of, from_text, look, same_stamps
+from catalog.base.manifest import as_text, digest_of, from_text, look, same_stamps
 from catalog.base.project import Project
 from catalog.base.sealed import open_sealed, write_sealed
 from catalog.parsing.problems import Problem
@@ -76,8 +76,7 @@ class Kept:
             found = list(self._files())
             self.files = [(name, path) for name, path, _ in found if name.startswith(PAPERS)]
             """Name and path of everything in ``papers/``, sorted."""
-            before = from_text(self._meta["manifest"]) if self._meta else NONE
-            self.manifest = look(found, before, time.time_ns())
+            self.manifest = look(found, from_text(self._meta.get("manifest", "")), time.time_ns())
 
     @classmethod
     def there(cls, project: Project) -> Kept | None:

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_checkout import FADING, REPOSITORY, Checkout
 
-from catalog.base.manifest import INSTANT, NONE, look
+from catalog.base.manifest import INSTANT, NONE, from_text, look
 from catalog.base.sealed import open_sealed, write_sealed
 from catalog.commands.answering import finder
 from catalog.model.implementations import read_implementations
@@ -270,6 +270,11 @@ def test_a_file_of_a_time_long_past_is_not_read_again(tmp_path: Path) -> None:
     after = look([state(path, now - INSTANT - 1)], before, now + 1)
     assert after.seen == before.seen
     assert not after.new
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", "[1, []]", '[1, {"one": [1, 2]}]', '["x", {}]'])
+def test_a_manifest_of_another_version_is_none(text: str) -> None:
+    assert from_text(text) == NONE
 
 
 def test_nothing_is_believed_that_a_later_clock_says(tmp_path: Path) -> None:
