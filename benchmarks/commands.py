@@ -73,7 +73,7 @@ def change(checkout: Path, turn: int) -> None:
     path.write_text(f"{before}{begin}Turn{turn} {rest}", encoding="utf-8")
 
 
-def measure(count: int, work: Path) -> dict[str, Any]:
+def measure(count: int, work: Path, names: Sequence[str]) -> dict[str, Any]:
     """All figures for one number of records."""
     checkout = work / f"checkout-{count}"
     shutil.rmtree(checkout, ignore_errors=True)
@@ -84,8 +84,8 @@ def measure(count: int, work: Path) -> dict[str, Any]:
         "python -c pass": best((sys.executable, "-c", "pass"), checkout),
         "safe_load of every record": once((sys.executable, "-c", NAIVE), checkout),
     }
-    for turn, (name, words) in enumerate(COMMANDS.items()):
-        command = (*CATALOG, *words)
+    for turn, name in enumerate(names):
+        command = (*CATALOG, *COMMANDS[name])
         shutil.rmtree(checkout / ".cache", ignore_errors=True)
         found[name] = {"cold": once(command, checkout)}
         once(command, checkout)  # what was written just now may be read again once
@@ -100,10 +100,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("counts", nargs="+", type=int, metavar="COUNT", help="how many records")
     parser.add_argument("--work", type=Path, default=Path("build/bench"), help="where to make them")
+    parser.add_argument("--only", nargs="+", choices=tuple(COMMANDS), help="these commands alone")
     parser.add_argument("--out", type=Path, help="where to write the figures as JSON")
     given = parser.parse_args()
     before = os.getloadavg()[0]
-    measured = [measure(count, given.work) for count in given.counts]
+    measured = [measure(count, given.work, given.only or tuple(COMMANDS)) for count in given.counts]
     machine = {
         "machine": f"{os.cpu_count()} cores, {platform.machine()}",
         "python": platform.python_version(),
