@@ -69,6 +69,8 @@ def did_you_mean(word: str, known: Iterable[str], aliases: Mapping[str, str] | N
 
 def printable(text: str) -> str:
     """One line that any terminal can print: control characters and undecodable bytes are shown as escapes."""
+    if text.isprintable():
+        return text
     safe = text.encode("utf-8", "backslashreplace").decode()
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in safe)
 

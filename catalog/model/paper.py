@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from catalog.model.registries import ACL, ARXIV, DOI, OPENREVIEW, REGISTRIES, Key
+from catalog.model.registries import ACL, ARXIV, DOI, OPENREVIEW, PAPER_ID, REGISTRIES, Key
+from catalog.parsing.forms import FreeText
 from catalog.parsing.tree import NotText
-from catalog.parsing.validation import FreeText
 
 Relation = Literal["introduces", "extends", "related", "uses", "evaluates"]
 """How a paper relates to a linked implementation, honestly:
@@ -30,9 +30,6 @@ Relation = Literal["introduces", "extends", "related", "uses", "evaluates"]
 
 Source = Literal[Key, "web", "hand"]
 """Who says so: a registry, another page, or nobody but us."""
-
-PAPER_ID = r"^[a-z][a-z-]{0,40}\d{4}[a-z0-9]{0,40}$"
-"""First author's family name, year, a word of the title: ``zhang2024negative``."""
 
 TAG = r"</[A-Za-z][^<>]*>|<[A-Za-z][\w:.-]*(?:\s*/|\s[^<>]*=[^<>]*|/[^<>]*)?>"
 """A tag of HTML or XML as it is really written: "n<d and d>k" holds none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from catalog.model.claims import Verdict
-from catalog.model.paper import PAPER_ID
+from catalog.model.registries import PAPER_ID
 from catalog.model.results import Result
 from catalog.model.vocabulary import Vocabularies
 from catalog.reading.json_schema import record_schema
