@@ -10,8 +10,9 @@ from __future__ import annotations
 import dataclasses
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor
@@ -81,6 +82,9 @@ class Method(ABC):
     parts: ClassVar[tuple[Part, ...]] = ()
     """What a model must have inside for it, asked before anything is loaded; see
     :mod:`~reference_impls.toolkit.support`."""
+    published: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    """With what the method's own paper, or code that follows it, trained a model of billions: learning rate, epochs or
+    steps, batch and their source, as :mod:`catalog.model.recipes` reads them. Empty where that is not known."""
     stops_itself: ClassVar[bool] = False
     """Whether a rule of its own ends the training. A run that the recipe's steps ended instead is then none of it."""
 
