@@ -11,10 +11,12 @@ import typer
 from catalog.base.terminal import print_json
 from reference_impls.commands.shared import (
     BatchSize,
+    DataFolder,
     DType,
     ForgetShare,
     Json,
     LearningRate,
+    ReferenceModel,
     Requests,
     Seed,
     Settings,
@@ -33,8 +35,8 @@ from reference_impls.running.registry import (
     DEFAULT_TASK,
     attacks,
     find_attack,
+    find_embedded,
     find_method,
-    find_task,
     methods,
 )
 
@@ -53,7 +55,8 @@ app = typer.Typer()
     rich_help_panel=PANEL,
     epilog="Examples: `unlearn run npo`   `unlearn run npo --set beta=0.5 --seed 1`   "
     "`unlearn run npo --task passages --requests 4`   "
-    "`unlearn run npo --model DIR --forget forget.jsonl --retain retain.jsonl --out unlearned`",
+    "`unlearn run npo --model DIR --forget forget.jsonl --retain retain.jsonl --out unlearned`   "
+    "`unlearn run npo --task tofu/forget10 --model DIR_OR_NAME`",
 )
 def run(
     method: Annotated[str, typer.Argument(help="A method's id, as in `unlearn list`.")],
@@ -66,6 +69,8 @@ def run(
     forget: Annotated[Path | None, typer.Option(help="A data file of what to forget, instead of a task.")] = None,
     retain: Annotated[Path | None, typer.Option(help="A data file of what to keep.")] = None,
     holdout: Annotated[Path | None, typer.Option(help="A data file like the forget set, never trained on.")] = None,
+    folder: DataFolder = None,
+    reference: ReferenceModel = None,
     learning_rate: LearningRate = None,
     steps: Steps = None,
     batch_size: BatchSize = None,
@@ -89,8 +94,12 @@ def run(
         requests=requests,
         model=model,
         data=data_of(model, forget, retain, holdout),
+        folder=folder,
+        reference=reference,
         loading=loading_of(model, window, dtype),
     )
+    if reference and not model:
+        raise UsageError("--reference is for a model of your own (--model); the embedded one has its retrained model.")
     loaded = experiment.load_task()
     if record and (model or forget):
         raise UsageError(
@@ -152,7 +161,7 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Run several methods and set them side by side."""
-    compared, loaded = [find_method(name) for name in names], find_task(task)
+    compared, loaded = [find_method(name) for name in names], find_embedded(task)
     recipe = {"learning_rate": learning_rate, "steps": steps, "batch_size": batch_size}
     from reference_impls.running.runner import run as run_experiment
 
@@ -184,7 +193,7 @@ def chat(
     seed: Seed = 0,
 ) -> None:
     """Ask the model before, after and without the forget set the same questions, one per line."""
-    loaded = find_task(task)
+    loaded = find_embedded(task)
     from reference_impls.running.chat import converse
 
     if method not in {one.id for one in methods()} and Path(method).is_dir():
@@ -214,16 +223,18 @@ def evaluate_model(
     forget: Annotated[Path | None, typer.Option(help="A data file of what was forgotten, instead of a task.")] = None,
     retain: Annotated[Path | None, typer.Option(help="A data file of what was kept.")] = None,
     holdout: Annotated[Path | None, typer.Option(help="A data file like the forget set, never trained on.")] = None,
+    folder: DataFolder = None,
+    reference: ReferenceModel = None,
     window: Window = None,
     dtype: DType = None,
     as_json: Json = False,
 ) -> None:
     """Measure a saved model, beside the models that ship with the task."""
-    asked = task_of(task, model, forget, retain, holdout)
+    asked = task_of(task, model, forget, retain, holdout, folder)
     from reference_impls.running.evaluate_saved import evaluate_saved
 
     with showing_progress(hide=as_json) as progress:
-        found = evaluate_saved(model, asked, progress, loading_of(model, window, dtype))
+        found = evaluate_saved(model, asked, progress, loading_of(model, window, dtype), reference)
     if as_json:
         print_json(found.model_dump(mode="json"))
         return
@@ -246,6 +257,7 @@ def attack_model(
     holdout: Annotated[
         Path | None, typer.Option(help="A data file like the forget set, never trained on: membership needs one.")
     ] = None,
+    folder: DataFolder = None,
     seed: Seed = 0,
     window: Window = None,
     dtype: DType = None,
@@ -253,7 +265,7 @@ def attack_model(
 ) -> None:
     """Try to get back what a model has forgotten, and show how much of it the model then knows."""
     chosen = attacks() if name == "all" else [find_attack(name)]
-    asked = task_of(task, model, forget, retain, holdout)
+    asked = task_of(task, model, forget, retain, holdout, folder)
     from reference_impls.running.evaluate_saved import attack_saved
 
     with showing_progress(hide=as_json) as progress:
