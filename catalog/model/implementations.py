@@ -124,6 +124,13 @@ class Implementation:
         """What a benchmark's tasks are called: ``tofu/forget10``."""
         return tuple(f"{self.id}/{name}" for name, _ in self.variants)
 
+    def has_task(self, name: str) -> bool:
+        """Whether a benchmark has a task of that name; a variant in angle brackets stands for any but nothing."""
+        family, _, variant = name.partition("/")
+        names = [one for one, _ in self.variants]
+        anything = any(one.startswith("<") for one in names)
+        return family == self.id and (variant in names or (anything and bool(variant.strip())))
+
     @property
     def module(self) -> str:
         """The file as Python imports it: ``reference_impls.methods.preference_optimization.npo``."""

@@ -159,9 +159,9 @@ def _corpus(variant: str, name: str) -> Source:
     match variant:
         case "bio":
             repository, also = "cais/wmdp-bio-forget-corpus", (name, "bio_remove_dataset")
-            return Source(repository, "data/train", "default", also=also, gated=True, form=TEXTS)
+            return Source(repository, "data/train", "default", also=also, gated=True, alone=True, form=TEXTS)
         case "cyber":
-            return Source("cais/wmdp-corpora", name, also=(f"{name}/train",), form=TEXTS)
+            return Source("cais/wmdp-corpora", f"{name}/train", name, also=(name,), form=TEXTS)
     return Source("", name, form=TEXTS)
 
 

@@ -155,19 +155,16 @@ def find_task(name: str, folder: Path | None = None) -> Task:
         UsageError: a benchmark's files are missing, or a folder is named for a task that ships its data.
     """
     family, slash, _ = name.partition("/")
-    known = {one.id: one for one in benchmarks()}
-    if family not in known:
+    benchmark = next((one for one in benchmarks() if one.id == family), None)
+    if benchmark is None:
         return find_embedded(name, folder)
-    names = known[family].task_names
-    if name not in names and not (
-        slash and any(one.startswith(f"{family}/<") for one in names) and name[len(family) + 1 :]
-    ):
-        if not slash:
-            raise UsageError(f"{family} is several tasks: name one of {', '.join(names)}.")
-        raise UnknownNameError("task", name, names)
+    if not slash:
+        raise UsageError(f"{family} is several tasks: name one of {', '.join(benchmark.task_names)}.")
+    if not benchmark.has_task(name):
+        raise UnknownNameError("task", name, benchmark.task_names)
     from reference_impls.toolkit import Task
 
-    found: Task = _class_of(known[family].module, Task)(name, folder)
+    found: Task = _class_of(benchmark.module, Task)(name, folder)
     return found
 
 

@@ -68,6 +68,8 @@ class Source:
     """What it is called elsewhere, as in the folder of the paper's own code; a * stands for anything."""
     gated: bool = False
     """Whether its owners want to be asked first."""
+    alone: bool = False
+    """Whether its repository has nothing else."""
     form: Form = PAIRS
     """What its rows look like."""
 
@@ -159,7 +161,7 @@ def _are(missing: Sequence[Source]) -> str:
 def _command(repository: str, sources: Iterable[Source], target: Path) -> str:
     """What fetches files of one repository."""
     words = ["hf", "download", repository, "--repo-type", "dataset"]
-    for stem in dict.fromkeys(source.stem for source in sources):
+    for stem in dict.fromkeys(source.stem for source in sources if not source.alone):
         words += ["--include", f"{stem}[.-]*"]
     return shlex.join([*words, "--local-dir", str(target)])
 

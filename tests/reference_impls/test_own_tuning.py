@@ -66,7 +66,7 @@ def test_trials_are_judged_by_how_far_they_go_and_what_they_leave(
 
 
 def test_there_must_be_something_to_forget_and_to_keep() -> None:
-    with pytest.raises(UsageError, match="nothing is to forget"):
+    with pytest.raises(UsageError, match="there is nothing to forget"):
         judged(BEFORE, BEFORE | {"holdout_probability": 0.95, "holdout_rouge": 1.0})
     with pytest.raises(UsageError, match="held back"):
         judged(BEFORE, BEFORE | {"retain_probability": 0.0, "retain_rouge": 0.0})

@@ -11,7 +11,6 @@ from unlearning_toys import write_rows
 
 from catalog.model.results import Result
 from reference_impls.errors import UsageError
-from reference_impls.running import runner
 from reference_impls.running.experiment import Experiment
 from reference_impls.running.registry import find_method
 from reference_impls.running.runner import run
@@ -38,24 +37,6 @@ def own(tmp_path: Path, pairs: list[Pair]) -> FilesTask:
     for name, rows in (("forget", pairs[:3]), ("retain", pairs[3:6]), ("holdout", pairs[6:])):
         write_rows(tmp_path / name, rows)
     return FilesTask(tmp_path / "forget", tmp_path / "retain", tmp_path / "holdout")
-
-
-# Recipes
-
-
-def test_the_embedded_model_uses_the_tasks_recipe_and_what_is_given_over_it() -> None:
-    chosen = {"learning_rate": 3e-3, "steps": 7, "hyperparameters": {"beta": 0.5}}
-    assert runner._recipe(chosen, {}, 80, embedded=True) == Recipe(learning_rate=3e-3, steps=7)
-    assert runner._recipe(chosen, {"steps": 2, "batch_size": None}, 80, embedded=True).steps == 2
-
-
-@pytest.mark.parametrize(("forget", "batch", "steps"), [(80, None, 25), (81, None, 30), (3, None, 5), (80, 4, 100)])
-def test_any_other_model_gets_five_passes_over_the_forget_set(forget: int, batch: int | None, steps: int) -> None:
-    chosen = {"learning_rate": 3e-3, "steps": 7}
-    recipe = runner._recipe(chosen, {"batch_size": batch}, forget, embedded=False)
-    assert recipe.steps == steps
-    assert recipe.learning_rate == Recipe().learning_rate
-    assert runner._recipe(chosen, {"steps": 9, "batch_size": batch}, forget, embedded=False).steps == 9
 
 
 # A run

@@ -12,6 +12,7 @@ import published_files as files
 import pytest
 from command_runs import Run
 
+from catalog.model.metrics import read_metrics
 from reference_impls.errors import UnknownNameError, UsageError
 from reference_impls.metrics.answers import letter_accuracy, rouge_l_distinct_recall
 from reference_impls.metrics.sets import harmonic_mean
@@ -19,7 +20,7 @@ from reference_impls.published import muse
 from reference_impls.published.muse import up_to_next
 from reference_impls.published.tofu import TofuBenchmark
 from reference_impls.running.recipes import of_benchmark
-from reference_impls.running.registry import benchmarks, find_embedded, find_method, find_task, tasks
+from reference_impls.running.registry import PACKAGE, benchmarks, find_embedded, find_method, find_task, tasks
 from reference_impls.tasks.benchmark import Benchmark
 from reference_impls.toolkit import LanguageModel
 
@@ -77,6 +78,12 @@ def test_a_benchmark_is_measured_by_its_own_metrics(name: str, make: Make, tiny:
     if name.startswith("muse"):
         assert again.metrics["privacy_leakage"] == 0
     assert {one.split for one in found.examples} >= {"forget"}
+    ranges = {metric.id: metric.range for metric in read_metrics(PACKAGE, PACKAGE.parent)[0]}
+    for metric, value in again.metrics.items():
+        low, high = ranges[metric] or (None, None)
+        assert low is not None
+        assert high is not None
+        assert low <= value <= high
 
 
 def test_tofu_forgets_its_own_set_and_knows_its_paraphrases(tiny: LanguageModel, tmp_path: Path) -> None:
