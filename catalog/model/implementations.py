@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from catalog.base.utf8 import read_text
+from catalog.model.defaults import METHOD
 from catalog.model.needs import NeedError, Needs
 from catalog.model.recipes import PublishedRecipe, RecipeError
 from catalog.parsing.problems import Problem
@@ -123,6 +124,16 @@ class Implementation:
     def task_names(self) -> tuple[str, ...]:
         """What a benchmark's tasks are called: ``tofu/forget10``."""
         return tuple(f"{self.id}/{name}" for name, _ in self.variants)
+
+    @property
+    def command(self) -> str:
+        """What people type to run it, with the usual method where that is not given."""
+        return {
+            "method": f"unlearn run {self.id}",
+            "task": f"unlearn run {METHOD} --task {self.id}",
+            "benchmark": f"unlearn run {METHOD} --task {(*self.task_names, self.id)[0]} --model DIR_OR_NAME",
+            "attack": f"unlearn attack {self.id} MODEL",
+        }[self.kind]
 
     def has_task(self, name: str) -> bool:
         """Whether a benchmark has a task of that name; a variant in angle brackets stands for any but nothing."""

@@ -83,7 +83,7 @@ def evaluate(
     ratios = probes["forget"].truth_ratios
     if ratios:
         metrics["forget_truth_preferred"] = truth_preferred(ratios)
-    if retrained is not None:
+    if retrained is not None and ratios:
         metrics["forget_distance"] = forget_distance(ratios, retrained["truth_ratios"])
         metrics["forget_quality"] = forget_quality(ratios, retrained["truth_ratios"])
     if "holdout" in probes:

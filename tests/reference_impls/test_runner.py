@@ -60,7 +60,9 @@ def test_a_run_measures_before_and_after_and_records_all_that_decided_it(
     result = outcome.result
     assert (result.method, result.task, result.model, result.seed) == ("npo", "files", str(saved_tiny), 3)
     assert result.hyperparameters == {"beta": 0.7, "retain_weight": 0.0}
-    assert result.recipe == asdict(Recipe(steps=4, learning_rate=1e-3))
+    published = {"batch_size": 32, "weight_decay": 0.01, "warmup": 0.1}
+    assert result.recipe == asdict(Recipe(steps=4, learning_rate=1e-3)) | published
+    assert result.recipe_source.endswith("steps, learning rate chosen for this run")
     assert set(result.metrics) == set(outcome.before)
     assert "membership_auc" in result.metrics
     assert "forget_quality" not in result.metrics
