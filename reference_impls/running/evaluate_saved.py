@@ -64,7 +64,7 @@ def evaluate_saved(
     """Measure a model, with what its method put around the weights: one that was saved, or one that is at hand.
 
     Args:
-        source: the model's folder or name.
+        source: the model, or its folder or name.
         task: on what.
         progress: called as ``progress(stage, done, total)``.
         loading: how models are loaded.

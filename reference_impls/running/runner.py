@@ -284,7 +284,6 @@ def _load(task: Task, experiment: Experiment, method: Method) -> LanguageModel:
     """The model, of which the method can do something with what was loaded, too."""
     if experiment.model is None:
         from reference_impls.running import checkpoints
-        from reference_impls.toolkit import EmbeddedTask
 
         if not checkpoints.ships(task):
             raise UsageError(f"The task {task.name!r} ships no model; name one with --model DIR_OR_NAME.")

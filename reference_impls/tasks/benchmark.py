@@ -32,6 +32,7 @@ class Benchmark(Task):
         """
         self.name = name
         self.variant = name.partition("/")[2]
+        self.place = folder
         self.files: dict[str, Rows] = Library(folder).read(self.sources(), name)
 
     @abstractmethod
