@@ -132,4 +132,6 @@ def _print(found: Found, against_holdout: bool) -> None:
         f"\n{len(found.trials)} trials took {found.seconds:.0f} s, with {found.forward_passes} forward and "
         f"{found.backward_passes} backward passes in training."
     )
+    if not found.best.score:
+        console.print("No setting both forgot and kept: try other methods, or a larger --budget.")
     console.print(f"On all of the data: [bold]{plain(found.command)}[/]", soft_wrap=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -269,6 +271,37 @@ def test_parquet_in_pieces_is_found_and_says_what_reads_it(tmp_path: Path) -> No
     (tmp_path / "forget10-00000-of-00001.parquet").write_bytes(b"PAR1....PAR1")
     with pytest.raises(UsageError, match=r"forget10-00000-of-00001.parquet.*(Parquet|parquet)"):
         find_task("tofu/forget10", tmp_path)
+
+
+def test_the_package_datasets_is_asked_where_it_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files.wmdp(tmp_path / "here")
+    asked = []
+
+    def load_dataset(repository: str, config: str, *, split: str) -> list[dict[str, Any]]:
+        asked.append((repository, config, split))
+        if config == "all":
+            raise ConnectionError("offline")
+        place = {"cais/wmdp": "wmdp/wmdp-cyber/test", "Salesforce/wikitext": "wikitext/wikitext-2-raw-v1/test"}
+        path = tmp_path / "here" / f"{place.get(repository, 'wmdp-corpora/cyber-forget-corpus')}.jsonl"
+        return [json.loads(line) | {"nothing": None} for line in path.read_text().splitlines()]
+
+    module: Any = types.ModuleType("datasets")
+    module.load_dataset, module.exceptions = load_dataset, types.SimpleNamespace(DatasetsError=KeyError)
+    monkeypatch.setitem(sys.modules, "datasets", module)
+    with pytest.raises(UsageError, match=r"needs 1 file that is not here:\n  all/test of cais/mmlu"):
+        find_task("wmdp/cyber")
+    assert asked == [
+        ("cais/wmdp-corpora", "cyber-forget-corpus", "train"),
+        ("Salesforce/wikitext", "wikitext-2-raw-v1", "test"),
+        ("cais/wmdp", "wmdp-cyber", "test"),
+        ("cais/mmlu", "all", "test"),
+    ]
+    mmlu = tmp_path / "mmlu" / "all"
+    mmlu.mkdir(parents=True)
+    (tmp_path / "here" / "mmlu" / "all" / "test.jsonl").rename(mmlu / "test.jsonl")
+    place, row = opened("wmdp/cyber", tmp_path).files["questions"][0]
+    assert place == "cais/wmdp, wmdp-cyber: row 1"
+    assert set(row) == {"question", "choices", "answer"}
 
 
 @pytest.mark.parametrize(
