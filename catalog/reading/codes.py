@@ -69,6 +69,7 @@ _READING = {
     "stated-family": "A method says its family, which is its folder already.",
     "bad-acts-on": "A method says that it acts on something unknown.",
     "bad-need": "A method declares what it needs with a value that is none of the possible ones.",
+    "bad-recipe": "A method declares the recipe that was published for it in a way that nothing can run.",
     "bad-hyperparameter": "A hyper-parameter is not declared in literals.",
     "bad-claim": "A claim of ``reference_impls/claims.yaml`` has not the form of one.",
     "bad-metric": "A definition of ``metrics/metrics.yaml`` has not the form of one, or is there twice.",

@@ -62,7 +62,7 @@ def api_schema(vocabularies: Vocabularies, version: int) -> dict[str, Any]:
 
 def _implementation() -> dict[str, Any]:
     texts = dict.fromkeys(("id", "name", "title", "summary", "file"), _TEXT)
-    kinds = {"kind": {"enum": ["method", "task", "attack"]}}
+    kinds = {"kind": {"enum": ["method", "task", "benchmark", "attack"]}}
     return {
         "type": "object",
         "required": [*texts, "kind"],

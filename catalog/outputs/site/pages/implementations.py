@@ -1,4 +1,4 @@
-"""What runs: the list of it, and a page for each method, task and attack."""
+"""What runs: the list of it, and a page for each method, task, benchmark and attack."""
 
 from __future__ import annotations
 
@@ -58,6 +58,13 @@ def tasks(site: Site) -> Iterator[Page]:
             "datasets": site.datasets_of(task.paper),
         }
         yield _page(task, "task.md.j2", context, hide=["navigation"])
+
+
+@pages
+def benchmarks(site: Site) -> Iterator[Page]:
+    """A page for each published benchmark: its parts and metrics, and how it is run."""
+    for benchmark in site.catalog.benchmarks:
+        yield _page(benchmark, "benchmark.md.j2", _shared(site, benchmark, ()), hide=["navigation"])
 
 
 @pages
