@@ -14,6 +14,7 @@ from catalog.commands.shared import (
     Json,
     Root,
     UsageError,
+    choice,
     find_project,
     load_or_stop,
     print_json,
@@ -142,7 +143,9 @@ def update(
 
 
 @app.command(
-    epilog="Examples: `catalog discover` · `catalog discover --since 2026-10-01 --json`", rich_help_panel=PANEL
+    epilog="Examples: `catalog discover` · `catalog discover --since 2026-10-01 --json` · "
+    "`catalog discover --source acl --since 2026-07-01`",
+    rich_help_panel=PANEL,
 )
 def discover(
     since: Annotated[
@@ -150,27 +153,33 @@ def discover(
     ] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="YYYY-MM-DD", help="By default today.")] = None,
     limit: Annotated[
-        int, typer.Option("--limit", "-n", min=1, max=5000, help="Look at most at so many papers.")
+        int, typer.Option("--limit", "-n", min=1, max=5000, help="Look at most at so many papers for each question.")
     ] = 1000,
+    source: Annotated[
+        list[str] | None,
+        typer.Option("--source", metavar="NAME", help="Ask only arxiv, acl, openreview or crossref; may be repeated."),
+    ] = None,
     as_json: Json = False,
     root: Root = None,
 ) -> None:
-    """Look on arXiv for papers that the catalog may lack, and write a list for review.
+    """Look for papers that the catalog may lack, at arXiv, the ACL Anthology, OpenReview and Crossref.
 
-    The list is ranked, and says for each paper which phrases speak for it. Shorten it, then add what is left with
-    `catalog add --batch build/candidates.txt`. What counts is written in `catalog/discovery.yaml`.
+    The list is ranked, and says for each paper which words speak for it. Shorten it, then add what is left with
+    `catalog add --batch build/candidates.txt`. What counts is written in `catalog/discovery.yaml`. A source that cannot
+    be asked does not keep the others back; what was not reached is named, and the status is 1.
     """
     import datetime
     from dataclasses import asdict
 
     from catalog.base.files import write_whole
-    from catalog.base.web import WebError
-    from catalog.intake import discover as discovery
+    from catalog.base.text import sentence
+    from catalog.intake import discovery
     from catalog.model.vocabulary import read_vocabularies
     from catalog.reading.load import read_entries
 
     project = find_project(root)
     papers = [entry.paper for entry in read_entries(project)]
+    asked = [choice("source", one, tuple(discovery.SOURCES)) for one in source or ()]
     try:
         first = datetime.date.fromisoformat(since) if since else discovery.start_of(papers)
         last = datetime.date.fromisoformat(until) if until else datetime.date.today()
@@ -182,24 +191,30 @@ def discover(
     own = project.root / "catalog" / "discovery.yaml"
     try:
         rules = discovery.read_rules(own if own.is_file() else discovery.RULES)
-        with web_client(project) as web:
-            found = discovery.discover(web, rules, papers, vocabularies.get("dataset"), first, last, limit)
-    except (WebError, discovery.RulesError) as error:
+    except discovery.RulesError as error:
         say(str(error))
         raise typer.Exit(1) from None
+    window = discovery.Window(first, last, limit)
+    with web_client(project) as web:
+        found = discovery.discover(web, rules, papers, vocabularies.get("dataset"), window, asked)
+    for one in found.not_reached:
+        say(f"Not reached: {sentence(one)}")
+    if not found.looked_at:
+        raise typer.Exit(1)
     with writing(project.build):
         write_whole(project.build / "candidates.txt", discovery.as_batch(found))
         write_whole(project.build / "candidates.md", discovery.as_markdown(found))
     if as_json:
-        print_json([asdict(one) for one in found])
+        print_json([asdict(one) for one in found.candidates])
     else:
-        for one in found:
-            print(f"{one.score:3}  {one.arxiv}  {one.title}\n     {'; '.join(one.reasons)}")
-            if one.similar:
-                print(f"     similar: {one.similar}")
-    say(f"{len(found)} candidates from {first} to {last}.")
-    if found:
+        for line in discovery.as_text(found):
+            print(line)
+    looked = ", ".join(f"{name} {count:,}" for name, count in found.looked_at.items())
+    say(f"{len(found.candidates)} candidates from {first} to {last}; papers looked at: {looked}.")
+    if found.candidates:
         say("Shorten build/candidates.txt, then run: catalog add --batch build/candidates.txt")
+    if found.not_reached:
+        raise typer.Exit(1)
 
 
 @app.command(epilog="Example: `catalog move liu2024machineb liu2024field`", rich_help_panel=PANEL)
