@@ -26,6 +26,7 @@ from catalog.commands.shared import (
 
 if TYPE_CHECKING:
     from catalog.base.project import Project
+    from catalog.parsing.problems import Problem
     from catalog.reading.entry import Entry
 
 app = typer.Typer()
@@ -78,12 +79,18 @@ def links(
 
 @app.command(
     epilog="Examples: `catalog update` · `catalog update zhang2024negative --apply` · `catalog update --json` · "
-    "`catalog update --bib refs.bib --apply`",
+    "`catalog update --apply --age 28` · `catalog update --bib refs.bib --apply`",
     rich_help_panel=PANEL,
 )
 def update(
     papers: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Only these records.")] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Write the changes into the records.")] = False,
+    age: Annotated[
+        int, typer.Option("--age", metavar="DAYS", min=0, help="Leave out what was compared less than so long ago.")
+    ] = 0,
+    thorough: Annotated[
+        bool, typer.Option("--thorough", help="Ask every source that a record names, if its venue is known, too.")
+    ] = False,
     bib: Annotated[
         Path | None,
         typer.Option(
@@ -95,10 +102,12 @@ def update(
     as_json: Json = False,
     root: Root = None,
 ) -> None:
-    """Compare records with their sources: a venue, another title, a newer version, a withdrawal, a code link.
+    """Compare records with their sources: a venue, another title, a newer version, a withdrawal, a link or an id.
 
-    Shows what would change. Comments stay, and so does every value with a comment `# by hand` at it. Status 1 if there
-    are changes that are not applied, or a source could not be asked.
+    Shows what would change, and writes a report to `build/update.md`. Comments stay, and so does every value with a
+    comment `# by hand` at it. With `--apply`, each record is written as soon as its sources answered, with the day on
+    which it was compared; a pass that was stopped goes on with `--age 1`. Status 1 if there are changes that are not
+    applied, or a source could not be asked.
 
     With `--bib`, no source is asked: entries that cite a preprint get the venue that its record names.
     """
@@ -114,31 +123,50 @@ def update(
     from catalog.model.vocabulary import read_vocabularies
     from catalog.parsing.problems import render
     from catalog.reading.load import read_entries
-    from catalog.upkeep.update import compare
+    from catalog.upkeep import outcome as outcomes
+    from catalog.upkeep import update as updating
 
     project = find_project(root)
-    entries = _chosen(read_entries(project), papers or [])
+    chosen = _chosen(read_entries(project), papers or [])
     vocabularies, _ = read_vocabularies(project.vocabularies, project.root)
-    today = datetime.date.today().isoformat()
+    day = datetime.date.today()
+    today = day.isoformat()
+    entries = updating.since(chosen, (day - datetime.timedelta(days=age - 1)).isoformat()) if age else chosen
+    whole_pass = outcomes.Outcome(left_out=len(chosen) - len(entries))
+    whole_pass.without_source = [one.paper.file for one in entries if not outcomes.can_be_asked(one)]
+    found: list[updating.Update] = []
+    problems: list[Problem] = []
+    changed = 0
     with web_client(project, cache=None) as web, _progress("Asking the sources") as told:
-        found = compare(project, entries, web, vocabularies, today, told)
-    if apply:
-        for one in found.updates:
-            with writing(project.root / one.file):
-                write_whole(project.root / one.file, one.text)
+        for number, one in enumerate(updating.compare(project, entries, web, vocabularies, today, thorough)):
+            told(number, len(entries))
+            whole_pass.add(one)
+            problems += one.problems
+            if one.update:
+                found.append(one.update)
+                if not as_json:
+                    reasons = dict.fromkeys(f"# {change.paper}: {change.reason}" for change in one.update.changes)
+                    print("\n".join([*reasons, one.update.diff, ""]), flush=True)
+            if apply:
+                text, wrong = updating.to_write(project, one, today)
+                problems += wrong
+                if text is not None:
+                    with writing(project.root / one.entry.paper.file):
+                        write_whole(project.root / one.entry.paper.file, text)
+                    changed += bool(one.update)
+    with writing(project.build):
+        write_whole(project.build / "update.md", outcomes.as_markdown(whole_pass, today))
     if as_json:
-        print_json([change.as_json() for one in found.updates for change in one.changes])
-    else:
-        for one in found.updates:
-            reasons = dict.fromkeys(f"# {change.paper}: {change.reason}" for change in one.changes)
-            print("\n".join([*reasons, one.diff, ""]))
-    for failure in found.failures:
+        print_json([change.as_json() for one in found for change in one.changes])
+    for failure in whole_pass.not_reached:
         say(sentence(failure))
-    if found.problems:
-        say(render(found.problems))
-    what = "changed" if apply else "would change; write it with --apply" if found.updates else "would change"
-    say(f"{len(entries)} records compared, {len(found.updates)} {what}.")
-    if found.failures or found.problems or (found.updates and not apply):
+    if problems:
+        say(render(problems))
+    what = f"{changed} changed" if apply else f"{len(found)} would change"
+    hint = "; write it with --apply" if found and not apply else ""
+    left = f" {whole_pass.left_out} left out, which were compared not long ago." if whole_pass.left_out else ""
+    say(f"{len(entries)} records compared, {what}{hint}.{left}")
+    if whole_pass.failures or problems or (found and not apply):
         raise typer.Exit(1)
 
 

@@ -235,6 +235,8 @@ class Provenance(Model):
 
     source: Source
     checked: WholeDay
+    compared: WholeDay | None = None
+    """The day on which ``catalog update`` last held the record against all sources that it names."""
 
 
 class Record(Model):

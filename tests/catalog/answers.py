@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from local_server import Asked, Reply, Server
@@ -137,7 +138,7 @@ def works(*given: dict[str, object], total: int | None = None) -> Reply:
     return Reply(json.dumps(answer), type="application/json; charset=utf-8")
 
 
-def work(doi: str, title: str, abstract: str = "", **more: object) -> dict[str, object]:
+def work(doi: str, title: str, abstract: str = "", **more: Any) -> dict[str, object]:
     """A work as Crossref lists it: texts in lists, the abstract in JATS."""
     return {
         "DOI": doi,

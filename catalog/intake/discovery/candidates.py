@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from catalog.base.text import fitting, shorten
+from catalog.base.text import fitting, inert, shorten
 from catalog.model.registries import REGISTRIES
 from catalog.outputs.wording import byline
 
@@ -79,15 +79,15 @@ def as_markdown(found: Discovery) -> str:
     asked = ", ".join(f"{name} ({count} papers)" for name, count in found.looked_at.items()) or "none"
     lines = ["# Candidates", "", f"{len(some)} papers that the catalog may lack. Sources that answered: {asked}.", ""]
     if found.not_reached:
-        lines += ["## Not reached", "", *(f"* {_plain(one)}" for one in found.not_reached), ""]
+        lines += ["## Not reached", "", *(f"* {inert(one)}" for one in found.not_reached), ""]
     for heading, group in _groups(some[:MOST]):
         lines += [f"## {heading}", ""]
         for one in group:
-            where = f"{_plain(byline(one.authors))} · {one.date} · {', '.join(one.sources)}"
-            lines.append(f"- [ ] **{one.score}** [{_plain(one.title)}]({one.address}) · {where}")
-            lines.append(f"  <br>{_plain('; '.join(one.reasons[:6]))}")
+            where = f"{inert(byline(one.authors))} · {one.date} · {', '.join(one.sources)}"
+            lines.append(f"- [ ] **{one.score}** [{inert(one.title)}]({one.address}) · {where}")
+            lines.append(f"  <br>{inert('; '.join(one.reasons[:6]))}")
             if one.similar:
-                lines.append(f"  <br>Similar: {_plain(one.similar)}")
+                lines.append(f"  <br>Similar: {inert(one.similar)}")
         lines.append("")
     if len(some) > MOST:
         lines += [f"... and {len(some) - MOST} more: `catalog discover`"]
@@ -99,10 +99,3 @@ def _groups(candidates: Iterable[Candidate]) -> Iterator[tuple[str, list[Candida
     for heading, likely in (("Likely", True), ("Worth a second look", False)):
         if group := [one for one in some if one.likely == likely]:
             yield heading, group
-
-
-def _plain(text: str) -> str:
-    """Text that Markdown takes as it is, and that mentions nobody."""
-    for sign in "\\`*_[]<>#|@":
-        text = text.replace(sign, f"&#{ord(sign)};")
-    return text

@@ -79,19 +79,36 @@ def search(web: Web, phrase: str, since: datetime.date, until: datetime.date, li
         days = f"from-created-date:{since},until-created-date:{until}"
         asked = {"query.bibliographic": phrase, "filter": days, "select": _ASKED, "rows": count, "offset": start}
         url = f"{API}?{urlencode(asked)}"
-        works = _works(web.read(url, accept="application/json", types=_JSON_TYPES, keep=False), url)
-        papers = [one for one in works if isinstance(one, dict) and one.get("type") in _PAPERS]
-        yield [found for one in papers if isinstance(found := _found(one, url), Found)]
+        works = _works(web, url)
+        yield _papers(works, url)
         if len(works) < count:
             return
 
 
-def _works(text: str, where: str) -> list[Any]:
-    """The works of a list.
+def by_title(web: Web, title: str, author: str) -> list[Found]:
+    """Papers whose title and authors are most like those given, best first, a few at most.
 
     Raises:
-        WebError: it is none.
+        WebError: it cannot be asked, or its answer cannot be used.
     """
+    asked = {"query.bibliographic": f"{title} {author}", "select": _ASKED, "rows": 5}
+    url = f"{API}?{urlencode(asked)}"
+    return _papers(_works(web, url), url)
+
+
+def _papers(works: list[Any], where: str) -> list[Found]:
+    """The papers among the works of a list; what lacks a title, authors or a year is left out."""
+    some = [one for one in works if isinstance(one, dict) and one.get("type") in _PAPERS]
+    return [found for one in some if isinstance(found := _found(one, where), Found)]
+
+
+def _works(web: Web, where: str) -> list[Any]:
+    """The works of a list at an address.
+
+    Raises:
+        WebError: it cannot be had, or is no list.
+    """
+    text = web.read(where, accept="application/json", types=_JSON_TYPES, keep=False)
     try:
         works = json.loads(text)["message"]["items"]
         if not isinstance(works, list):

@@ -80,6 +80,17 @@ def search(web: Web, phrase: str, since: dates.date, until: dates.date, limit: i
             return
 
 
+def by_title(web: Web, title: str) -> list[Found]:
+    """Submissions whose title holds all words of a title, the most alike first, a few at most.
+
+    Raises:
+        WebError: it cannot be asked, or its answer cannot be used.
+    """
+    asked = {"term": title, "type": "terms", "content": "title", "group": "all", "source": "forum", "limit": "10"}
+    url = f"{APIS[0]}/notes/search?{urlencode(asked)}"
+    return parse(web.read(url, accept=TYPES[0], types=TYPES, keep=False), url)
+
+
 def parse(text: str, where: str = "OpenReview") -> list[Found]:
     """The papers of a saved answer; reviews and comments among the notes are left out.
 
