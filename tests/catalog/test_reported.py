@@ -85,7 +85,8 @@ def test_what_papers_print_is_held(source: str, value: str, checkout: Checkout) 
 
 def test_it_is_exported(checkout: Checkout, run: Run) -> None:
     holds(checkout, note="Mean of five runs.")
-    assert run("fmt", "--check").status == 0
+    assert run("fmt").status == 0
+    assert "value: -12.50, source: Table A3, note: Mean of five runs.}\n" in checkout.fading.read_text(encoding="utf-8")
     paper = next(one for one in json.loads(run("export", "json").out) if one["id"] == "lindqvist2031fading")
     assert paper["reported"] == [{**RIGHT, "value": -12.5, "note": "Mean of five runs."}]
     rows = list(csv.DictReader(io.StringIO(run("export", "csv").out.removeprefix("\ufeff"))))
