@@ -216,9 +216,12 @@ def test_pages_are_asked_for_as_long_as_they_are_of_use(
 
 def test_a_limit_that_was_reached_is_told(server: Server, discover: Callable[..., Ran]) -> None:
     server[QUERY] = answers.atom(*entries(), total=900)
-    ran = discover(*DAYS, "--limit", "6", "--source", "arxiv")
+    server[SEARCH] = answers.notes(*(note(f"f{number}", f"LLM Unlearning {number}") for number in range(6)))
+    server[WORKS] = answers.works(*(answers.work(f"10.5555/{number}", "LLM Unlearning") for number in range(6)))
+    ran = discover(*DAYS, "--limit", "6", "--source", "arxiv", "--source", "openreview", "--source", "crossref")
     assert ran.status == 1
     assert "only the newest 6 papers" in ran.err
+    assert ran.err.count("more of these days than the 6 that were looked at") >= 2
 
 
 def test_what_somebody_ruled_out_stays_out(server: Server, checkout: Checkout, discover: Callable[..., Ran]) -> None:

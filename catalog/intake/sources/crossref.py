@@ -72,7 +72,7 @@ def search(web: Web, phrase: str, since: datetime.date, until: datetime.date, li
         limit: papers to look at, at most.
 
     Raises:
-        WebError: it cannot be asked, or its answer cannot be used.
+        WebError: it cannot be asked, its answer cannot be used, or (after the last page) there is more.
     """
     for start in range(0, limit, PAGE):
         count = min(PAGE, limit - start)
@@ -83,6 +83,7 @@ def search(web: Web, phrase: str, since: datetime.date, until: datetime.date, li
         yield _papers(works, url)
         if len(works) < count:
             return
+    raise WebError("size", API, f"has more of these days than the {limit} that were looked at", "Raise the limit.")
 
 
 def by_title(web: Web, title: str, author: str) -> list[Found]:

@@ -65,7 +65,7 @@ def search(web: Web, phrase: str, since: dates.date, until: dates.date, limit: i
         limit: notes to look at, at most.
 
     Raises:
-        WebError: it cannot be asked, or its answer cannot be used.
+        WebError: it cannot be asked, its answer cannot be used, or (after the last page) there is more.
     """
     for start in range(0, limit, PAGE):
         count = min(PAGE, limit - start)
@@ -78,6 +78,7 @@ def search(web: Web, phrase: str, since: dates.date, until: dates.date, limit: i
         yield [found for note in within if (found := _found(note))]
         if len(notes) < count or any(day < since.isoformat() for day, _ in touched):
             return
+    raise WebError("size", APIS[0], f"has more of these days than the {limit} that were looked at", "Raise the limit.")
 
 
 def by_title(web: Web, title: str) -> list[Found]:
