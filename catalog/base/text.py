@@ -87,6 +87,13 @@ def fitting(lines: Iterable[str], limit: int = 60_000) -> str:
     return "\n".join(kept)
 
 
+def inert(text: str) -> str:
+    """Text that Markdown on a code host takes as it is, and that mentions nobody."""
+    for sign in "\\`*_[]<>#|@":
+        text = text.replace(sign, f"&#{ord(sign)};")
+    return text
+
+
 def sentence(text: str) -> str:
     """The text with a full stop, unless it ends with a sign already."""
     return text if text.endswith((".", "?", "!")) else f"{text}."

@@ -48,6 +48,8 @@ _READING = {
     "bad-value": "A value is wrong in a way that has no code of its own.",
     "bad-date": "A date is not written as YYYY-MM or YYYY-MM-DD, or is not in the calendar.",
     "bad-year": "A year is not written in four digits, without quotes.",
+    "bad-number": "A value is not a finite number, without quotes.",
+    "bad-source": "A reported number does not say where in the paper it stands, as in Table 2.",
     "bad-link": "A link is not an http or https address.",
     "bad-arxiv": "An arXiv id has not the form of one, or tells a month that there is not.",
     "bad-acl": "An ACL Anthology id has not the form of one.",

@@ -71,6 +71,9 @@ def _orphan_term(corpus: Corpus) -> Iterator[Finding]:
     for entry in corpus.entries:
         for name, facet in FACETS.items():
             used.setdefault(name, set()).update(facet.terms(entry.paper))
+        for one in entry.paper.reported:
+            used.setdefault("benchmark", set()).add(one.benchmark)
+            used.setdefault("metric", set()).add(one.metric)
     used["technique"] = {base for _, _, base in built_on(corpus)}
     used.setdefault("family", set()).update(one.family for one in corpus.implementations if one.family)
     for name, vocabulary in corpus.vocabularies.items():
