@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch import Tensor
+
 from reference_impls.toolkit import architecture
 
 STATE_SPACE = ("mamba", "falcon_h1", "nemotron_h")
@@ -30,6 +32,22 @@ def lora_config(model: Any, rank: int, alpha: float) -> Any:
         exclude_modules=past_modules,
         bias="none",
     )
+
+
+def adapter_weights(network: Any) -> list[tuple[str, Tensor]]:
+    """The weights of all low-rank adapters in a network, by name."""
+    return [(name, weight) for name, weight in network.named_parameters() if ".lora_" in name]
+
+
+def with_adapter(network: Any, rank: int, alpha: float) -> list[tuple[str, Tensor]]:
+    """Put an untrained adapter into a network, in place; returns its weights, which alone have gradients then.
+
+    See :func:`lora_config`.
+    """
+    from peft import get_peft_model
+
+    get_peft_model(network, lora_config(network, rank, alpha))
+    return adapter_weights(network)
 
 
 def not_adapted(adapted: Any) -> str:
