@@ -50,7 +50,7 @@ from reference_impls.toolkit.editing import (
     with_ridge,
 )
 from reference_impls.toolkit.evaluation import Evaluation, Probe, asked_examples, evaluate, examples, probe
-from reference_impls.toolkit.fixed_answer import FixedAnswer
+from reference_impls.toolkit.fixed_answer import FLOOR, FixedAnswer
 from reference_impls.toolkit.gradients import Gradient, diagonal_fisher, nll_gradient, trained_weights
 from reference_impls.toolkit.invented import new_pairs
 from reference_impls.toolkit.language_model import LanguageModel, weights_of
@@ -80,6 +80,7 @@ from reference_impls.toolkit.wrapper import Kept, Wrapped, Wrapper
 from reference_impls.toolkit.wrong_answers import distinct_words, flipped_answer, jaccard
 
 __all__ = [
+    "FLOOR",
     "IGNORE",
     "REFUSALS",
     "AnswerDistribution",

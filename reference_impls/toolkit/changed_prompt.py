@@ -57,6 +57,11 @@ class ChangedPrompt(LanguageModel):
             return self._asked._decoded(input_ids, attention_mask, **options)
 
     @property
+    def read_before(self) -> int:
+        """What the one who is asked reads first."""
+        return self._asked.read_before
+
+    @property
     def _asked(self) -> LanguageModel:
         assert self.inner is not None
         return self.inner
@@ -69,7 +74,9 @@ class ChangedPrompt(LanguageModel):
             states = out[0] if isinstance(out, tuple) else out
             if states.shape[1] < length:
                 return out  # it goes on from what it has kept of the prompt
-            states = torch.cat([self.change(states[:, :length], places), states[:, length:]], dim=1)
+            start = min(self.read_before, states.shape[1] - length)  # embeddings of tokens have nothing before them
+            before, prompt, after = states.split([start, length, states.shape[1] - start - length], dim=1)
+            states = torch.cat([before, self.change(prompt, places), after], dim=1)
             return (states, *out[1:]) if isinstance(out, tuple) else states
 
         handle = self.part.register_forward_hook(hook)

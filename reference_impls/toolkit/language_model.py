@@ -303,6 +303,11 @@ class LanguageModel:
         out: Tensor = self.model.generate(input_ids=input_ids, attention_mask=attention_mask, **options)
         return out[:, input_ids.shape[1] :]
 
+    @property
+    def read_before(self) -> int:
+        """How many vectors are read before every text."""
+        return 0
+
     def _read_on(self, input_ids: Tensor, past: Any) -> tuple[Tensor, Any]:
         """(B, V) float32 logits after (B, L) more tokens without padding, and all that was read, for the next call.
 

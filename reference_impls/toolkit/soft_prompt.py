@@ -26,6 +26,11 @@ class SoftPrompted(LanguageModel):
             vectors = torch.cat([vectors, model.vectors])
         return cls(model.model, model.tokenizer, model.max_length, model.batch_size, vectors=vectors)
 
+    @property
+    def read_before(self) -> int:
+        """The k vectors."""
+        return len(self.vectors)
+
     def _behind(self, input_ids: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
         """(B, k + L) what the model reads: the vectors, then the tokens."""
         read = self.model.get_input_embeddings()(input_ids)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from reference_impls.toolkit.language_model import LanguageModel
 from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel
@@ -56,6 +56,17 @@ class Kept:
                 if weight.shape != value.shape:
                     raise ValueError(f"{name} is of another shape than in this model")
                 weight.copy_(value)
+
+    def load_into(self, module: nn.Module) -> None:
+        """Give a module the state that was kept.
+
+        Raises:
+            ValueError: what was kept is of another module, or not all of it.
+        """
+        try:
+            module.load_state_dict(dict(self.tensors))
+        except RuntimeError as error:
+            raise ValueError(str(error).splitlines()[0]) from None
 
 
 class Wrapped:
