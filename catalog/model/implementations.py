@@ -44,6 +44,16 @@ ACTS_ON = ("loss", "gradients", "weights", "activations", "data", "decoding", "p
 
 
 @dataclass(frozen=True)
+class Outside:
+    """Where something comes from that another package brings."""
+
+    package: str
+    """The distribution, as pip calls it."""
+    module: str
+    """Its module, as Python imports it."""
+
+
+@dataclass(frozen=True)
 class Hyperparameter:
     """One hyper-parameter of a method or attack, as its file declares it."""
 
@@ -76,7 +86,8 @@ class Implementation:
     paper: str
     """The id of the record whose method (or benchmark) the file follows."""
     family: str
-    """The family of methods, which is the folder of the file; ``""`` for what is no method."""
+    """The family of methods, which is the folder of the file; ``""`` for what is no method. The class of a method that
+    another package brings says it."""
     acts_on: str
     reference: str
     headline: str
@@ -86,13 +97,15 @@ class Implementation:
     hyperparameters: tuple[Hyperparameter, ...]
     source: str
     file: str
-    """Path relative to the project's root, with forward slashes."""
+    """Path relative to the project's root, with forward slashes; the whole path of what another package brings."""
     line: int
     """The line of ``paper = ...``."""
     needs: Needs = field(default_factory=Needs)
     """What a method needs."""
     forgets: str = ""
     """What a task has models forget, as somebody with the like would say it."""
+    outside: Outside | None = None
+    """The package that brings it, if it is not this one."""
 
     @property
     def knob(self) -> Hyperparameter | None:
@@ -102,6 +115,8 @@ class Implementation:
     @property
     def module(self) -> str:
         """The file as Python imports it: ``reference_impls.methods.preference_optimization.npo``."""
+        if self.outside:
+            return self.outside.module
         return self.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
@@ -152,6 +167,21 @@ def read_implementations(package: Path, root: Path | None = None) -> tuple[list[
     return sorted(found, key=lambda one: (one.kind, one.id)), problems
 
 
+def read_outside(kind: Kind, ident: str, path: Path, outside: Outside) -> Implementation | Problem:
+    """What another package brings, from its file; or what is wrong with the file.
+
+    Args:
+        kind: what it is.
+        ident: the id under which it is registered.
+        path: the file.
+        outside: the package and the module.
+    """
+    try:
+        return _read(kind, path, path.as_posix(), ident, outside)
+    except _UnreadableError as error:
+        return Problem(path.as_posix(), error.line, error.column, error.code, "error", error.message, error.hint)
+
+
 def read_family_guides(package: Path, root: Path | None = None) -> tuple[dict[str, FamilyGuide], list[Problem]]:
     """The guides to the families in which something runs, by family, with problems.
 
@@ -185,12 +215,12 @@ def _files(package: Path) -> Iterator[tuple[Kind, Path]]:
                 yield kind, path
 
 
-def _read(kind: Kind, path: Path, file: str) -> Implementation:
+def _read(kind: Kind, path: Path, file: str, ident: str = "", outside: Outside | None = None) -> Implementation:
     source, module = _parsed(path)
     title, summary, body = _docstring(module)
     declaration = _declaration(module, kind)
     literals = {name: (value, node) for name, value, node in _literals(declaration)}
-    for name in _REQUIRED[kind]:
+    for name in (*_REQUIRED[kind], *(("family",) if outside and kind == "method" else ())):
         if name not in literals:
             raise _UnreadableError(
                 declaration,
@@ -203,7 +233,7 @@ def _read(kind: Kind, path: Path, file: str) -> Implementation:
         raise _UnreadableError(
             literals["acts_on"][1], "bad-acts-on", f"acts_on is {acts_on!r}", f"One of: {', '.join(ACTS_ON)}."
         )
-    if kind == "method" and "family" in literals:
+    if kind == "method" and "family" in literals and not outside:
         message, hint = "the family is said twice: the folder says it", "Delete the line."
         raise _UnreadableError(literals["family"][1], "stated-family", message, hint)
     try:
@@ -211,15 +241,16 @@ def _read(kind: Kind, path: Path, file: str) -> Implementation:
     except NeedError as error:
         raise _UnreadableError(literals[error.name][1], "bad-need", str(error), error.hint) from None
     stem = path.parent.name if kind == "task" else path.stem
+    folder = path.parent.name.replace("_", "-") if kind == "method" else ""
     return Implementation(
-        id=stem.replace("_", "-"),
+        id=ident or stem.replace("_", "-"),
         kind=kind,
         name=title[title.rfind("(") + 1 : -1] if title.endswith(")") else title,
         title=title,
         summary=summary,
         body=body,
         paper=str(literals["paper"][0]),
-        family=path.parent.name.replace("_", "-") if kind == "method" else "",
+        family=str(literals["family"][0]) if outside and kind == "method" else folder,
         acts_on=acts_on,
         reference=str(literals["reference"][0]) if "reference" in literals else "nothing",
         headline=str(literals["headline"][0]) if "headline" in literals else "",
@@ -230,6 +261,7 @@ def _read(kind: Kind, path: Path, file: str) -> Implementation:
         line=literals["paper"][1].lineno,
         needs=needs,
         forgets=str(literals["forgets"][0]) if "forgets" in literals else "",
+        outside=outside,
     )
 
 

@@ -243,6 +243,9 @@ def attack_model(
     task: TaskName = DEFAULT_TASK,
     forget: Annotated[Path | None, typer.Option(help="A data file of what was forgotten, instead of a task.")] = None,
     retain: Annotated[Path | None, typer.Option(help="A data file of what was kept.")] = None,
+    holdout: Annotated[
+        Path | None, typer.Option(help="A data file like the forget set, never trained on: membership needs one.")
+    ] = None,
     seed: Seed = 0,
     window: Window = None,
     dtype: DType = None,
@@ -250,7 +253,7 @@ def attack_model(
 ) -> None:
     """Try to get back what a model has forgotten, and show how much of it the model then knows."""
     chosen = attacks() if name == "all" else [find_attack(name)]
-    asked = task_of(task, model, forget, retain, None)
+    asked = task_of(task, model, forget, retain, holdout)
     from reference_impls.running.evaluate_saved import attack_saved
 
     with showing_progress(hide=as_json) as progress:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from catalog.model.implementations import Implementation
 from catalog.model.results import Example
+from reference_impls import extensions
 from reference_impls.errors import UsageError
 from reference_impls.measuring.comparison import Yardstick
 from reference_impls.measuring.cost import one_thread
@@ -53,8 +54,10 @@ class Attacked(BaseModel):
     """What one has to know besides, such as what of the data was cut."""
 
 
-def evaluate_saved(source: str, task: Task, progress: Progress, loading: Loading | None = None) -> Evaluated:
-    """Measure a model that was saved, with what its method put around the weights.
+def evaluate_saved(
+    source: str | UnlearnedModel, task: Task, progress: Progress, loading: Loading | None = None
+) -> Evaluated:
+    """Measure a model, with what its method put around the weights: one that was saved, or one that is at hand.
 
     Raises:
         UsageError: the model cannot be loaded.
@@ -69,26 +72,27 @@ def evaluate_saved(source: str, task: Task, progress: Progress, loading: Loading
             against = shipping
     progress("evaluating", 0, 1)
     found = against.measure(model)
+    others, failed = extensions.measure(model, splits, found.metrics)
     references = {which: record.metrics for which, record in shipped.items()}
     return Evaluated(
-        model=source,
+        model=source if isinstance(source, str) else type(source).__name__,
         task=task.name,
-        metrics=found.metrics,
+        metrics=found.metrics | others,
         references=references,
         examples=found.examples,
-        notes=_notes(task, weights, splits),
+        notes=(*_notes(task, weights, splits), *failed),
     )
 
 
 def attack_saved(
-    source: str,
+    source: str | UnlearnedModel,
     task: Task,
     chosen: Sequence[Implementation],
     seed: int,
     progress: Progress,
     loading: Loading | None = None,
 ) -> Attacked:
-    """Attack a model that was saved, with what its method put around the weights.
+    """Attack a model, with what its method put around the weights: one that was saved, or one that is at hand.
 
     Raises:
         UsageError: the model cannot be loaded.
@@ -116,12 +120,12 @@ def _notes(task: Task, weights: LanguageModel, splits: Splits) -> tuple[str, ...
 
 
 def _opened(
-    source: str, task: Task, progress: Progress, loading: Loading | None
+    source: str | UnlearnedModel, task: Task, progress: Progress, loading: Loading | None
 ) -> tuple[UnlearnedModel, LanguageModel, Splits]:
     """The model, the weights inside it, and the task's data in their format."""
     progress("loading", 0, 1)
     one_thread()
-    model = load(source, loading)
+    model = load(source, loading) if isinstance(source, str) else source
     weights = weights_of(model)
     if weights is None:
         raise UsageError(f"{source} holds no language model, so that it cannot be asked.")

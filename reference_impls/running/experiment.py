@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog.model.results import EMBEDDED, is_plain, record_file
@@ -13,6 +12,7 @@ from reference_impls.models.loading import Loading
 from reference_impls.running.registry import DEFAULT_TASK, find_task
 
 if TYPE_CHECKING:
+    from reference_impls.tasks.tables import Data
     from reference_impls.toolkit import Task
 
 Given = Mapping[str, float | int | None]
@@ -20,12 +20,20 @@ Given = Mapping[str, float | int | None]
 
 @dataclass(frozen=True)
 class OwnData:
-    """Files of one's own, instead of a task."""
+    """Data of one's own, instead of a task."""
 
-    forget: Path
-    retain: Path | None = None
+    forget: Data
+    retain: Data | None = None
     """None for methods that need no examples of what must stay."""
-    holdout: Path | None = None
+    holdout: Data | None = None
+
+    @property
+    def named(self) -> dict[str, str | None]:
+        """By option, the file; of rows that are in none, a word in its place."""
+        return {
+            name: f"{name.upper()}-ROWS" if isinstance(one, Sequence) else None if one is None else str(one)
+            for name, one in vars(self).items()
+        }
 
 
 @dataclass(frozen=True)
@@ -70,7 +78,7 @@ class Experiment:
     @property
     def command(self) -> str:
         """What reproduces it: the shortest command that says all that was chosen."""
-        own = {} if self.data is None else vars(self.data)
+        own = {} if self.data is None else self.data.named
         options: dict[str, object] = {
             "task": None if self.data else self.task,
             "model": self.model,

@@ -8,8 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from catalog.base.terminal import say
 from catalog.model import defaults
 from catalog.model.implementations import Implementation, read_implementations
+from reference_impls import extensions
 from reference_impls.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
@@ -22,12 +24,16 @@ RESULTS = PACKAGE / "results"
 
 @cache
 def implementations() -> dict[str, Implementation]:
-    """Methods, tasks and attacks by id, read from their files."""
+    """Methods, tasks and attacks by id, read from their files; after the project's own, those of other packages."""
     found, problems = read_implementations(PACKAGE)
     if problems:
         first = problems[0]
         raise UsageError(f"{first.file}:{first.line}: {first.message} {first.hint}")
-    return {one.id: one for one in found}
+    known = {one.id: one for one in found}
+    for one in extensions.implementations():
+        if known.setdefault(one.id, one) is not one and one.outside:
+            say(f"{one.outside.package} registers the {one.kind} {one.id!r}, a name that is taken; it is left out.")
+    return known
 
 
 def methods() -> list[Implementation]:
@@ -142,7 +148,10 @@ def find_task(name: str) -> Task:
 
     if name not in tasks():
         raise UnknownNameError("task", name, tasks())
-    found: Task = _class_of(implementations()[name].module, Task)()
+    chosen = implementations()[name]
+    found: Task = _class_of(chosen.module, Task)()
+    if chosen.outside:
+        found.name, found.folder = name, Path(chosen.file).parent
     return found
 
 
@@ -164,6 +173,8 @@ def recipes(task: str) -> dict[str, dict[str, Any]]:
 def _data_of(task: str, file: str) -> dict[str, Any]:
     import yaml
 
-    path = PACKAGE / "tasks" / task.replace("-", "_") / file
+    chosen = implementations().get(task)
+    own = PACKAGE / "tasks" / task.replace("-", "_")
+    path = (Path(chosen.file).parent if chosen and chosen.outside else own) / file
     content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
     return content

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from catalog.model.results import EMBEDDED, Result
+from reference_impls import extensions
 from reference_impls.errors import UsageError
 from reference_impls.measuring.cost import Passes, count_passes, one_thread, peak_memory_bytes, versions
 from reference_impls.progress import Progress, silent
@@ -191,6 +192,7 @@ def _measure(experiment: Experiment, prepared: _Prepared, unlearned: _Unlearned,
     yardstick = prepared.yardstick
     progress("evaluating", 0, 1)
     evaluation = yardstick.measure(unlearned.model)
+    others, failed = extensions.measure(unlearned.model, yardstick.splits, evaluation.metrics)
     return Result(
         method=experiment.method,
         task=yardstick.task.name,
@@ -202,7 +204,7 @@ def _measure(experiment: Experiment, prepared: _Prepared, unlearned: _Unlearned,
         requests=experiment.requests,
         stages=unlearned.stages,
         stopped=unlearned.stopped,
-        metrics=evaluation.metrics,
+        metrics=evaluation.metrics | others,
         seconds=round(unlearned.seconds, 2),
         peak_memory_bytes=peak_memory_bytes(),
         forward_passes=unlearned.passes.forward,
@@ -211,7 +213,7 @@ def _measure(experiment: Experiment, prepared: _Prepared, unlearned: _Unlearned,
         command=experiment.command,
         examples=evaluation.examples,
         window=None if experiment.model is None else prepared.model.max_length,
-        notes=(*prepared.notes, *unlearned.notes),
+        notes=(*prepared.notes, *unlearned.notes, *failed),
     )
 
 
@@ -231,7 +233,7 @@ def _load(task: Task, experiment: Experiment, method: Method) -> LanguageModel:
     if experiment.model is None:
         from reference_impls.running import checkpoints
 
-        if not checkpoints.folder(task, "target").is_dir():
+        if not checkpoints.ships(task):
             raise UsageError(f"The task {task.name!r} ships no model; name one with --model DIR_OR_NAME.")
         one_thread()
         return checkpoints.load(task, "target")

@@ -232,6 +232,8 @@ def card(method: Implementation, result: Result, weights_changed: bool) -> str:
     if method.acts_on == "data":  # trained, and asked in its own way
         kept = "**The weights alone are not the unlearned model.** What belongs to it besides is in"
     note = "" if weights_changed else f"\n{kept}\n`wrapper.json`, and must be applied at every query.\n"
+    where = f"the package {method.outside.package}" if method.outside else "LLM-Unlearning"
+    file = method.module if method.outside else method.file
     note += "".join(f"\n> {one}\n" for one in result.notes)
     return f"""---
 library_name: transformers
@@ -251,5 +253,5 @@ tags: [machine-unlearning]
 {rows}
 
 Made by `{result.command}` in {result.seconds:g} s. The full record is in `result.json`; the method is
-`{method.file}` of LLM-Unlearning, which follows the paper with the record `{method.paper}`.
+`{file}` of {where}, which follows the paper with the record `{method.paper}`.
 """

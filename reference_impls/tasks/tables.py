@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,18 +26,25 @@ class NotJson:
     why: str
 
 
-def read_rows(path: Path, problem: Callable[[Any], str], form: str) -> list[tuple[str, dict[str, Any]]]:
+Data = Path | Sequence[Mapping[str, Any]]
+"""Where rows are: in a file or a folder that ``datasets`` saved, or here."""
+
+
+def read_rows(name: str, data: Data, problem: Callable[[Any], str], form: str) -> list[tuple[str, dict[str, Any]]]:
     """The rows of a file, checked; every bad one is reported at once.
 
     Args:
-        path: a file, or a folder that ``datasets`` saved.
+        name: what rows that are not in a file are called.
+        data: a file, a folder that ``datasets`` saved, or rows.
         problem: what is wrong with a row; empty if nothing is.
         form: what rows look like, as a sentence.
 
     Raises:
         UsageError: the file cannot be read, holds no rows, or bad ones.
     """
-    found = _rows(path)
+    path: Path | str = data if isinstance(data, Path) else name
+    found: Rows
+    found = _rows(data) if isinstance(data, Path) else [(f"{name} row {at}", row) for at, row in enumerate(data, 1)]
     said = ((place, row.why if isinstance(row, NotJson) else problem(row)) for place, row in found)
     problems = [f"{place}: {why}" for place, why in said if why]
     if problems:
