@@ -1,4 +1,4 @@
-r"""Divergence decoding (divergence decoding).
+r"""Divergence decoding (DD).
 
 It is simpler to teach small models than to make a large one forget. Train one on what is to be kept and its twin on
 what is to be forgotten as well: they have everything in common but that, and where they diverge while the large model

@@ -1,4 +1,4 @@
-r"""Guardrail baselines (guardrail).
+r"""Guardrail baselines (guardrails).
 
 The simplest that one can do, and a measure for all that is more: leave the model alone, look for the names of what is
 to be forgotten in what it is asked or in what it says, and refuse where they are; or just tell it to keep silent.
