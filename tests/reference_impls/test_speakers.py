@@ -16,6 +16,7 @@ from numpy.testing import assert_allclose
 from torch import Tensor
 from unlearning_toys import fingerprint, invented_pairs
 
+from reference_impls.running.registry import find_method, method_class
 from reference_impls.toolkit import (
     ChangedPrompt,
     Combined,
@@ -24,12 +25,16 @@ from reference_impls.toolkit import (
     LanguageModel,
     OffsetModel,
     Pair,
+    Recipe,
+    Run,
     Scope,
     SoftPrompted,
     UnlearnedModel,
+    UnlearningData,
     Wrapped,
     first_blocks,
     offset_logits,
+    with_weights,
 )
 
 PAIRS = invented_pairs()
@@ -188,6 +193,30 @@ def test_whoever_has_one_answer_gives_it_with_certainty(tiny: LanguageModel) -> 
     assert_allclose(told.logprobs.exp().sum(dim=1), 1.0, atol=1e-5)
     assert bool(told.expected.isfinite().all())
     assert bool(told.deviation.isfinite().all())
+
+
+# What is around weights that an attacker changes
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+@pytest.mark.parametrize("method", ["uld", "delta-unlearning", "eco", "spul", "grun"])
+def test_what_is_around_stays_around_other_weights_and_around_what_is_read_before(
+    method: str, tiny: LanguageModel, data: UnlearningData
+) -> None:
+    run = Run(Recipe(learning_rate=1e-2, steps=2, batch_size=2), seed=1)
+    unlearned = method_class(find_method(method))().unlearn(tiny.copy(), data, run)
+    asked = [pair.prompt for pair in data.forget], [pair.answer for pair in data.forget]
+
+    def told(model: UnlearnedModel) -> Tensor:
+        return torch.cat(model.answer_logprobs(*asked))
+
+    assert torch.equal(told(with_weights(unlearned, lambda weights: weights)), told(unlearned))
+    assert not torch.allclose(told(unlearned), told(tiny), atol=1e-3)
+    vectors = torch.randn(3, tiny.width, generator=torch.Generator().manual_seed(2))
+    opened = with_weights(unlearned, lambda weights: SoftPrompted.of(weights, vectors))
+    assert not torch.allclose(told(opened), told(unlearned), atol=1e-3)
+    assert not torch.allclose(told(opened), told(SoftPrompted.of(tiny, vectors)), atol=1e-3)
+    assert len(opened.generate(asked[0], 3)) == len(data.forget)
 
 
 # A gate
