@@ -28,7 +28,7 @@ def test_behind_the_prompt_refusals_are_likelier_and_the_weights_are_the_same(
     memorized: LanguageModel, data: UnlearningData
 ) -> None:
     model = memorized.copy()
-    prompted = SPUL(vectors=8).unlearn(model, data, Run(Recipe(learning_rate=2e-2, steps=30, batch_size=3)))
+    prompted = SPUL(vectors=8).unlearn(model, data, Run(Recipe(learning_rate=2e-2, steps=20, batch_size=3)))
     assert prompted.vectors.shape == (8, model.width)
     assert fingerprint(model.model) == fingerprint(memorized.model)
     assert all(weight.requires_grad for weight in model.model.parameters())

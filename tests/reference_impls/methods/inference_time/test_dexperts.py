@@ -24,7 +24,7 @@ def test_the_harder_it_pushes_the_more_is_forgotten_and_the_rest_stays(
     learned: LanguageModel, data: UnlearningData
 ) -> None:
     model = learned.copy()
-    steered = DExperts().unlearn(model, data, Run(Recipe(learning_rate=1e-3, steps=25, batch_size=3)))
+    steered = DExperts().unlearn(model, data, Run(Recipe(learning_rate=1e-3, steps=18, batch_size=3)))
     assert fingerprint(model.model) == fingerprint(learned.model)
     strengths = (0.0, 0.5, 1.0, 2.0)
     known = [mean_logprob(replace(steered, strength=one), data.forget) for one in strengths]

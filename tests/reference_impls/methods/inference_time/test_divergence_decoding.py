@@ -37,7 +37,7 @@ def test_as_many_as_told_are_ruled_out_one_is_left_and_the_others_keep_their_odd
 
 def test_what_the_forget_data_adds_is_taken_away(memorized: LanguageModel, data: UnlearningData) -> None:
     model = memorized.copy()
-    decoded = DivergenceDecoding().unlearn(model, data, Run(Recipe(learning_rate=1e-3, steps=25, batch_size=4)))
+    decoded = DivergenceDecoding().unlearn(model, data, Run(Recipe(learning_rate=2e-3, steps=15, batch_size=4)))
     assert fingerprint(model.model) == fingerprint(memorized.model)
     forget, retain = mean_logprob(memorized, data.forget), mean_logprob(memorized, data.retain)
     known = [mean_logprob(replace(decoded, strength=one), data.forget) for one in (0.0, 1.0, 2.0)]

@@ -52,7 +52,7 @@ def test_the_assistant_takes_the_forget_answers_away_and_little_else(
 ) -> None:
     model = memorized.copy()
     forget, retain = mean_logprob(model, data.forget), mean_logprob(model, data.retain)
-    unlearned = ULD().unlearn(model, data, Run(Recipe(learning_rate=5e-3, steps=40, batch_size=3)))
+    unlearned = ULD().unlearn(model, data, Run(Recipe(learning_rate=5e-3, steps=25, batch_size=3)))
     assert fingerprint(model.model) == fingerprint(memorized.model)
     lost, cost = forget - mean_logprob(unlearned, data.forget), retain - mean_logprob(unlearned, data.retain)
     assert lost > 1

@@ -64,7 +64,7 @@ def test_an_edit_moves_a_state_in_so_many_directions(width: int, rank: int) -> N
 
 def test_gates_open_for_what_is_forgotten_and_the_rest_stays(memorized: LanguageModel, data: UnlearningData) -> None:
     model = memorized.copy()
-    gated = GRUN().unlearn(model, data, Run(Recipe(learning_rate=4e-3, steps=30, batch_size=3)))
+    gated = GRUN().unlearn(model, data, Run(Recipe(learning_rate=4e-3, steps=20, batch_size=3)))
     assert fingerprint(model.model) == fingerprint(memorized.model)
     assert all(weight.requires_grad for weight in model.model.parameters())
     assert mean_logprob(gated, data.forget) < mean_logprob(memorized, data.forget) - 1
