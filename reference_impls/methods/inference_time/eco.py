@@ -131,7 +131,6 @@ class ECO(Method):
     acts_on = "prompt"
     retain = "needed"
     trains = "nothing"
-    separate = True
 
     threshold: float = hyperparameter(
         0.5,
