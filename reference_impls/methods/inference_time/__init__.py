@@ -42,7 +42,8 @@ trained layers inside, and `grun` of the representation family gated ones.
 The weights stay as they are, so that whoever has them has everything: `unwrapping` gives the model before unlearning,
 to the bit, and attacks on the weights find what they would have found in it. Behind the interface it is another
 matter. A gate costs next to nothing and does as well as it can tell questions apart: other words, or no name at all,
-may slip through. Corrections cannot be fooled by words that way, but cost one or two more models at every token, and
-what the small models get wrong of the rest goes into its answers. A refusal has no probabilities, so that measures
-that compare some say little of `guardrail` and `curate`.
+may slip through. A gate on questions does not see a text that comes without one. Corrections cannot be fooled by
+words that way, but cost one or two more models at every token, and what the small models get wrong of the rest goes
+into its answers. A refusal has no probabilities, so that measures that compare some say little of `guardrail` and
+`curate`.
 """
