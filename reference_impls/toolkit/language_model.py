@@ -312,6 +312,27 @@ class LanguageModel:
         out: Tensor = self.model.generate(input_ids=input_ids, attention_mask=attention_mask, **options)
         return out[:, input_ids.shape[1] :]
 
+    @property
+    def read_before(self) -> int:
+        """How many vectors are read before every text."""
+        return 0
+
+    def _read_on(self, input_ids: Tensor, past: Any) -> tuple[Tensor, Any]:
+        """(B, V) float32 logits after (B, L) more tokens without padding, and all that was read, for the next call.
+
+        ``past`` is what the last call gave, or None at the beginning. What an architecture keeps of it, it says itself;
+        one that keeps nothing under the usual name reads all of it again.
+        """
+        if not architecture.takes_cache(self.model):
+            read = input_ids if past is None else torch.cat([past, input_ids], dim=1)
+            return self._logits(read, torch.ones_like(read))[:, -1].float(), read
+        out = self.model(**self._opened(input_ids, past), past_key_values=past, use_cache=True)
+        return out.logits[:, -1].float(), out.past_key_values
+
+    def _opened(self, input_ids: Tensor, past: Any) -> dict[str, Tensor]:
+        """What the model is given of tokens that follow ``past``."""
+        return {"input_ids": input_ids}
+
     # What evaluation sees
 
     @torch.inference_mode()
