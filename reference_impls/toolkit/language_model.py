@@ -252,18 +252,38 @@ class LanguageModel:
 
     def activations(self, batch: Encoded, depth: float) -> Tensor:
         """(N, d) residual stream after the block at ``depth``, at the places that predict the answer's tokens."""
-        # Asked of the block itself: `hidden_states` gives the last block's output after the final norm.
-        kept: list[Any] = []
-        block = self.blocks[self.layer_at(depth)]
-        hook = block.register_forward_hook(lambda module, given, out: kept.append(out))
+        (states,) = self.layer_activations(batch, [self.layer_at(depth)])
+        return states
+
+    def layer_activations(self, batch: Encoded, layers: Iterable[int]) -> list[Tensor]:
+        """The same after each of several blocks, in one pass."""
+        sequence, place = batch.supervised
+        blocks = self.blocks
+        return [hidden[sequence, place] for hidden in self.outputs(batch, [blocks[layer] for layer in layers])]
+
+    def outputs(self, batch: Encoded, modules: Sequence[torch.nn.Module]) -> list[Tensor]:
+        """(B, L, d) what each of some modules gives at every place of a batch, padding included, in one pass.
+
+        Args:
+            batch: the texts.
+            modules: blocks, or projections that write to the residual stream.
+        """
+        # Asked of the modules themselves: `hidden_states` gives the last block's output after the final norm.
+        kept: dict[int, Any] = {}
+
+        def keeping(row: int) -> Any:
+            return lambda module, given, out: kept.__setitem__(row, out)
+
+        hooks = [module.register_forward_hook(keeping(row)) for row, module in enumerate(modules)]
         try:
             self._backbone(batch.input_ids, batch.attention_mask)
         finally:
-            hook.remove()
-        hidden = kept[0][0] if isinstance(kept[0], tuple) else kept[0]
-        sequence, place = batch.supervised
-        states: Tensor = hidden[sequence, place]
-        return states
+            for hook in hooks:
+                hook.remove()
+        found = [kept[row][0] if isinstance(kept[row], tuple) else kept[row] for row in range(len(modules))]
+        # Some put all tokens in one row, and what is not of the batch, such as a soft prompt, stands before it.
+        count, length = batch.input_ids.shape
+        return [out.reshape(count, -1, out.shape[-1])[:, -length:] for out in found]
 
     def read_out(self, states: Tensor) -> Tensor:
         """(N, V) the logits, in float32, that the model makes of (N, d) states as if its last block had given them."""
@@ -340,9 +360,14 @@ class LanguageModel:
         return self._continue(prompts, max_new_tokens, do_sample=False)
 
     @torch.inference_mode()
-    def sample(self, prompts: Sequence[str], max_new_tokens: int, temperature: float = 1.0) -> list[str]:
-        """A random continuation of each prompt, drawn from the whole distribution with torch's global generator."""
-        return self._continue(prompts, max_new_tokens, do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
+    def sample(
+        self, prompts: Sequence[str], max_new_tokens: int, temperature: float = 1.0, top_p: float = 1.0
+    ) -> list[str]:
+        """A random continuation of each prompt, drawn with torch's global generator.
+
+        It comes from the whole distribution, or from the likeliest tokens that together have the probability ``top_p``.
+        """
+        return self._continue(prompts, max_new_tokens, do_sample=True, temperature=temperature, top_k=0, top_p=top_p)
 
     def _continue(self, prompts: Sequence[str], max_new_tokens: int, **options: Any) -> list[str]:
         texts = [""] * len(prompts)
