@@ -13,8 +13,8 @@ A method's file has one line of imports from the project, from here. What is not
 - *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses and
   targets that several methods share), ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before
   the step), ``masks`` (which weights may move) and ``training`` (the one loop, and a run's tools).
-- *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing`` and ``steering`` (leading
-  hidden states somewhere).
+- *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``steering`` (leading
+  hidden states somewhere) and ``adversarial`` (the worst small shift of them).
 - *Asking*: ``evaluation`` (what a model answers about a task's splits).
 """
 
@@ -22,6 +22,7 @@ from catalog.model.questions import first_answer
 from reference_impls.errors import DivergedError, UnsupportedModelError, UsageError
 from reference_impls.metrics.answers import rouge_1_precision, rouge_l_recall
 from reference_impls.toolkit.adapters import lora_config, not_adapted
+from reference_impls.toolkit.adversarial import shifted, worst_shift
 from reference_impls.toolkit.architecture import is_causal
 from reference_impls.toolkit.attack import (
     Attack,
@@ -64,7 +65,13 @@ from reference_impls.toolkit.objectives import dpo_loss, generic_logits, log_rat
 from reference_impls.toolkit.refusals import REFUSALS, with_refusals
 from reference_impls.toolkit.soft_prompt import SoftPrompted
 from reference_impls.toolkit.splits import Splits
-from reference_impls.toolkit.steering import misdirection_loss, random_direction, steered_weights, steering_loss
+from reference_impls.toolkit.steering import (
+    mean_over_answers,
+    misdirection_loss,
+    random_direction,
+    steered_weights,
+    steering_loss,
+)
 from reference_impls.toolkit.support import Part, check
 from reference_impls.toolkit.task import EmbeddedTask, Task
 from reference_impls.toolkit.training import Recipe, Run
@@ -137,6 +144,7 @@ __all__ = [
     "mean_kl",
     "mean_nll",
     "mean_output",
+    "mean_over_answers",
     "memories",
     "misdirection_loss",
     "most_salient",
@@ -148,6 +156,7 @@ __all__ = [
     "random_direction",
     "rouge_1_precision",
     "rouge_l_recall",
+    "shifted",
     "shifted_at",
     "steered_weights",
     "steering_loss",
@@ -158,4 +167,5 @@ __all__ = [
     "with_refusals",
     "with_ridge",
     "with_weights",
+    "worst_shift",
 ]
