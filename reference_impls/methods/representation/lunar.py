@@ -30,6 +30,8 @@ $$
   $A = \sum a a^\top$. It does not depend on $W_0$.
 - Where what the projection reads of forget prompts is orthogonal to what it reads of the others, both terms become 0;
   where the two share everything, the fit is a compromise that $\alpha$ decides.
+- **Questions that differ in a name alone are hard to tell apart**: up to the name the projection reads the same of all,
+  and what the fit adds there is added for every question. Then the shift costs the rest more than it would otherwise.
 - **One matrix moves**, and $c = 0$ moves nothing: everything below the block is as before, and who exchanges the one
   matrix has undone it.
 - Only prompts are looked at. What follows a forget prompt is changed through attention to it, and by as much of the
