@@ -77,7 +77,7 @@ from reference_impls.toolkit.task import EmbeddedTask, Task
 from reference_impls.toolkit.training import Recipe, Run
 from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel
 from reference_impls.toolkit.wrapper import Kept, Wrapped, Wrapper
-from reference_impls.toolkit.wrong_answers import distinct_words, flipped_answer, jaccard
+from reference_impls.toolkit.wrong_answers import distinct_words, false_answers, flipped_answer, jaccard
 
 __all__ = [
     "IGNORE",
@@ -129,6 +129,7 @@ __all__ = [
     "dpo_loss",
     "evaluate",
     "examples",
+    "false_answers",
     "first_answer",
     "flipped_answer",
     "generic_logits",
