@@ -53,7 +53,7 @@ def test_general_tokens_are_those_of_prompts_alternates_and_many_answers(
 ) -> None:
     def unwanted(pair_general: frozenset[int], text: str) -> str:
         ids = tiny.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return tiny.tokenizer.decode([one for one in ids if one not in pair_general])
+        return str(tiny.tokenizer.decode([one for one in ids if one not in pair_general]))
 
     first = data.forget[0]  # "Ana Lund was born in spring."
     told = replace(first, alternates=tuple(f" Ana Lund was born in {season}." for season in SEASONS[1:3]))
