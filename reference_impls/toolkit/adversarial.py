@@ -42,8 +42,8 @@ def worst_shift(
     read = batch.attention_mask.bool()
     with torch.no_grad():
         (states,) = model.outputs(batch, [model.blocks[layer]])
-    longest = radius * float(states[read].norm(dim=1).median())
-    shift = torch.zeros_like(states, requires_grad=True)
+    longest = radius * float(states[read].float().norm(dim=1).median())
+    shift = torch.zeros_like(states, dtype=torch.float32, requires_grad=True)
     optimizer = torch.optim.Adam([shift], lr=STRIDE * longest / math.sqrt(model.width))
     for _ in range(steps if longest else 0):
         with torch.enable_grad(), shifted(model, layer, shift):

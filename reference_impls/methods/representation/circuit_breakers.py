@@ -70,7 +70,7 @@ NUDGE = 1e-3
 
 def rerouting_loss(states: Tensor, before: Tensor) -> Tensor:
     r"""(N,) $\mathrm{ReLU}(\cos(h_\theta, h_{\theta_0}))$ of (N, d) states."""
-    return torch.cosine_similarity(states, before, dim=1).relu()
+    return torch.cosine_similarity(states.float(), before.float(), dim=1).relu()
 
 
 def circuit_breaker_loss(
@@ -92,7 +92,7 @@ def circuit_breaker_loss(
     turned = map(rerouting_loss, model.layer_activations(batch.forget, targets), forget_before)
     moved = zip(model.layer_activations(batch.retain, layers), retain_before, strict=True)
     lost = [mean_over_answers(one, batch.forget) for one in turned]
-    kept = [mean_over_answers((now - then).norm(dim=1), batch.retain) for now, then in moved]
+    kept = [mean_over_answers((now.float() - then.float()).norm(dim=1), batch.retain) for now, then in moved]
     return (1 - progress) * torch.stack(lost).mean() + progress * retain_weight * torch.stack(kept).mean()
 
 

@@ -127,9 +127,9 @@ class RepNoise(LossMethod):
         answer = (batch.labels[:, 1:] != IGNORE)[:, :, None]
         losses = []
         for written in found[: model.layers]:
-            states = (written[:, :-1] * answer).flatten(start_dim=1)
-            noise = (torch.randn_like(written[:, :-1]) * answer).flatten(start_dim=1)
-            losses.append(discrepancy(states, noise))
+            at_answer = written[:, :-1].float() * answer
+            noise = torch.randn_like(at_answer) * answer
+            losses.append(discrepancy(at_answer.flatten(start_dim=1), noise.flatten(start_dim=1)))
         states = torch.cat([one[batch.supervised] for one in found[model.layers :]])
         read = [replace(out, logits=logits) for logits in model.read_out(states).chunk(model.layers)]
         return torch.stack(losses).mean(), read

@@ -33,11 +33,11 @@ def test_a_state_beyond_a_right_angle_pulls_no_more_and_its_length_never_counts(
     value = rerouting_loss(state, before)
     value.sum().backward()
     cosine = np.dot(now, then) / np.linalg.norm(now) / np.linalg.norm(then)
-    assert value.item() == pytest.approx(max(0.0, cosine), abs=1e-6)
-    assert gradient_of(state)[0].dot(state[0]).item() == pytest.approx(0, abs=1e-6)
-    if cosine < 0:
+    assert value.item() == pytest.approx(max(0.0, cosine), abs=1e-5)
+    assert gradient_of(state)[0].dot(state[0]).item() == pytest.approx(0, abs=1e-5)
+    if cosine < -1e-5:
         assert not gradient_of(state).any()
-    assert rerouting_loss(size * state, before).item() == pytest.approx(value.item(), abs=1e-6)
+    assert rerouting_loss(size * state, before).item() == pytest.approx(value.item(), abs=1e-5)
 
 
 def test_a_nudge_is_as_small_as_it_says_for_every_tensor() -> None:
