@@ -33,7 +33,7 @@ from reference_impls.toolkit import (
     memories,
 )
 
-STEERING = ("rmu", "adaptive-rmu", "circuit-breakers", "lunar", "repnoise", "targeted-lat")
+STEERING = ("rmu", "adaptive-rmu", "circuit-breakers", "lunar", "repnoise", "targeted-lat", "falcon")
 INSIDE = ("rome", "memit", "depn", *STEERING, "eul", "lora-negation", "sisa-adapters", "npo")
 """Methods that act on parts of a model, and one that acts on its loss."""
 ODD = ("opt", "gptj", MULTIMODAL, "mixtral", "qwen2_moe", "mamba")
