@@ -48,13 +48,13 @@ def test_noise_alone_is_as_large_as_its_matrix_says() -> None:
 def test_without_noise_the_teacher_is_given_back_and_with_it_the_damage_is_repaired(
     memorized: LanguageModel, data: UnlearningData
 ) -> None:
-    recipe = Recipe(learning_rate=1e-3, steps=25, batch_size=3)
-    teacher, student = (UNDO(noise=one).unlearn(memorized.copy(), data, Run(recipe)) for one in (0.0, 0.2))
+    recipe = Recipe(learning_rate=1e-3, steps=15, batch_size=3)
+    teacher, student = (UNDO(noise=one).unlearn(memorized.copy(), data, Run(recipe)) for one in (0.0, 0.1))
     damaged = teacher.copy()
     torch.manual_seed(0)
-    add_noise(list(damaged.model.parameters()), 0.2, 0.1)
+    add_noise(list(damaged.model.parameters()), 0.1, 0.1)
     for model in (teacher, student):
-        assert mean_logprob(model, data.forget) < mean_logprob(memorized, data.forget) - 1
+        assert mean_logprob(model, data.forget) < mean_logprob(memorized, data.forget) - 0.5
         assert mean_logprob(model, data.retain) > mean_logprob(memorized, data.retain) - 0.3
     kept = [float(answer_probabilities(one, data.retain).mean()) for one in (damaged, student, teacher)]
-    assert kept[0] < kept[1] - 0.1
+    assert kept[0] < kept[1] - 0.05

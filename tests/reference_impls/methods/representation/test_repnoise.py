@@ -38,7 +38,7 @@ def test_it_is_symmetric_not_below_0_and_0_of_the_same(first: list[float], secon
     assert value >= -1e-9
     assert value == pytest.approx(discrepancy(other, one).item(), abs=1e-9)
     assert discrepancy(one, one).item() == pytest.approx(0, abs=1e-9)
-    if len({*first, *second}) > 1:
+    if len(torch.cat([one, other]).unique(dim=0)) > 1:
         assert value == pytest.approx(_by_formula(one.numpy(), other.numpy()), abs=1e-6)
 
 
@@ -59,7 +59,7 @@ def test_the_last_layer_reads_what_the_model_says(tiny: LanguageModel, data: Unl
 
 
 def test_every_reader_loses_the_answers_and_those_to_keep_stay(memorized: LanguageModel, data: UnlearningData) -> None:
-    recipe = Recipe(learning_rate=5e-4, steps=12, batch_size=3)
+    recipe = Recipe(learning_rate=3e-4, steps=9, batch_size=3)
     unlearned = RepNoise().unlearn(memorized.copy(), data, Run(recipe))
     assert mean_logprob(unlearned, data.forget) < mean_logprob(memorized, data.forget) - 1
     assert mean_logprob(unlearned, data.retain) > mean_logprob(memorized, data.retain) - 0.3
