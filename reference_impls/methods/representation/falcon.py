@@ -103,7 +103,7 @@ def contrastive_loss(states: Tensor, before: Tensor, direction: Tensor, temperat
 
 def resolved(unlearning: Gradient, retaining: Gradient) -> Gradient:
     """Both gradients as one, tensor by tensor."""
-    parts = []
+    parts: list[Tensor] = []
     for weight, one, other in zip(unlearning.weights, unlearning.parts, retaining.parts, strict=True):
         forgets, keeps = Gradient((weight,), (one,)), Gradient((weight,), (other,))
         if forgets.dot(keeps) < 0:
