@@ -61,10 +61,7 @@ from reference_impls.toolkit import (
 
 def rectified(unlearning: Gradient, retaining: Gradient) -> Gradient:
     r"""$\tilde g$: the part of $g_u$ that goes against $g_r$ is taken away."""
-    agreement = unlearning.dot(retaining)
-    if agreement >= 0:
-        return unlearning
-    return unlearning - agreement / retaining.dot(retaining) * retaining
+    return unlearning if unlearning.dot(retaining) >= 0 else unlearning - unlearning.projected(retaining)
 
 
 @dataclass(frozen=True)
