@@ -135,22 +135,50 @@ def save(
     Raises:
         OSError, SafetensorError: it cannot be written; nothing is left of it then.
     """
-    from safetensors.torch import save_file
-
-    weights = model if isinstance(model, LanguageModel) else model.model
     with _made(folder, keep=True), _unfinished(folder) as scratch:
-        weights.save(scratch)
-        if not isinstance(model, LanguageModel):
-            kept = json.dumps(model.to_json(), indent=2, ensure_ascii=False)
-            (scratch / "wrapper.json").write_text(kept + "\n", "utf-8")
-            if tensors := model.tensors():
-                save_file({name: one.contiguous().cpu() for name, one in tensors.items()}, scratch / AROUND)
+        write_model(scratch, model)
         if adapter is not None:
             adapter.save(scratch / ADAPTER, result.model)
         _describe(scratch, method, result, isinstance(model, LanguageModel))
         _move(sorted(scratch.iterdir()), folder)
 
 
+def write_model(folder: Path, model: LanguageModel | Wrapper) -> None:
+    """Write the weights, and what a method put around them, into a folder.
+
+    Raises:
+        OSError, SafetensorError: it cannot be written.
+    """
+    from safetensors.torch import save_file
+
+    weights = model if isinstance(model, LanguageModel) else model.model
+    weights.save(folder)
+    if isinstance(model, LanguageModel):
+        return
+    kept = json.dumps(model.to_json(), indent=2, ensure_ascii=False)
+    (folder / AROUND_FACTS).write_text(kept + "\n", "utf-8")
+    if tensors := model.tensors():
+        save_file({name: one.contiguous().cpu() for name, one in tensors.items()}, folder / AROUND)
+
+
+def put_together(folder: Path, model: LanguageModel, method: Implementation) -> UnlearnedModel:
+    """The weights of a folder with what :func:`write_model` kept of what was around them; themselves if nothing was.
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError, SafetensorError: what was kept cannot be read.
+    """
+    from safetensors.torch import load_file
+
+    kept, tensors = folder / AROUND_FACTS, folder / AROUND
+    if not kept.is_file():
+        return model
+    facts = json.loads(kept.read_text("utf-8"))
+    around = load_file(tensors, device=str(model.device)) if tensors.is_file() else {}
+    restored: UnlearnedModel = method_class(method).restore(model, Kept(facts, around))
+    return restored
+
+
+AROUND_FACTS = "wrapper.json"
 ADAPTER = "adapter"
 """The folder of what was merged into the weights; below the model's, where ``transformers`` does not look for one."""
 AROUND = "wrapper.safetensors"
@@ -233,23 +261,19 @@ def load(source: str, loading: Loading | None = None) -> UnlearnedModel:
         UsageError: it cannot be loaded.
     """
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
 
     from reference_impls.models.pretrained import load_pretrained
 
     model = load_pretrained(source, loading)
-    kept, record, tensors = (Path(source) / name for name in ("wrapper.json", "result.json", AROUND))
+    kept, record = Path(source) / AROUND_FACTS, Path(source) / "result.json"
     if not kept.is_file():
         return model
     try:
         method = find_method(Result.model_validate_json(record.read_bytes()).method)
-        facts = json.loads(kept.read_text("utf-8"))
-        around = load_file(tensors, device=str(model.device)) if tensors.is_file() else {}
-        restored: UnlearnedModel = method_class(method).restore(model, Kept(facts, around))
+        return put_together(Path(source), model, method)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         said = f"it lacks {error}" if isinstance(error, KeyError) else str(error).splitlines()[0]
         raise UsageError(f"{kept} cannot be read together with {record.name}: {said}") from None
-    return restored
 
 
 def card(method: Implementation, result: Result, weights_changed: bool) -> str:
@@ -259,6 +283,7 @@ def card(method: Implementation, result: Result, weights_changed: bool) -> str:
         f"| {name} | {value} |"
         for name, value in {**result.hyperparameters, **result.recipe, "seed": result.seed}.items()
     )
+    trained = f"\nThe recipe is from: {result.recipe_source}.\n" if result.recipe_source else ""
     kept = "**The weights are those of the original model.** What was unlearned is around them, in"
     if method.acts_on == "data":  # trained, and asked in its own way
         kept = "**The weights alone are not the unlearned model.** What belongs to it besides is in"
@@ -278,7 +303,7 @@ tags: [machine-unlearning]
 | setting | value |
 |---|---|
 {settings}
-
+{trained}
 | metric | value |
 |---|---|
 {rows}

@@ -257,20 +257,45 @@ class LanguageModel:
 
     def activations(self, batch: Encoded, depth: float) -> Tensor:
         """(N, d) residual stream after the block at ``depth``, at the places that predict the answer's tokens."""
-        # Asked of the block itself: `hidden_states` gives the last block's output after the final norm.
-        block = self.blocks[self.layer_at(depth)]
+        (states,) = self.layer_activations(batch, [self.layer_at(depth)])
+        return states
+
+    def layer_activations(self, batch: Encoded, layers: Iterable[int]) -> list[Tensor]:
+        """The same after each of several blocks, in one pass."""
+        blocks = self.blocks
+        modules = [blocks[layer] for layer in layers]
 
         def states(input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-            kept: list[Any] = []
-            hook = block.register_forward_hook(lambda module, given, out: kept.append(out))
-            try:
-                self._backbone(input_ids, attention_mask)
-            finally:
-                hook.remove()
-            hidden: Tensor = kept[0][0] if isinstance(kept[0], tuple) else kept[0]
-            return hidden
+            return torch.stack(self._outputs(input_ids, attention_mask, modules), dim=2)
 
-        return self._at_answers(batch, states)
+        return list(self._at_answers(batch, states).unbind(dim=1)) if modules else []
+
+    def outputs(self, batch: Encoded, modules: Sequence[torch.nn.Module]) -> list[Tensor]:
+        """(B, L, d) what each of some modules gives at every place of a batch, padding included, in one pass.
+
+        Args:
+            batch: the texts.
+            modules: blocks, or projections that write to the residual stream.
+        """
+        return self._outputs(batch.input_ids, batch.attention_mask, modules)
+
+    def _outputs(self, input_ids: Tensor, attention_mask: Tensor, modules: Sequence[torch.nn.Module]) -> list[Tensor]:
+        # Asked of the modules themselves: `hidden_states` gives the last block's output after the final norm.
+        kept: dict[int, Any] = {}
+
+        def keeping(row: int) -> Any:
+            return lambda module, given, out: kept.__setitem__(row, out)
+
+        hooks = [module.register_forward_hook(keeping(row)) for row, module in enumerate(modules)]
+        try:
+            self._backbone(input_ids, attention_mask)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        found = [kept[row][0] if isinstance(kept[row], tuple) else kept[row] for row in range(len(modules))]
+        # Some put all tokens in one row, and what is not of the batch, such as a soft prompt, stands before it.
+        count, length = input_ids.shape
+        return [out.reshape(count, -1, out.shape[-1])[:, -length:] for out in found]
 
     def read_out(self, states: Tensor) -> Tensor:
         """(N, V) the logits, in float32, that the model makes of (N, d) states as if its last block had given them."""
@@ -312,6 +337,27 @@ class LanguageModel:
         out: Tensor = self.model.generate(input_ids=input_ids, attention_mask=attention_mask, **options)
         return out[:, input_ids.shape[1] :]
 
+    @property
+    def read_before(self) -> int:
+        """How many vectors are read before every text."""
+        return 0
+
+    def _read_on(self, input_ids: Tensor, past: Any) -> tuple[Tensor, Any]:
+        """(B, V) float32 logits after (B, L) more tokens without padding, and all that was read, for the next call.
+
+        ``past`` is what the last call gave, or None at the beginning. What an architecture keeps of it, it says itself;
+        one that keeps nothing under the usual name reads all of it again.
+        """
+        if not architecture.takes_cache(self.model):
+            read = input_ids if past is None else torch.cat([past, input_ids], dim=1)
+            return self._logits(read, torch.ones_like(read))[:, -1].float(), read
+        out = self.model(**self._opened(input_ids, past), past_key_values=past, use_cache=True)
+        return out.logits[:, -1].float(), out.past_key_values
+
+    def _opened(self, input_ids: Tensor, past: Any) -> dict[str, Tensor]:
+        """What the model is given of tokens that follow ``past``."""
+        return {"input_ids": input_ids}
+
     # What evaluation sees
 
     @torch.inference_mode()
@@ -349,9 +395,14 @@ class LanguageModel:
         return self._continue(prompts, max_new_tokens, do_sample=False)
 
     @torch.inference_mode()
-    def sample(self, prompts: Sequence[str], max_new_tokens: int, temperature: float = 1.0) -> list[str]:
-        """A random continuation of each prompt, drawn from the whole distribution with torch's global generator."""
-        return self._continue(prompts, max_new_tokens, do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
+    def sample(
+        self, prompts: Sequence[str], max_new_tokens: int, temperature: float = 1.0, top_p: float = 1.0
+    ) -> list[str]:
+        """A random continuation of each prompt, drawn with torch's global generator.
+
+        It comes from the whole distribution, or from the likeliest tokens that together have the probability ``top_p``.
+        """
+        return self._continue(prompts, max_new_tokens, do_sample=True, temperature=temperature, top_k=0, top_p=top_p)
 
     def _continue(self, prompts: Sequence[str], max_new_tokens: int, **options: Any) -> list[str]:
         texts = [""] * len(prompts)

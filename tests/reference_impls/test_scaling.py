@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
-from architectures import small_model
 from safetensors.torch import load_file
 from torch import Tensor
 from unlearning_toys import fingerprint, invented_data, invented_pairs, write_rows
 
 from reference_impls.errors import UsageError
+from reference_impls.models.architectures import small_model
 from reference_impls.running import fitting
 from reference_impls.running.experiment import Experiment
 from reference_impls.running.registry import find_method, method_class, methods
