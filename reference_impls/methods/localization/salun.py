@@ -84,6 +84,7 @@ class SalUn(Method):
 
     paper = "fan2023salun"
     acts_on = "gradients"
+    weighs_weights = True
     retain = "needed"
 
     share: float = hyperparameter(
