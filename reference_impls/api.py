@@ -28,8 +28,10 @@ from reference_impls.running.audit import Audit
 from reference_impls.running.evaluate_saved import Attacked, Evaluated
 from reference_impls.running.experiment import Experiment, OwnData
 from reference_impls.running.runner import Outcome, run
+from reference_impls.scaling import Scaling
 from reference_impls.tasks.files import FilesTask
 from reference_impls.toolkit import Recipe, Task, UnlearnedModel
+from reference_impls.toolkit.processes import launched
 
 Rows = str | Path | Sequence[Mapping[str, Any]]
 """A data file, or rows as they would stand in one: ``{"question": ..., "answer": ...}``, ``{"text": ...}``, ..."""
@@ -88,6 +90,7 @@ def unlearn(
     attacked: bool = False,
     dtype: Precision | None = None,
     window: int | None = None,
+    scaling: Scaling | None = None,
     progress: Progress = silent,
     **settings: float | str | bool,
 ) -> Outcome:
@@ -102,6 +105,7 @@ def unlearn(
         attacked: then try every attack.
         dtype: what weights are computed with.
         window: how many tokens are read at a time.
+        scaling: how a model is trained that is large for its machine: adapters, batches in parts and so on.
         progress: called as ``progress(stage, done, total)``.
         settings: hyper-parameters of the method (``beta=0.2``), and of the training (``learning_rate``, ``steps``,
             ``batch_size`` and so on), instead of the recipe's.
@@ -115,6 +119,11 @@ def unlearn(
         DivergedError: steps were so large that nothing is left.
     """
     silence_libraries()
+    scaling = scaling or Scaling()
+    if launched() > 1:
+        raise UsageError("Several processes train together in `unlearn run`, not in a script.")
+    if scaling.checkpoint_every is not None and out is None:
+        raise UsageError("checkpoint_every keeps the state of training in the folder `out`; name one.")
     chosen = registry.find_method(method)
     loaded = _task(task)
     trained = {field.name for field in fields(Recipe)}
@@ -127,14 +136,18 @@ def unlearn(
         model=None if model is None else str(model),
         data=loaded.data if isinstance(loaded, DataTask) else None,
         loading=Loading(window, dtype),
+        scaling=scaling,
     )
-    keeper = None if out is None else saving.Keeper(Path(out), chosen)
+    keeper = None
+    if out is not None:
+        keeper = saving.Keeper(Path(out), chosen, goes_on=scaling.checkpoint_every is not None)
     outcome = run(
         experiment,
         loaded,
         attacked=attacked,
         progress=progress,
         keep=keeper.keep if keeper else lambda outcome: None,
+        checkpoints=None if out is None else Path(out),
     )
     if keeper:
         keeper.update(outcome)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from catalog.model.architectures import Architectures
 from catalog.model.bases import Bases
 from catalog.model.claims import Judged
 from catalog.model.facets import FACETS
@@ -46,6 +47,8 @@ class Catalog:
     """What the searches for recipes have tried."""
     pools: Mapping[str, Pools] = field(default_factory=dict)
     """What meta-evaluations measured, by task."""
+    architectures: Architectures | None = None
+    """Which method runs on which architecture; None if that was not tried."""
 
     @cached_property
     def by_id(self) -> dict[str, Paper]:

@@ -72,6 +72,7 @@ _READING = {
     "bad-hyperparameter": "A hyper-parameter is not declared in literals.",
     "bad-claim": "A claim of ``reference_impls/claims.yaml`` has not the form of one.",
     "bad-metric": "A definition of ``metrics/metrics.yaml`` has not the form of one, or is there twice.",
+    "bad-architectures": "``models/architectures.json`` is not one that ``unlearn architectures`` wrote.",
     "bad-pools": "A task's ``pools.json`` is not one that ``unlearn bench metrics`` wrote.",
     "bad-search": "A task's ``search.json`` is not one that ``unlearn tune`` wrote.",
     "bad-result": "A committed result is not one that ``unlearn`` wrote.",

@@ -11,6 +11,7 @@ from typing import Any
 from catalog.base.project import Project
 from catalog.base.text import printable, shorten
 from catalog.base.utf8 import read_text
+from catalog.model.architectures import read_architectures
 from catalog.model.catalog import Catalog
 from catalog.model.claims import judge, read_claims
 from catalog.model.guide import read_guide
@@ -69,6 +70,8 @@ def load_catalog(project: Project, focus: Collection[Path] = ()) -> tuple[Catalo
     problems += found
     pools, found = read_pools(project.reference_impls, project.root)
     problems += found
+    architectures, found = read_architectures(project.reference_impls, project.root)
+    problems += found
     guide, found = read_guide(project.site, project.root)
     problems += found
     entries, found = _read_records(project)
@@ -98,6 +101,7 @@ def load_catalog(project: Project, focus: Collection[Path] = ()) -> tuple[Catalo
         family_guides,
         trials,
         pools,
+        architectures,
     )
     return catalog, sorted(problems)
 

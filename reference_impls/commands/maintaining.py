@@ -26,11 +26,14 @@ from reference_impls.running.registry import (
 )
 
 if TYPE_CHECKING:
+    from catalog.model.architectures import Outcome
     from reference_impls.running.experiment import Experiment
 
 PANEL = "Maintain"
 METRICS = "metrics"
 """Stands in the place of methods' ids: the metrics themselves are to be measured."""
+OUTCOMES: dict[Outcome, str] = {"runs": "run", "refused": "are refused", "fails": "fail"}
+"""How methods come out on an architecture, in words."""
 Answer = TypeVar("Answer")
 app = typer.Typer()
 
@@ -144,6 +147,26 @@ def tune(
         winners = search(chosen, found, progress)
     for one in found:
         print(f"{one.id}: {winners[one.id]}")
+
+
+@app.command(epilog="Examples: `unlearn architectures`   `unlearn architectures rome memit`", rich_help_panel=PANEL)
+def architectures(
+    names: Annotated[list[str] | None, typer.Argument(help="Ids of methods; all by default.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; as many as cores by default.")] = None,
+) -> None:
+    """Try every method on a small network of every architecture, and keep what runs and what is refused."""
+    found = [find_method(name) for name in names] if names else methods()
+    from reference_impls.running.matrix import FILE, try_all
+
+    with showing_progress() as progress:
+        table = try_all(found, progress, workers)
+    for name, one in table.families.items():
+        counts = (f"{one.count(outcome)} {word}" for outcome, word in OUTCOMES.items() if one.count(outcome))
+        print(f"{name}: {', '.join(counts)}")
+        for method, tried in one.methods.items():
+            if tried.outcome == "fails":
+                print(f"  {method}: {tried.said}")
+    print(f"Written: {FILE}")
 
 
 @app.command("make-task", epilog="Example: `unlearn make-task authors`", rich_help_panel=PANEL)

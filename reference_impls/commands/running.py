@@ -10,19 +10,27 @@ import typer
 
 from catalog.base.terminal import print_json
 from reference_impls.commands.shared import (
+    Accumulate,
     BatchSize,
+    CheckpointEvery,
     DType,
     ForgetShare,
+    GradientCheckpointing,
     Json,
     LearningRate,
+    LoRAAlpha,
+    LoRARank,
+    LoRATargets,
     Requests,
     Seed,
     Settings,
     Steps,
     TaskName,
+    UseLoRA,
     Window,
     data_of,
     loading_of,
+    scaling_of,
     settings_of,
     showing_progress,
     task_of,
@@ -37,10 +45,12 @@ from reference_impls.running.registry import (
     find_task,
     methods,
 )
+from reference_impls.scaling import Scaling
 
 if TYPE_CHECKING:
     from catalog.model.implementations import Implementation
     from reference_impls.running.runner import Outcome
+    from reference_impls.toolkit import Task
 
 PANEL = "Run"
 SavedModel = Annotated[
@@ -73,6 +83,13 @@ def run(
     requests: Requests = 1,
     window: Window = None,
     dtype: DType = None,
+    lora: UseLoRA = False,
+    lora_rank: LoRARank = None,
+    lora_alpha: LoRAAlpha = None,
+    lora_targets: LoRATargets = None,
+    accumulate: Accumulate = 1,
+    gradient_checkpointing: GradientCheckpointing = False,
+    checkpoint_every: CheckpointEvery = None,
     out: Annotated[Path | None, typer.Option(help="Save the model, a model card and the record there.")] = None,
     attacked: Annotated[bool, typer.Option("--attacks", help="Then try to get it back, with every attack.")] = False,
     record: Annotated[bool, typer.Option("--record", help="Keep the record in the repository's results.")] = False,
@@ -90,17 +107,30 @@ def run(
         model=model,
         data=data_of(model, forget, retain, holdout),
         loading=loading_of(model, window, dtype),
+        scaling=scaling_of(
+            lora, lora_rank, lora_alpha, lora_targets, accumulate, gradient_checkpointing, checkpoint_every
+        ),
     )
-    loaded = experiment.load_task()
-    if record and (model or forget):
+    if checkpoint_every is not None and out is None:
+        raise UsageError("--checkpoint-every keeps the state of training in the folder of --out; name one.")
+    if record and (model or forget or experiment.scaling != Scaling()):
         raise UsageError(
-            "--record is for the embedded model and task, so that the leaderboard compares like with like."
+            "--record is for the embedded model and task, trained as all are, so that the leaderboard compares like "
+            "with like."
         )
+    loaded = experiment.load_task()
+    from reference_impls.toolkit.processes import check_launch, is_first, take_device
+
+    check_launch()
+    take_device()
+    if not is_first():
+        _help_the_first(experiment, loaded, out)
+        return
     keeper = None
     if out:
         from reference_impls.running.saving import Keeper
 
-        keeper = Keeper(out, find_method(method))
+        keeper = Keeper(out, find_method(method), goes_on=checkpoint_every is not None)
     from reference_impls.running.runner import run as run_experiment
 
     with showing_progress(hide=as_json) as progress:
@@ -110,6 +140,7 @@ def run(
             attacked=attacked or record,
             progress=progress,
             keep=keeper.keep if keeper else lambda outcome: None,
+            checkpoints=out,
         )
     if keeper:
         keeper.update(outcome)
@@ -122,6 +153,18 @@ def run(
         from reference_impls.running.records import write_record
 
         write_record(outcome.result)
+
+
+def _help_the_first(experiment: Experiment, task: Task, out: Path | None) -> None:
+    """Train along with the first process, which tells people, measures and writes: also what is wrong."""
+    from reference_impls.progress import silence_libraries
+    from reference_impls.running.runner import unlearn
+
+    silence_libraries()
+    try:
+        unlearn(experiment, task, checkpoints=out)
+    except UsageError:
+        sys.exit(2)
 
 
 def _show(outcome: Outcome, method: Implementation, as_json: bool) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from catalog.model.results import EMBEDDED, is_plain, record_file
 from reference_impls.models.loading import Loading
 from reference_impls.running.registry import DEFAULT_TASK, find_task
+from reference_impls.scaling import Scaling
 
 if TYPE_CHECKING:
     from reference_impls.tasks.tables import Data
@@ -58,6 +59,8 @@ class Experiment:
     data: OwnData | None = None
     loading: Loading = field(default_factory=Loading)
     """How that model is loaded."""
+    scaling: Scaling = field(default_factory=Scaling)
+    """How a model is trained that is large for its machine."""
 
     @property
     def plain(self) -> bool:
@@ -92,6 +95,7 @@ class Experiment:
         words = ["unlearn", "run", self.method]
         for name, value in options.items():
             words += [f"--{name.replace('_', '-')}", str(value)] if value is not None else []
+        words += self.scaling.words
         for name, text in self.settings.items():
             words += ["--set", f"{name}={text}"]
         return shlex.join(words)

@@ -165,6 +165,13 @@ def recipe_of(task: str, method: str) -> dict[str, Any]:
     return recipes(task).get(method) or {**search.get("fixed", {}), **search.get("untried", {})}
 
 
+def searched_with(task: str, method: str) -> dict[str, Any]:
+    """The hyper-parameters that the task's search fixes for a method: what the task's data or models ask for."""
+    fixed = _data_of(task, "search.yaml").get("methods", {}).get(method, {}).get("with", {})
+    own = {one.name for one in find_method(method).hyperparameters}
+    return {name: value for name, value in fixed.items() if name in own}
+
+
 def recipes(task: str) -> dict[str, dict[str, Any]]:
     """The recipe of each method that a search was made for on a task."""
     return _data_of(task, "recipes.yaml")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalog.model.results import EMBEDDED, Result
@@ -12,13 +13,17 @@ from reference_impls import extensions
 from reference_impls.errors import UsageError
 from reference_impls.measuring.cost import Passes, count_passes, one_thread, peak_memory_bytes, versions
 from reference_impls.progress import Progress, silent
+from reference_impls.running import fitting
 from reference_impls.running.experiment import Experiment, Given
 from reference_impls.running.records import reference_results
 from reference_impls.running.registry import configure, find_method, recipe_of
+from reference_impls.scaling import Scaling
 
 if TYPE_CHECKING:
     from reference_impls.measuring.comparison import Yardstick
     from reference_impls.toolkit import LanguageModel, Method, Recipe, Splits, Task, Wrapper
+    from reference_impls.toolkit.adapters import Adapter
+    from reference_impls.toolkit.savepoints import Savepoints
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,8 @@ class Outcome:
     """The retrained model's metrics, if the task has one."""
     left_out: dict[str, str] = field(default_factory=dict)
     """By the title of an attack, why it gave no number."""
+    adapter: Adapter | None = None
+    """What was trained in the model's place and merged into it, if anything was."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +50,8 @@ class _Prepared:
     recipe: Recipe
     model: LanguageModel
     yardstick: Yardstick
-    before: dict[str, float]
-    retrained: dict[str, float]
     notes: tuple[str, ...]
+    savepoints: Savepoints | None
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,8 @@ class _Unlearned:
     """What the method said of what it left."""
     stopped: int | None
     """After how many steps a rule of the method's own ended the (last) training."""
+    adapter: Adapter | None
+    """See :attr:`Outcome.adapter`."""
 
 
 def run(
@@ -71,6 +79,7 @@ def run(
     attacked: bool = False,
     progress: Progress = silent,
     keep: Callable[[Outcome], None] = lambda outcome: None,
+    checkpoints: Path | None = None,
 ) -> Outcome:
     """Unlearn a task with a method and measure it.
 
@@ -81,35 +90,44 @@ def run(
         attacked: try every attack on the unlearned model as well.
         progress: called as ``progress(stage, done, total)``.
         keep: called with the outcome before anybody attacks the model, so that an attack takes nothing with it.
+        checkpoints: the folder of the states of training, where those are kept.
 
     Raises:
         UsageError: an unknown name, an impossible hyper-parameter, a model that cannot be loaded or that the method
-            does not know, more requests than there are subjects, or several to a method that leaves the weights alone.
+            does not know, more requests than there are subjects, several to a method that leaves the weights alone, or
+            a way of training that does not go with the method or the model.
     """
-    prepared = _prepare(experiment, task or experiment.load_task(), compared, progress)
+    prepared = _prepare(experiment, task or experiment.load_task(), compared, progress, checkpoints)
+    before, retrained = _measure_before(experiment, prepared, progress)
     unlearned = _unlearn(experiment, prepared, progress)
     prepared.model.round_as_stored()
     result = _measure(experiment, prepared, unlearned, progress)
-    outcome = Outcome(unlearned.model, result, prepared.before, prepared.retrained)
+    outcome = Outcome(unlearned.model, result, before, retrained, adapter=unlearned.adapter)
     keep(outcome)
     return _attack(outcome, prepared.yardstick, progress) if attacked else outcome
 
 
 def unlearn(
-    experiment: Experiment, task: Task | None = None, *, progress: Progress = silent
+    experiment: Experiment,
+    task: Task | None = None,
+    *,
+    progress: Progress = silent,
+    checkpoints: Path | None = None,
 ) -> LanguageModel | Wrapper:
     """Unlearn a task with a method, for somebody who wants the model and no numbers.
 
     Raises:
         UsageError: as :func:`run`.
     """
-    prepared = _prepare(experiment, task or experiment.load_task(), False, progress)
+    prepared = _prepare(experiment, task or experiment.load_task(), False, progress, checkpoints)
     model: LanguageModel | Wrapper = _unlearn(experiment, prepared, progress).model
     return model
 
 
-def _prepare(experiment: Experiment, task: Task, compared: bool, progress: Progress) -> _Prepared:
-    """Configure the method, then load the model and the data, and measure what there is before."""
+def _prepare(
+    experiment: Experiment, task: Task, compared: bool, progress: Progress, checkpoints: Path | None
+) -> _Prepared:
+    """Configure the method, then load the model and the data."""
     chosen = recipe_of(task.name, experiment.method)
     method = configure(find_method(experiment.method), experiment.settings, chosen.get("hyperparameters", {}))
     if experiment.requests > 1 and method.wraps():
@@ -122,6 +140,7 @@ def _prepare(experiment: Experiment, task: Task, compared: bool, progress: Progr
             f"{find_method(experiment.method).name} needs examples of what must stay: give them with --retain FILE. "
             "`unlearn plan --retain no` lists the methods that do without."
         )
+    fitting.check_method(method, find_method(experiment.method).name, experiment.scaling, experiment.requests)
     progress("loading", 0, 1)
     model = _load(task, experiment, method)
     splits, whole = task.splits(model), experiment.forget_share == 1
@@ -134,15 +153,29 @@ def _prepare(experiment: Experiment, task: Task, compared: bool, progress: Progr
         )
     notes = _notes(task, model, splits) if experiment.model else ()
     recipe = _recipe(chosen, experiment.recipe, len(splits.forget), embedded=experiment.model is None)
+    if experiment.scaling.lora and experiment.recipe.get("learning_rate") is None:
+        recipe = replace(recipe, learning_rate=fitting.ADAPTERS_FASTER * recipe.learning_rate)
+    shipped = experiment.model is None and bool(reference_results(task.name))
+    yardstick = _yardstick(task, splits, shipped=shipped, whole=whole, compared=compared)
+    savepoints = None
+    if checkpoints is not None:
+        from reference_impls.running import resuming
+
+        savepoints = resuming.savepoints(checkpoints, experiment, method, recipe, model, splits.data)
+    return _Prepared(method, recipe, model, yardstick, notes, savepoints)
+
+
+def _measure_before(
+    experiment: Experiment, prepared: _Prepared, progress: Progress
+) -> tuple[dict[str, float], dict[str, float]]:
+    """The metrics of the model and of the retrained one: from their records, where there are some."""
     progress("evaluating the model before", 0, 1)
-    references = reference_results(task.name) if experiment.model is None else {}
-    yardstick = _yardstick(task, splits, shipped=bool(references), whole=whole, compared=compared)
-    if references and whole:
-        before, retrained = (references[which].metrics for which in ("target", "retrained"))
-    else:
-        before = yardstick.measure(model).metrics
-        retrained = yardstick.measure(yardstick.retrained).metrics if yardstick.retrained else {}
-    return _Prepared(method, recipe, model, yardstick, before, retrained, notes)
+    yardstick = prepared.yardstick
+    references = reference_results(yardstick.task.name) if experiment.model is None else {}
+    if references and experiment.forget_share == 1:
+        return references["target"].metrics, references["retrained"].metrics
+    before = yardstick.measure(prepared.model).metrics
+    return before, yardstick.measure(yardstick.retrained).metrics if yardstick.retrained else {}
 
 
 def _notes(task: Task, model: LanguageModel, splits: Splits) -> tuple[str, ...]:
@@ -154,26 +187,33 @@ def _notes(task: Task, model: LanguageModel, splits: Splits) -> tuple[str, ...]:
 
 def _unlearn(experiment: Experiment, prepared: _Prepared, progress: Progress) -> _Unlearned:
     """All requests, one after another, each starting from what the last one left."""
-    from reference_impls.toolkit import Run
+    from reference_impls.toolkit import Run, processes
 
     task, splits, requests = prepared.yardstick.task, prepared.yardstick.splits, experiment.requests
     model: Any = prepared.model
     notes: list[str] = []
     stages: list[dict[str, float]] = []
     seconds = 0.0
-    with count_passes(prepared.model.model) as passes:
+    adapter = None
+    with count_passes(prepared.model.model) as passes, processes.together():
         for request in range(requests):
             asked = splits if requests == 1 else splits.part(request / requests, (request + 1) / requests)
             started = time.perf_counter()
-            run = Run(prepared.recipe, experiment.seed * requests + request, progress)
+            seed, scaling = experiment.seed * requests + request, experiment.scaling
+            run = Run(prepared.recipe, seed, progress, scaling, prepared.savepoints)
+            adapted = run.adapt(model, scaling.lora) if scaling.lora else None
             model = prepared.method.unlearn(model, asked.data, run)
+            adapter = adapted.merge() if adapted else None
             seconds += time.perf_counter() - started
-            notes += (note for note in run.notes if note not in notes)
-            if requests > 1:
+            said = (*run.notes, *fitting.told(scaling, run.trainings, processes.world()))
+            notes += (note for note in said if note not in notes)
+            if requests > 1 and processes.is_first():
                 progress(f"evaluating after request {request + 1}", request, requests)
                 with passes.paused():
                     stages.append(task.evaluate(model, splits.part(0, (request + 1) / requests)).metrics)
-    return _Unlearned(model, tuple(stages), seconds, passes, tuple(notes), run.stopped)
+    return _Unlearned(
+        model, tuple(stages), seconds, passes, tuple(notes), run.stopped, adapter if requests == 1 else None
+    )
 
 
 def _attack(outcome: Outcome, yardstick: Yardstick, progress: Progress) -> Outcome:
@@ -236,15 +276,19 @@ def _load(task: Task, experiment: Experiment, method: Method) -> LanguageModel:
         if not checkpoints.ships(task):
             raise UsageError(f"The task {task.name!r} ships no model; name one with --model DIR_OR_NAME.")
         one_thread()
-        return checkpoints.load(task, "target")
+        embedded = checkpoints.load(task, "target")
+        fitting.check_network(embedded.model, experiment.scaling)
+        return embedded
     from reference_impls.models.pretrained import load_pretrained, skeleton
     from reference_impls.toolkit import check
 
-    name = find_method(experiment.method).name
-    if method.parts and (network := skeleton(experiment.model)) is not None:
+    name, scaling = find_method(experiment.method).name, experiment.scaling
+    if (method.parts or scaling != Scaling()) and (network := skeleton(experiment.model)) is not None:
         check(name, method.parts, network)
+        fitting.check_network(network, scaling)
     model = load_pretrained(experiment.model, experiment.loading)
     check(name, method.parts, model.model)
+    fitting.check_network(model.model, scaling)
     return model
 
 

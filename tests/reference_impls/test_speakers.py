@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import torch
-from architectures import small_model
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from torch import Tensor
 from unlearning_toys import fingerprint, invented_pairs
 
+from reference_impls.models.architectures import small_model
 from reference_impls.running.registry import find_method, method_class
 from reference_impls.toolkit import (
     ChangedPrompt,

@@ -72,6 +72,7 @@ class RKLD(Method):
     reference = "model"
     retain = "optional"
     copies = 1
+    remembers = False
 
     strength: float = hyperparameter(
         8.0,

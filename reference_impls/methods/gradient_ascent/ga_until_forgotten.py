@@ -88,6 +88,7 @@ class GradientAscentUntilForgotten(Method):
     acts_on = "loss"
     stops_itself = True
     retain = "optional"
+    remembers = False
 
     n: int = hyperparameter(10, "words in a row that count as extracted", source="paper (of tokens)", minimum=1)
 

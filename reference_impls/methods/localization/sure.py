@@ -76,6 +76,8 @@ class SURE(Method):
     paper = "zhang2024your"
     acts_on = "gradients"
     retain = "optional"
+    weighs_weights = True
+    remembers = False
 
     share: float = hyperparameter(
         0.1, "share of the rows that may move", source="released code: 90th percentile", above=0, maximum=1

@@ -76,6 +76,8 @@ class WAGLE(Method):
     paper = "jia2024wagle"
     acts_on = "gradients"
     retain = "needed"
+    weighs_weights = True
+    remembers = False
 
     share: float = hyperparameter(
         0.95, "share of the weights that may move", source="released mask for TOFU", above=0, maximum=1

@@ -107,6 +107,7 @@ class EUL(Method):
     trains = "adapters"
     copies = 1
     parts = ("memories",)
+    remembers = False
 
     keep_weight: float = hyperparameter(0.8, "α, weight of the divergence on the retain set", source="paper", minimum=0)
     task_weight: float = hyperparameter(1.0, "λ, weight of the retain loss", source="paper", minimum=0)

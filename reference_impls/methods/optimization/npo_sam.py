@@ -112,6 +112,7 @@ class NPOSAM(Method):
     acts_on = "gradients"
     reference = "log-probabilities"
     retain = "optional"
+    remembers = False
 
     radius: float = hyperparameter(
         0.01, "ρ, how far the worst point may be; 0 gives NPO", source="released code for MUSE", minimum=0

@@ -79,6 +79,7 @@ class OptOut(LossMethod):
     acts_on = "loss"
     reference = "model"
     retain = "optional"
+    weighs_weights = True
 
     beta: float = hyperparameter(
         0.1, "β, inverse temperature: smaller is closer to gradient ascent", source="released code, default", above=0

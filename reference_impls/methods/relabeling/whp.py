@@ -78,6 +78,7 @@ class WhosHarryPotter(Method):
     acts_on = "data"
     retain = "unused"
     copies = 1
+    remembers = False
 
     strength: float = hyperparameter(
         5.0,

@@ -87,6 +87,7 @@ class AdaptiveRMU(Method):
     retain = "needed"
     trains = "part"
     parts = ("feed-forward",)
+    remembers = False
 
     scale: float = hyperparameter(
         5.0,

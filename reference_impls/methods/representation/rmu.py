@@ -68,6 +68,7 @@ class RMU(Method):
     retain = "needed"
     trains = "part"
     parts = ("feed-forward",)
+    remembers = False
 
     steering: float = hyperparameter(
         6.5,

@@ -97,6 +97,7 @@ class SOUL(Method):
     paper = "jia2024soul"
     acts_on = "gradients"
     retain = "needed"
+    remembers = False
 
     retain_weight: float = hyperparameter(
         2.0,

@@ -36,6 +36,7 @@ def methods(site: Site) -> Iterator[Page]:
         context = _shared(site, method, boards) | {
             "summary": [_summary(board, row, method, found) for board in boards if (row := board.row(method.id))],
             "work": work(catalog.results, method.id),
+            "architectures": catalog.architectures,
             "without_retain": any(one.name == RETAIN_WEIGHT for one in method.hyperparameters),
             "explained": _explained(method.body),
             "attacked_heading": ATTACKED,

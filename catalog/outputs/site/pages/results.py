@@ -44,6 +44,18 @@ def metrics(site: Site) -> dict[str, Any]:
 
 
 @page(
+    "architectures.md",
+    "architectures.html.j2",
+    "Which models does it run on?",
+    "Every method on a small network of every architecture: what runs, what is refused, and why.",
+)
+def architectures(site: Site) -> dict[str, Any]:
+    """What was tried of methods and architectures."""
+    tried = site.catalog.architectures
+    return {"tried": tried, "named": site.catalog.implementation_by_id}
+
+
+@page(
     "claims.md",
     "claims.html.j2",
     "Claimed, and seen here",
