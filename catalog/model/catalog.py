@@ -62,8 +62,13 @@ class Catalog:
 
     @cached_property
     def tasks(self) -> tuple[Implementation, ...]:
-        """The tasks that methods run on."""
+        """The tasks that ship models."""
         return tuple(one for one in self.implementations if one.kind == "task")
+
+    @cached_property
+    def benchmarks(self) -> tuple[Implementation, ...]:
+        """The published benchmarks, which run on models that one brings."""
+        return tuple(one for one in self.implementations if one.kind == "benchmark")
 
     @cached_property
     def attacks(self) -> tuple[Implementation, ...]:
@@ -72,7 +77,7 @@ class Catalog:
 
     @cached_property
     def implementation_by_id(self) -> dict[str, Implementation]:
-        """Methods, tasks and attacks by id."""
+        """Methods, tasks, benchmarks and attacks by id."""
         return {one.id: one for one in self.implementations}
 
     @cached_property

@@ -13,6 +13,7 @@ from reference_impls.commands.shared import (
     Accumulate,
     BatchSize,
     CheckpointEvery,
+    DataFolder,
     DType,
     ForgetShare,
     GradientCheckpointing,
@@ -21,6 +22,7 @@ from reference_impls.commands.shared import (
     LoRAAlpha,
     LoRARank,
     LoRATargets,
+    ReferenceModel,
     Requests,
     Seed,
     Settings,
@@ -41,8 +43,8 @@ from reference_impls.running.registry import (
     DEFAULT_TASK,
     attacks,
     find_attack,
+    find_embedded,
     find_method,
-    find_task,
     methods,
 )
 from reference_impls.scaling import Scaling
@@ -63,7 +65,8 @@ app = typer.Typer()
     rich_help_panel=PANEL,
     epilog="Examples: `unlearn run npo`   `unlearn run npo --set beta=0.5 --seed 1`   "
     "`unlearn run npo --task passages --requests 4`   "
-    "`unlearn run npo --model DIR --forget forget.jsonl --retain retain.jsonl --out unlearned`",
+    "`unlearn run npo --model DIR --forget forget.jsonl --retain retain.jsonl --out unlearned`   "
+    "`unlearn run npo --task tofu/forget10 --model DIR_OR_NAME`",
 )
 def run(
     method: Annotated[str, typer.Argument(help="A method's id, as in `unlearn list`.")],
@@ -76,6 +79,8 @@ def run(
     forget: Annotated[Path | None, typer.Option(help="A data file of what to forget, instead of a task.")] = None,
     retain: Annotated[Path | None, typer.Option(help="A data file of what to keep.")] = None,
     holdout: Annotated[Path | None, typer.Option(help="A data file like the forget set, never trained on.")] = None,
+    folder: DataFolder = None,
+    reference: ReferenceModel = None,
     learning_rate: LearningRate = None,
     steps: Steps = None,
     batch_size: BatchSize = None,
@@ -106,6 +111,8 @@ def run(
         requests=requests,
         model=model,
         data=data_of(model, forget, retain, holdout),
+        folder=folder,
+        reference=reference,
         loading=loading_of(model, window, dtype),
         scaling=scaling_of(
             lora, lora_rank, lora_alpha, lora_targets, accumulate, gradient_checkpointing, checkpoint_every
@@ -113,6 +120,8 @@ def run(
     )
     if checkpoint_every is not None and out is None:
         raise UsageError("--checkpoint-every keeps the state of training in the folder of --out; name one.")
+    if reference and not model:
+        raise UsageError("--reference is for a model of your own (--model); the embedded one has its retrained model.")
     if record and (model or forget or experiment.scaling != Scaling()):
         raise UsageError(
             "--record is for the embedded model and task, trained as all are, so that the leaderboard compares like "
@@ -195,7 +204,7 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Run several methods and set them side by side."""
-    compared, loaded = [find_method(name) for name in names], find_task(task)
+    compared, loaded = [find_method(name) for name in names], find_embedded(task)
     recipe = {"learning_rate": learning_rate, "steps": steps, "batch_size": batch_size}
     from reference_impls.running.runner import run as run_experiment
 
@@ -227,7 +236,7 @@ def chat(
     seed: Seed = 0,
 ) -> None:
     """Ask the model before, after and without the forget set the same questions, one per line."""
-    loaded = find_task(task)
+    loaded = find_embedded(task)
     from reference_impls.running.chat import converse
 
     if method not in {one.id for one in methods()} and Path(method).is_dir():
@@ -257,16 +266,18 @@ def evaluate_model(
     forget: Annotated[Path | None, typer.Option(help="A data file of what was forgotten, instead of a task.")] = None,
     retain: Annotated[Path | None, typer.Option(help="A data file of what was kept.")] = None,
     holdout: Annotated[Path | None, typer.Option(help="A data file like the forget set, never trained on.")] = None,
+    folder: DataFolder = None,
+    reference: ReferenceModel = None,
     window: Window = None,
     dtype: DType = None,
     as_json: Json = False,
 ) -> None:
     """Measure a saved model, beside the models that ship with the task."""
-    asked = task_of(task, model, forget, retain, holdout)
+    asked = task_of(task, model, forget, retain, holdout, folder)
     from reference_impls.running.evaluate_saved import evaluate_saved
 
     with showing_progress(hide=as_json) as progress:
-        found = evaluate_saved(model, asked, progress, loading_of(model, window, dtype))
+        found = evaluate_saved(model, asked, progress, loading_of(model, window, dtype), reference)
     if as_json:
         print_json(found.model_dump(mode="json"))
         return
@@ -289,6 +300,7 @@ def attack_model(
     holdout: Annotated[
         Path | None, typer.Option(help="A data file like the forget set, never trained on: membership needs one.")
     ] = None,
+    folder: DataFolder = None,
     seed: Seed = 0,
     window: Window = None,
     dtype: DType = None,
@@ -296,7 +308,7 @@ def attack_model(
 ) -> None:
     """Try to get back what a model has forgotten, and show how much of it the model then knows."""
     chosen = attacks() if name == "all" else [find_attack(name)]
-    asked = task_of(task, model, forget, retain, holdout)
+    asked = task_of(task, model, forget, retain, holdout, folder)
     from reference_impls.running.evaluate_saved import attack_saved
 
     with showing_progress(hide=as_json) as progress:

@@ -91,6 +91,18 @@ CheckpointEvery = Annotated[
         "from there after it was killed, with the result that it would have had.",
     ),
 ]
+DataFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        help="The folder with a published benchmark's files (tofu/forget10 and others, see `unlearn tasks`); "
+        "UNLEARN_DATA and the hub's cache are looked into, too.",
+    ),
+]
+ReferenceModel = Annotated[
+    str | None,
+    typer.Option("--reference", help="A model that was trained without the forget set, to compare with."),
+]
 BatchSize = Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")]
 
 
@@ -111,9 +123,16 @@ Requests = Annotated[
 ]
 
 
-def task_of(task: str, model: str | None, forget: Path | None, retain: Path | None, holdout: Path | None) -> Task:
-    """The embedded task of that name, or the one that files of one's own make; see :func:`data_of`."""
-    return load_task(task, data_of(model, forget, retain, holdout))
+def task_of(
+    task: str,
+    model: str | None,
+    forget: Path | None,
+    retain: Path | None,
+    holdout: Path | None,
+    folder: Path | None = None,
+) -> Task:
+    """The task of that name, or the one that files of one's own make; see :func:`data_of`."""
+    return load_task(task, data_of(model, forget, retain, holdout), folder)
 
 
 def data_of(model: str | None, forget: Path | None, retain: Path | None, holdout: Path | None) -> OwnData | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +14,15 @@ from reference_impls.errors import UsageError
 from reference_impls.measuring.cost import Passes, count_passes, one_thread, peak_memory_bytes, versions
 from reference_impls.progress import Progress, silent
 from reference_impls.running import fitting
-from reference_impls.running.experiment import Experiment, Given
+from reference_impls.running.experiment import Experiment
+from reference_impls.running.recipes import chosen
 from reference_impls.running.records import reference_results
-from reference_impls.running.registry import configure, find_method, recipe_of
+from reference_impls.running.registry import configure, find_method
 from reference_impls.scaling import Scaling
 
 if TYPE_CHECKING:
     from reference_impls.measuring.comparison import Yardstick
-    from reference_impls.toolkit import LanguageModel, Method, Recipe, Splits, Task, Wrapper
+    from reference_impls.toolkit import Evaluation, LanguageModel, Method, Recipe, Splits, Task, Wrapper
     from reference_impls.toolkit.adapters import Adapter
     from reference_impls.toolkit.savepoints import Savepoints
 
@@ -48,8 +49,12 @@ class _Prepared:
 
     method: Method
     recipe: Recipe
+    source: str
+    """Who says so; empty for the embedded model's own."""
     model: LanguageModel
     yardstick: Yardstick
+    reference: Evaluation | None
+    """Of a model of one's own that was trained without the forget set."""
     notes: tuple[str, ...]
     savepoints: Savepoints | None
 
@@ -77,6 +82,7 @@ def run(
     *,
     compared: bool = True,
     attacked: bool = False,
+    before: dict[str, float] | None = None,
     progress: Progress = silent,
     keep: Callable[[Outcome], None] = lambda outcome: None,
     checkpoints: Path | None = None,
@@ -88,6 +94,7 @@ def run(
         task: the experiment's task, if it has been loaded already.
         compared: compare with the retrained model itself, and not only with what its evaluation kept.
         attacked: try every attack on the unlearned model as well.
+        before: the metrics of the model before, if somebody measured them already.
         progress: called as ``progress(stage, done, total)``.
         keep: called with the outcome before anybody attacks the model, so that an attack takes nothing with it.
         checkpoints: the folder of the states of training, where those are kept.
@@ -98,7 +105,7 @@ def run(
             a way of training that does not go with the method or the model.
     """
     prepared = _prepare(experiment, task or experiment.load_task(), compared, progress, checkpoints)
-    before, retrained = _measure_before(experiment, prepared, progress)
+    before, retrained = _measure_before(experiment, prepared, progress, before)
     unlearned = _unlearn(experiment, prepared, progress)
     prepared.model.round_as_stored()
     result = _measure(experiment, prepared, unlearned, progress)
@@ -128,8 +135,8 @@ def _prepare(
     experiment: Experiment, task: Task, compared: bool, progress: Progress, checkpoints: Path | None
 ) -> _Prepared:
     """Configure the method, then load the model and the data."""
-    chosen = recipe_of(task.name, experiment.method)
-    method = configure(find_method(experiment.method), experiment.settings, chosen.get("hyperparameters", {}))
+    recipe = chosen(task.name, find_method(experiment.method), embedded=experiment.model is None)
+    method = configure(find_method(experiment.method), experiment.settings, recipe.hyperparameters)
     if experiment.requests > 1 and method.wraps():
         raise UsageError(
             f"{experiment.requests} requests need a method that changes the weights; {experiment.method} works around "
@@ -141,41 +148,67 @@ def _prepare(
             "`unlearn plan --retain no` lists the methods that do without."
         )
     fitting.check_method(method, find_method(experiment.method).name, experiment.scaling, experiment.requests)
+    from reference_impls.running.notes import check_whole
+
     progress("loading", 0, 1)
+    _check_support(experiment, method)
+    reference = _reference(experiment, task, progress) if experiment.reference else None
     model = _load(task, experiment, method)
-    splits, whole = task.splits(model), experiment.forget_share == 1
-    if not whole:
-        splits = splits.part(0, experiment.forget_share)
+    splits, whole = _splits(task, model, experiment), experiment.forget_share == 1
+    check_whole(task, splits, find_method(experiment.method).name if method.retain == "needed" else None)
     if experiment.requests > splits.subjects:
         raise UsageError(
             f"--requests {experiment.requests} is more than the forget set has subjects ({splits.subjects}), and what "
             "is said of one subject is forgotten at once. Ask for fewer."
         )
     notes = _notes(task, model, splits) if experiment.model else ()
-    recipe = _recipe(chosen, experiment.recipe, len(splits.forget), embedded=experiment.model is None)
+    made = recipe.recipe(experiment.recipe, len(splits.forget))
+    source = recipe.source(experiment.recipe)
     if experiment.scaling.lora and experiment.recipe.get("learning_rate") is None:
-        recipe = replace(recipe, learning_rate=fitting.ADAPTERS_FASTER * recipe.learning_rate)
+        made = replace(made, learning_rate=fitting.ADAPTERS_FASTER * made.learning_rate)
+        faster = f"{fitting.ADAPTERS_FASTER} times the learning rate, as suits adapters"
+        source = f"{source}; {faster}" if source else faster
     shipped = experiment.model is None and bool(reference_results(task.name))
-    yardstick = _yardstick(task, splits, shipped=shipped, whole=whole, compared=compared)
+    yardstick = _yardstick(task, splits, shipped=shipped, whole=whole, compared=compared, reference=reference)
     savepoints = None
     if checkpoints is not None:
         from reference_impls.running import resuming
 
-        savepoints = resuming.savepoints(checkpoints, experiment, method, recipe, model, splits.data)
-    return _Prepared(method, recipe, model, yardstick, notes, savepoints)
+        savepoints = resuming.savepoints(checkpoints, experiment, method, made, model, splits.data)
+    return _Prepared(method, made, source, model, yardstick, reference, notes, savepoints)
 
 
 def _measure_before(
-    experiment: Experiment, prepared: _Prepared, progress: Progress
+    experiment: Experiment, prepared: _Prepared, progress: Progress, known: dict[str, float] | None
 ) -> tuple[dict[str, float], dict[str, float]]:
     """The metrics of the model and of the retrained one: from their records, where there are some."""
     progress("evaluating the model before", 0, 1)
     yardstick = prepared.yardstick
     references = reference_results(yardstick.task.name) if experiment.model is None else {}
+    if known is not None:
+        return known, {}
     if references and experiment.forget_share == 1:
         return references["target"].metrics, references["retrained"].metrics
     before = yardstick.measure(prepared.model).metrics
+    if prepared.reference is not None:
+        return before, prepared.reference.metrics
     return before, yardstick.measure(yardstick.retrained).metrics if yardstick.retrained else {}
+
+
+def _splits(task: Task, model: LanguageModel, experiment: Experiment) -> Splits:
+    """The data in a model's format, as much of it as the run is about."""
+    splits = task.splits(model)
+    return splits if experiment.forget_share == 1 else splits.part(0, experiment.forget_share)
+
+
+def _reference(experiment: Experiment, task: Task, progress: Progress) -> Evaluation:
+    """What a model that was trained without the forget set measures; it is gone before the other one is loaded."""
+    from reference_impls.models.pretrained import load_pretrained
+
+    assert experiment.reference is not None
+    progress("evaluating the reference", 0, 1)
+    model = load_pretrained(experiment.reference, experiment.loading)
+    return task.evaluate(model, _splits(task, model, experiment))
 
 
 def _notes(task: Task, model: LanguageModel, splits: Splits) -> tuple[str, ...]:
@@ -240,6 +273,7 @@ def _measure(experiment: Experiment, prepared: _Prepared, unlearned: _Unlearned,
         seed=experiment.seed,
         hyperparameters=asdict(prepared.method),
         recipe=asdict(prepared.recipe),
+        recipe_source=prepared.source,
         forget_share=experiment.forget_share,
         requests=experiment.requests,
         stages=unlearned.stages,
@@ -257,19 +291,34 @@ def _measure(experiment: Experiment, prepared: _Prepared, unlearned: _Unlearned,
     )
 
 
-def _yardstick(task: Task, splits: Splits, *, shipped: bool, whole: bool, compared: bool) -> Yardstick:
-    """What the unlearned model is held against: all that ships with the task, or as much as is wanted."""
+def _yardstick(
+    task: Task, splits: Splits, *, shipped: bool, whole: bool, compared: bool, reference: Evaluation | None
+) -> Yardstick:
+    """What the unlearned model is held against: a reference, or what ships with the task, or as much as is wanted."""
     from reference_impls.measuring.comparison import Yardstick
     from reference_impls.running import checkpoints
 
+    if reference is not None:
+        return Yardstick(task, splits, kept=reference.kept)
     if not shipped:
         return Yardstick(task, splits)
     kept = checkpoints.retrained_evaluation(task) if whole else None
     return checkpoints.yardstick(task, splits, kept) if compared else Yardstick(task, splits, kept=kept)
 
 
+def _check_support(experiment: Experiment, method: Method) -> None:
+    """Look, before anything takes long, whether the method can do something with a model of one's own."""
+    from reference_impls.models.pretrained import skeleton
+    from reference_impls.toolkit import check
+
+    asked = method.parts or experiment.scaling != Scaling()
+    if experiment.model and asked and (network := skeleton(experiment.model)) is not None:
+        check(find_method(experiment.method).name, method.parts, network)
+        fitting.check_network(network, experiment.scaling)
+
+
 def _load(task: Task, experiment: Experiment, method: Method) -> LanguageModel:
-    """The model, once it is known that the method can do something with it."""
+    """The model, of which the method can do something with what was loaded, too."""
     if experiment.model is None:
         from reference_impls.running import checkpoints
 
@@ -279,27 +328,10 @@ def _load(task: Task, experiment: Experiment, method: Method) -> LanguageModel:
         embedded = checkpoints.load(task, "target")
         fitting.check_network(embedded.model, experiment.scaling)
         return embedded
-    from reference_impls.models.pretrained import load_pretrained, skeleton
+    from reference_impls.models.pretrained import load_pretrained
     from reference_impls.toolkit import check
 
-    name, scaling = find_method(experiment.method).name, experiment.scaling
-    if (method.parts or scaling != Scaling()) and (network := skeleton(experiment.model)) is not None:
-        check(name, method.parts, network)
-        fitting.check_network(network, scaling)
     model = load_pretrained(experiment.model, experiment.loading)
-    check(name, method.parts, model.model)
-    fitting.check_network(model.model, scaling)
+    check(find_method(experiment.method).name, method.parts, model.model)
+    fitting.check_network(model.model, experiment.scaling)
     return model
-
-
-def _recipe(chosen: dict[str, Any], given: Given, forget: int, embedded: bool) -> Recipe:
-    from reference_impls.toolkit import Recipe
-
-    names = {field.name for field in fields(Recipe)}
-    searched = {name: value for name, value in chosen.items() if name in names} if embedded else {}
-    recipe = replace(Recipe(), **searched)
-    if not embedded:
-        # As TOFU does with a 7B model: five passes over the forget set.
-        recipe = replace(recipe, steps=5 * -(-forget // int(given.get("batch_size") or recipe.batch_size)))
-    chosen_now: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    return replace(recipe, **chosen_now)

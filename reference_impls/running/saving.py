@@ -283,6 +283,7 @@ def card(method: Implementation, result: Result, weights_changed: bool) -> str:
         f"| {name} | {value} |"
         for name, value in {**result.hyperparameters, **result.recipe, "seed": result.seed}.items()
     )
+    trained = f"\nThe recipe is from: {result.recipe_source}.\n" if result.recipe_source else ""
     kept = "**The weights are those of the original model.** What was unlearned is around them, in"
     if method.acts_on == "data":  # trained, and asked in its own way
         kept = "**The weights alone are not the unlearned model.** What belongs to it besides is in"
@@ -302,7 +303,7 @@ tags: [machine-unlearning]
 | setting | value |
 |---|---|
 {settings}
-
+{trained}
 | metric | value |
 |---|---|
 {rows}

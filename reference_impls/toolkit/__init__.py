@@ -15,8 +15,8 @@ A method's file has one line of imports from the project, from here. What is not
 - *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses and
   targets that several methods share), ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before
   the step), ``masks`` (which weights may move) and ``training`` (the one loop, and a run's tools).
-- *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing`` and ``steering`` (leading
-  hidden states somewhere).
+- *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``steering`` (leading
+  hidden states somewhere) and ``adversarial`` (the worst small shift of them).
 - *Asking*: ``evaluation`` (what a model answers about a task's splits).
 """
 
@@ -24,6 +24,7 @@ from catalog.model.questions import first_answer
 from reference_impls.errors import DivergedError, UnsupportedModelError, UsageError
 from reference_impls.metrics.answers import rouge_1_precision, rouge_l_recall
 from reference_impls.toolkit.adapters import adapter_weights, lora_config, not_adapted, with_adapter
+from reference_impls.toolkit.adversarial import shifted, worst_shift
 from reference_impls.toolkit.architecture import is_causal
 from reference_impls.toolkit.assistants import OffsetModel, first_blocks, offset_logits
 from reference_impls.toolkit.attack import (
@@ -71,13 +72,19 @@ from reference_impls.toolkit.refusals import REFUSALS, with_refusals
 from reference_impls.toolkit.scope import Scope
 from reference_impls.toolkit.soft_prompt import SoftPrompted
 from reference_impls.toolkit.splits import Splits
-from reference_impls.toolkit.steering import misdirection_loss, random_direction, steered_weights, steering_loss
+from reference_impls.toolkit.steering import (
+    mean_over_answers,
+    misdirection_loss,
+    random_direction,
+    steered_weights,
+    steering_loss,
+)
 from reference_impls.toolkit.support import Part, check
 from reference_impls.toolkit.task import EmbeddedTask, Task
 from reference_impls.toolkit.training import Recipe, Run
 from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel
 from reference_impls.toolkit.wrapper import Kept, Wrapped, Wrapper
-from reference_impls.toolkit.wrong_answers import distinct_words, flipped_answer, jaccard
+from reference_impls.toolkit.wrong_answers import distinct_words, false_answers, flipped_answer, jaccard
 
 __all__ = [
     "FLOOR",
@@ -136,6 +143,7 @@ __all__ = [
     "dpo_loss",
     "evaluate",
     "examples",
+    "false_answers",
     "first_answer",
     "first_blocks",
     "flipped_answer",
@@ -152,6 +160,7 @@ __all__ = [
     "mean_kl",
     "mean_nll",
     "mean_output",
+    "mean_over_answers",
     "memories",
     "misdirection_loss",
     "most_salient",
@@ -164,6 +173,7 @@ __all__ = [
     "random_direction",
     "rouge_1_precision",
     "rouge_l_recall",
+    "shifted",
     "shifted_at",
     "steered_weights",
     "steering_loss",
@@ -175,4 +185,5 @@ __all__ = [
     "with_refusals",
     "with_ridge",
     "with_weights",
+    "worst_shift",
 ]

@@ -261,7 +261,6 @@ def is_causal(model: Any) -> bool:
     return bool(torch.allclose(one, other, atol=noise, rtol=noise))
 
 
-@torch.no_grad()
 def read_out(model: Any, states: Tensor) -> Tensor:
     """(N, V) the logits that a model makes of (N, d) states, as if the last block had written them.
 

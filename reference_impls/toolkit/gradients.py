@@ -60,12 +60,23 @@ class Gradient:
         length = self.norm()
         return 1 / length * self if length else self
 
+    def projected(self, onto: Gradient) -> Gradient:
+        r"""The part of it along another, $\langle g, v \rangle / \lVert v \rVert^2 \; v$; 0 along a vector of zeros."""
+        square = onto.dot(onto)
+        return (self.dot(onto) / square if square else 0.0) * onto
+
     def masked(self, masks: Sequence[Tensor]) -> Gradient:
         """0 outside the masks, each of its weight's shape or (rows,) for whole rows."""
         parts = []
         for part, mask in zip(self.parts, masks, strict=True):
             parts.append(part * mask.reshape(mask.shape + (1,) * (part.ndim - mask.ndim)))
         return self._with(parts)
+
+    @torch.no_grad()
+    def step(self, rate: float) -> None:
+        r"""Move the weights by plain descent, to $\theta - \eta\, g$."""
+        for weight, part in zip(self.weights, self.parts, strict=True):
+            weight -= rate * part
 
     @contextmanager
     def ahead(self, distance: float) -> Iterator[None]:

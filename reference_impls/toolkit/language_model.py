@@ -257,20 +257,45 @@ class LanguageModel:
 
     def activations(self, batch: Encoded, depth: float) -> Tensor:
         """(N, d) residual stream after the block at ``depth``, at the places that predict the answer's tokens."""
-        # Asked of the block itself: `hidden_states` gives the last block's output after the final norm.
-        block = self.blocks[self.layer_at(depth)]
+        (states,) = self.layer_activations(batch, [self.layer_at(depth)])
+        return states
+
+    def layer_activations(self, batch: Encoded, layers: Iterable[int]) -> list[Tensor]:
+        """The same after each of several blocks, in one pass."""
+        blocks = self.blocks
+        modules = [blocks[layer] for layer in layers]
 
         def states(input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-            kept: list[Any] = []
-            hook = block.register_forward_hook(lambda module, given, out: kept.append(out))
-            try:
-                self._backbone(input_ids, attention_mask)
-            finally:
-                hook.remove()
-            hidden: Tensor = kept[0][0] if isinstance(kept[0], tuple) else kept[0]
-            return hidden
+            return torch.stack(self._outputs(input_ids, attention_mask, modules), dim=2)
 
-        return self._at_answers(batch, states)
+        return list(self._at_answers(batch, states).unbind(dim=1)) if modules else []
+
+    def outputs(self, batch: Encoded, modules: Sequence[torch.nn.Module]) -> list[Tensor]:
+        """(B, L, d) what each of some modules gives at every place of a batch, padding included, in one pass.
+
+        Args:
+            batch: the texts.
+            modules: blocks, or projections that write to the residual stream.
+        """
+        return self._outputs(batch.input_ids, batch.attention_mask, modules)
+
+    def _outputs(self, input_ids: Tensor, attention_mask: Tensor, modules: Sequence[torch.nn.Module]) -> list[Tensor]:
+        # Asked of the modules themselves: `hidden_states` gives the last block's output after the final norm.
+        kept: dict[int, Any] = {}
+
+        def keeping(row: int) -> Any:
+            return lambda module, given, out: kept.__setitem__(row, out)
+
+        hooks = [module.register_forward_hook(keeping(row)) for row, module in enumerate(modules)]
+        try:
+            self._backbone(input_ids, attention_mask)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        found = [kept[row][0] if isinstance(kept[row], tuple) else kept[row] for row in range(len(modules))]
+        # Some put all tokens in one row, and what is not of the batch, such as a soft prompt, stands before it.
+        count, length = input_ids.shape
+        return [out.reshape(count, -1, out.shape[-1])[:, -length:] for out in found]
 
     def read_out(self, states: Tensor) -> Tensor:
         """(N, V) the logits, in float32, that the model makes of (N, d) states as if its last block had given them."""
@@ -370,9 +395,14 @@ class LanguageModel:
         return self._continue(prompts, max_new_tokens, do_sample=False)
 
     @torch.inference_mode()
-    def sample(self, prompts: Sequence[str], max_new_tokens: int, temperature: float = 1.0) -> list[str]:
-        """A random continuation of each prompt, drawn from the whole distribution with torch's global generator."""
-        return self._continue(prompts, max_new_tokens, do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
+    def sample(
+        self, prompts: Sequence[str], max_new_tokens: int, temperature: float = 1.0, top_p: float = 1.0
+    ) -> list[str]:
+        """A random continuation of each prompt, drawn with torch's global generator.
+
+        It comes from the whole distribution, or from the likeliest tokens that together have the probability ``top_p``.
+        """
+        return self._continue(prompts, max_new_tokens, do_sample=True, temperature=temperature, top_k=0, top_p=top_p)
 
     def _continue(self, prompts: Sequence[str], max_new_tokens: int, **options: Any) -> list[str]:
         texts = [""] * len(prompts)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import dataclasses
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor
@@ -87,6 +88,9 @@ class Method(ABC):
     remembers: ClassVar[bool] = True
     """Whether its steps may build on more than the loop knows of (the weights, the optimizer's state, the run's random
     numbers, the place in the data): then a training that was interrupted cannot go on as if it had not been."""
+    published: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    """With what the method's own paper, or code that follows it, trained a model of billions: learning rate, epochs or
+    steps, batch and their source, as :mod:`catalog.model.recipes` reads them. Empty where that is not known."""
     stops_itself: ClassVar[bool] = False
     """Whether a rule of its own ends the training. A run that the recipe's steps ended instead is then none of it."""
 

@@ -88,6 +88,12 @@ class AdaptiveRMU(Method):
     trains = "part"
     parts = ("feed-forward",)
     remembers = False
+    published = {
+        "learning_rate": 5e-5,
+        "steps": 500,
+        "batch_size": 4,
+        "source": "released code, WMDP with Zephyr-7B",
+    }
 
     scale: float = hyperparameter(
         5.0,

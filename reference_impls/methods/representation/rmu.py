@@ -69,6 +69,12 @@ class RMU(Method):
     trains = "part"
     parts = ("feed-forward",)
     remembers = False
+    published = {
+        "learning_rate": 5e-5,
+        "steps": 150,
+        "batch_size": 4,
+        "source": "released code, WMDP with Zephyr-7B; 150 batches of each subject",
+    }
 
     steering: float = hyperparameter(
         6.5,
