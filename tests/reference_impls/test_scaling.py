@@ -68,14 +68,16 @@ def task(own: object, tmp_path: Path) -> FilesTask:
 
 
 def _unlearned(method: str, model: LanguageModel, run: Run, lora: LoRA | None = None) -> dict[str, Tensor]:
-    """The weights after a method with its own hyper-parameters."""
+    """The weights after a method with its own hyper-parameters, and those that it put around them."""
     copy = model.copy()
     adapted = run.adapt(copy, lora) if lora else None
-    found = weights_of(method_class(find_method(method))().unlearn(copy, invented_data(), run))
+    unlearned = method_class(find_method(method))().unlearn(copy, invented_data(), run)
+    found = weights_of(unlearned)
     assert found is not None
     if adapted:
         adapted.merge()
-    return {name: one.detach().clone() for name, one in found.model.named_parameters()}
+    around = {} if isinstance(unlearned, LanguageModel) else unlearned.tensors()
+    return {name: one.detach().clone() for name, one in (*found.model.named_parameters(), *around.items())}
 
 
 def _farthest(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
@@ -354,7 +356,16 @@ def _interrupted(method: str, model: LanguageModel, kept: Savepoints, at: int | 
 
 
 @pytest.mark.parametrize(
-    ("method", "lora"), [("npo", None), ("dpo", LoRA(2)), ("kl-min", LoRA(2)), ("soul", None), ("rmu", None)]
+    ("method", "lora"),
+    [
+        ("npo", None),
+        ("dpo", LoRA(2)),
+        ("kl-min", LoRA(2)),
+        ("soul", None),
+        ("rmu", None),
+        ("uld", None),
+        ("spul", None),
+    ],
 )
 def test_a_training_goes_on_as_if_it_had_not_been_interrupted(
     method: str, lora: LoRA | None, llama: LanguageModel, tmp_path: Path

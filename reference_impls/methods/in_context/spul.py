@@ -92,6 +92,7 @@ class SPUL(Method):
     acts_on = "prompt"
     retain = "needed"
     trains = "adapters"
+    remembers = False
 
     vectors: int = hyperparameter(30, "p, length of the prompt", source="paper", minimum=1)
     retain_weight: float = hyperparameter(

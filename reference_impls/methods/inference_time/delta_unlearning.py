@@ -74,6 +74,7 @@ class DeltaUnlearning(Method):
     trains = "adapters"
     copies = 2
     parts = ("blocks",)
+    remembers = False
 
     strength: float = hyperparameter(1.0, "γ, how much of the difference is added", source="paper", above=0)
     retain_weight: float = hyperparameter(

@@ -124,6 +124,7 @@ class ULD(Method):
     trains = "adapters"
     copies = 1
     parts = ("blocks",)
+    remembers = False
 
     strength: float = hyperparameter(
         0.8, "α, how much is subtracted", source="code, TOFU", minimum=0, trade_off=(0.4, 0.6, 0.8, 1.2)
