@@ -28,8 +28,11 @@ from reference_impls.running.audit import Audit
 from reference_impls.running.evaluate_saved import Attacked, Evaluated
 from reference_impls.running.experiment import Experiment, OwnData
 from reference_impls.running.runner import Outcome, run
+from reference_impls.scaling import Scaling
+from reference_impls.tasks.benchmark import Benchmark
 from reference_impls.tasks.files import FilesTask
 from reference_impls.toolkit import Recipe, Task, UnlearnedModel
+from reference_impls.toolkit.processes import launched
 
 Rows = str | Path | Sequence[Mapping[str, Any]]
 """A data file, or rows as they would stand in one: ``{"question": ..., "answer": ...}``, ``{"text": ...}``, ..."""
@@ -45,15 +48,22 @@ class DataTask(FilesTask):
 
 
 def load_task(
-    name: str | None = None, *, forget: Rows | None = None, retain: Rows | None = None, holdout: Rows | None = None
+    name: str | None = None,
+    *,
+    forget: Rows | None = None,
+    retain: Rows | None = None,
+    holdout: Rows | None = None,
+    folder: str | Path | None = None,
 ) -> Task:
     """A task by name, or one of one's own data.
 
     Args:
-        name: as in ``unlearn tasks``; the default task if there is neither a name nor data.
+        name: as in ``unlearn tasks``, published benchmarks (``tofu/forget10``) among them; the default task if there is
+            neither a name nor data.
         forget: what to forget.
         retain: what to keep.
         holdout: data like the forget set that the model never saw, which metrics and attacks compare with.
+        folder: where a benchmark's files are looked for first.
 
     Raises:
         UsageError: there is no such task, a file cannot be read, or rows are in no known form; names each.
@@ -61,7 +71,7 @@ def load_task(
     if forget is None:
         if retain is not None or holdout is not None:
             raise UsageError("Data of your own needs `forget`, the rows that are to be forgotten.")
-        return registry.find_task(name or registry.DEFAULT_TASK)
+        return registry.find_task(name or registry.DEFAULT_TASK, None if folder is None else Path(folder))
     if name is not None:
         raise UsageError(f"Either the task {name!r} or data of your own, not both.")
     retained, held_out = (None if one is None else _data(one) for one in (retain, holdout))
@@ -83,11 +93,13 @@ def unlearn(
     task: str | Task | None = None,
     *,
     model: str | Path | None = None,
+    reference: str | Path | None = None,
     seed: int = 0,
     out: str | Path | None = None,
     attacked: bool = False,
     dtype: Precision | None = None,
     window: int | None = None,
+    scaling: Scaling | None = None,
     progress: Progress = silent,
     **settings: float | str | bool,
 ) -> Outcome:
@@ -97,11 +109,13 @@ def unlearn(
         method: its id, as in ``unlearn list``.
         task: what to forget and keep; the default task if it is None.
         model: which model; the embedded one of the task by default.
+        reference: a model that was trained without the forget set, to compare with a ``model`` of your own.
         seed: decides everything that is drawn.
         out: a folder for model, card and record, which is proved writable before anything is trained.
         attacked: then try every attack.
         dtype: what weights are computed with.
         window: how many tokens are read at a time.
+        scaling: how a model is trained that is large for its machine: adapters, batches in parts and so on.
         progress: called as ``progress(stage, done, total)``.
         settings: hyper-parameters of the method (``beta=0.2``), and of the training (``learning_rate``, ``steps``,
             ``batch_size`` and so on), instead of the recipe's.
@@ -115,6 +129,11 @@ def unlearn(
         DivergedError: steps were so large that nothing is left.
     """
     silence_libraries()
+    scaling = scaling or Scaling()
+    if launched() > 1:
+        raise UsageError("Several processes train together in `unlearn run`, not in a script.")
+    if scaling.checkpoint_every is not None and out is None:
+        raise UsageError("checkpoint_every keeps the state of training in the folder `out`; name one.")
     chosen = registry.find_method(method)
     loaded = _task(task)
     trained = {field.name for field in fields(Recipe)}
@@ -126,15 +145,21 @@ def unlearn(
         recipe={name: value for name, value in settings.items() if name in trained and not isinstance(value, str)},
         model=None if model is None else str(model),
         data=loaded.data if isinstance(loaded, DataTask) else None,
+        folder=loaded.place if isinstance(loaded, Benchmark) else None,
+        reference=None if reference is None else str(reference),
         loading=Loading(window, dtype),
+        scaling=scaling,
     )
-    keeper = None if out is None else saving.Keeper(Path(out), chosen)
+    keeper = None
+    if out is not None:
+        keeper = saving.Keeper(Path(out), chosen, goes_on=scaling.checkpoint_every is not None)
     outcome = run(
         experiment,
         loaded,
         attacked=attacked,
         progress=progress,
         keep=keeper.keep if keeper else lambda outcome: None,
+        checkpoints=None if out is None else Path(out),
     )
     if keeper:
         keeper.update(outcome)
@@ -142,15 +167,18 @@ def unlearn(
     return outcome
 
 
-def evaluate(model: Model, task: str | Task | None = None, *, progress: Progress = silent) -> Evaluated:
-    """What a model knows of a task, and what is left of the rest.
+def evaluate(
+    model: Model, task: str | Task | None = None, *, reference: str | Path | None = None, progress: Progress = silent
+) -> Evaluated:
+    """What a model knows of a task, and what is left of the rest; ``reference`` was trained without the forget set.
 
     Raises:
         UsageError: the model cannot be loaded.
         DivergedError: what it says are not numbers.
     """
     silence_libraries()
-    return evaluate_saved.evaluate_saved(_source(model), _task(task), progress)
+    compared = None if reference is None else str(reference)
+    return evaluate_saved.evaluate_saved(_source(model), _task(task), progress, reference=compared)
 
 
 def attack(

@@ -1,6 +1,6 @@
 """What runs, read as data: the files of ``reference_impls`` through their syntax tree, never imported.
 
-A method, task or attack is one file whose module docstring is its page and whose public class declares
+A method, task, benchmark or attack is one file whose module docstring is its page and whose public class declares
 the rest in literals; a method's folder is its family (``methods/preference_optimization/npo.py``)::
 
     class NPO(LossMethod):
@@ -25,19 +25,23 @@ from pathlib import Path
 from typing import Any, Literal
 
 from catalog.base.utf8 import read_text
+from catalog.model.defaults import METHOD
 from catalog.model.needs import NeedError, Needs
+from catalog.model.recipes import PublishedRecipe, RecipeError
 from catalog.parsing.problems import Problem
 
-Kind = Literal["method", "task", "attack"]
+Kind = Literal["method", "task", "benchmark", "attack"]
 
 _PLACES: tuple[tuple[Kind, str], ...] = (
     ("method", "methods/*/*.py"),
     ("task", "tasks/*/__init__.py"),
+    ("benchmark", "published/*.py"),
     ("attack", "attacks/*.py"),
 )
 _REQUIRED: dict[Kind, tuple[str, ...]] = {
     "method": ("paper", "acts_on"),
     "task": ("paper", "headline"),
+    "benchmark": ("paper", "headline", "variants"),
     "attack": ("paper",),
 }
 ACTS_ON = ("loss", "gradients", "weights", "activations", "data", "decoding", "prompt")
@@ -72,7 +76,7 @@ class Hyperparameter:
 
 @dataclass(frozen=True)
 class Implementation:
-    """Something that runs: a method, a task or an attack."""
+    """Something that runs: a method, a task that ships models, a published benchmark or an attack."""
 
     id: str
     kind: Kind
@@ -106,11 +110,37 @@ class Implementation:
     """What a task has models forget, as somebody with the like would say it."""
     outside: Outside | None = None
     """The package that brings it, if it is not this one."""
+    published: PublishedRecipe | None = None
+    """With what a method's own paper trained a model of billions; None where that is not known."""
+    variants: tuple[tuple[str, str], ...] = ()
+    """(name, what it is) of each task that a benchmark consists of; a name in angle brackets stands for any."""
 
     @property
     def knob(self) -> Hyperparameter | None:
         """The one hyper-parameter that trades forgetting for retaining, if the file names one."""
         return next((one for one in self.hyperparameters if one.trade_off), None)
+
+    @property
+    def task_names(self) -> tuple[str, ...]:
+        """What a benchmark's tasks are called: ``tofu/forget10``."""
+        return tuple(f"{self.id}/{name}" for name, _ in self.variants)
+
+    @property
+    def command(self) -> str:
+        """What people type to run it, with the usual method where that is not given."""
+        return {
+            "method": f"unlearn run {self.id}",
+            "task": f"unlearn run {METHOD} --task {self.id}",
+            "benchmark": f"unlearn run {METHOD} --task {(*self.task_names, self.id)[0]} --model DIR_OR_NAME",
+            "attack": f"unlearn attack {self.id} MODEL",
+        }[self.kind]
+
+    def has_task(self, name: str) -> bool:
+        """Whether a benchmark has a task of that name; a variant in angle brackets stands for any but nothing."""
+        family, _, variant = name.partition("/")
+        names = [one for one, _ in self.variants]
+        anything = any(one.startswith("<") for one in names)
+        return family == self.id and (variant in names or (anything and bool(variant.strip())))
 
     @property
     def module(self) -> str:
@@ -240,6 +270,10 @@ def _read(kind: Kind, path: Path, file: str, ident: str = "", outside: Outside |
         needs = Needs.declared({name: value for name, (value, _) in literals.items()} if kind == "method" else {})
     except NeedError as error:
         raise _UnreadableError(literals[error.name][1], "bad-need", str(error), error.hint) from None
+    try:
+        recipe = PublishedRecipe.declared(literals["published"][0]) if "published" in literals else None
+    except RecipeError as error:
+        raise _UnreadableError(literals["published"][1], "bad-recipe", str(error), error.hint) from None
     stem = path.parent.name if kind == "task" else path.stem
     folder = path.parent.name.replace("_", "-") if kind == "method" else ""
     return Implementation(
@@ -262,6 +296,10 @@ def _read(kind: Kind, path: Path, file: str, ident: str = "", outside: Outside |
         needs=needs,
         forgets=str(literals["forgets"][0]) if "forgets" in literals else "",
         outside=outside,
+        published=recipe,
+        variants=tuple((str(name), str(what)) for name, what in dict(literals["variants"][0]).items())
+        if "variants" in literals
+        else (),
     )
 
 
@@ -293,7 +331,7 @@ def _docstring(module: ast.Module) -> tuple[str, str, str]:
 
 
 def _declaration(module: ast.Module, kind: Kind) -> ast.ClassDef:
-    """The public class whose base is named ``...Method`` (or ``...Task``, ``...Attack``)."""
+    """The public class whose base is named ``...Method`` (or ``...Task``, ``...Benchmark``, ``...Attack``)."""
     for node in module.body:
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
             bases = [base.id for base in node.bases if isinstance(base, ast.Name)]

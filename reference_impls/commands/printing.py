@@ -16,7 +16,7 @@ from catalog.model.metrics import Metric, read_metrics
 from catalog.model.results import EMBEDDED, Example, Result
 from reference_impls.errors import UsageError
 from reference_impls.running.records import reference_results
-from reference_impls.running.registry import PACKAGE, find_task
+from reference_impls.running.registry import PACKAGE, find_embedded
 
 if TYPE_CHECKING:
     from reference_impls.measuring.intervals import Estimate
@@ -44,6 +44,11 @@ def print_run(method: Implementation, outcome: Outcome) -> None:
     _print_examples(console, result.examples)
     print_notes(result.notes)
     cost = f"{result.seconds:g} s, {result.forward_passes} forward and {result.backward_passes} backward passes"
+    if result.recipe_source:
+        said = [f"{name.replace('_', ' ')} {value:g}" for name, value in result.recipe.items()]
+        console.print(
+            f"\n[bold]Recipe[/]  {escape(', '.join(said))}. From: {escape(result.recipe_source)}.", highlight=False
+        )
     console.print(f"\nUnlearning took {cost}. Again: [bold]{escape(result.command)}[/]", highlight=False)
 
 
@@ -132,7 +137,7 @@ def write_plot(outcomes: Sequence[Outcome], path: Path) -> None:
     from catalog.figures import Kind, Point, forget_utility_figure
 
     first = outcomes[0]
-    across, up = find_task(first.result.task).headline, "model_utility"
+    across, up = find_embedded(first.result.task).headline, "model_utility"
 
     def point(label: str, metrics: dict[str, float], kind: Kind = "method") -> Point:
         return Point(label, metrics[across], metrics[up], kind)

@@ -119,11 +119,12 @@ def _precision(config: Any, loading: Loading, device: str) -> tuple[Any, str]:
 
 
 def _rounding(dtype: str) -> str:
-    """What training with so few bits does."""
+    """What computing with so few bits does."""
     if dtype == "float32":
         return ""
     return (
-        f"Weights are trained in {dtype}, which loses steps that are small beside a weight; --dtype float32 does not."
+        f"Computed in {dtype}. Weights that train are kept in 32 bits beside it, so that no step is lost; what comes "
+        "of them, and all others, is rounded to it."
     )
 
 

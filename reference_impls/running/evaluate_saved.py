@@ -16,7 +16,7 @@ from reference_impls.models.loading import Loading
 from reference_impls.progress import Progress
 from reference_impls.running import checkpoints
 from reference_impls.running.attacking import attack_each
-from reference_impls.running.notes import cut
+from reference_impls.running.notes import check_whole, cut
 from reference_impls.running.records import reference_results
 from reference_impls.running.saving import load
 from reference_impls.toolkit import LanguageModel, Splits, Task, UnlearnedModel, weights_of
@@ -55,14 +55,31 @@ class Attacked(BaseModel):
 
 
 def evaluate_saved(
-    source: str | UnlearnedModel, task: Task, progress: Progress, loading: Loading | None = None
+    source: str | UnlearnedModel,
+    task: Task,
+    progress: Progress,
+    loading: Loading | None = None,
+    reference: str | None = None,
 ) -> Evaluated:
     """Measure a model, with what its method put around the weights: one that was saved, or one that is at hand.
 
+    Args:
+        source: the model, or its folder or name.
+        task: on what.
+        progress: called as ``progress(stage, done, total)``.
+        loading: how models are loaded.
+        reference: a model that was trained without the forget set, to compare with.
+
     Raises:
-        UsageError: the model cannot be loaded.
+        UsageError: a model cannot be loaded.
         DivergedError: what it says are not numbers.
     """
+    against_reference = None
+    if reference is not None:
+        progress("evaluating the reference", 0, 1)
+        other, _, splits = _opened(reference, task, progress, loading)
+        against_reference = task.evaluate(other, splits)
+        del other
     model, weights, splits = _opened(source, task, progress, loading)
     shipped = reference_results(task.name)
     against = Yardstick(task, splits)
@@ -70,10 +87,13 @@ def evaluate_saved(
         shipping = checkpoints.yardstick(task, splits, checkpoints.retrained_evaluation(task))
         if shipping.retrained and _share_vocabulary(weights, shipping.retrained):
             against = shipping
+    references = {which: record.metrics for which, record in shipped.items()}
+    if against_reference is not None:
+        against = Yardstick(task, splits, kept=against_reference.kept)
+        references = {"reference": against_reference.metrics}
     progress("evaluating", 0, 1)
     found = against.measure(model)
     others, failed = extensions.measure(model, splits, found.metrics)
-    references = {which: record.metrics for which, record in shipped.items()}
     return Evaluated(
         model=source if isinstance(source, str) else type(source).__name__,
         task=task.name,
@@ -98,6 +118,7 @@ def attack_saved(
         UsageError: the model cannot be loaded.
     """
     model, weights, splits = _opened(source, task, progress, loading)
+    check_whole(task, splits)
     known = task.knowledge(model, splits.forget)
     shipped = reference_results(task.name)
     reference = checkpoints.load(task, "retrained") if shipped else None

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from reference_impls.errors import UsageError
-from reference_impls.running.saving import UNFINISHED
+from reference_impls.toolkit.savepoints import UNFINISHED
 
 ENDPOINT = "HF_ENDPOINT"
 """Names another hub that speaks the same protocol."""

@@ -1,4 +1,4 @@
-"""Methods, tasks, attacks and recipes by name. Names are resolved without importing torch."""
+"""Methods, tasks, benchmarks, attacks and recipes by name. Names are resolved without importing torch."""
 
 from __future__ import annotations
 
@@ -134,20 +134,57 @@ def _parse(name: str, text: str, kind: str) -> Any:
 
 
 def tasks() -> list[str]:
-    """The ids of the tasks."""
+    """The ids of the tasks that ship models."""
     return [one.id for one in implementations().values() if one.kind == "task"]
 
 
-def find_task(name: str) -> Task:
-    """A task by its id.
+def benchmarks() -> list[Implementation]:
+    """The published benchmarks, by id."""
+    return [one for one in implementations().values() if one.kind == "benchmark"]
+
+
+def find_task(name: str, folder: Path | None = None) -> Task:
+    """A task that ships models by its id, or one of a published benchmark by its name (``tofu/forget10``).
+
+    Args:
+        name: the id or name.
+        folder: where a benchmark's files are looked for first.
 
     Raises:
         UnknownNameError: there is none.
+        UsageError: a benchmark's files are missing, or a folder is named for a task that ships its data.
+    """
+    family, slash, _ = name.partition("/")
+    benchmark = next((one for one in benchmarks() if one.id == family), None)
+    if benchmark is None:
+        return find_embedded(name, folder)
+    if not slash:
+        raise UsageError(f"{family} is several tasks: name one of {', '.join(benchmark.task_names)}.")
+    if not benchmark.has_task(name):
+        raise UnknownNameError("task", name, benchmark.task_names)
+    from reference_impls.toolkit import Task
+
+    found: Task = _class_of(benchmark.module, Task)(name, folder)
+    return found
+
+
+def find_embedded(name: str, folder: Path | None = None) -> Task:
+    """A task that ships models by its id.
+
+    Raises:
+        UnknownNameError: there is none.
+        UsageError: it is a benchmark, which ships none, or a folder of data is named for it.
     """
     from reference_impls.toolkit import Task
 
+    if name.partition("/")[0] in {one.id for one in benchmarks()}:
+        raise UsageError(
+            f"{name} ships no models. `unlearn run METHOD --task {name} --model DIR_OR_NAME` runs on yours."
+        )
     if name not in tasks():
-        raise UnknownNameError("task", name, tasks())
+        raise UnknownNameError("task", name, [*tasks(), *(task for one in benchmarks() for task in one.task_names)])
+    if folder is not None:
+        raise UsageError(f"--data is for published benchmarks such as tofu/forget10; {name} ships its data.")
     chosen = implementations()[name]
     found: Task = _class_of(chosen.module, Task)()
     if chosen.outside:
@@ -161,13 +198,25 @@ def recipe_of(task: str, method: str) -> dict[str, Any]:
     A method that no search was made for gets the task's ``untried`` settings, with which most methods show something;
     a task of files has neither.
     """
-    search = _data_of(task, "search.yaml")
+    search = search_of(task)
     return recipes(task).get(method) or {**search.get("fixed", {}), **search.get("untried", {})}
+
+
+def searched_with(task: str, method: str) -> dict[str, Any]:
+    """The hyper-parameters that the task's search fixes for a method: what the task's data or models ask for."""
+    fixed = _data_of(task, "search.yaml").get("methods", {}).get(method, {}).get("with", {})
+    own = {one.name for one in find_method(method).hyperparameters}
+    return {name: value for name, value in fixed.items() if name in own}
 
 
 def recipes(task: str) -> dict[str, dict[str, Any]]:
     """The recipe of each method that a search was made for on a task."""
     return _data_of(task, "recipes.yaml")
+
+
+def search_of(task: str) -> dict[str, Any]:
+    """What a search for recipes may try on a task; empty for one that has no search."""
+    return _data_of(task, "search.yaml")
 
 
 def _data_of(task: str, file: str) -> dict[str, Any]:

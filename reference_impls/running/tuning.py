@@ -87,7 +87,7 @@ class Search:
 
         What they do not name is as published, and not as the recipe of an earlier search had it.
         """
-        recipe, chosen = _split(settings)
+        recipe, chosen = split(settings)
         published = {one.name: one.default for one in find_method(self.method).hyperparameters}
         typed = {name: str(value) for name, value in (published | chosen).items()}
         return Experiment(self.method, self.task, self.content["seed"], settings=typed, recipe=recipe)
@@ -108,7 +108,7 @@ def search(job: Search) -> list[Trial]:
         return trials[-1].score
 
     def allowed(settings: dict[str, Any]) -> bool:
-        recipe, hyperparameters = _split(settings)
+        recipe, hyperparameters = split(settings)
         try:
             Recipe(**recipe)
             configure(method, {}, hyperparameters)
@@ -167,7 +167,7 @@ def tune(
     def finished(job: Search, trials: list[Trial]) -> None:
         done.append(job.method)
         progress(f"{len(done)}/{len(jobs)} methods, last {job.method}", len(done), len(jobs))
-        recipe, hyperparameters = _split(max(trials, key=lambda trial: trial.score).settings)
+        recipe, hyperparameters = split(max(trials, key=lambda trial: trial.score).settings)
         recipes[job.method] = recipe | {"hyperparameters": hyperparameters}
         tried[job.method] = [trial.model_dump(exclude_none=True) for trial in trials]
         write_whole(task.folder / "search.json", json.dumps(dict(sorted(tried.items())), indent=1) + "\n")
@@ -178,7 +178,7 @@ def tune(
     return recipes
 
 
-def _split(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def split(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What belongs to the training recipe, and what to the method."""
     recipe = {name: value for name, value in settings.items() if name in RECIPE_FIELDS}
     return recipe, {name: value for name, value in settings.items() if name not in RECIPE_FIELDS}

@@ -1,4 +1,7 @@
-"""Data files as rows: JSON Lines, JSON, CSV; Parquet and Arrow through the package ``datasets``, if it is installed."""
+"""Data files as rows: JSON Lines, JSON, CSV, plain text; Parquet and Arrow through the package ``datasets``.
+
+Corpora are often lists of texts, or one text: each is a row with a ``text``.
+"""
 
 from __future__ import annotations
 
@@ -42,16 +45,24 @@ def read_rows(name: str, data: Data, problem: Callable[[Any], str], form: str) -
     Raises:
         UsageError: the file cannot be read, holds no rows, or bad ones.
     """
-    path: Path | str = data if isinstance(data, Path) else name
     found: Rows
     found = _rows(data) if isinstance(data, Path) else [(f"{name} row {at}", row) for at, row in enumerate(data, 1)]
+    if not found:
+        raise UsageError(f"{data if isinstance(data, Path) else name}: there are no rows in it.")
+    return checked(found, problem, form)
+
+
+def checked(found: Rows, problem: Callable[[Any], str], form: str) -> list[tuple[str, dict[str, Any]]]:
+    """The same rows, once it is known that nothing is wrong with them; every bad one is reported at once.
+
+    Raises:
+        UsageError: some are bad.
+    """
     said = ((place, row.why if isinstance(row, NotJson) else problem(row)) for place, row in found)
     problems = [f"{place}: {why}" for place, why in said if why]
     if problems:
         rest = f"\n... and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
         raise UsageError("\n".join(problems[:SHOWN]) + f"{rest}\n{form}")
-    if not found:
-        raise UsageError(f"{path}: there are no rows in it.")
     return found
 
 
@@ -71,6 +82,8 @@ def _rows(path: Path) -> Rows:
     text = _text(path, data)
     if path.suffix.lower() in (".csv", ".tsv"):
         return list(_from_csv(path, text))
+    if path.suffix.lower() == ".txt":
+        return [(str(path), {"text": text})] if text.strip() else []
     return _from_array(path, text) or _from_lines(path, text)
 
 
@@ -101,7 +114,7 @@ def _from_lines(path: Path, text: str) -> Rows:
 
 
 def _from_array(path: Path, text: str) -> Rows | None:
-    """The objects of a file that is one JSON array; None of any other."""
+    """The objects or texts of a file that is one JSON array; None of any other."""
     if not text.lstrip().startswith("["):
         return None
     try:
@@ -113,9 +126,10 @@ def _from_array(path: Path, text: str) -> Rows | None:
             return None  # lines that are lists, which are told one by one
         line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         return [(f"{path}{line}", NotJson(f"not JSON: {getattr(error, 'msg', error)}"))]
-    if not found or not all(isinstance(row, dict) for row in found):
+    if not found or not all(isinstance(row, dict | str) for row in found):
         return None
-    return [(f"{path}: row {number}", row) for number, row in enumerate(found, 1)]
+    rows = [{"text": row} if isinstance(row, str) else row for row in found]
+    return [(f"{path}: row {number}", row) for number, row in enumerate(rows, 1)]
 
 
 def _is_json(text: str) -> bool:

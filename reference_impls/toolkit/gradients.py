@@ -17,6 +17,8 @@ from torch import Tensor
 from reference_impls.toolkit.data import Pair
 from reference_impls.toolkit.language_model import LanguageModel
 from reference_impls.toolkit.logprobs import mean_nll
+from reference_impls.toolkit.parts import current
+from reference_impls.toolkit.processes import averaged
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +34,8 @@ class Gradient:
     def of(cls, loss: Tensor, model: LanguageModel) -> Gradient:
         """The gradient of a loss by all weights of the model that have gradients; 0 where the loss does not reach."""
         weights = trained_weights(model)
-        return cls(weights, torch.autograd.grad(loss, weights, materialize_grads=True))
+        parts = torch.autograd.grad(loss, weights, materialize_grads=True)
+        return cls(weights, averaged(parts) if current().world > 1 else parts)
 
     def __add__(self, other: Gradient) -> Gradient:
         return self._with([one + two for one, two in zip(self.parts, other.parts, strict=True)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +18,9 @@ from reference_impls.toolkit import architecture, encoding
 from reference_impls.toolkit.data import Pair
 from reference_impls.toolkit.logprobs import Encoded, TokenLogits
 from reference_impls.toolkit.marks import Marks, read_marks
-from reference_impls.toolkit.padding import alike_lengths, concatenate
+from reference_impls.toolkit.padding import concatenate
+from reference_impls.toolkit.parts import current, read_in_parts
+from reference_impls.toolkit.processes import from_first
 from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel
 from reference_impls.toolkit.windows import windows
 
@@ -26,6 +28,9 @@ WINDOW = 2048
 """How many tokens are read at a time where nobody says: as many as benchmarks of long texts take (MUSE)."""
 NAMED = 3
 """How many weights a message names."""
+
+Compute = Callable[[Tensor, Tensor], Tensor]
+"""(B, L) tokens and (B, L) which of them are no padding -> (B, L, ...)."""
 
 
 @dataclass
@@ -239,9 +244,9 @@ class LanguageModel:
         encoding.check_known(self.tokenizer, merged.input_ids, self.embeddings)
         sequence, place = merged.supervised
         if self._head_is_plain:
-            logits = self.model.get_output_embeddings()(self._answer_states(merged))
+            logits = self.model.get_output_embeddings()(self._at_answers(merged, self._backbone, alike=True))
         else:
-            logits = self._logits(merged.input_ids, merged.attention_mask)[sequence, place]
+            logits = self._at_answers(merged, self._logits)
         logits, targets = logits.float(), merged.labels[sequence, place + 1]
         results, first = [], 0
         for batch in batches:
@@ -257,9 +262,14 @@ class LanguageModel:
 
     def layer_activations(self, batch: Encoded, layers: Iterable[int]) -> list[Tensor]:
         """The same after each of several blocks, in one pass."""
-        sequence, place = batch.supervised
-        blocks = self.blocks
-        return [hidden[sequence, place] for hidden in self.outputs(batch, [blocks[layer] for layer in layers])]
+        chosen = [self.blocks[layer] for layer in layers]
+        if not chosen:
+            return []
+
+        def states(input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+            return torch.stack(self._outputs(input_ids, attention_mask, chosen), dim=2)
+
+        return list(self._at_answers(batch, states).unbind(dim=1))
 
     def outputs(self, batch: Encoded, modules: Sequence[torch.nn.Module]) -> list[Tensor]:
         """(B, L, d) what each of some modules gives at every place of a batch, padding included, in one pass.
@@ -268,6 +278,9 @@ class LanguageModel:
             batch: the texts.
             modules: blocks, or projections that write to the residual stream.
         """
+        return self._outputs(batch.input_ids, batch.attention_mask, modules)
+
+    def _outputs(self, input_ids: Tensor, attention_mask: Tensor, modules: Sequence[torch.nn.Module]) -> list[Tensor]:
         # Asked of the modules themselves: `hidden_states` gives the last block's output after the final norm.
         kept: dict[int, Any] = {}
 
@@ -276,38 +289,40 @@ class LanguageModel:
 
         hooks = [module.register_forward_hook(keeping(row)) for row, module in enumerate(modules)]
         try:
-            self._backbone(batch.input_ids, batch.attention_mask)
+            self._backbone(input_ids, attention_mask)
         finally:
             for hook in hooks:
                 hook.remove()
         found = [kept[row][0] if isinstance(kept[row], tuple) else kept[row] for row in range(len(modules))]
         # Some put all tokens in one row, and what is not of the batch, such as a soft prompt, stands before it.
-        count, length = batch.input_ids.shape
+        count, length = input_ids.shape
         return [out.reshape(count, -1, out.shape[-1])[:, -length:] for out in found]
 
     def read_out(self, states: Tensor) -> Tensor:
         """(N, V) the logits, in float32, that the model makes of (N, d) states as if its last block had given them."""
         return architecture.read_out(self.model, states).float()
 
-    def _answer_states(self, batch: Encoded) -> Tensor:
-        """(N, d) what the head reads at the places that predict the answers' tokens, in reading order.
+    def _at_answers(self, batch: Encoded, compute: Compute, alike: bool = False) -> Tensor:
+        """(N, ...) what is computed at the places that predict the answers' tokens, in reading order.
 
-        Short and long sequences go through the backbone apart where padding would be a large part of the work, unless
-        somebody hooked into it: hooks count on seeing the batch as it was encoded.
+        The batch goes through the model in parts where it is divided (:mod:`~reference_impls.toolkit.parts`), or with
+        ``alike`` short and long sequences apart where padding would be a large part of the work; but as a whole if
+        somebody hooked into the model: hooks count on seeing the batch as it was encoded.
         """
         sequence, place = batch.supervised
-        if any(module._forward_hooks or module._forward_pre_hooks for module in self.model.modules()):
-            return self._backbone(batch.input_ids, batch.attention_mask)[sequence, place]
+        hooked = any(module._forward_hooks or module._forward_pre_hooks for module in self.model.modules())
+        if hooked or not len(batch) or (current().whole and not alike):
+            return compute(batch.input_ids, batch.attention_mask)[sequence, place]
         lengths = batch.attention_mask.sum(dim=1)
-        states, order = [], []
-        for rows in alike_lengths(lengths):
+
+        def read(rows: Tensor) -> Tensor:
             end = int(lengths[rows].max())
-            hidden = self._backbone(batch.input_ids[rows, :end], batch.attention_mask[rows, :end])
+            computed = compute(batch.input_ids[rows, :end], batch.attention_mask[rows, :end])
             (chosen,) = torch.isin(sequence, rows).nonzero(as_tuple=True)
             row_of = torch.zeros_like(lengths).scatter(0, rows, torch.arange(len(rows), device=rows.device))
-            states.append(hidden[row_of[sequence[chosen]], place[chosen]])
-            order.append(chosen)
-        return torch.cat(states)[torch.cat(order).argsort()]
+            return computed[row_of[sequence[chosen]], place[chosen]]
+
+        return read_in_parts(lengths, sequence, read)
 
     def _backbone(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """(B, L, d) what the head reads."""
@@ -388,6 +403,8 @@ class LanguageModel:
                     eos_token_id=list(marks.stops) or None,
                     **options,
                 )
+            if current().world > 1:
+                out = from_first(out)  # a tie that falls otherwise elsewhere would part the processes
             for row, text in zip(chunk, self.text_of(out), strict=True):
                 texts[row] = text
         return texts
@@ -437,6 +454,22 @@ class LanguageModel:
             self.model.eval()
 
     @contextmanager
+    def recomputing(self) -> Iterator[None]:
+        """While this lasts, what happens inside blocks is computed again in the backward pass instead of kept.
+
+        Raises:
+            UsageError: the architecture cannot do so.
+        """
+        check_recomputing(self.model)
+        # transformers renamed it; releases that are allowed here have one name or both.
+        kind = "activation" if hasattr(self.model, "activation_checkpointing_enable") else "gradient"
+        getattr(self.model, f"{kind}_checkpointing_enable")({"use_reentrant": False})
+        try:
+            yield
+        finally:
+            getattr(self.model, f"{kind}_checkpointing_disable")()
+
+    @contextmanager
     def evaluating(self) -> Iterator[None]:
         """Dropout off for a while, as when a method looks at the model between two steps of training."""
         was_training = self.model.training
@@ -445,6 +478,19 @@ class LanguageModel:
             yield
         finally:
             self.model.train(was_training)
+
+
+def check_recomputing(network: Any) -> None:
+    """Look whether an architecture can compute the inside of its blocks again; its weights need not hold numbers.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if not getattr(network, "supports_gradient_checkpointing", False):
+        raise UsageError(
+            f"{type(network).__name__} cannot compute the inside of its blocks again, so --gradient-checkpointing does "
+            "not work with it; --accumulate does."
+        )
 
 
 def weights_of(model: UnlearnedModel) -> LanguageModel | None:

@@ -17,7 +17,7 @@ from small_checkout import REPOSITORY
 from catalog import __version__ as catalog_version
 from catalog.base.project import Project
 from catalog.base.text import same_title
-from catalog.intake.discover import read_rules
+from catalog.intake.discovery import read_rules
 from catalog.model.catalog import Catalog
 from catalog.outputs.search import Search
 from catalog.reading.fmt import format_record
@@ -83,9 +83,9 @@ def test_every_paper_of_the_list_is_here(catalog: Catalog) -> None:
 
 
 def test_what_discovery_rules_out_is_no_record(catalog: Catalog) -> None:
-    ruled_out = read_rules(REPOSITORY / "catalog/discovery.yaml").not_relevant
-    assert ruled_out
-    assert ruled_out.isdisjoint(paper.links.arxiv for paper in catalog.papers)
+    rules = read_rules(REPOSITORY / "catalog/discovery.yaml")
+    assert rules.not_relevant
+    assert [paper.id for paper in catalog.papers if rules.ruled_out(paper.links.ids)] == []
 
 
 def test_a_code_host_shows_all_pages_whole() -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from architectures import ALL, DENSE, EXPERTS, MULTIMODAL, WIDTH, small_model, small_network
 from numpy.testing import assert_allclose
 from unlearning_toys import invented_data, invented_pairs
 
@@ -15,6 +14,7 @@ from reference_impls.attacks.logit_lens import lens_probabilities
 from reference_impls.attacks.quantization import quantized
 from reference_impls.errors import UnsupportedModelError
 from reference_impls.methods.modular.eul import EUL
+from reference_impls.models.architectures import ALL, DENSE, EXPERTS, MULTIMODAL, WIDTH, small_model, small_network
 from reference_impls.models.pretrained import skeleton
 from reference_impls.running.attacking import attack_each
 from reference_impls.running.experiment import Experiment

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import command_runs
 import pytest
-from architectures import small_network
+
+from reference_impls.models.architectures import small_network
 
 ROOT = Path(__file__).parents[2]
 TUTORIALS = sorted((ROOT / "site" / "docs" / "tutorials").glob("*.md"))

@@ -85,6 +85,8 @@ class SalUn(Method):
     paper = "fan2023salun"
     acts_on = "gradients"
     retain = "needed"
+    weighs_weights = True
+    remembers = False
 
     share: float = hyperparameter(
         0.5, "share of the weights that may move", source="paper, the median", above=0, maximum=1

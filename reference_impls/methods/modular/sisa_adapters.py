@@ -135,7 +135,7 @@ class SISAAdapters(Method):
 
     def _train(self, ensemble: AdapterEnsemble, shard: int, run: Run) -> None:
         # A run of its own, for what is drawn in one shard must not depend on what was drawn in another.
-        isolated = Run(run.recipe, seed=run.seed * self.shards + shard, progress=run.progress)
+        isolated = run.apart(run.seed * self.shards + shard)
         weights = ensemble.fresh_adapter(shard, isolated.seed)
         if ensemble.data[shard]:
             stage = f"shard {shard + 1}"

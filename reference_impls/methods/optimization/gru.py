@@ -71,6 +71,11 @@ class GRU(Method):
     paper = "wang2025gru"
     acts_on = "gradients"
     retain = "needed"
+    published = {
+        "learning_rate": 1e-5,
+        "epochs": 5,
+        "source": "released code, TOFU with Llama-2-7B; 2e-5 for Phi-1.5",
+    }
 
     exponent: float = hyperparameter(
         1.0,

@@ -101,6 +101,11 @@ class MEOW(LossMethod):
     acts_on = "data"
     alternates = True
     retain = "unused"
+    published = {
+        "learning_rate": 1e-5,
+        "epochs": 5,
+        "source": "paper, which takes TOFU's, Llama-2-7B",
+    }
 
     inversions: int = hyperparameter(4, "N, false answers to each question", source="paper", minimum=1)
     kept: int = hyperparameter(3, "k, how many of them are trained on", source="released code", minimum=1)
