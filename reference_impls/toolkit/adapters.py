@@ -44,6 +44,22 @@ def lora_config(model: Any, rank: int, alpha: float, targets: Sequence[str] = ()
     )
 
 
+def adapter_weights(network: Any) -> list[tuple[str, Tensor]]:
+    """The weights of all low-rank adapters in a network, by name."""
+    return [(name, weight) for name, weight in network.named_parameters() if ".lora_" in name]
+
+
+def with_adapter(network: Any, rank: int, alpha: float) -> list[tuple[str, Tensor]]:
+    """Put an untrained adapter into a network, in place; returns its weights, which alone have gradients then.
+
+    See :func:`lora_config`.
+    """
+    from peft import get_peft_model
+
+    get_peft_model(network, lora_config(network, rank, alpha))
+    return adapter_weights(network)
+
+
 def not_adapted(adapted: Any) -> str:
     """What of the blocks' matrices got no adapter, as a sentence; empty if nothing was left out.
 

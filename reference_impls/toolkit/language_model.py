@@ -262,14 +262,13 @@ class LanguageModel:
 
     def layer_activations(self, batch: Encoded, layers: Iterable[int]) -> list[Tensor]:
         """The same after each of several blocks, in one pass."""
-        chosen = [self.blocks[layer] for layer in layers]
-        if not chosen:
-            return []
+        blocks = self.blocks
+        modules = [blocks[layer] for layer in layers]
 
         def states(input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-            return torch.stack(self._outputs(input_ids, attention_mask, chosen), dim=2)
+            return torch.stack(self._outputs(input_ids, attention_mask, modules), dim=2)
 
-        return list(self._at_answers(batch, states).unbind(dim=1))
+        return list(self._at_answers(batch, states).unbind(dim=1)) if modules else []
 
     def outputs(self, batch: Encoded, modules: Sequence[torch.nn.Module]) -> list[Tensor]:
         """(B, L, d) what each of some modules gives at every place of a batch, padding included, in one pass.
@@ -337,6 +336,27 @@ class LanguageModel:
         """(B, T) what follows the tokens, which are padded on the left."""
         out: Tensor = self.model.generate(input_ids=input_ids, attention_mask=attention_mask, **options)
         return out[:, input_ids.shape[1] :]
+
+    @property
+    def read_before(self) -> int:
+        """How many vectors are read before every text."""
+        return 0
+
+    def _read_on(self, input_ids: Tensor, past: Any) -> tuple[Tensor, Any]:
+        """(B, V) float32 logits after (B, L) more tokens without padding, and all that was read, for the next call.
+
+        ``past`` is what the last call gave, or None at the beginning. What an architecture keeps of it, it says itself;
+        one that keeps nothing under the usual name reads all of it again.
+        """
+        if not architecture.takes_cache(self.model):
+            read = input_ids if past is None else torch.cat([past, input_ids], dim=1)
+            return self._logits(read, torch.ones_like(read))[:, -1].float(), read
+        out = self.model(**self._opened(input_ids, past), past_key_values=past, use_cache=True)
+        return out.logits[:, -1].float(), out.past_key_values
+
+    def _opened(self, input_ids: Tensor, past: Any) -> dict[str, Tensor]:
+        """What the model is given of tokens that follow ``past``."""
+        return {"input_ids": input_ids}
 
     # What evaluation sees
 

@@ -44,9 +44,9 @@ SEED = {
 """The papers of the README that this catalog grew from, with words that one would look for."""
 
 
-AKIN_TO_NONE = {"chen2026tracer", "li2025analyzing", "vidal2025machine", "xie2026cbd"}
+AKIN_TO_NONE = {"chen2026tracer", "li2025analyzing", "vidal2025machine"}
 """Methods to which nothing that runs is akin, by their abstracts: items of a recommender get other codes, an output
-head is corrected against hallucination, a contrastive image model is calibrated, prompts are led past a closed one."""
+head is corrected against hallucination, a contrastive image model is calibrated."""
 
 
 def test_seed_papers_are_found_and_lead_to_code_that_runs(catalog: Catalog) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -24,6 +24,7 @@ from reference_impls.tasks.files import FilesTask
 from reference_impls.toolkit import (
     LanguageModel,
     NotApplicableError,
+    Part,
     Recipe,
     Run,
     Splits,
@@ -34,8 +35,11 @@ from reference_impls.toolkit import (
 )
 
 STEERING = ("rmu", "adaptive-rmu", "circuit-breakers", "lunar", "repnoise", "targeted-lat", "falcon")
-INSIDE = ("rome", "memit", "depn", *STEERING, "eul", "lora-negation", "sisa-adapters", "npo")
-"""Methods that act on parts of a model, and one that acts on its loss."""
+INSIDE = (
+    *("rome", "memit", "depn", *STEERING, "eul", "lora-negation", "sisa-adapters", "npo"),
+    *("uld", "delta-unlearning", "eco", "grun"),
+)
+"""Methods that act on parts of a model, one that acts on its loss, and some that put something around it."""
 ODD = ("opt", "gptj", MULTIMODAL, "mixtral", "qwen2_moe", "mamba")
 """Architectures that have parts elsewhere, of another shape, or not at all."""
 
@@ -76,9 +80,8 @@ def test_a_method_runs_on_a_model_or_says_in_a_line_what_is_missing(
 ) -> None:
     model, found = small_model(family, tiny.tokenizer), method_class(find_method(method))
     before = [weight.detach().clone() for weight in model.model.parameters()]
-    if (family in (*EXPERTS, "mamba") and "memories" in found.parts) or (
-        family == "mamba" and {*found.parts} - {"blocks"}
-    ):
+    missing = {"memories"} if family in EXPERTS else set(get_args(Part)) - {"blocks"} if family == "mamba" else set()
+    if missing.intersection(found.parts):
         with pytest.raises(UnsupportedModelError, match=type(model.model).__name__) as refused:
             check(method, found.parts, model.model)
         assert "\n" not in str(refused.value)

@@ -140,10 +140,7 @@ class EUL(Method):
     def restore(cls, model: LanguageModel, kept: Kept) -> LayeredModel:
         """The original model with the layers that were trained."""
         layered = LayeredModel(model, int(kept.facts["width"]))
-        try:
-            layered.layers.load_state_dict(dict(kept.tensors))
-        except RuntimeError as error:  # of another model, or not all of them
-            raise ValueError(str(error).splitlines()[0]) from None
+        kept.load_into(layered.layers)
         return layered
 
 
