@@ -86,6 +86,8 @@ class SalUn(Method):
     acts_on = "gradients"
     weighs_weights = True
     retain = "needed"
+    weighs_weights = True
+    remembers = False
 
     share: float = hyperparameter(
         0.5, "share of the weights that may move", source="paper, the median", above=0, maximum=1

@@ -82,6 +82,13 @@ class BLUR(Method):
     acts_on = "gradients"
     reference = "log-probabilities"
     retain = "needed"
+    remembers = False
+    published = {
+        "learning_rate": 1e-5,
+        "epochs": 10,
+        "batch_size": 32,
+        "source": "run script in OpenUnlearning, TOFU",
+    }
 
     rate: float = hyperparameter(
         1.0, "γ, how fast forgetting proceeds", source="released code", above=0, trade_off=(0.1, 0.3, 1.0, 3.0)

@@ -94,6 +94,7 @@ class MUDMAN(Method):
     acts_on = "gradients"
     retain = "needed"
     copies = 1
+    weighs_weights = True
 
     retain_weight: float = hyperparameter(
         0.01,

@@ -88,6 +88,7 @@ class TargetedLAT(Method):
     acts_on = "activations"
     retain = "optional"
     parts = ("blocks",)
+    remembers = False
 
     radius: float = hyperparameter(
         0.3,

@@ -106,6 +106,14 @@ class TIF(Method):
     acts_on = "loss"
     reference = "model"
     retain = "optional"
+    remembers = False
+    published = {
+        "learning_rate": 1e-5,
+        "epochs": 10,
+        "batch_size": 16,
+        "weight_decay": 0.01,
+        "source": "released configuration, TOFU",
+    }
 
     beta: float = hyperparameter(0.32, "β, inverse temperature", source="released configuration for TOFU", above=0)
     retain_weight: float = hyperparameter(

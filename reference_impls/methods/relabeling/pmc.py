@@ -80,6 +80,12 @@ class PMC(Method):
     paper = "scholten2025model"
     acts_on = "data"
     retain = "optional"
+    published = {
+        "learning_rate": 1e-5,
+        "epochs": 40,
+        "batch_size": 64,
+        "source": "released configuration, TOFU with Phi-1.5",
+    }
 
     samples: int = hyperparameter(5, "n, answers drawn for each question", source="paper, Phi-1.5", minimum=1)
     retain_weight: float = hyperparameter(

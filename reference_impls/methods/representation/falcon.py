@@ -124,6 +124,13 @@ class FALCON(Method):
     retain = "needed"
     trains = "part"
     parts = ("feed-forward",)
+    remembers = False
+    published = {
+        "learning_rate": 5e-5,
+        "steps": 80,
+        "batch_size": 4,
+        "source": "released code, WMDP with Zephyr-7B, where the optimizer is another",
+    }
 
     retain_weight: float = hyperparameter(
         100.0,
