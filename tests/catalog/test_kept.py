@@ -337,6 +337,13 @@ def test_where_nothing_can_be_kept_all_works(checkout: Checkout, run: Run) -> No
     assert (checkout.root / ".cache").read_text() == "no folder"
 
 
+def test_git_ignores_what_is_kept(tmp_path: Path) -> None:
+    assert write_sealed(tmp_path / "new" / "kept.sqlite", "1", lambda database: None, goes_on=False)
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    said = subprocess.run(["git", "status", "--porcelain"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert said.stdout == ""
+
+
 def test_writers_and_readers_do_not_meet(tmp_path: Path) -> None:
     path = tmp_path / "kept.sqlite"
     wrong: list[object] = []
