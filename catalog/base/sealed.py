@@ -43,7 +43,7 @@ def write_sealed(path: Path, version: str, fill: Callable[[sqlite3.Connection], 
     """Put a database in place of the one that is there, if any.
 
     Args:
-        path: the file; folders are made as needed.
+        path: the file; folders are made as needed, and git ignores what is in one that is made.
         version: of what it holds.
         fill: is given the database, inside a transaction.
         goes_on: begin with a copy of what is there, which must be intact; else with nothing.
@@ -53,7 +53,10 @@ def write_sealed(path: Path, version: str, fill: Callable[[sqlite3.Connection], 
     """
     part = part_of(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Whatever else git ignores there: what is kept is nobody's to commit.
+            (path.parent / ".gitignore").write_text("*\n", encoding="utf-8")
         sweep(path.parent)
         if goes_on:
             with open(path, "rb") as old, open(part, "wb") as new:

@@ -65,19 +65,7 @@ def _facts(catalog: Catalog, one: Paper) -> list[tuple[str, str]]:
         ("What it does", (method.mechanism or "") if method else ""),
         ("Builds on", ", ".join(method.builds_on) if method else ""),
         *one.links.addresses,
-        *(
-            (group.words, ", ".join(_how(it.kind, it.id) for it in group.implementations))
-            for group in running(catalog, one)
-        ),
+        *((group.words, ", ".join(it.command for it in group.implementations)) for group in running(catalog, one)),
         ("Record", one.file),
     ]
     return [(label, value) for label, value in facts if value]
-
-
-def _how(kind: str, name: str) -> str:
-    how = {
-        "method": f"unlearn run {name}",
-        "task": f"unlearn run METHOD --task {name}",
-        "attack": f"unlearn attack {name} MODEL",
-    }
-    return how[kind]
