@@ -11,7 +11,7 @@ $$
 \min_\phi\; L\big( \{(\phi \oplus x, \tilde y)\}_{\mathcal D_f} \big)
 + \alpha\, L\big( \{(\phi \oplus x, y)\}_{\mathcal D_r} \big)
 + \beta\, \mathbb E_{\mathcal D_r}\,
-\mathrm{KL}\big( p_{\theta_0}(\cdot \mid x) \,\big\|\, p_{\theta_0}(\cdot \mid \phi \oplus x) \big) .
+\mathrm{KL}\big( p_{\theta_0}(\cdot \mid x) \,\|\, p_{\theta_0}(\cdot \mid \phi \oplus x) \big) .
 $$
 
 ## Symbols
