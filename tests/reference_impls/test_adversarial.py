@@ -9,23 +9,23 @@ from reference_impls.toolkit import LanguageModel, UnlearningData, mean_nll, shi
 
 @pytest.mark.parametrize("radius", [0.1, 0.5])
 def test_shifts_stay_in_their_balls_and_serve_the_attacker(
-    radius: float, tiny: LanguageModel, data: UnlearningData
+    radius: float, fresh: LanguageModel, data: UnlearningData
 ) -> None:
-    batch, before = tiny.encode(data.forget), fingerprint(tiny.model)
+    batch, before = fresh.encode(data.forget), fingerprint(fresh.model)
     read = batch.attention_mask.bool()
-    shift = worst_shift(tiny, batch, 1, mean_nll, radius, 5)
-    (states,) = tiny.outputs(batch, [tiny.blocks[1]])
+    shift = worst_shift(fresh, batch, 1, mean_nll, radius, 5)
+    (states,) = fresh.outputs(batch, [fresh.blocks[1]])
     assert shift.norm(dim=2).max() <= radius * states[read].norm(dim=1).median() * (1 + 1e-5)
     assert not shift[~read].any()
     assert not shift.requires_grad
     with torch.no_grad():
-        (plain,) = tiny.token_logits(batch)
-        with shifted(tiny, 1, shift):
-            (attacked,) = tiny.token_logits(batch)
+        (plain,) = fresh.token_logits(batch)
+        with shifted(fresh, 1, shift):
+            (attacked,) = fresh.token_logits(batch)
     assert mean_nll(attacked) < mean_nll(plain) - 0.1
-    assert fingerprint(tiny.model) == before
-    assert not any(module._forward_hooks for module in tiny.model.modules())
-    assert all(weight.grad is None for weight in tiny.model.parameters())
+    assert fingerprint(fresh.model) == before
+    assert not any(module._forward_hooks for module in fresh.model.modules())
+    assert all(weight.grad is None for weight in fresh.model.parameters())
 
 
 def test_a_larger_ball_holds_worse_shifts_and_one_without_radius_none(
