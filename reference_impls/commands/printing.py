@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -120,6 +121,25 @@ def print_comparison(found: Sequence[Implementation], outcomes: Sequence[Outcome
     table = _metrics(title, columns, first.result.metrics, names)
     table.add_row("Seconds", "", *(f"{one.result.seconds:.1f}" for one in outcomes), "")
     Console().print(table)
+
+
+def print_sweep(found: Sequence[Implementation], results: Sequence[Result]) -> None:
+    """One column per method: means over its seeds, with standard deviations where there are several."""
+    table = _table(f"{results[0].task} ({results[0].model})")
+    runs = {one.name: [run.metrics for run in results if run.method == one.id] for one in found}
+    runs = {name: seeds for name, seeds in runs.items() if seeds}
+    for name, seeds in runs.items():
+        table.add_column(f"{name} ({len(seeds)} seed{'s' * (len(seeds) > 1)})", justify="right")
+    for metric in _present(results[0].metrics):
+        table.add_row(_label(metric), *(_mean(metric, [one.get(metric) for one in seeds]) for seeds in runs.values()))
+    Console().print(table)
+
+
+def _mean(metric: str, values: Sequence[float | None]) -> str:
+    shown = [one for value in values if (one := _shown(metric, value)) is not None]
+    if len(shown) < 2:
+        return _number(shown[0] if shown else None)
+    return f"{_number(fmean(shown))} ± {_number(stdev(shown))}"
 
 
 def print_references(target: Result, retrained: Result) -> None:
