@@ -34,7 +34,6 @@ def test_what_fits_comes_first_with_its_reasons(page: Page, served: str, catalog
     page.get_by_label("Only prompts and answers").check()
     by_prompts = {one.id for one in catalog.methods if one.needs.access == "prompts"}
     expect(page.locator(".chooser__status")).to_have_text(f"{len(by_prompts)} of {len(catalog.methods)} methods fit.")
-    assert fitting(page)[0] == "icul"  # the one that was measured
     assert set(fitting(page)) == by_prompts
     first = page.locator("[data-candidates] tbody tr").first
     expect(first).to_contain_text("works on the prompt alone")
