@@ -146,7 +146,7 @@ def declared(*extras: str) -> set[str]:
     ("folder", "extras"),
     [
         ("catalog", ()),
-        ("reference_impls", ("run", "data")),
+        ("reference_impls", ("run", "data", "cluster")),
         ("tests", ("run", "test")),
         ("benchmarks", ("run", "test")),
     ],
