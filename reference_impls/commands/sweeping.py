@@ -20,13 +20,13 @@ from reference_impls.commands.shared import (
     Window,
     data_of,
     loading_of,
-    scaling_of,
     settings_of,
     showing_progress,
 )
 from reference_impls.errors import UsageError
 from reference_impls.running.experiment import Experiment
 from reference_impls.running.registry import DEFAULT_TASK, find_method
+from reference_impls.scaling import LoRA, Scaling
 
 PANEL = "Run"
 app = typer.Typer()
@@ -76,7 +76,7 @@ def sweep(
             data=data_of(model, forget, retain, holdout),
             folder=folder,
             loading=loading_of(model, window, dtype),
-            scaling=scaling_of(lora, None, None, None, 1, False, None),
+            scaling=Scaling(LoRA() if lora else None),
         )
         for one in methods
         for seed in range(seeds)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from catalog.base.files import write_whole
@@ -19,9 +19,10 @@ from reference_impls.progress import Progress, silence_libraries, silent
 from reference_impls.running.experiment import Experiment
 from reference_impls.running.parallel import run_all
 from reference_impls.running.registry import find_method
+from reference_impls.scaling import Scaling
 
 BEFORE = "before.json"
-"""The metrics of the model before, which are the same for every run."""
+"""What the runs are of, and the metrics of the model before, which are the same for all of them."""
 RECORD = "result.json"
 LOGS = "cluster"
 """The folder of what a cluster's jobs print."""
@@ -43,11 +44,35 @@ class Job:
         """Where it leaves what it leaves."""
         return self.out / f"{self.experiment.method}-{self.experiment.seed}"
 
+    @property
+    def about(self) -> str:
+        """Which model and data it is of, whatever the method: the command without what belongs to the one run."""
+        return replace(self.experiment, method="METHOD", seed=0, settings={}, recipe={}, scaling=Scaling()).command
+
+    def before(self) -> dict[str, float] | None:
+        """The metrics of the model before, if another run of the sweep has measured them.
+
+        Raises:
+            UsageError: the sweep's folder is of another model or of other data, or cannot be read.
+        """
+        path = self.out / BEFORE
+        if not path.is_file():
+            return None
+        try:
+            found = json.loads(path.read_bytes())
+            about, metrics = found["about"], {name: float(value) for name, value in found["metrics"].items()}
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise UsageError(f"{path} cannot be read. Delete it: it is measured again.") from None
+        if about != self.about:
+            raise UsageError(f"{self.out} holds runs of something else: {about}. Name another folder.")
+        return metrics
+
     def result(self) -> Result | None:
         """Its record, if it is there.
 
         Raises:
-            UsageError: the folder holds the record of another run, or one that cannot be read.
+            UsageError: the folder holds the record of another run, one that cannot be read, or none of the model that
+                was to be kept.
         """
         path = self.folder / RECORD
         if not path.is_file():
@@ -60,6 +85,8 @@ class Job:
             raise UsageError(
                 f"{path} is of another run: {found.command}. Name another folder, or delete this run's to make it anew."
             )
+        if self.keep and not (self.folder / "config.json").is_file():
+            raise UsageError(f"{path} is of a run whose model was not kept. Delete {self.folder} to make it anew.")
         return found
 
 
@@ -77,6 +104,7 @@ def plan(experiments: Sequence[Experiment], out: Path, *, keep: bool, attacked: 
     except OSError as error:
         raise UsageError(f"{out} cannot be written to: {error.strerror}. Name another folder.") from None
     for job in jobs:
+        job.before()
         job.result()
     return jobs
 
@@ -87,9 +115,8 @@ def run_job(job: Job) -> str:
     from reference_impls.running.runner import Outcome, run
     from reference_impls.running.saving import Keeper
 
-    known = job.out / BEFORE
-    before = json.loads(known.read_bytes()) if known.is_file() else None
     try:
+        before = job.before()
         keeper = Keeper(job.folder, find_method(job.experiment.method)) if job.keep else None
 
         def kept(outcome: Outcome) -> None:
@@ -98,7 +125,8 @@ def run_job(job: Job) -> str:
 
         outcome = run(job.experiment, attacked=job.attacked, before=before, keep=kept)
         if before is None:
-            write_whole(known, json.dumps(outcome.before, indent=1) + "\n")
+            told = {"about": job.about, "metrics": outcome.before}
+            write_whole(job.out / BEFORE, json.dumps(told, indent=1) + "\n")
         if keeper:
             keeper.update(outcome)
             keeper.check()

@@ -92,6 +92,22 @@ def test_a_folder_of_other_runs_is_refused(
     assert "cannot be read" in unlearn("sweep", "ga", "--seeds", 1, *options).err
 
 
+def test_what_was_measured_of_one_model_is_not_taken_for_another(
+    small: Path, tmp_path: Path, here: list[Job], unlearn: command_runs.Run
+) -> None:
+    options = _options(small, tmp_path / "sweep")
+    assert unlearn("sweep", "ga", "--seeds", 1, *options).status == 0
+    for other in (("--window", 16), ("--holdout", small / "retain.jsonl")):
+        ran = unlearn("sweep", "npo", "--seeds", 1, *options, *other)
+        assert ran.status == 2
+        assert "holds runs of something else" in ran.err
+    kept = unlearn("sweep", "ga", "--seeds", 1, *options, "--keep")
+    assert "whose model was not kept" in kept.err
+    (tmp_path / "sweep" / "before.json").write_text("[]", encoding="utf-8")
+    assert "cannot be read" in unlearn("sweep", "npo", "--seeds", 1, *options).err
+    assert len(here) == 1
+
+
 def test_a_place_that_is_none_is_refused_before_anything_is_run(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x", encoding="utf-8")
     with pytest.raises(UsageError, match="cannot be written to"):
