@@ -16,17 +16,17 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from catalog.model.implementations import Implementation
-from reference_impls.errors import DivergedError, UnsupportedModelError, UsageError
+from reference_impls.errors import DivergedError, UsageError
 from reference_impls.metrics.sets import harmonic_mean, mean
 from reference_impls.models.loading import Loading
 from reference_impls.models.pretrained import load_pretrained
 from reference_impls.progress import Progress
 from reference_impls.running.experiment import Experiment, OwnData
 from reference_impls.running.recipes import chosen
-from reference_impls.running.registry import DEFAULT_TASK, configure, search_of
+from reference_impls.running.registry import DEFAULT_TASK, search_of
 from reference_impls.running.runner import run
 from reference_impls.running.search_space import LEARNING_RATE, STEPS, Axis, Point, Space
-from reference_impls.running.tuning import split
+from reference_impls.running.tuning import split, takes
 from reference_impls.toolkit import LanguageModel, Pair, Recipe, Splits, Task
 
 SHARE = 5
@@ -227,24 +227,15 @@ class Search:
         space = space_of(method, from_whom.recipe({}, examples), from_whom.hyperparameters)
         scores: dict[Point, float] = {}
 
-        def allowed(settings: dict[str, Any]) -> bool:
-            recipe, hyperparameters = split(settings)
-            try:
-                Recipe(**recipe)
-                configure(method, {}, hyperparameters)
-            except UsageError:
-                return False
-            return True
-
         waiting = in_turn(space)
         for number in range(self.budget.trials):
-            point = waiting.pop(0) if waiting else space.towards(scores, allowed)
+            point = waiting.pop(0) if waiting else space.towards(scores, lambda settings: takes(method, settings))
             if point is None or self.over:
                 return
             self.progress(f"{method.id}: trial {number + 1} of {self.budget.trials}", number, self.budget.trials)
             try:
                 trial = self._try(method, space.settings(point))
-            except UnsupportedModelError as error:
+            except UsageError as error:  # of the model or of the data: what others found must not be lost
                 self.left_out[method.id] = str(error)
                 return
             scores[point] = trial.score

@@ -107,15 +107,6 @@ def search(job: Search) -> list[Trial]:
         trials.append(try_out(job, method, settings))
         return trials[-1].score
 
-    def allowed(settings: dict[str, Any]) -> bool:
-        recipe, hyperparameters = split(settings)
-        try:
-            Recipe(**recipe)
-            configure(method, {}, hyperparameters)
-        except UsageError:
-            return False
-        return True
-
     for point in space.scan():
         scores[point] = attempt(space.settings(point))
     best = max(scores, key=lambda point: scores[point])
@@ -123,7 +114,7 @@ def search(job: Search) -> list[Trial]:
     if not any(trial.is_published(method) for trial in trials):
         attempt(published)
     while len(trials) < job.content["budget"]:
-        following = space.towards(scores, allowed)
+        following = space.towards(scores, lambda settings: takes(method, settings))
         if following is None:
             break
         scores[following] = attempt(space.settings(following))
@@ -176,6 +167,17 @@ def tune(
     progress(f"0/{len(jobs)} methods", 0, len(jobs))
     run_all(search, jobs, finished, workers)
     return recipes
+
+
+def takes(method: Implementation, settings: Mapping[str, Any]) -> bool:
+    """Whether a recipe and a method may have these settings."""
+    recipe, hyperparameters = split(settings)
+    try:
+        Recipe(**recipe)
+        configure(method, {}, hyperparameters)
+    except UsageError:
+        return False
+    return True
 
 
 def split(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

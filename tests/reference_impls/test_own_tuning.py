@@ -115,6 +115,18 @@ def test_the_search_says_what_it_tried_and_cost_and_the_command_for_the_best(
     assert {"--model", "--forget", "--retain", "--learning-rate", "--steps"} <= set(words)
 
 
+def test_a_method_that_the_data_does_not_suit_takes_no_other_with_it(
+    own: list[object], pairs: Sequence[Pair], tmp_path: Path, unlearn: Run
+) -> None:
+    short = [Pair(pair.prompt, " ".join(pair.answer.split()[:3])) for pair in pairs[:3]]
+    write_rows(tmp_path / "forget.jsonl", short)
+    ran = unlearn("tune", "grad-diff", "ga-until-forgotten", *own, "--budget", 1, "--json")
+    assert ran.status == 0, ran.err
+    found = json.loads(ran.out)
+    assert [one["method"] for one in found["trials"]] == ["grad-diff"]
+    assert "10 words" in found["left_out"]["ga-until-forgotten"]
+
+
 def test_the_search_ends_when_the_time_is_over_and_prints_for_people(own: list[object], unlearn: Run) -> None:
     ran = unlearn("tune", "grad-diff", *own, "--budget", 3, "--minutes", 0)
     assert ran.status == 0, ran.err
