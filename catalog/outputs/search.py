@@ -6,9 +6,7 @@ from catalog.model.catalog import Catalog
 from catalog.model.paper import Paper
 from catalog.outputs.answers.filling import answers_of
 from catalog.outputs.answers.filters import ALL, Filters
-from catalog.outputs.answers.finding import FEW, GUESSED, MOST, Answer, Finder
-
-__all__ = ["FEW", "GUESSED", "MOST", "Answer", "Filters", "Search"]
+from catalog.outputs.answers.finding import Answer, Finder
 
 
 class Search:
