@@ -204,7 +204,7 @@ def recipe_of(task: str, method: str) -> dict[str, Any]:
 
 def searched_with(task: str, method: str) -> dict[str, Any]:
     """The hyper-parameters that the task's search fixes for a method: what the task's data or models ask for."""
-    fixed = _data_of(task, "search.yaml").get("methods", {}).get(method, {}).get("with", {})
+    fixed = search_of(task).get("methods", {}).get(method, {}).get("with", {})
     own = {one.name for one in find_method(method).hyperparameters}
     return {name: value for name, value in fixed.items() if name in own}
 

@@ -179,6 +179,7 @@ def put_together(folder: Path, model: LanguageModel, method: Implementation) -> 
 
 
 AROUND_FACTS = "wrapper.json"
+"""What has to be known of what is around the weights of a model."""
 ADAPTER = "adapter"
 """The folder of what was merged into the weights; below the model's, where ``transformers`` does not look for one."""
 AROUND = "wrapper.safetensors"

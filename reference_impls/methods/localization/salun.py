@@ -84,7 +84,6 @@ class SalUn(Method):
 
     paper = "fan2023salun"
     acts_on = "gradients"
-    weighs_weights = True
     retain = "needed"
     weighs_weights = True
     remembers = False
