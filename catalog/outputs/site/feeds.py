@@ -117,9 +117,9 @@ def selected(catalog: Catalog, address: str) -> tuple[Paper, ...]:
     return tuple(paper for paper in papers if paper.id in found)
 
 
-def feed_files(catalog: Catalog, site_url: str) -> Iterator[tuple[str, str]]:
+def feed_files(feeds: Feeds, site_url: str) -> Iterator[tuple[str, str]]:
     """Address and text of every feed: Atom, JSON, and RSS where the site's address is known, which RSS must name."""
-    for feed in feeds(catalog):
+    for feed in feeds:
         yield f"{feed.path}.xml", _atom(feed, site_url)
         yield f"{feed.path}.json", to_json(_json(feed, site_url))
         if site_url:

@@ -13,22 +13,23 @@ from catalog.model.catalog import Catalog
 from catalog.outputs.export.claims import claims_csv, claims_json
 from catalog.outputs.export.records import record
 from catalog.outputs.site.api_schema import api_schema
-from catalog.outputs.site.feeds import NAME, NEWEST, feed_files
+from catalog.outputs.site.feeds import NAME, NEWEST, Feeds, feed_files
 
 __all__ = ["NEWEST", "VERSION", "machine_files"]
 
 VERSION = 1
 
 
-def machine_files(catalog: Catalog, site_url: str) -> dict[str, str]:
+def machine_files(catalog: Catalog, feeds: Feeds, site_url: str) -> dict[str, str]:
     """Address and text of every such file.
 
     Args:
         catalog: what is told.
+        feeds: its feeds.
         site_url: where the site will be, with a slash at its end; ``""`` if nobody knows, and then feeds lead to the
             papers' own pages elsewhere.
     """
-    return dict([*_api(catalog), *feed_files(catalog, site_url), *_crawlers(catalog, site_url)])
+    return dict([*_api(catalog), *feed_files(feeds, site_url), *_crawlers(catalog, site_url)])
 
 
 def _api(catalog: Catalog) -> Iterator[tuple[str, str]]:
