@@ -148,7 +148,7 @@ class LanguageModel:
     def matrices(self) -> list[Tensor]:
         """(outputs, inputs) each: all matrices that the model multiplies with but its head, as views of its weights."""
         head = self.model.get_output_embeddings()
-        return [rows for one in self.model.modules() if one is not head for rows in architecture.rows_of(one)]
+        return [rows for module in self.model.modules() if module is not head for rows in architecture.rows_of(module)]
 
     def copy(self) -> LanguageModel:
         """An independent copy with the same weights."""
@@ -292,10 +292,10 @@ class LanguageModel:
         finally:
             for hook in hooks:
                 hook.remove()
-        found = [kept[row][0] if isinstance(kept[row], tuple) else kept[row] for row in range(len(modules))]
+        outputs = [kept[row][0] if isinstance(kept[row], tuple) else kept[row] for row in range(len(modules))]
         # Some put all tokens in one row, and what is not of the batch, such as a soft prompt, stands before it.
         count, length = input_ids.shape
-        return [out.reshape(count, -1, out.shape[-1])[:, -length:] for out in found]
+        return [out.reshape(count, -1, out.shape[-1])[:, -length:] for out in outputs]
 
     def read_out(self, states: Tensor) -> Tensor:
         """(N, V) the logits, in float32, that the model makes of (N, d) states as if its last block had given them."""
@@ -369,13 +369,13 @@ class LanguageModel:
     @torch.inference_mode()
     def pair_logprobs(self, pairs: Sequence[Pair]) -> list[Tensor]:
         """For each pair, (T,) log-probabilities of its answer's tokens."""
-        found: list[Tensor] = [torch.empty(0)] * len(pairs)
+        logprobs: list[Tensor] = [torch.empty(0)] * len(pairs)
         for chunk in self._by_length([pair.prompt + pair.answer for pair in pairs]):
             (out,) = self.token_logits(self.encode([pairs[row] for row in chunk]))
             values = out.token_logprobs().cpu()
             for place, row in enumerate(chunk):
-                found[row] = values[out.sequence.cpu() == place]
-        return found
+                logprobs[row] = values[out.sequence.cpu() == place]
+        return logprobs
 
     @torch.inference_mode()
     def distributions(self, prompts: Sequence[str], answers: Sequence[str]) -> Iterator[AnswerDistribution]:
@@ -411,8 +411,8 @@ class LanguageModel:
             ids = [self._open(prompts[row], max_new_tokens) for row in chunk]
             length = max(map(len, ids))
             # Decoding goes on at the right end, so the padding is on the left.
-            batch = torch.tensor([[marks.padding] * (length - len(one)) + one for one in ids])
-            mask = torch.tensor([[0] * (length - len(one)) + [1] * len(one) for one in ids])
+            batch = torch.tensor([[marks.padding] * (length - len(tokens)) + tokens for tokens in ids])
+            mask = torch.tensor([[0] * (length - len(tokens)) + [1] * len(tokens) for tokens in ids])
             encoding.check_known(self.tokenizer, batch, self.embeddings)
             with self._nothing_else_decides():
                 out = self._decoded(
@@ -431,7 +431,7 @@ class LanguageModel:
 
     def text_of(self, ids: Tensor) -> list[str]:
         """(B, T) what was generated, as texts: up to the first token that ends an answer, without special tokens."""
-        kept = [list(itertools.takewhile(lambda one: one not in self.marks.stops, row)) for row in ids.tolist()]
+        kept = [list(itertools.takewhile(lambda token: token not in self.marks.stops, row)) for row in ids.tolist()]
         return [text.strip() for text in self.tokenizer.batch_decode(kept, skip_special_tokens=True)]
 
     def _open(self, prompt: str, max_new_tokens: int) -> list[int]:
@@ -535,10 +535,10 @@ def _check_complete(model: str, report: Mapping[str, Any]) -> None:
         "mismatched_keys": "has {} in another shape",
         "error_msgs": "is damaged ({})",
     }
-    found = [what.format(_few(report[kind])) for kind, what in kinds.items() if report.get(kind)]
-    if found:
+    faults = [what.format(_few(report[kind])) for kind, what in kinds.items() if report.get(kind)]
+    if faults:
         raise UsageError(
-            f"the checkpoint does not fit {model}: it {'; it '.join(found)}. Save it again with save_pretrained, from "
+            f"the checkpoint does not fit {model}: it {'; it '.join(faults)}. Save it again with save_pretrained, from "
             "the model itself (not compiled, wrapped or quantized)."
         )
 

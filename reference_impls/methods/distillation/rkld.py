@@ -99,7 +99,7 @@ class RKLD(Method):
 
         def loss(model: LanguageModel, batch: Batch) -> Tensor:
             with torch.no_grad():
-                (before,), (after,) = (one.token_logits(batch.forget) for one in (batch.before, strengthened))
+                (before,), (after,) = (source.token_logits(batch.forget) for source in (batch.before, strengthened))
                 teacher = replace(before, logits=generic_logits(before.logits, after.logits, self.strength))
             forget, retain = model.token_logits(batch.forget, batch.retain)
             return mean_kl(forget, teacher) + self.retain_weight * mean_nll(retain)
