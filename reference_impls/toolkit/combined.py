@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -40,7 +40,7 @@ class Combined(LanguageModel):
         """See :class:`LanguageModel`."""
         each = [voice.token_logits(*batches) for voice in self.voices()]
         return tuple(
-            replace(told[0], logits=self.rule([token_logits.logits for token_logits in told]))
+            told[0].with_logits(self.rule([token_logits.logits for token_logits in told]))
             for told in zip(*each, strict=True)
         )
 

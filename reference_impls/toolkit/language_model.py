@@ -16,7 +16,7 @@ from torch import Tensor
 from reference_impls.errors import UsageError
 from reference_impls.toolkit import architecture, encoding
 from reference_impls.toolkit.data import Pair
-from reference_impls.toolkit.logprobs import Encoded, TokenLogits
+from reference_impls.toolkit.logprobs import Encoded, TokenLogits, Unread
 from reference_impls.toolkit.marks import Marks, read_marks
 from reference_impls.toolkit.padding import concatenate
 from reference_impls.toolkit.parts import current, read_in_parts
@@ -243,17 +243,21 @@ class LanguageModel:
             return tuple(TokenLogits(nothing, merged.rows, merged.rows, 0) for _ in batches)
         encoding.check_known(self.tokenizer, merged.input_ids, self.embeddings)
         sequence, place = merged.supervised
-        if self._head_is_plain:
-            logits = self.model.get_output_embeddings()(self._at_answers(merged, self._backbone, alike=True))
-        else:
-            logits = self._at_answers(merged, self._logits)
-        logits, targets = logits.float(), merged.labels[sequence, place + 1]
+        read = TokenLogits(self._source(merged), merged.labels[sequence, place + 1], sequence, len(merged))
         results, first = [], 0
         for batch in batches:
-            chosen = (sequence >= first) & (sequence < first + len(batch))
-            results.append(TokenLogits(logits[chosen], targets[chosen], sequence[chosen] - first, len(batch)))
-            first += len(batch)
+            after = first + len(batch)
+            results.append(read.chosen((sequence >= first) & (sequence < after), first, len(batch)))
+            first = after
         return tuple(results)
+
+    def _source(self, batch: Encoded) -> Tensor | Unread:
+        """(N, V) float32 logits at the answers' tokens; what a plain head would read, where they are too many."""
+        if not self._head_is_plain:
+            return self._at_answers(batch, self._logits).float()
+        head = self.model.get_output_embeddings()
+        unread = Unread(self._at_answers(batch, self._backbone, alike=True), head)
+        return unread.logits() if unread.few else unread
 
     def activations(self, batch: Encoded, depth: float) -> Tensor:
         """(N, d) residual stream after the block at ``depth``, at the places that predict the answer's tokens."""

@@ -53,7 +53,7 @@ set.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -73,7 +73,7 @@ from reference_impls.toolkit import (
 
 def divergence(teacher: TokenLogits, student: TokenLogits, temperature: float) -> Tensor:
     r"""() $T^2\, \mathrm{KL}\big(\mathrm{softmax}(z_{\theta_0} / T) \,\|\, \mathrm{softmax}(z_\theta / T)\big)$."""
-    soft_teacher, soft_student = (replace(out, logits=out.logits / temperature) for out in (teacher, student))
+    soft_teacher, soft_student = (out.with_logits(out.logits / temperature) for out in (teacher, student))
     return temperature**2 * mean_kl(soft_teacher, soft_student)
 
 

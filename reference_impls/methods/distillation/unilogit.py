@@ -49,7 +49,7 @@ $$
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -70,7 +70,7 @@ def uniform_target(out: TokenLogits) -> TokenLogits:
     true = out.targets[:, None]
     rest = out.logits.detach().scatter(1, true, -math.inf)
     level = torch.logsumexp(rest, dim=1, keepdim=True) - math.log(rest.shape[1] - 1)
-    return replace(out, logits=rest.scatter(1, true, level))
+    return out.with_logits(rest.scatter(1, true, level))
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ $$
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -131,5 +131,5 @@ class RepNoise(LossMethod):
             noise = torch.randn_like(at_answer) * answer
             losses.append(discrepancy(at_answer.flatten(start_dim=1), noise.flatten(start_dim=1)))
         states = torch.cat([state[batch.supervised] for state in outputs[model.layers :]])
-        read = [replace(out, logits=logits) for logits in model.read_out(states).chunk(model.layers)]
+        read = [out.with_logits(logits) for logits in model.read_out(states).chunk(model.layers)]
         return torch.stack(losses).mean(), read
