@@ -9,14 +9,15 @@ A method's file has one line of imports from the project, from here. What is not
   ``wrapper`` (something around a model); inside them ``encoding`` (text to tokens), ``marks`` (what begins and ends
   texts and turns), ``architecture`` (where a transformer's parts are), ``adapters``, ``padding`` and
   ``soft_prompt`` (vectors before every text); around them ``changed_prompt`` (prompts that look different inside a
-  model), ``combined`` (several models that speak with one voice), ``assistants`` (small ones beside a large one),
-  ``scope`` (a gate) and ``fixed_answer`` (what is said behind it); ``support`` asks whether a model has what a
-  method needs.
+  model), ``prefixed`` (words before every text), ``combined`` (several models that speak with one voice),
+  ``assistants`` (small ones beside a large one), ``scope`` (a gate) and ``fixed_answer`` (what is said behind it);
+  ``support`` asks whether a model has what a method needs.
 - *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses and
   targets that several methods share), ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before
   the step), ``masks`` (which weights may move) and ``training`` (the one loop, and a run's tools).
-- *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``steering`` (leading
-  hidden states somewhere) and ``adversarial`` (the worst small shift of them).
+- *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``vocabulary_space`` (states
+  as the head would read them), ``steering`` (leading hidden states somewhere) and ``adversarial`` (the worst small
+  shift of them).
 - *Asking*: ``evaluation`` (what a model answers about a task's splits).
 """
 
@@ -44,6 +45,7 @@ from reference_impls.toolkit.data import Pair, UnlearningData
 from reference_impls.toolkit.editing import (
     Request,
     ValueSearch,
+    Window,
     deletion_answers,
     deletion_loss,
     deletion_requests,
@@ -69,6 +71,7 @@ from reference_impls.toolkit.masks import holding, most_salient
 from reference_impls.toolkit.method import HyperparameterError, LossMethod, Method, hyperparameter
 from reference_impls.toolkit.mlp_memory import Memory, changed_output, memories, shifted_at
 from reference_impls.toolkit.objectives import dpo_loss, generic_logits, log_ratio, npo_loss, weighted_ascent_loss
+from reference_impls.toolkit.prefixed import Prefixed
 from reference_impls.toolkit.refusals import REFUSALS, with_refusals
 from reference_impls.toolkit.scope import Scope
 from reference_impls.toolkit.soft_prompt import SoftPrompted
@@ -84,6 +87,7 @@ from reference_impls.toolkit.support import Part, check
 from reference_impls.toolkit.task import EmbeddedTask, Task
 from reference_impls.toolkit.training import Recipe, Run
 from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel
+from reference_impls.toolkit.vocabulary_space import VocabularySpace, ranks
 from reference_impls.toolkit.wrapper import Kept, Wrapped, Wrapper
 from reference_impls.toolkit.wrong_answers import distinct_words, false_answers, flipped_answer, jaccard
 
@@ -113,6 +117,7 @@ __all__ = [
     "OffsetModel",
     "Pair",
     "Part",
+    "Prefixed",
     "Probe",
     "Recipe",
     "Reference",
@@ -129,6 +134,8 @@ __all__ = [
     "UsageError",
     "ValueSearch",
     "Victim",
+    "VocabularySpace",
+    "Window",
     "Wrapped",
     "Wrapper",
     "adapter_weights",
@@ -173,6 +180,7 @@ __all__ = [
     "offset_logits",
     "probe",
     "random_direction",
+    "ranks",
     "rouge_1_precision",
     "rouge_l_recall",
     "shifted",
