@@ -15,9 +15,8 @@ A method's file has one line of imports from the project, from here. What is not
 - *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses and
   targets that several methods share), ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before
   the step), ``masks`` (which weights may move) and ``training`` (the one loop, and a run's tools).
-- *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``vocabulary_space`` (states
-  as the head would read them), ``steering`` (leading hidden states somewhere) and ``adversarial`` (the worst small
-  shift of them).
+- *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``steering`` (leading
+  hidden states somewhere) and ``adversarial`` (the worst small shift of them).
 - *Asking*: ``evaluation`` (what a model answers about a task's splits).
 """
 
@@ -87,7 +86,6 @@ from reference_impls.toolkit.support import Part, check
 from reference_impls.toolkit.task import EmbeddedTask, Task
 from reference_impls.toolkit.training import Recipe, Run
 from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel
-from reference_impls.toolkit.vocabulary_space import VocabularySpace, ranks
 from reference_impls.toolkit.wrapper import Kept, Wrapped, Wrapper
 from reference_impls.toolkit.wrong_answers import distinct_words, false_answers, flipped_answer, jaccard
 
@@ -134,7 +132,6 @@ __all__ = [
     "UsageError",
     "ValueSearch",
     "Victim",
-    "VocabularySpace",
     "Window",
     "Wrapped",
     "Wrapper",
@@ -180,7 +177,6 @@ __all__ = [
     "offset_logits",
     "probe",
     "random_direction",
-    "ranks",
     "rouge_1_precision",
     "rouge_l_recall",
     "shifted",

@@ -276,13 +276,6 @@ def read_out(model: Any, states: Tensor) -> Tensor:
     return logits[:, 0]
 
 
-def normed(model: Any, states: Tensor) -> Tensor:
-    """(N, d) what the head is handed where the last block has written (N, d) states: the model's own norm of them."""
-    ids = torch.zeros(len(states), 1, dtype=torch.long, device=states.device)
-    with exchanged(blocks(model)[-1], states[:, None]):
-        return hidden_states(model, ids, torch.ones_like(ids))[:, 0]
-
-
 @contextmanager
 def exchanged(module: nn.Module, output: Tensor) -> Iterator[None]:
     """While this lasts, a module's first output is another."""

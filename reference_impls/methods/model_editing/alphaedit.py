@@ -77,7 +77,8 @@ def null_space(covariance: Tensor, threshold: float) -> Tensor:
     """
     values, vectors = torch.linalg.eigh(covariance.double())
     free = vectors[:, values.clamp(min=0) < threshold]  # a moment has none below 0, but for rounding
-    return free @ free.T
+    projector: Tensor = free @ free.T
+    return projector
 
 
 def projected_update(projector: Tensor, keys: Tensor, residuals: Tensor, ridge: float) -> Tensor:

@@ -34,7 +34,8 @@ def test_the_update_is_the_papers_and_kept_text_notices_no_more_than_the_thresho
     assert_allclose(projector, projector.T, atol=1e-9)
     assert_allclose(projector @ projector, projector, atol=1e-9)
     by_formula = residuals @ keys.T @ projector @ np.linalg.inv(keys @ keys.T @ projector + ridge * np.eye(6))
-    update = projected_update(*map(torch.from_numpy, (projector, keys, residuals)), ridge).numpy()
+    free, read, left = (torch.from_numpy(one) for one in (projector, keys, residuals))
+    update = projected_update(free, read, left, ridge).numpy()
     assert_allclose(update, by_formula, atol=1e-7)
     assert np.trace(update @ moment @ update.T) <= threshold * np.square(update).sum() + 1e-9
 
