@@ -1,6 +1,7 @@
 """Install what this project needs from its locks, and renew these: every file by its hash, from any index.
 
     python locks/manage.py install everything    # into the Python that runs this; or catalog, node, tools
+    python locks/manage.py install everything --wheel build/dist/llm_unlearning-0.1.0-py3-none-any.whl
     python locks/manage.py renew [--upgrade]     # writes locks/*.txt anew; `make lock` calls it
 
 ``pyproject.toml`` says what is needed, ``constraints.txt`` which versions of that, and a lock what else these need and
@@ -104,8 +105,12 @@ def covered() -> bool:
     return platform.python_implementation() == "CPython" and sys.version_info[:2] in PYTHONS and machine in PLATFORMS
 
 
-def install(what: str) -> None:
+def install(what: str, wheel: Path | None = None) -> None:
     """Install a lock, and the project itself where it is the catalog's or everything.
+
+    Args:
+        what: a key of :data:`PARTS`.
+        wheel: the project as it was built; without one, this checkout is installed.
 
     Raises:
         SystemExit: pip failed, with its exit status.
@@ -113,7 +118,7 @@ def install(what: str) -> None:
     extras = {"everything": f"[{','.join(EXTRAS)}]", "catalog": "", "node": "[node]"}.get(what)
     if not covered():
         found = f"{platform.python_implementation()} {platform.python_version()} on {sys.platform} {platform.machine()}"
-        if extras is None:
+        if extras is None or wheel is not None:
             sys.exit(f"locks/{what}.txt does not cover {found}; locks/manage.py says what it covers.")
         print(f"The locks do not cover {found}: the versions are those of constraints.txt, the files go unchecked.")
         _pip("-c", "constraints.txt", "-e", f".{extras}")
@@ -123,7 +128,7 @@ def install(what: str) -> None:
     if what == "everything":
         _install_torch()
     if what in ("everything", "catalog"):
-        _pip("--no-index", "--no-deps", "--no-build-isolation", "-e", ".")
+        _pip("--no-index", "--no-deps", "--no-build-isolation", *(["-e", "."] if wheel is None else [str(wheel)]))
 
 
 def _install_torch() -> None:
@@ -275,11 +280,12 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     installing = commands.add_parser("install", help="install a lock into the Python that runs this")
     installing.add_argument("what", choices=PARTS)
+    installing.add_argument("--wheel", type=Path, help="install this wheel of the project in place of the checkout")
     renewing = commands.add_parser("renew", help="write the locks anew")
     renewing.add_argument("--upgrade", action="store_true", help="take newer versions where none are pinned")
     given = parser.parse_args()
     if given.command == "install":
-        install(given.what)
+        install(given.what, given.wheel and given.wheel.resolve())
     else:
         renew(given.upgrade)
 
