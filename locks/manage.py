@@ -197,6 +197,8 @@ def renew(upgrade: bool) -> None:
         tools = _compile(folder, ["tools"], upgrade, "--group", "tools", "-c", "constraints.txt")
         of_node = {_name(one) for one in project["project"]["optional-dependencies"]["node"]}
         of_torch = {"torch"} | comes_with(whole, "torch")
+        resolved = {(one.name, one.marker): one for one in whole}  # who needs it is told of all, not of this half
+        catalog = [resolved.get((one.name, one.marker), one) for one in catalog]
         elsewhere = {(one.name, one.marker) for one in (*build, *catalog)}
         rest = [one for one in whole if one.name not in of_node | of_torch]
         _write("build", build)
