@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import manage
@@ -190,14 +191,14 @@ class Pip:
 @pytest.fixture
 def pip(monkeypatch: pytest.MonkeyPatch) -> Pip:
     made = Pip()
-    monkeypatch.setattr(manage.subprocess, "run", made)
+    monkeypatch.setattr("manage.subprocess.run", made)
     machine(monkeypatch, (3, 11), "linux", "x86_64")
     return made
 
 
 def machine(monkeypatch: pytest.MonkeyPatch, python: tuple[int, int], system: str, processor: str) -> None:
-    monkeypatch.setattr(manage.sys, "version_info", (*python, 0, "final", 0))
-    monkeypatch.setattr(manage.sys, "platform", system)
+    here = SimpleNamespace(version_info=python, platform=system, executable=sys.executable, exit=sys.exit)
+    monkeypatch.setattr(manage, "sys", here)
     monkeypatch.setattr(platform, "machine", lambda: processor)
 
 
