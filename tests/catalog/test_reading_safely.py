@@ -38,8 +38,9 @@ def _unsafe(node: ast.AST) -> Iterator[tuple[int, str]]:
                 yield node.lineno, f"{called} without weights_only=True"
         if called in ("torch.save", "eval", "exec", "yaml.unsafe_load", "yaml.full_load", "os.system"):
             yield node.lineno, called
-        if called == "yaml.load" and not any(ast.unparse(one).split(".")[-1] in SAFE_LOADERS for one in node.args[1:]):
-            yield node.lineno, "yaml.load"
+        loaders = {"yaml.load": node.args[1:], "get_yaml_loader": node.args}.get(called)
+        if loaders is not None and not any(ast.unparse(one).split(".")[-1] in SAFE_LOADERS for one in loaders):
+            yield node.lineno, f"{called} without a safe loader"
         for name in ("allow_pickle", "trust_remote_code", "shell"):
             if _is(named.get(name), True):
                 yield node.lineno, f"{name}=True"
@@ -85,6 +86,7 @@ def test_nor_in_a_notebook() -> None:
         "yaml.load(text)",
         "yaml.load(text, yaml.Loader)",
         "yaml.unsafe_load(text)",
+        "yaml_load(text, get_yaml_loader())",
         "subprocess.run(text, shell=True)",
         "eval(text)",
     ],
