@@ -74,7 +74,7 @@ def load_task(
         return registry.find_task(name or registry.DEFAULT_TASK, None if folder is None else Path(folder))
     if name is not None:
         raise UsageError(f"Either the task {name!r} or data of your own, not both.")
-    retained, held_out = (None if one is None else _data(one) for one in (retain, holdout))
+    retained, held_out = (None if rows is None else _data(rows) for rows in (retain, holdout))
     return DataTask(OwnData(_data(forget), retained, held_out))
 
 

@@ -54,9 +54,9 @@ def read_redirects(project: Project, ids: Collection[str] | None = None) -> tupl
     if tree is None:
         return Redirects(), problems
     given = tree.value if isinstance(tree.value, dict) else {"": None}
-    found: dict[str, dict[str, str]] = {"moved": {}, "removed": {}}
+    redirects: dict[str, dict[str, str]] = {"moved": {}, "removed": {}}
     for kind, entries in given.items():
-        if kind not in found or not isinstance(entries, dict):
+        if kind not in redirects or not isinstance(entries, dict):
             problems.append(_problem(tree, (kind,), f"{shorten(kind)!r} is neither moved nor removed ids"))
             continue
         for old, value in entries.items():
@@ -64,8 +64,8 @@ def read_redirects(project: Project, ids: Collection[str] | None = None) -> tupl
             if wrong:
                 problems.append(_problem(tree, (kind, old), wrong))
             else:
-                found[kind][old] = value
-    return Redirects(found["moved"], found["removed"]), problems
+                redirects[kind][old] = value
+    return Redirects(redirects["moved"], redirects["removed"]), problems
 
 
 def _wrong(kind: str, old: str, value: object, ids: Collection[str] | None) -> str:

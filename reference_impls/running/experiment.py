@@ -34,8 +34,8 @@ class OwnData:
     def named(self) -> dict[str, str | None]:
         """By option, the file; of rows that are in none, a word in its place."""
         return {
-            name: f"{name.upper()}-ROWS" if isinstance(one, Sequence) else None if one is None else str(one)
-            for name, one in vars(self).items()
+            name: f"{name.upper()}-ROWS" if isinstance(data, Sequence) else None if data is None else str(data)
+            for name, data in vars(self).items()
         }
 
 

@@ -265,7 +265,7 @@ def _measure(experiment: Experiment, prepared: _Prepared, unlearned: _Unlearned,
     yardstick = prepared.yardstick
     progress("evaluating", 0, 1)
     evaluation = yardstick.measure(unlearned.model)
-    others, failed = extensions.measure(unlearned.model, yardstick.splits, evaluation.metrics)
+    outside_metrics, failed = extensions.measure(unlearned.model, yardstick.splits, evaluation.metrics)
     return Result(
         method=experiment.method,
         task=yardstick.task.name,
@@ -278,7 +278,7 @@ def _measure(experiment: Experiment, prepared: _Prepared, unlearned: _Unlearned,
         requests=experiment.requests,
         stages=unlearned.stages,
         stopped=unlearned.stopped,
-        metrics=evaluation.metrics | others,
+        metrics=evaluation.metrics | outside_metrics,
         seconds=round(unlearned.seconds, 2),
         peak_memory_bytes=peak_memory_bytes(),
         forward_passes=unlearned.passes.forward,

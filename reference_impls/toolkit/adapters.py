@@ -67,9 +67,9 @@ def not_adapted(adapted: Any) -> str:
         adapted: a network with adapters in it.
     """
     held = {id(_held(module)) for module in adapted.modules() if hasattr(module, "parameter_name")}
-    experts = sum(one.numel() for one in architecture.fused_experts(adapted) if id(one) not in held)
+    experts = sum(weight.numel() for weight in architecture.fused_experts(adapted) if id(weight) not in held)
     if experts:
-        share = experts / sum(one.numel() for one in adapted.parameters())
+        share = experts / sum(parameter.numel() for parameter in adapted.parameters())
         return f"The adapters sit on linear layers, and the experts ({share:.0%} of the weights) are none: not touched."
     if _is_state_space(adapted):
         return "The output projections of the state-space layers take no adapter: not touched."
@@ -98,7 +98,7 @@ def check_targets(targets: Sequence[str], model: Any) -> None:
     Raises:
         UsageError: it has none of one; names those that it has.
     """
-    layers = {name for name, one in model.named_modules() if architecture.matrix_shape(one) is not None}
+    layers = {name for name, module in model.named_modules() if architecture.matrix_shape(module) is not None}
     for target in targets:
         if not any(name == target or name.endswith(f".{target}") for name in layers):
             known = ", ".join(sorted({name.rsplit(".", 1)[-1] for name in layers}))
@@ -152,7 +152,9 @@ class Adapted:
         """Let the adapters become part of the weights, all of which train again; returns them as they were."""
         from peft import get_peft_model_state_dict
 
-        weights = {name: one.detach().cpu().clone() for name, one in get_peft_model_state_dict(self._network).items()}
+        weights = {
+            name: weight.detach().cpu().clone() for name, weight in get_peft_model_state_dict(self._network).items()
+        }
         adapter = Adapter(self._network.peft_config["default"], weights)
         self.model.model = self._network.merge_and_unload()
         self.model.model.requires_grad_(True)
@@ -218,7 +220,7 @@ def switched_off(network: Any) -> Iterator[None]:
 
 
 def _layers(network: Any) -> list[Any]:
-    return [one for one in network.modules() if hasattr(one, "lora_B")]
+    return [module for module in network.modules() if hasattr(module, "lora_B")]
 
 
 def _changes(layer: Any) -> bool:

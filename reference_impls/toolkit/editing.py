@@ -76,13 +76,13 @@ def deletion_requests(
     """
     asked = data.prompted()  # a key is read at the subject's mention in a prompt, and plain texts have none
     others = asked.others
-    found: dict[str, list[Pair]] = {}
+    by_subject: dict[str, list[Pair]] = {}
     for row, pair in enumerate(asked.forget):
         told = deletion_answers(pair, objective, response, others, rng)
         before = rng.sample(others, min(contexts, len(others)))
-        told_after = [replace(told, prompt=model.behind(model.shown(one), told.prompt)) for one in before]
-        found.setdefault(pair.subject or f"\0{row}", []).extend([told, *told_after])
-    return [Request(pairs[0].subject, tuple(pairs)) for pairs in found.values()]
+        told_after = [replace(told, prompt=model.behind(model.shown(context), told.prompt)) for context in before]
+        by_subject.setdefault(pair.subject or f"\0{row}", []).extend([told, *told_after])
+    return [Request(pairs[0].subject, tuple(pairs)) for pairs in by_subject.values()]
 
 
 @dataclass(frozen=True)

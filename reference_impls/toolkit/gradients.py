@@ -38,7 +38,7 @@ class Gradient:
         return cls(weights, averaged(parts) if current().world > 1 else parts)
 
     def __add__(self, other: Gradient) -> Gradient:
-        return self._with([one + two for one, two in zip(self.parts, other.parts, strict=True)])
+        return self._with([part + other_part for part, other_part in zip(self.parts, other.parts, strict=True)])
 
     def __sub__(self, other: Gradient) -> Gradient:
         return self + -1.0 * other
@@ -48,8 +48,10 @@ class Gradient:
 
     def dot(self, other: Gradient) -> float:
         """The inner product over all weights, summed in 64 bits: in fewer, near 0 its sign would be lost."""
-        products = (one.double() * two.double() for one, two in zip(self.parts, other.parts, strict=True))
-        return float(sum(one.sum() for one in products))
+        products = (
+            part.double() * other_part.double() for part, other_part in zip(self.parts, other.parts, strict=True)
+        )
+        return float(sum(product.sum() for product in products))
 
     def norm(self) -> float:
         """The length over all weights."""
@@ -110,10 +112,10 @@ def nll_gradient(model: LanguageModel, pairs: Sequence[Pair]) -> Gradient:
     """The gradient of the mean negative log-likelihood of all pairs' answers, a batch at a time."""
     total: Gradient | None = None
     for start in range(0, len(pairs), model.batch_size):
-        some = pairs[start : start + model.batch_size]
-        loss = mean_nll(*model.token_logits(model.encode(some))) * (len(some) / len(pairs))
-        found = Gradient.of(loss, model)
-        total = found if total is None else total + found
+        batch = pairs[start : start + model.batch_size]
+        loss = mean_nll(*model.token_logits(model.encode(batch))) * (len(batch) / len(pairs))
+        gradient = Gradient.of(loss, model)
+        total = gradient if total is None else total + gradient
     if total is None:
         raise ValueError("there is nothing to take a gradient of: the data set is empty")
     return total

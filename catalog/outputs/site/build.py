@@ -122,7 +122,7 @@ def _source(project: Project, site: Site, renderer: Renderer) -> dict[str, bytes
     written = {page.path: renderer.page(page) for page in pages}
     written |= papers.downloads(site)
     written |= comparison_files(site)
-    written |= machine_files(catalog, site.settings.site_url)
+    written |= machine_files(catalog, site.feeds, site.settings.site_url)
     written["contributing.md"] = renderer.hand_written("contributing.md", _contributing(project))
     written["corrections.md"] = changes_page(catalog, catalog.redirects)
     written["assets/css/figures.css"] = STYLE

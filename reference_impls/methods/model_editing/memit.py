@@ -138,7 +138,9 @@ class MEMIT(Method):
             targets.append(mean_output(model, block, request) + search.find(model, block, request, run))
             run.progress("finding states", done + 1, len(requests))
         for layer, memory, covariance in zip(layers, edited, covariances, strict=True):
-            keys = torch.stack([memory.subject_keys(model, one.pairs).float().mean(dim=0) for one in requests], dim=1)
+            keys = torch.stack(
+                [memory.subject_keys(model, request.pairs).float().mean(dim=0) for request in requests], dim=1
+            )
             now = [mean_output(model, block, request) for request in requests]
             left = torch.stack([z - h for z, h in zip(targets, now, strict=True)], dim=1) / (last - layer + 1)
             update = least_squares_update(covariance, keys, left, self.preservation)
