@@ -9,7 +9,7 @@ LOCKS  := $(wildcard locks/*.txt) locks/manage.py
 TOOLS  := build/tools
 
 .DEFAULT_GOAL := all
-.PHONY: all setup catalog site demo test lint types serve lock audit dist clean
+.PHONY: all setup catalog site demo test lint types serve lock audit audit-python audit-javascript dist clean
 
 all: catalog site demo
 	@echo
@@ -64,10 +64,14 @@ $(TOOLS)/.installed: $(LOCKS)
 lock: $(TOOLS)/.installed
 	$(TOOLS)/bin/python locks/manage.py renew $(if $(UPGRADE),--upgrade)
 
-# Known vulnerabilities in what is locked. What cannot be asked for is no pass: --strict.
-audit: $(TOOLS)/.installed
+# Known vulnerabilities in what is locked. What cannot be asked about is no pass: --strict.
+audit: audit-python audit-javascript
+
+audit-python: $(TOOLS)/.installed
 	$(TOOLS)/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off \
 	  $(foreach lock,build catalog run-test torch node tools,-r locks/$(lock).txt)
+
+audit-javascript:
 	npm audit --prefix site --package-lock-only
 
 # What a release publishes; .ci/wheel tries it where there is no checkout.
