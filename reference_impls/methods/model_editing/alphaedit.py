@@ -35,6 +35,9 @@ $$
   text shares cannot be used.** With $\tau = 0$ nothing happens; with $\tau$ above all eigenvalues $P = I$.
 - $C$ has as many eigenvalues above 0 as kept text has independent keys, at most $d_{\mathrm{ff}}$: the more text is
   kept, the less is free. $\tau$ is a number in the square of the keys' own size, which differs from model to model.
+- **A refusal has to be within reach**: one state is changed, for a few steps, and what follows it has to be said by the
+  model as it is. One that was trained on answers alone has no refusals: edited to one it goes on answering, and what
+  works there is to lead it away from the true answer (`objective` `fact-erasure`), to another of the same form.
 - Two edits that were made one after the other would need $K_p K_p^\top P$ of the first beside $K K^\top P$; all
   requests of a run are one edit, and that term is 0.
 
