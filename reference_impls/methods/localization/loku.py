@@ -41,8 +41,7 @@ $$
 - **Equal importance is plain truncation**: where all $s_i$ are the same, $c\, B A$ is the best approximation of $W$ of
   rank $r$. For $W = \mathrm{diag}(2, 1)$ that is $\mathrm{diag}(2, 0)$ at rank 1; with $s = (\sqrt 2, 4)$ it is
   $\mathrm{diag}(0, 1)$: the smaller entry, in the row that matters.
-- **Only the order of the rows' importances counts, not their size**: all $s_i$ multiplied by one number give the same
-  $B A$.
+- **Only how the importances relate to each other counts**: all $s_i$ multiplied by one number give the same $B A$.
 - Where $F_r$ is far below $\epsilon$, the retain set has no say, and $s_i^2$ goes by $F_f$ alone.
 - The change of each matrix has at most twice the adapter's rank: $B A$ after training less $B A$ before.
 

@@ -29,7 +29,7 @@ $$
 - **The cosine does not depend on how hard either set pulls**; the magnitude looks at the forget set alone.
 - **Two sets that are alike leave nothing**: of the same data the cosine is 1 everywhere, and $S$ is empty. That is an
   error, for what is trained has to be something.
-- $\mu > 1$ and all tensors: `grad-diff`. The loss is unbounded below all the same, in fewer weights.
+- With every tensor in $S$ it would be `grad-diff`. The loss is unbounded below all the same, in fewer weights.
 - A tensor is taken whole or not at all. `wagle`, `salun` and `sure` choose inside of tensors.
 
 ## Differences
@@ -112,6 +112,13 @@ class MemFlex(Method):
     retain = "needed"
     trains = "part"
     remembers = False
+    published = {
+        "epochs": 2,
+        "batch_size": 16,
+        "weight_decay": 0.0,
+        "warmup": 0.03,
+        "source": "released code, Llama-2-7B-chat; its learning rate (3e-4) is for low-rank adapters",
+    }
 
     similarity: float = hyperparameter(
         0.92, "μ, cosine below which two gradients point apart", source="released code", minimum=-1, maximum=1
