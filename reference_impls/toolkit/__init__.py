@@ -23,7 +23,15 @@ A method's file has one line of imports from the project, from here. What is not
 from catalog.model.questions import first_answer
 from reference_impls.errors import DivergedError, UnsupportedModelError, UsageError
 from reference_impls.metrics.answers import rouge_1_precision, rouge_l_recall
-from reference_impls.toolkit.adapters import adapter_weights, lora_config, not_adapted, with_adapter
+from reference_impls.scaling import LoRA
+from reference_impls.toolkit.adapters import (
+    AdaptedLayer,
+    adapted_layers,
+    adapter_weights,
+    lora_config,
+    not_adapted,
+    with_adapter,
+)
 from reference_impls.toolkit.adversarial import shifted, worst_shift
 from reference_impls.toolkit.architecture import is_causal
 from reference_impls.toolkit.assistants import OffsetModel, first_blocks, offset_logits
@@ -53,7 +61,7 @@ from reference_impls.toolkit.editing import (
 )
 from reference_impls.toolkit.evaluation import Evaluation, Probe, asked_examples, evaluate, examples, probe
 from reference_impls.toolkit.fixed_answer import FLOOR, FixedAnswer
-from reference_impls.toolkit.gradients import Gradient, diagonal_fisher, nll_gradient, trained_weights
+from reference_impls.toolkit.gradients import Gradient, damped, diagonal_fisher, nll_gradient, trained_weights
 from reference_impls.toolkit.invented import new_pairs
 from reference_impls.toolkit.language_model import LanguageModel, weights_of
 from reference_impls.toolkit.logprobs import (
@@ -69,7 +77,14 @@ from reference_impls.toolkit.logprobs import (
 from reference_impls.toolkit.masks import holding, most_salient
 from reference_impls.toolkit.method import HyperparameterError, LossMethod, Method, hyperparameter
 from reference_impls.toolkit.mlp_memory import Memory, changed_output, memories, shifted_at
-from reference_impls.toolkit.objectives import dpo_loss, generic_logits, log_ratio, npo_loss, weighted_ascent_loss
+from reference_impls.toolkit.objectives import (
+    dpo_loss,
+    generic_logits,
+    inverted_hinge_loss,
+    log_ratio,
+    npo_loss,
+    weighted_ascent_loss,
+)
 from reference_impls.toolkit.prefixed import Prefixed
 from reference_impls.toolkit.refusals import REFUSALS, with_refusals
 from reference_impls.toolkit.scope import Scope
@@ -93,6 +108,7 @@ __all__ = [
     "FLOOR",
     "IGNORE",
     "REFUSALS",
+    "AdaptedLayer",
     "AnswerDistribution",
     "Attack",
     "Batch",
@@ -108,6 +124,7 @@ __all__ = [
     "Kept",
     "Knowledge",
     "LanguageModel",
+    "LoRA",
     "LossMethod",
     "Memory",
     "Method",
@@ -135,12 +152,14 @@ __all__ = [
     "Window",
     "Wrapped",
     "Wrapper",
+    "adapted_layers",
     "adapter_weights",
     "asked_examples",
     "bare",
     "by_token",
     "changed_output",
     "check",
+    "damped",
     "deletion_answers",
     "deletion_loss",
     "deletion_requests",
@@ -158,6 +177,7 @@ __all__ = [
     "holding",
     "hyperparameter",
     "inside",
+    "inverted_hinge_loss",
     "is_causal",
     "jaccard",
     "log_ratio",

@@ -106,6 +106,61 @@ def check_targets(targets: Sequence[str], model: Any) -> None:
 
 
 @dataclass(frozen=True)
+class AdaptedLayer:
+    r"""A linear layer with an adapter in it: it multiplies with $W + c B A$."""
+
+    base: Tensor
+    """The weight as the model stores it; it does not train."""
+    transposed: bool
+    """Whether that is $W$ transposed (GPT-2)."""
+    down: Tensor
+    """(r, inputs) $A$."""
+    up: Tensor
+    """(outputs, r) $B$."""
+    scale: float
+    """$c$."""
+
+    @property
+    def weight(self) -> Tensor:
+        """(outputs, inputs) $W$, a view."""
+        return self.by_output(self.base.detach())
+
+    def by_output(self, values: Tensor) -> Tensor:
+        """(outputs, inputs) values of the stored weight's entries, a row for each output."""
+        return values.T if self.transposed else values
+
+    @torch.no_grad()
+    def hand_over(self, left: Tensor, right: Tensor) -> None:
+        r"""Make $c B A$ a part of what the two are together, and $W$ the rest: the layer computes what it did.
+
+        Args:
+            left: (outputs, k) with $k \le r$.
+            right: (k, inputs): the part is ``left @ right``, and both factors get the same share of $c$.
+        """
+        count = left.shape[1]
+        self.weight.add_(self.scale * self.up @ self.down)
+        for factor in (self.down, self.up):
+            factor.zero_()
+        self.down[:count] = right / self.scale**0.5
+        self.up[:, :count] = left / self.scale**0.5
+        self.weight.sub_(self.scale * self.up @ self.down)
+
+
+def adapted_layers(network: Any, adapter: str = "default") -> list[AdaptedLayer]:
+    """The linear layers of a network that have an adapter of that name, in the network's order."""
+    from transformers.pytorch_utils import Conv1D
+
+    found = []
+    for layer in _layers(network):
+        base = layer.get_base_layer()
+        if hasattr(layer, "parameter_name") or adapter not in layer.lora_B or architecture.matrix_shape(base) is None:
+            continue
+        factors = layer.lora_A[adapter].weight, layer.lora_B[adapter].weight
+        found.append(AdaptedLayer(base.weight, isinstance(base, Conv1D), *factors, layer.scaling[adapter]))
+    return found
+
+
+@dataclass(frozen=True)
 class Adapter:
     """Trained low-rank adapters by themselves, as ``peft`` keeps them."""
 

@@ -7,7 +7,7 @@ one to :meth:`~reference_impls.toolkit.training.Run.minimize` decides itself alo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from reference_impls.toolkit.data import Pair
 from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import mean_nll
+from reference_impls.toolkit.logprobs import Encoded, mean_nll
 from reference_impls.toolkit.parts import current
 from reference_impls.toolkit.processes import averaged
 
@@ -108,12 +108,20 @@ def trained_weights(model: LanguageModel) -> tuple[Tensor, ...]:
     return tuple(weight for weight in model.model.parameters() if weight.requires_grad)
 
 
-def nll_gradient(model: LanguageModel, pairs: Sequence[Pair]) -> Gradient:
-    """The gradient of the mean negative log-likelihood of all pairs' answers, a batch at a time."""
+def nll_gradient(
+    model: LanguageModel, pairs: Sequence[Pair], relabeled: Callable[[Encoded], Encoded] = lambda batch: batch
+) -> Gradient:
+    """The gradient of the mean negative log-likelihood of all pairs' answers, a batch at a time.
+
+    Args:
+        model: at whose weights.
+        pairs: the data.
+        relabeled: puts other tokens in the place of a batch's answers first; by default they are the pairs' own.
+    """
     total: Gradient | None = None
     for start in range(0, len(pairs), model.batch_size):
         batch = pairs[start : start + model.batch_size]
-        loss = mean_nll(*model.token_logits(model.encode(batch))) * (len(batch) / len(pairs))
+        loss = mean_nll(*model.token_logits(relabeled(model.encode(batch)))) * (len(batch) / len(pairs))
         gradient = Gradient.of(loss, model)
         total = gradient if total is None else total + gradient
     if total is None:
@@ -133,3 +141,20 @@ def diagonal_fisher(model: LanguageModel, pairs: Sequence[Pair]) -> tuple[Tensor
         for importance, part in zip(total, nll_gradient(model, [pair]).parts, strict=True):
             importance += part.square() / len(pairs)
     return tuple(total)
+
+
+def damped(fisher: Sequence[Tensor], damping: float) -> list[Tensor]:
+    r"""$F_i + c \bar F$: what may be divided by, for a weight that no answer reaches has $F_i = 0$.
+
+    Args:
+        fisher: the diagonal, tensor by tensor.
+        damping: $c > 0$, relative to the mean $\bar F$ over all weights.
+
+    Raises:
+        ValueError: no weight has any.
+    """
+    total = float(sum(part.double().sum() for part in fisher))
+    if not total > 0:
+        raise ValueError("the Fisher information is 0 everywhere: no answer has a gradient")
+    mean = total / sum(part.numel() for part in fisher)
+    return [part + damping * mean for part in fisher]
