@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import itertools
 import os
 import time
@@ -30,6 +31,7 @@ def write_whole(path: Path, content: str | bytes) -> bool:
     if path.is_file() and path.read_bytes() == data:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path.parent, path.name)
     part = part_of(path)
     try:
         with open(part, "xb") as file:
@@ -49,13 +51,19 @@ def part_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}-{time.time_ns():x}-{next(_COUNT)}.part")
 
 
-def sweep(folder: Path) -> None:
-    """Delete the parts in a folder, not below it, whose writers were killed long ago."""
+def sweep(folder: Path, name: str = "*") -> None:
+    """Delete the parts in a folder, not below it, whose writers were killed long ago: all, or those of one file."""
     now = time.time()
-    for left in folder.glob(".*.part"):
+    for left in folder.glob(f".{name if name == '*' else glob.escape(name)}.*.part"):
         with suppress(OSError):
             if abs(now - left.stat().st_mtime) > ABANDONED:
                 left.unlink()
+
+
+def sweep_below(folder: Path) -> None:
+    """The same in each folder of a folder."""
+    for inner in folder.glob("*/"):
+        sweep(inner)
 
 
 def write_new(path: Path, content: str) -> None:
@@ -66,6 +74,7 @@ def write_new(path: Path, content: str) -> None:
         OSError: it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path.parent, path.name)
     part = part_of(path)
     try:
         with open(part, "xb") as file:

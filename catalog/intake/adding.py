@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from catalog.base.files import write_new
+from catalog.base.files import sweep_below, write_new
 from catalog.base.project import Project
 from catalog.base.web import WebError
 from catalog.intake.draft import Draft, make_draft
@@ -51,6 +51,8 @@ class Adder:
             anyway: write papers, too, that look like one that is there.
         """
         self._project, self._write, self._anyway = project, write, anyway
+        if write:
+            sweep_below(project.papers)
         self._today = today or datetime.date.today().isoformat()
         self._papers = [entry.paper for entry in read_entries(project)]
         self._vocabularies, _ = read_vocabularies(project.vocabularies, project.root)

@@ -12,6 +12,7 @@ from catalog.model.facets import terms_of
 from catalog.model.implementations import FamilyGuide, Implementation
 from catalog.model.paper import Edition, Paper
 from catalog.model.registries import leads_to_paper
+from catalog.outputs.site.page import numbered
 
 FACETS = ("type", "family", "target", "dataset", "setting", "modality", "venue", "year")
 PER_PAGE = 100
@@ -117,8 +118,8 @@ class Group:
         return pages
 
     def page_path(self, number: int) -> str:
-        """The address of one of its pages, from 1. No term's id has a dot."""
-        return self.path if number == 1 else f"{self.facet}/{self.id}.{number}.html"
+        """The address of one of its pages, from 1."""
+        return numbered(self.path, number)
 
     def page_of(self, edition: EditionGroup) -> str:
         """The address of the page that an edition stands on."""
