@@ -77,7 +77,7 @@ class Shape:
     """Tokens of the shortest answer."""
     longest: int
 
-    def pairs(self, count: int, seed: int) -> list[Pair]:
+    def pairs(self, count: int, seed: int) -> tuple[Pair, ...]:
         """Texts with one token for each word."""
         generator = torch.Generator().manual_seed(seed)
         lengths = torch.linspace(self.shortest, self.longest, count).round().int().tolist()
@@ -85,7 +85,7 @@ class Shape:
         def words(length: int) -> str:
             return "".join(f" {WORDS[row]}" for row in torch.randint(len(WORDS), (length,), generator=generator))
 
-        return [Pair(words(self.prompt), words(length - 1)) for length in lengths]
+        return tuple(Pair(words(self.prompt), words(length - 1)) for length in lengths)
 
     @property
     def data(self) -> UnlearningData:
@@ -140,7 +140,8 @@ def plain(model: LanguageModel, shape: Shape, steps: int, tick: Callable[[float 
         logits = network(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits.float()
         labels = batch.labels[:, 1:]
         losses = F.cross_entropy(logits[:, :-1].transpose(1, 2), labels, ignore_index=-100, reduction="none")
-        return losses.sum(dim=1) / (labels != -100).sum(dim=1)
+        means: torch.Tensor = losses.sum(dim=1) / (labels != -100).sum(dim=1)
+        return means
 
     counts = (forget.labels[:, 1:] != -100).sum(dim=1)
     for _ in range(steps):

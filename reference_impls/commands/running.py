@@ -28,6 +28,7 @@ from reference_impls.commands.shared import (
     Settings,
     Steps,
     TaskName,
+    TrustRemoteCode,
     UseLoRA,
     Window,
     data_of,
@@ -38,6 +39,7 @@ from reference_impls.commands.shared import (
     task_of,
 )
 from reference_impls.errors import UsageError
+from reference_impls.models.loading import Loading
 from reference_impls.running.experiment import Experiment
 from reference_impls.running.registry import (
     DEFAULT_TASK,
@@ -88,6 +90,7 @@ def run(
     requests: Requests = 1,
     window: Window = None,
     dtype: DType = None,
+    trust_remote_code: TrustRemoteCode = False,
     lora: UseLoRA = False,
     lora_rank: LoRARank = None,
     lora_alpha: LoRAAlpha = None,
@@ -113,7 +116,7 @@ def run(
         data=data_of(model, forget, retain, holdout),
         folder=folder,
         reference=reference,
-        loading=loading_of(model, window, dtype),
+        loading=loading_of(model, window, dtype, trust_remote_code),
         scaling=scaling_of(
             lora, lora_rank, lora_alpha, lora_targets, accumulate, gradient_checkpointing, checkpoint_every
         ),
@@ -234,6 +237,7 @@ def chat(
     method: Annotated[str, typer.Argument(help="A method's id, to run it first, or the folder of a saved model.")],
     task: TaskName = DEFAULT_TASK,
     seed: Seed = 0,
+    trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Ask the model before, after and without the forget set the same questions, one per line."""
     loaded = find_embedded(task)
@@ -243,7 +247,7 @@ def chat(
         from reference_impls.running.saving import load
 
         with showing_progress():
-            model = load(method)
+            model = load(method, Loading(trust_remote_code=trust_remote_code))
         converse(loaded, "this model", model)
         return
     chosen = find_method(method)
@@ -270,6 +274,7 @@ def evaluate_model(
     reference: ReferenceModel = None,
     window: Window = None,
     dtype: DType = None,
+    trust_remote_code: TrustRemoteCode = False,
     as_json: Json = False,
 ) -> None:
     """Measure a saved model, beside the models that ship with the task."""
@@ -277,7 +282,9 @@ def evaluate_model(
     from reference_impls.running.evaluate_saved import evaluate_saved
 
     with showing_progress(hide=as_json) as progress:
-        evaluated = evaluate_saved(model, asked, progress, loading_of(model, window, dtype), reference)
+        evaluated = evaluate_saved(
+            model, asked, progress, loading_of(model, window, dtype, trust_remote_code), reference
+        )
     if as_json:
         print_json(evaluated.model_dump(mode="json"))
         return
@@ -304,6 +311,7 @@ def attack_model(
     seed: Seed = 0,
     window: Window = None,
     dtype: DType = None,
+    trust_remote_code: TrustRemoteCode = False,
     as_json: Json = False,
 ) -> None:
     """Try to get back what a model has forgotten, and show how much of it the model then knows."""
@@ -312,7 +320,9 @@ def attack_model(
     from reference_impls.running.evaluate_saved import attack_saved
 
     with showing_progress(hide=as_json) as progress:
-        attacked = attack_saved(model, asked, chosen, seed, progress, loading_of(model, window, dtype))
+        attacked = attack_saved(
+            model, asked, chosen, seed, progress, loading_of(model, window, dtype, trust_remote_code)
+        )
     if as_json:
         print_json(attacked.model_dump(mode="json"))
         return

@@ -16,6 +16,7 @@ from reference_impls.commands.shared import (
     LearningRate,
     Steps,
     TaskName,
+    TrustRemoteCode,
     UseLoRA,
     Window,
     data_of,
@@ -52,6 +53,7 @@ def sweep(
     batch_size: BatchSize = None,
     window: Window = None,
     dtype: DType = None,
+    trust_remote_code: TrustRemoteCode = False,
     lora: UseLoRA = False,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the models, too.")] = False,
     attacked: Annotated[bool, typer.Option("--attacks", help="Then try to get it back, with every attack.")] = False,
@@ -75,7 +77,7 @@ def sweep(
             model=model,
             data=data_of(model, forget, retain, holdout),
             folder=folder,
-            loading=loading_of(model, window, dtype),
+            loading=loading_of(model, window, dtype, trust_remote_code),
             scaling=Scaling(LoRA() if lora else None),
         )
         for method in methods

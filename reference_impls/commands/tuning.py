@@ -12,6 +12,7 @@ from reference_impls.commands.shared import (
     DType,
     Json,
     TaskName,
+    TrustRemoteCode,
     Window,
     data_of,
     loading_of,
@@ -55,6 +56,7 @@ def tune(
     minutes: Annotated[float | None, typer.Option(min=0, help="After so long no further trial begins.")] = None,
     window: Window = None,
     dtype: DType = None,
+    trust_remote_code: TrustRemoteCode = False,
     as_json: Json = False,
 ) -> None:
     """Search for the settings that forget most and keep most, and print the command for the best.
@@ -64,7 +66,7 @@ def tune(
     """
     asked = [*(names or ()), *(name for text in more or () for name in text.split(",") if name)]
     named_methods = [find_method(name) for name in dict.fromkeys(asked)]
-    loading = loading_of(model, window, dtype)
+    loading = loading_of(model, window, dtype, trust_remote_code)
     data = data_of(model, forget, retain, holdout)
     if model is None:
         if budget is not None or minutes is not None or as_json:

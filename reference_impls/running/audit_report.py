@@ -10,9 +10,9 @@ from markupsafe import Markup
 from catalog.base.files import write_whole
 from reference_impls.measuring.intervals import Estimate
 from reference_impls.running.audit import MEANINGS, Audit, Finding
-from reference_impls.running.registry import PACKAGE
 
-TEMPLATES = PACKAGE.parent / "templates"
+TEMPLATES = Path(__file__).parent
+"""Beside this file, since people install the package without the checkout's ``templates/``."""
 WIDTH, ROW = 220, 14
 """Of the drawing of a test, in its units."""
 

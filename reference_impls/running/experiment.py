@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,7 +93,6 @@ class Experiment:
             "data": self.folder,
             "model": self.model,
             "reference": self.reference,
-            **asdict(self.loading),
             **own,
             **self.recipe,
             "seed": self.seed,
@@ -103,7 +102,7 @@ class Experiment:
         words = ["unlearn", "run", self.method]
         for name, value in options.items():
             words += [f"--{name.replace('_', '-')}", str(value)] if value is not None else []
-        words += self.scaling.words
+        words += [*self.loading.words, *self.scaling.words]
         for name, text in self.settings.items():
             words += ["--set", f"{name}={text}"]
         return shlex.join(words)

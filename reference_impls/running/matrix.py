@@ -123,7 +123,9 @@ def _reloaded_apart(unlearned: Any, method: Implementation, data: UnlearningData
     with tempfile.TemporaryDirectory() as scratch:
         write_model(Path(scratch), unlearned)
         # The tokenizer is not a family's own, and `transformers` would split texts as the family does.
-        network = AutoModelForCausalLM.from_pretrained(scratch, dtype=torch.float32)
+        network = AutoModelForCausalLM.from_pretrained(
+            scratch, dtype=torch.float32, weights_only=True, trust_remote_code=False
+        )
         again = LanguageModel(network, weights.tokenizer)
         pairs = [*data.forget, *data.retain]
         values = [_asked(model, pairs) for model in (unlearned, put_together(Path(scratch), again, method))]

@@ -312,7 +312,7 @@ def _check_support(experiment: Experiment, method: Method) -> None:
     from reference_impls.toolkit import check
 
     asked = method.parts or experiment.scaling != Scaling()
-    if experiment.model and asked and (network := skeleton(experiment.model)) is not None:
+    if experiment.model and asked and (network := skeleton(experiment.model, experiment.loading)) is not None:
         check(find_method(experiment.method).name, method.parts, network)
         fitting.check_network(network, experiment.scaling)
 

@@ -61,24 +61,30 @@ class LanguageModel:
             self._head_is_plain = architecture.head_is_plain(self.model)
 
     @classmethod
-    def load(cls, source: str | Path, window: int | None = None, **options: Any) -> LanguageModel:
-        """Load from a folder or a hub name, as ``transformers`` does.
+    def load(
+        cls, source: str | Path, window: int | None = None, *, trust_remote_code: bool = False, **options: Any
+    ) -> LanguageModel:
+        """Load from a folder or a hub name, as ``transformers`` does; what is pickled there gives tensors or nothing.
 
         Args:
             source: the folder or name.
             window: how many tokens are read at a time; see :attr:`max_length`.
+            trust_remote_code: run the code that comes with the model, where ``transformers`` has none for it.
             options: of ``from_pretrained``.
 
         Raises:
             UsageError: the checkpoint has not just the weights of the model.
             OSError, ValueError: what ``transformers`` says of a model that it cannot load.
+            UnpicklingError: weights are pickled, and more than tensors.
         """
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        model, report = AutoModelForCausalLM.from_pretrained(source, output_loading_info=True, **options)
+        model, report = AutoModelForCausalLM.from_pretrained(
+            source, output_loading_info=True, weights_only=True, trust_remote_code=trust_remote_code, **options
+        )
         _check_complete(type(model).__name__, report)
         tokenizer_options = {"gguf_file": options["gguf_file"]} if "gguf_file" in options else {}
-        tokenizer = AutoTokenizer.from_pretrained(source, **tokenizer_options)
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=trust_remote_code, **tokenizer_options)
         return cls(model, tokenizer, window or WINDOW)
 
     def save(self, folder: Path) -> None:
