@@ -14,7 +14,8 @@ A method's file has one line of imports from the project, from here. What is not
   ``support`` asks whether a model has what a method needs.
 - *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses and
   targets that several methods share), ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before
-  the step), ``masks`` (which weights may move) and ``training`` (the one loop, and a run's tools).
+  the step), ``masks`` (which weights may move), ``task_vectors`` (what a training did to
+  the weights) and ``training`` (the one loop, and a run's tools).
 - *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``steering`` (leading
   hidden states somewhere) and ``adversarial`` (the worst small shift of them).
 - *Asking*: ``evaluation`` (what a model answers about a task's splits).
@@ -99,6 +100,7 @@ from reference_impls.toolkit.steering import (
 )
 from reference_impls.toolkit.support import Part, check
 from reference_impls.toolkit.task import EmbeddedTask, Task
+from reference_impls.toolkit.task_vectors import subtract_task_vector, task_vector
 from reference_impls.toolkit.training import Recipe, Run
 from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel
 from reference_impls.toolkit.wrapper import Kept, Wrapped, Wrapper
@@ -203,7 +205,9 @@ __all__ = [
     "shifted_at",
     "steered_weights",
     "steering_loss",
+    "subtract_task_vector",
     "sum_by_sequence",
+    "task_vector",
     "trained_weights",
     "weighted_ascent_loss",
     "weights_of",
