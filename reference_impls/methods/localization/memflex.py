@@ -84,6 +84,13 @@ def half_random(batch: Encoded, tokens: Sequence[int], end: int | None, rng: ran
     return replace(batch, input_ids=input_ids, labels=labels)
 
 
+def cosine(one: Tensor, other: Tensor) -> Tensor:
+    """() Of the angle between two gradients of a tensor, however small they are; 0 if one is 0."""
+    first, second = one.flatten().double(), other.flatten().double()
+    lengths = first.norm() * second.norm()
+    return torch.where(lengths > 0, first @ second / lengths, 0.0)
+
+
 def located(forget: Gradient, retain: Gradient, similarity: float, share: float) -> list[Tensor]:
     r"""The weight tensors in $S$.
 
@@ -94,10 +101,7 @@ def located(forget: Gradient, retain: Gradient, similarity: float, share: float)
         share: of the tensors, how many have a forget gradient above $\sigma$.
     """
     magnitudes = torch.stack([part.abs().mean() for part in forget.parts])
-    cosines = [
-        torch.cosine_similarity(one.flatten().double(), other.flatten().double(), dim=0)
-        for one, other in zip(forget.parts, retain.parts, strict=True)
-    ]
+    cosines = [cosine(one, other) for one, other in zip(forget.parts, retain.parts, strict=True)]
     (pulled,) = most_salient([magnitudes], share)
     apart = torch.stack(cosines) < similarity
     return [weight for weight, chosen in zip(forget.weights, (pulled & apart).tolist(), strict=True) if chosen]
