@@ -8,8 +8,8 @@ gradients tell: a tensor is trained if the forget set pulls hard at it, and else
 Tian et al., with the gradients $g_f^{(k)}$, $g_r^{(k)}$ that answers with random tokens have in tensor $k$:
 
 $$
-S = \Big\{ k : \cos\big( g_f^{(k)}, g_r^{(k)} \big) < \mu \;\wedge\;
-\tfrac{1}{n_k} \big\lVert g_f^{(k)} \big\rVert_1 > \sigma \Big\},
+S = \left\{ k : \cos\big( g_f^{(k)}, g_r^{(k)} \big) < \mu \;\wedge\;
+\tfrac{1}{n_k} \lVert g_f^{(k)} \rVert_1 > \sigma \right\},
 \qquad
 \min_{\theta_k,\, k \in S}\; b\, L(\mathcal D_r; \theta) - a\, L(\mathcal D_f; \theta) .
 $$

@@ -37,7 +37,8 @@ $$
 
 ## Differences
 
-1. The inverse of $F$ is that of its diagonal; Gu et al. apply one rank-one correction for each gradient.
+1. The inverse of $F$ is that of its diagonal. Gu et al. are said to apply one rank-one correction for each gradient;
+   their own text could not be checked, only what others write of it.
 2. The noise is drawn once, for the whole forget set.
 3. Golatkar et al. forget a class of images and treat the output's row of that class apart. There is none here.
 """

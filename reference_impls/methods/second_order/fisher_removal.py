@@ -37,8 +37,9 @@ $$
 
 ## Differences
 
-1. The inverse of $F$ is that of its diagonal; the paper applies one rank-one correction for each gradient.
-2. The paper goes through the forget set in batches, with a step for each; here it is one.
+1. The inverse of $F$ is that of its diagonal. The paper is said to apply one rank-one correction for each gradient, and
+   to go through the forget set in batches with a step for each; here it is one step. Its own text could not be
+   checked, only what others write of it.
 """
 
 from __future__ import annotations

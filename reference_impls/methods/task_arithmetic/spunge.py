@@ -49,7 +49,9 @@ $$
 1. The paper names `rmu` and negated task vectors as methods to put it around; here the latter alone.
 2. Its attributes are the group that a toxic text is about, or the field that knowledge is of; here the subject.
    Examples that name none are told apart by their prompts.
-3. As in `task-vector`, the model knows the forget set already and is fine-tuned on it once more.
+3. That the paper's own experiments merge by TIES could not be checked: what could be read of it leaves the merging
+   open.
+4. As in `task-vector`, the model knows the forget set already and is fine-tuned on it once more.
 """
 
 from __future__ import annotations
