@@ -56,7 +56,7 @@ class Entry:
 
     def __str__(self) -> str:
         marker = f" ; {self.marker}" if self.marker else ""
-        hashes = "".join(f" \\\n    --hash=sha256:{one}" for one in self.hashes)
+        hashes = "".join(f" \\\n    --hash=sha256:{digest}" for digest in self.hashes)
         return f"{self.name}=={self.version}{marker}{hashes}\n    # for {', '.join(self.wanted_by)}\n"
 
 
@@ -66,7 +66,7 @@ def parse(text: str) -> list[Entry]:
     Raises:
         ValueError: a line that no lock has, such as one that names an index.
     """
-    found: list[Entry] = []
+    entries: list[Entry] = []
     for block in re.split(r"^(?=[^\s#])", re.sub(r"\\\n", "", text), flags=re.MULTILINE):
         line, *comments = block.splitlines() or [""]
         if not line or line.startswith("#"):
@@ -80,8 +80,8 @@ def parse(text: str) -> list[Entry]:
         said = re.sub(r"llm-unlearning \(pyproject\.toml(:\w+)?\)", OURS, said)
         said = re.sub(r"-[cr] \S+", lambda given: OURS if given[0].startswith("-r") else "", said)
         wanted_by = tuple(dict.fromkeys(said.split()))
-        found.append(Entry(name, version, marker or "", tuple(re.findall("[0-9a-f]{64}", hashes)), wanted_by))
-    return found
+        entries.append(Entry(name, version, marker or "", tuple(re.findall("[0-9a-f]{64}", hashes)), wanted_by))
+    return entries
 
 
 OURS = "pyproject.toml"
@@ -117,10 +117,10 @@ def install(what: str, wheel: Path | None = None) -> None:
     """
     extras = {"everything": f"[{','.join(EXTRAS)}]", "catalog": "", "node": "[node]"}.get(what)
     if not covered():
-        found = f"{platform.python_implementation()} {platform.python_version()} on {sys.platform} {platform.machine()}"
+        here = f"{platform.python_implementation()} {platform.python_version()} on {sys.platform} {platform.machine()}"
         if extras is None or wheel is not None:
-            sys.exit(f"locks/{what}.txt does not cover {found}; locks/manage.py says what it covers.")
-        print(f"The locks do not cover {found}: the versions are those of constraints.txt, the files go unchecked.")
+            sys.exit(f"locks/{what}.txt does not cover {here}; locks/manage.py says what it covers.")
+        print(f"The locks do not cover {here}: the versions are those of constraints.txt, the files go unchecked.")
         _pip("-c", "constraints.txt", "-e", f".{extras}")
         return
     _locked("build")  # before what comes as source, and is built with it
@@ -195,37 +195,43 @@ def renew(upgrade: bool) -> None:
         build = _compile(folder, [], False, "build.in", "-c", "whole.txt")
         catalog = _compile(folder, [], False, "pyproject.toml", "-c", "whole.txt")
         tools = _compile(folder, ["tools"], upgrade, "--group", "tools", "-c", "constraints.txt")
-        of_node = {_name(one) for one in project["project"]["optional-dependencies"]["node"]}
+        of_node = {_name(requirement) for requirement in project["project"]["optional-dependencies"]["node"]}
         of_torch = {"torch"} | comes_with(whole, "torch")
-        resolved = {(one.name, one.marker): one for one in whole}  # who needs it is told of all, not of this half
-        catalog = [resolved.get((one.name, one.marker), one) for one in catalog]
-        elsewhere = {(one.name, one.marker) for one in (*build, *catalog)}
-        rest = [one for one in whole if one.name not in of_node | of_torch]
+        resolved = {
+            (entry.name, entry.marker): entry for entry in whole
+        }  # who needs it is told of all, not of this half
+        catalog = [resolved.get((entry.name, entry.marker), entry) for entry in catalog]
+        elsewhere = {(entry.name, entry.marker) for entry in (*build, *catalog)}
+        rest = [entry for entry in whole if entry.name not in of_node | of_torch]
         _write("build", build)
         _write("catalog", catalog)
-        _write("run-test", (one for one in rest if (one.name, one.marker) not in elsewhere))
-        _write("torch", (one for one in whole if one.name in of_torch))
-        _write("node", (one for one in whole if one.name in of_node))
+        _write("run-test", (entry for entry in rest if (entry.name, entry.marker) not in elsewhere))
+        _write("torch", (entry for entry in whole if entry.name in of_torch))
+        _write("node", (entry for entry in whole if entry.name in of_node))
         _write("tools", tools)
-        (torch,) = (one for one in whole if one.name == "torch")
+        (torch,) = (entry for entry in whole if entry.name == "torch")
         _write("torch-cpu", _cpu_builds(torch.version))
 
 
 def comes_with(entries: Sequence[Entry], name: str) -> set[str]:
     """What a package alone needs, and on some machines only, with what that needs: NVIDIA's libraries, for torch."""
-    found = {name}
+    names = {name}
     while True:
-        more = {one.name for one in entries if one.marker and set(one.wanted_by) <= found and "linux" in one.marker}
-        if more <= found:
-            return found - {name}
-        found |= more
+        more = {
+            entry.name
+            for entry in entries
+            if entry.marker and set(entry.wanted_by) <= names and "linux" in entry.marker
+        }
+        if more <= names:
+            return names - {name}
+        names |= more
 
 
 def _compile(folder: Path, previous: Iterable[str], upgrade: bool, *inputs: str) -> list[Entry]:
     """Resolve for all machines and Pythons; versions of the previous locks stay where they fit."""
     out = folder / "out.txt"
     kept = (LOCKS / f"{lock}.txt" for lock in previous)
-    out.write_text("" if upgrade else "".join(one.read_text("utf-8") for one in kept if one.is_file()), "utf-8")
+    out.write_text("" if upgrade else "".join(lock.read_text("utf-8") for lock in kept if lock.is_file()), "utf-8")
     options = ["--universal", "--python-version", ".".join(map(str, PYTHONS[0])), "--generate-hashes", "--no-header"]
     command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", *options, *inputs, "-o", "out.txt"]
     if status := subprocess.run(command, cwd=folder, check=False, stdout=subprocess.DEVNULL).returncode:
@@ -243,8 +249,8 @@ def _cpu_builds(version: str) -> Iterator[Entry]:
     known = {entry.marker: entry for entry in read("torch-cpu") if entry.version == f"{version}+cpu"}
     for python in PYTHONS:
         marker = _only(python, "linux", "x86_64")
-        found = _cpu_build(version, python)
-        if entry := Entry("torch", f"{version}+cpu", marker, (found,), (OURS,)) if found else known.get(marker):
+        digest = _cpu_build(version, python)
+        if entry := Entry("torch", f"{version}+cpu", marker, (digest,), (OURS,)) if digest else known.get(marker):
             yield entry
         else:
             print(f"No CPU build of torch {version} for Python {python[0]}.{python[1]} is known, nor offered here.")

@@ -6,7 +6,8 @@ import glob
 import itertools
 import os
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ABANDONED = 600
@@ -30,6 +31,16 @@ def write_whole(path: Path, content: str | bytes) -> bool:
     path = path.resolve()
     if path.is_file() and path.read_bytes() == data:
         return False
+    with _written(path, data) as part:
+        if path.exists():
+            part.chmod(path.stat().st_mode & 0o7777)
+        os.replace(part, path)
+    return True
+
+
+@contextmanager
+def _written(path: Path, data: bytes) -> Iterator[Path]:
+    """The new content of a file, whole and on the disk beside it; what is left of it in the end is deleted."""
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep(path.parent, path.name)
     part = part_of(path)
@@ -38,12 +49,9 @@ def write_whole(path: Path, content: str | bytes) -> bool:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        if path.exists():
-            part.chmod(path.stat().st_mode & 0o7777)
-        os.replace(part, path)
+        yield part
     finally:
         part.unlink(missing_ok=True)
-    return True
 
 
 def part_of(path: Path) -> Path:
@@ -51,10 +59,10 @@ def part_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}-{time.time_ns():x}-{next(_COUNT)}.part")
 
 
-def sweep(folder: Path, name: str = "*") -> None:
+def sweep(folder: Path, name: str | None = None) -> None:
     """Delete the parts in a folder, not below it, whose writers were killed long ago: all, or those of one file."""
     now = time.time()
-    for left in folder.glob(f".{name if name == '*' else glob.escape(name)}.*.part"):
+    for left in folder.glob(f".{glob.escape(name)}.*.part" if name else ".*.part"):
         with suppress(OSError):
             if abs(now - left.stat().st_mtime) > ABANDONED:
                 left.unlink()
@@ -73,15 +81,6 @@ def write_new(path: Path, content: str) -> None:
         FileExistsError: it is there.
         OSError: it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sweep(path.parent, path.name)
-    part = part_of(path)
-    try:
-        with open(part, "xb") as file:
-            file.write(content.encode())
-            file.flush()
-            os.fsync(file.fileno())
+    with _written(path, content.encode()) as part:
         # A link is made only where there is nothing; a move would replace what is there.
         os.link(part, path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -70,13 +70,15 @@ def load_pretrained(name: str, loading: Loading | None = None) -> LanguageModel:
             "should predict. Name one that goes on from left to right, such as a Llama or a GPT-2."
         )
     model.stored = stored
-    model.notes = tuple(one for one in (note, _code_of_others(name, config, model)) if one)
+    model.notes = tuple(said for said in (note, _code_of_others(name, config, model)) if said)
     return model
 
 
 def _code_of_others(name: str, *loaded: Any) -> str:
     """What has to be said of a model whose own code was run."""
-    parts = [part for one in loaded for part in (one, getattr(one, "model", None), getattr(one, "tokenizer", None))]
+    parts = [
+        part for piece in loaded for part in (piece, getattr(piece, "model", None), getattr(piece, "tokenizer", None))
+    ]
     if not any(type(part).__module__.startswith(CODE_OF_OTHERS) for part in parts):
         return ""
     return f"Code that came with the model {name!r} was run to load it (--trust-remote-code)."

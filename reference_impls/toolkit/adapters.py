@@ -150,14 +150,14 @@ def adapted_layers(network: Any, adapter: str = "default") -> list[AdaptedLayer]
     """The linear layers of a network that have an adapter of that name, in the network's order."""
     from transformers.pytorch_utils import Conv1D
 
-    found = []
+    layers = []
     for layer in _layers(network):
         base = layer.get_base_layer()
         if hasattr(layer, "parameter_name") or adapter not in layer.lora_B or architecture.matrix_shape(base) is None:
             continue
         factors = layer.lora_A[adapter].weight, layer.lora_B[adapter].weight
-        found.append(AdaptedLayer(base.weight, isinstance(base, Conv1D), *factors, layer.scaling[adapter]))
-    return found
+        layers.append(AdaptedLayer(base.weight, isinstance(base, Conv1D), *factors, layer.scaling[adapter]))
+    return layers
 
 
 @dataclass(frozen=True)

@@ -262,7 +262,7 @@ class LanguageModel:
         if not self._head_is_plain:
             return self._at_answers(batch, self._logits).float()
         head = self.model.get_output_embeddings()
-        unread = Unread(self._at_answers(batch, self._backbone, alike=True), head)
+        unread = Unread.of(self._at_answers(batch, self._backbone, alike=True), head)
         return unread.logits() if unread.few else unread
 
     def activations(self, batch: Encoded, depth: float) -> Tensor:

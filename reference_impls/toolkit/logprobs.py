@@ -8,7 +8,7 @@ from the place before, so labels are shifted by one; prompt and padding carry th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -66,14 +66,15 @@ class Unread:
     states: Tensor
     """(N, d)."""
     head: torch.nn.Linear
-    graded: bool = field(default_factory=torch.is_grad_enabled)
+    graded: bool
     """Whether gradients were on when the states were made: so they are, or are not, when the head reads them."""
-    version: int = field(default=-1)
+    version: int
     """Of the head's weight at that time: it must not have moved when they are read."""
 
-    def __post_init__(self) -> None:
-        if self.version < 0:
-            object.__setattr__(self, "version", self.head.weight._version)
+    @classmethod
+    def of(cls, states: Tensor, head: torch.nn.Linear) -> Unread:
+        """States that were made just now, for a head as it is."""
+        return cls(states, head, torch.is_grad_enabled(), head.weight._version)
 
     @property
     def vocabulary(self) -> int:
@@ -121,15 +122,20 @@ class TokenLogits:
         """(N, V) float32. What looks at one token after another should go through :func:`by_token`."""
         return self.source if isinstance(self.source, Tensor) else self.source.logits()
 
+    @property
+    def _unread(self) -> Unread | None:
+        """What the logits are still to be read from, if nobody has asked for them."""
+        return None if isinstance(self.source, Tensor) or "logits" in vars(self) else self.source
+
     def chosen(self, rows: Tensor, first: int = 0, sequences: int | None = None) -> TokenLogits:
         """Those at some of the places.
 
         Args:
-            rows: (N,) True at these places.
+            rows: these places, by number or as an (N,) mask.
             first: the sequence that becomes number 0.
             sequences: how many there are; as before by default.
         """
-        source = self.source[rows] if isinstance(self.source, Tensor) else self.source.chosen(rows)
+        source = self._unread.chosen(rows) if self._unread else self.logits[rows]
         count = self.sequences if sequences is None else sequences
         return TokenLogits(source, self.targets[rows], self.sequence[rows] - first, count)
 
@@ -198,9 +204,9 @@ def by_token(function: Callable[..., Tensor], outs: Sequence[TokenLogits], *colu
         outs: logits at the same N places, such as those of two models.
         columns: (N, ...) more about each place.
     """
-    pending = [out.source for out in outs if isinstance(out.source, Unread) and "logits" not in vars(out)]
+    pending = [out._unread for out in outs if out._unread]
     count = len(outs[0].targets)
-    rows = max(1, AT_ONCE // max((source.vocabulary for source in pending), default=1))
+    rows = max(1, AT_ONCE // max((unread.vocabulary for unread in pending), default=1))
     if not pending or count <= rows:
         return function(*(out.logits for out in outs), *columns)
 
@@ -208,7 +214,7 @@ def by_token(function: Callable[..., Tensor], outs: Sequence[TokenLogits], *colu
         return function(*(out.chosen(places).logits for out in outs), *(column[places] for column in columns))
 
     parts = torch.arange(count, device=outs[0].targets.device).split(rows)
-    if not (torch.is_grad_enabled() and any(source.graded for source in pending)):
+    if not (torch.is_grad_enabled() and any(unread.graded for unread in pending)):
         return torch.cat([read(places) for places in parts])
     return torch.cat([checkpoint(read, places, use_reentrant=False) for places in parts])
 

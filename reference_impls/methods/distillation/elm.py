@@ -144,7 +144,7 @@ class ELM(Method):
 
         def loss(model: LanguageModel, batch: Batch) -> Tensor:
             with torch.no_grad():
-                voices = [one.token_logits(batch.forget)[0] for one in self.voices(batch.before, concept)]
+                voices = [voice.token_logits(batch.forget)[0] for voice in self.voices(batch.before, concept)]
                 (before,) = batch.before.token_logits(batch.retain)
             forget, retain, fluent = model.token_logits(batch.forget, batch.retain, batch.preferred)
             kept = self.retain_weight * mean_kl(before, retain) + self.fluency_weight * mean_nll(fluent)

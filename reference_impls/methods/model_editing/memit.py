@@ -131,6 +131,8 @@ class MEMIT(Method):
         covariances = [with_ridge(memory.second_moment(model, data.others)) for memory in window.memories]
         search = ValueSearch(self.objective, self.kl_weight, self.shrinkage, self.clamp)
         requests = deletion_requests(model, data, self.objective, self.response, self.contexts, run.rng)
-        updates = [partial(least_squares_update, one, preservation=self.preservation) for one in covariances]
+        updates = [
+            partial(least_squares_update, covariance, preservation=self.preservation) for covariance in covariances
+        ]
         window.write(requests, search, updates, run)
         return model
