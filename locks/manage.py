@@ -197,9 +197,8 @@ def renew(upgrade: bool) -> None:
         tools = _compile(folder, ["tools"], upgrade, "--group", "tools", "-c", "constraints.txt")
         of_node = {_name(requirement) for requirement in project["project"]["optional-dependencies"]["node"]}
         of_torch = {"torch"} | comes_with(whole, "torch")
-        resolved = {
-            (entry.name, entry.marker): entry for entry in whole
-        }  # who needs it is told of all, not of this half
+        # Who needs a package is told of all, not of the catalog's half.
+        resolved = {(entry.name, entry.marker): entry for entry in whole}
         catalog = [resolved.get((entry.name, entry.marker), entry) for entry in catalog]
         elsewhere = {(entry.name, entry.marker) for entry in (*build, *catalog)}
         rest = [entry for entry in whole if entry.name not in of_node | of_torch]
