@@ -16,8 +16,8 @@ A method's file has one line of imports from the project, from here. What is not
   targets that several methods share), ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before
   the step), ``masks`` (which weights may move), ``task_vectors`` (what a training did to
   the weights) and ``training`` (the one loop, and a run's tools).
-- *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``steering`` (leading
-  hidden states somewhere) and ``adversarial`` (the worst small shift of them).
+- *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``attention`` (at another
+  temperature), ``steering`` (leading hidden states somewhere) and ``adversarial`` (the worst small shift of them).
 - *Asking*: ``evaluation`` (what a model answers about a task's splits).
 """
 
@@ -46,6 +46,7 @@ from reference_impls.toolkit.attack import (
     inside,
     with_weights,
 )
+from reference_impls.toolkit.attention import smoothed
 from reference_impls.toolkit.batch import Batch, Reference
 from reference_impls.toolkit.changed_prompt import ChangedPrompt
 from reference_impls.toolkit.combined import Combined
@@ -203,6 +204,7 @@ __all__ = [
     "rouge_l_recall",
     "shifted",
     "shifted_at",
+    "smoothed",
     "steered_weights",
     "steering_loss",
     "subtract_task_vector",
