@@ -121,5 +121,5 @@ def test_the_model_comes_to_say_what_the_teacher_says_and_keeps_the_rest(
     with torch.no_grad():
         (before,), (after,) = memorized.token_logits(batch.forget), unlearned.token_logits(batch.forget)
     assert float(mean_kl(teacher, after)) < float(mean_kl(teacher, before)) / 3
-    assert mean_logprob(unlearned, data.forget) < mean_logprob(memorized, data.forget) - 0.05
+    assert mean_logprob(unlearned, data.forget) < mean_logprob(memorized, data.forget) - 0.02
     assert mean_logprob(unlearned, data.retain) > mean_logprob(memorized, data.retain) - 0.1
