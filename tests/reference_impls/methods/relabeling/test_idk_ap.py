@@ -105,9 +105,7 @@ def test_refusals_spread_less_to_what_is_to_be_answered_than_in_refusal_training
         method.unlearn(learned.copy(), data, Run(Recipe(1e-3, 20, 3)))
         for method in (AnswerPreservation(retain_weight=0.0), AnswerPreservation())
     )
-    print(refusing(learned), refusing(alone), refusing(ours))
     kept = [mean_logprob(model, data.retain) for model in (alone, ours)]
-    print(kept)
     assert refusing(ours)[0] > refusing(learned)[0] + 3
     assert refusing(ours)[1] < refusing(alone)[1] - 3
     assert kept[1] > kept[0]

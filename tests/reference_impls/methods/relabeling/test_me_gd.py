@@ -98,6 +98,5 @@ def test_the_model_ends_with_no_opinion_on_the_forget_answers_and_keeps_the_rest
 
     unlearned = MaximumEntropy(forget_weight=1.0).unlearn(learned.copy(), data, Run(Recipe(1e-3, 20, 3)))
     kept, gone = (mean_logprob(unlearned, pairs) for pairs in (data.retain, data.forget))
-    print(entropy(learned), entropy(unlearned), kept, gone)
     assert entropy(unlearned) > 0.5 > 4 * entropy(learned)
     assert kept > gone + 2
