@@ -3,50 +3,14 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
-import sys
-import traceback
 from pathlib import Path
 
 import pytest
+from forked import BIBTEX, COMMANDS, contents, is_part, run_until, run_with_room
 from small_checkout import Checkout
-from test_killed import BIBTEX, COMMANDS, contents, is_part, run_until
-
-from catalog.cli import main
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a process that is a copy of this one")
-
-
-def run_with_room(room: int, words: tuple[str, ...], root: Path) -> tuple[int, str]:
-    """Run a command in a copy of this process that may write no file past so many bytes: its status and its words.
-
-    The kernel refuses what goes beyond, as it does on a full disk.
-    """
-    reading, writing = os.pipe()
-    child = os.fork()
-    if not child:
-        os.close(reading)
-        sys.stdout = sys.stderr = open(writing, "w", encoding="utf-8")  # noqa: SIM115
-        os.chdir(root)
-        sys.argv = ["catalog", *words]
-        resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
-        status = 70
-        try:
-            main()
-            status = 0
-        except SystemExit as ended:
-            status = ended.code if isinstance(ended.code, int) else 1
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            os._exit(status)
-    os.close(writing)
-    with open(reading, encoding="utf-8") as stream:
-        said = stream.read()
-    _, ended = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(ended), said
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -21,7 +21,8 @@ def _target(row: np.ndarray, gold: int, belief_weight: float, top: int) -> np.nd
     kept = np.zeros_like(row)
     likeliest = np.argsort(-row)[:top]
     kept[likeliest] = row[likeliest] / row[likeliest].sum()
-    return belief_weight * kept + (1 - belief_weight) * np.eye(len(row))[gold]
+    told: np.ndarray = belief_weight * kept + (1 - belief_weight) * np.eye(len(row))[gold]
+    return told
 
 
 def test_loss_and_gradient_are_the_hand_computed_ones() -> None:
