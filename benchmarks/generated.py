@@ -131,7 +131,8 @@ def _author(chance: random.Random, given: list[str], family: list[str]) -> str:
 
 def _links(model: dict[str, str], year: int, number: int) -> dict[str, str]:
     """Links of the same kinds to places that nobody has."""
-    links = {"arxiv": f"{year % 100:02d}{1 + number % 10:02d}.{90_000 - number}"}
+    # The month is the number's last digit, and what is before it counts down from where arXiv has not been yet.
+    links = {"arxiv": f"{year % 100:02d}{1 + number % 10:02d}.{99_999 - number // 10:05d}"}
     if "code" in model:
         links["code"] = f"https://example.org/code/{number}"
     return links

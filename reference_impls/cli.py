@@ -9,7 +9,7 @@ from __future__ import annotations
 import typer
 
 from catalog.base.terminal import run
-from reference_impls.commands import auditing, looking, maintaining, planning, running
+from reference_impls.commands import auditing, looking, maintaining, planning, running, sharing, sweeping, tuning
 
 app = typer.Typer(
     help="Run the reference implementations of LLM-unlearning methods.\n\n"
@@ -19,7 +19,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for _group in (running, auditing, looking, planning, maintaining):
+for _group in (running, tuning, sweeping, auditing, sharing, looking, planning, maintaining):
     app.add_typer(_group.app)
 
 

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import time
+from contextlib import suppress
 from pathlib import Path
+
+ABANDONED = 600
+"""Seconds after which a part is nobody's any more: its writer was killed."""
+_COUNT = itertools.count()
 
 
 def write_whole(path: Path, content: str | bytes) -> bool:
@@ -23,7 +30,7 @@ def write_whole(path: Path, content: str | bytes) -> bool:
     if path.is_file() and path.read_bytes() == data:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = part_of(path)
     try:
         with open(part, "xb") as file:
             file.write(data)
@@ -37,6 +44,20 @@ def write_whole(path: Path, content: str | bytes) -> bool:
     return True
 
 
+def part_of(path: Path) -> Path:
+    """Where the new content of a file is written until it is whole: a name that no other writer has, now or before."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{time.time_ns():x}-{next(_COUNT)}.part")
+
+
+def sweep(folder: Path) -> None:
+    """Delete the parts in a folder, not below it, whose writers were killed long ago."""
+    now = time.time()
+    for left in folder.glob(".*.part"):
+        with suppress(OSError):
+            if abs(now - left.stat().st_mtime) > ABANDONED:
+                left.unlink()
+
+
 def write_new(path: Path, content: str) -> None:
     """Write a file that is not there yet, whole, also where somebody else is about to write it.
 
@@ -45,7 +66,7 @@ def write_new(path: Path, content: str) -> None:
         OSError: it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = part_of(path)
     try:
         with open(part, "xb") as file:
             file.write(content.encode())

@@ -69,6 +69,8 @@ def did_you_mean(word: str, known: Iterable[str], aliases: Mapping[str, str] | N
 
 def printable(text: str) -> str:
     """One line that any terminal can print: control characters and undecodable bytes are shown as escapes."""
+    if text.isprintable():
+        return text
     safe = text.encode("utf-8", "backslashreplace").decode()
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in safe)
 
@@ -83,6 +85,13 @@ def fitting(lines: Iterable[str], limit: int = 60_000) -> str:
             return "\n".join([*kept, "", "... and more: the command shows all of it."])
         kept.append(line)
     return "\n".join(kept)
+
+
+def inert(text: str) -> str:
+    """Text that Markdown on a code host takes as it is, and that mentions nobody."""
+    for sign in "\\`*_[]<>#|@":
+        text = text.replace(sign, f"&#{ord(sign)};")
+    return text
 
 
 def sentence(text: str) -> str:

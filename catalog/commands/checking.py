@@ -10,6 +10,7 @@ import typer
 from catalog.commands.shared import Root, checked_path, choice, find_project, records_in, say, writing
 
 if TYPE_CHECKING:
+    from catalog.base.project import Project
     from catalog.parsing.problems import Format, Problem
 
 app = typer.Typer()
@@ -33,18 +34,17 @@ def validate(
     Status 1 if there is an error; hints are advice.
     """
     from catalog.parsing.problems import render
-    from catalog.reading.load import load_catalog
 
     chosen = choice("format", form, ("text", "json", "github"))
     project = find_project(root)
     wanted = [checked_path(project, path) for path in paths or []]
-    catalog, problems = load_catalog(project, focus=records_in(project, wanted))
+    count, problems = _checked(project, records_in(project, wanted))
     if wanted:
         problems = [problem for problem in problems if _concerns(project.root / problem.file, wanted)]
     if problems or chosen == "json":
         print(render(problems, _as_format(chosen)))
     if chosen == "text":
-        checked = f"{len(catalog.papers)} records: " if catalog and not wanted else ""
+        checked = f"{count} records: " if count is not None and not wanted else ""
         say(checked + _tally(problems))
     if any(strict or problem.severity == "error" for problem in problems):
         raise typer.Exit(1)
@@ -86,6 +86,18 @@ def fmt(
     say(f"{changed} {'would change' if check else 'changed'}.")
     if problems or (check and changed):
         raise typer.Exit(1)
+
+
+def _checked(project: Project, focus: list[Path]) -> tuple[int | None, list[Problem]]:
+    """How many papers the catalog has, None where errors keep it from being made, and every problem."""
+    from catalog.reading.kept import Kept
+
+    kept = Kept(project)
+    if kept.verdict and not focus:
+        return kept.verdict.records, list(kept.verdict.problems)
+    from catalog.reading.load import check_records
+
+    return check_records(project, focus, kept)
 
 
 def _concerns(file: Path, paths: list[Path]) -> bool:

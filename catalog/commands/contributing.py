@@ -120,7 +120,7 @@ def new(
 
     from catalog.base.files import write_new
     from catalog.intake.blank import template
-    from catalog.model.paper import PAPER_ID
+    from catalog.model.registries import PAPER_ID
     from catalog.model.vocabulary import read_vocabularies
 
     project = find_project(root)

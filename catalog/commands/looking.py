@@ -22,9 +22,8 @@ from catalog.commands.shared import (
 )
 
 if TYPE_CHECKING:
-    from catalog.model.catalog import Catalog
-    from catalog.model.paper import Paper
     from catalog.model.pasted import Named
+    from catalog.outputs.answers.finding import Finder
 
 app = typer.Typer()
 PANEL = "Look things up"
@@ -54,25 +53,26 @@ def search(
     root: Root = None,
 ) -> None:
     """Find papers by words, ids or addresses. Accents, case, quotes and dashes do not count."""
-    from catalog.outputs.search import Filters, Search
+    from catalog.commands.answering import finder
+    from catalog.outputs.answers.filters import Filters
 
-    catalog = load_or_stop(find_project(root))
+    find = finder(find_project(root))
     filters = Filters(
-        type=_term(catalog, "type", type_),
-        family=_term(catalog, "family", family),
-        target=_term(catalog, "target", target),
-        dataset=_term(catalog, "dataset", dataset),
-        venue=_term(catalog, "venue", venue),
+        type=_term(find, "type", type_),
+        family=_term(find, "family", family),
+        target=_term(find, "target", target),
+        dataset=_term(find, "dataset", dataset),
+        venue=_term(find, "venue", venue),
         year=year,
         has_code=has_code,
         runnable=runnable,
     )
-    answer = Search(catalog)(" ".join(query or []), filters)
+    answer = find(" ".join(query or []), filters)
     for named in answer.missing:
         say(_not_there(named))
     if as_json or as_bibtex:
         # Programs get what was asked for, not what may have been meant.
-        _print_papers(() if answer.partial or answer.suggestion else answer.papers[:limit], as_json)
+        _print_papers(find, () if answer.partial or answer.suggestion else answer.papers[:limit], as_json)
         return
     found = (*answer.papers, *answer.others)
     if answer.partial:
@@ -86,7 +86,7 @@ def search(
     if found:
         from catalog.commands import printing as console
 
-        console.papers(catalog, found[:limit])
+        console.papers(find.shown(found[:limit]))
     if len(found) > limit:
         say(f"{len(found) - limit} more; show them with --limit {len(found)}.")
 
@@ -114,26 +114,27 @@ def show(
 ) -> None:
     """Show one paper with all that is known about it."""
     from catalog.base.text import did_you_mean, sentence
+    from catalog.commands.answering import finder
 
-    catalog = load_or_stop(find_project(root))
-    found = catalog.by_id.get(paper)
-    if found is None:
-        old = catalog.redirects
-        if paper in old.removed:
-            raise UsageError(sentence(f"the record {paper!r} was removed: {old.removed[paper]}"))
-        if paper not in old.moved:
-            begun = [one for one in sorted(catalog.by_id) if one.startswith(paper)]
+    find = finder(find_project(root))
+    if not find.has(paper):
+        old = find.old(paper)
+        if "removed" in old:
+            raise UsageError(sentence(f"the record {paper!r} was removed: {old['removed']}"))
+        if "moved" not in old:
+            ids = find.ids()
+            begun = [one for one in ids if one.startswith(paper)]
             known = f"Records that begin so: {', '.join(begun)}." if paper and len(begun) > 1 else ""
-            hint = known or did_you_mean(paper, catalog.by_id) or "Find its id with `catalog search`."
+            hint = known or did_you_mean(paper, ids) or "Find its id with `catalog search`."
             raise UsageError(f"there is no record {paper!r}. {hint}")
-        say(f"{paper} is now {old.moved[paper]}.")
-        found = catalog.by_id[old.moved[paper]]
+        say(f"{paper} is now {old['moved']}.")
+        paper = old["moved"]
     if as_json or as_bibtex:
-        _print_papers((found,), as_json, one=True)
+        _print_papers(find, (paper,), as_json, one=True)
         return
     from catalog.commands import printing as console
 
-    console.paper(catalog, found)
+    console.paper(*find.shown((paper,)))
 
 
 @app.command(
@@ -185,9 +186,11 @@ def report(as_json: Json = False, root: Root = None) -> None:
 
     from catalog.insight.attention import report as findings
     from catalog.parsing.problems import render
+    from catalog.reading.kept import Kept
     from catalog.reading.load import load_catalog
 
-    catalog, problems = load_catalog(find_project(root))
+    project = find_project(root)
+    catalog, problems = load_catalog(project, kept=Kept(project))
     if catalog is None:
         say(render(problem for problem in problems if problem.severity == "error"))
         raise typer.Exit(1)
@@ -200,26 +203,22 @@ def report(as_json: Json = False, root: Root = None) -> None:
         print("".join(f"  {line}\n" for line in one.lines))
 
 
-def _term(catalog: Catalog, vocabulary: str, given: str | None) -> str | None:
+def _term(find: Finder, vocabulary: str, given: str | None) -> str | None:
     from catalog.base.text import did_you_mean
-    from catalog.outputs.search import filter_terms
+    from catalog.outputs.answers.finding import term_named
 
     if given is None:
         return None
-    if term := filter_terms(catalog, vocabulary, given):
+    ids, by_alias = find.terms(vocabulary)
+    if term := term_named(given, ids, by_alias):
         return term
-    known = catalog.vocabularies[vocabulary]
-    hint = did_you_mean(given, known.ids, known.by_alias) or f"One of: {', '.join(known.ids)}."
+    hint = did_you_mean(given, ids, by_alias) or f"One of: {', '.join(ids)}."
     raise UsageError(f"unknown {vocabulary} {given!r}. {hint}")
 
 
-def _print_papers(papers: tuple[Paper, ...], as_json: bool, one: bool = False) -> None:
+def _print_papers(find: Finder, ids: tuple[str, ...], as_json: bool, one: bool = False) -> None:
     if as_json:
-        from catalog.outputs.export.records import record
-
-        found = [record(paper) for paper in papers]
+        found = find.records(ids)
         print_json(found[0] if one else found)
     else:
-        from catalog.outputs.export import bibtex
-
-        print(bibtex.render(papers), end="")
+        print(find.bibtex(ids), end="")

@@ -11,6 +11,7 @@ import typer
 from catalog.commands.shared import Root, UsageError, find_project, load_or_stop, say, writing
 
 if TYPE_CHECKING:
+    from catalog.base.project import Project
     from catalog.outputs.readme.drift import Comparison
 
 app = typer.Typer()
@@ -36,25 +37,37 @@ def build(
     root: Root = None,
 ) -> None:
     """Make the README and lists, the database, the exports and the JSON Schema for editors from the records."""
-    from jinja2 import TemplateError
-
-    from catalog.outputs import build as building
+    from catalog.outputs.standing import note, standing
+    from catalog.reading.kept import Kept
 
     if strict and not check:
         raise UsageError("--strict goes with --check.")
     project = find_project(root)
-    catalog = load_or_stop(project)
+    kept = Kept(project)
+    if not check and (there := standing(project, kept)) is not None:
+        say(_names(project, there))
+        return
+    from jinja2 import TemplateError
+
+    from catalog.outputs import build as building
+
+    catalog = load_or_stop(project, kept)
     try:
         if check:
             _tell(building.compare(project, catalog, strict=strict))
             return
         with writing(project.root):
             made = building.build(project, catalog)
+        note(project, kept, made)
     except TemplateError as error:
         place = f"{getattr(error, 'name', None) or 'readme.md.j2'}:{getattr(error, 'lineno', 1)}"
         say(f"templates/{place}: {error.message}")
         raise typer.Exit(1) from None
-    say("\n".join(str(path.relative_to(project.root)) for path in made))
+    say(_names(project, made))
+
+
+def _names(project: Project, made: list[Path]) -> str:
+    return "\n".join(str(path.relative_to(project.root)) for path in made)
 
 
 def _tell(comparison: Comparison) -> None:

@@ -3,51 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from catalog.model.catalog import Catalog
-from catalog.model.facets import labels_of
-from catalog.model.paper import Paper
-from catalog.outputs.export import bibtex
-from catalog.outputs.wording import OWN_SIGN, byline, escape, escape_url, published, running
+from catalog.outputs.answers.shown import Shown
+
+if TYPE_CHECKING:
+    from catalog.model.catalog import Catalog
+    from catalog.model.paper import Paper
 
 
-def papers(catalog: Catalog, found: Iterable[Paper]) -> None:
+def papers(found: Iterable[Shown]) -> None:
     """A table of papers."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column("Id", no_wrap=True, style="cyan")
     table.add_column("Paper")
     table.add_column("Runs here", style="green")
-    for paper in found:
-        about = Text(paper.title)
-        about.append(f"\n{byline(paper.authors)} · {published(paper)}", style="dim")
-        table.add_row(Text(paper.id), about, Text(_own(catalog, paper)))
+    for one in found:
+        about = Text(one.title)
+        about.append(f"\n{one.about}", style="dim")
+        table.add_row(Text(one.id), about, Text(one.own))
     Console().print(table)
 
 
-def paper(catalog: Catalog, one: Paper) -> None:
+def paper(one: Shown) -> None:
     """One paper with everything that is known."""
     console = Console()
     console.print(Text(one.title, style="bold"))
-    console.print(Text(", ".join(one.authors)))
+    console.print(Text(one.authors))
     if one.state:
-        console.print(Text(" ".join(part for part in (one.state.kind, one.state.date, one.state.note) if part), "red"))
+        console.print(Text(one.state, "red"))
     if one.summary:
         console.print(Text(f"\n{one.summary}\n"))
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for label, value in _facts(catalog, one):
+    for label, value in one.facts:
         table.add_row(label, Text(value))
     console.print(table)
 
 
 def as_markdown(catalog: Catalog, one: Paper) -> str:
     """One paper as the code host shows it in a pull request: what the site's page will say."""
+    from catalog.outputs.export import bibtex
+    from catalog.outputs.wording import escape, escape_url
+
     lines = [f"### {escape(one.title)}", "", escape(", ".join(one.authors)), ""]
     if one.state:
         lines += [
@@ -56,7 +59,7 @@ def as_markdown(catalog: Catalog, one: Paper) -> str:
         ]
     lines += [f"> {escape(one.summary)}" if one.summary else "> (no summary yet)", "", "| | |", "|---|---|"]
     addresses = dict(one.links.addresses)
-    for label, value in _facts(catalog, one):
+    for label, value in Shown.of(catalog, one).facts:
         shown = escape(value)
         lines.append(f"| {label} | {f'[{shown}]({escape_url(value)})' if label in addresses else shown} |")
     entry = bibtex.render([one])
@@ -106,45 +109,3 @@ def statistics(catalog: Catalog, found: dict[str, Any]) -> None:
     if found["families_without_method"]:
         names = ", ".join(catalog.vocabularies["family"][term].label for term in found["families_without_method"])
         console.print(Text(f"\nNo method runs yet in: {names}."))
-
-
-def _own(catalog: Catalog, one: Paper) -> str:
-    """The ids of what is the paper's own and runs here."""
-    groups = (group for group in running(catalog, one) if group.brief == OWN_SIGN)
-    return ", ".join(runs.id for group in groups for runs in group.implementations)
-
-
-def _facts(catalog: Catalog, one: Paper) -> list[tuple[str, str]]:
-    def labels(facet: str) -> str:
-        return ", ".join(labels_of(one, facet, catalog.vocabularies))
-
-    method = one.method
-    facts = [
-        ("Id", one.id),
-        ("Date", one.date),
-        ("Venue", one.appeared.label if one.appeared else ""),
-        ("Type", labels("type")),
-        ("Family", labels("family")),
-        ("To forget", labels("target")),
-        ("Setting", labels("setting")),
-        ("Data sets", labels("dataset")),
-        ("Method", (method.name or "") if method else ""),
-        ("What it does", (method.mechanism or "") if method else ""),
-        ("Builds on", ", ".join(method.builds_on) if method else ""),
-        *one.links.addresses,
-        *(
-            (group.words, ", ".join(_how(it.kind, it.id) for it in group.implementations))
-            for group in running(catalog, one)
-        ),
-        ("Record", one.file),
-    ]
-    return [(label, value) for label, value in facts if value]
-
-
-def _how(kind: str, name: str) -> str:
-    how = {
-        "method": f"unlearn run {name}",
-        "task": f"unlearn run METHOD --task {name}",
-        "attack": f"unlearn attack {name} MODEL",
-    }
-    return how[kind]

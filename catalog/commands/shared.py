@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from catalog.base.project import Project
     from catalog.base.web import Web
     from catalog.model.catalog import Catalog
+    from catalog.reading.kept import Kept
 
 
 Root = Annotated[
@@ -44,12 +45,18 @@ def find_project(root: Path | None) -> Project:
     return Project.find(root)
 
 
-def load_or_stop(project: Project) -> Catalog:
-    """The catalog; with errors in it, they are printed and the command ends."""
+def load_or_stop(project: Project, kept: Kept | None = None) -> Catalog:
+    """The catalog; with errors in it, they are printed and the command ends.
+
+    Args:
+        project: the checkout.
+        kept: what earlier runs read of it, where the caller has looked already.
+    """
     from catalog.parsing.problems import render
+    from catalog.reading.kept import Kept
     from catalog.reading.load import load_catalog
 
-    catalog, problems = load_catalog(project)
+    catalog, problems = load_catalog(project, kept=kept or Kept(project))
     if catalog is None:
         say(render(problem for problem in problems if problem.severity == "error"))
         raise typer.Exit(1)

@@ -14,6 +14,7 @@ from catalog.commands.shared import (
     Json,
     Root,
     UsageError,
+    choice,
     find_project,
     load_or_stop,
     print_json,
@@ -25,6 +26,7 @@ from catalog.commands.shared import (
 
 if TYPE_CHECKING:
     from catalog.base.project import Project
+    from catalog.parsing.problems import Problem
     from catalog.reading.entry import Entry
 
 app = typer.Typer()
@@ -77,12 +79,18 @@ def links(
 
 @app.command(
     epilog="Examples: `catalog update` · `catalog update zhang2024negative --apply` · `catalog update --json` · "
-    "`catalog update --bib refs.bib --apply`",
+    "`catalog update --apply --age 28` · `catalog update --bib refs.bib --apply`",
     rich_help_panel=PANEL,
 )
 def update(
     papers: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Only these records.")] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Write the changes into the records.")] = False,
+    age: Annotated[
+        int, typer.Option("--age", metavar="DAYS", min=0, help="Leave out what was compared less than so long ago.")
+    ] = 0,
+    thorough: Annotated[
+        bool, typer.Option("--thorough", help="Ask every source that a record names, if its venue is known, too.")
+    ] = False,
     bib: Annotated[
         Path | None,
         typer.Option(
@@ -94,10 +102,12 @@ def update(
     as_json: Json = False,
     root: Root = None,
 ) -> None:
-    """Compare records with their sources: a venue, another title, a newer version, a withdrawal, a code link.
+    """Compare records with their sources: a venue, another title, a newer version, a withdrawal, a link or an id.
 
-    Shows what would change. Comments stay, and so does every value with a comment `# by hand` at it. Status 1 if there
-    are changes that are not applied, or a source could not be asked.
+    Shows what would change, and writes a report to `build/update.md`. Comments stay, and so does every value with a
+    comment `# by hand` at it. With `--apply`, each record is written as soon as its sources answered, with the day on
+    which it was compared; a pass that was stopped goes on with `--age 1`. Status 1 if there are changes that are not
+    applied, or a source could not be asked.
 
     With `--bib`, no source is asked: entries that cite a preprint get the venue that its record names.
     """
@@ -113,36 +123,57 @@ def update(
     from catalog.model.vocabulary import read_vocabularies
     from catalog.parsing.problems import render
     from catalog.reading.load import read_entries
-    from catalog.upkeep.update import compare
+    from catalog.upkeep import outcome as outcomes
+    from catalog.upkeep import update as updating
 
     project = find_project(root)
-    entries = _chosen(read_entries(project), papers or [])
+    chosen = _chosen(read_entries(project), papers or [])
     vocabularies, _ = read_vocabularies(project.vocabularies, project.root)
-    today = datetime.date.today().isoformat()
+    day = datetime.date.today()
+    today = day.isoformat()
+    entries = updating.since(chosen, (day - datetime.timedelta(days=age - 1)).isoformat()) if age else chosen
+    whole_pass = outcomes.Outcome(left_out=len(chosen) - len(entries))
+    whole_pass.without_source = [one.paper.file for one in entries if not outcomes.can_be_asked(one)]
+    found: list[updating.Update] = []
+    problems: list[Problem] = []
+    changed = 0
     with web_client(project, cache=None) as web, _progress("Asking the sources") as told:
-        found = compare(project, entries, web, vocabularies, today, told)
-    if apply:
-        for one in found.updates:
-            with writing(project.root / one.file):
-                write_whole(project.root / one.file, one.text)
+        for number, one in enumerate(updating.compare(project, entries, web, vocabularies, today, thorough)):
+            told(number, len(entries))
+            whole_pass.add(one)
+            problems += one.problems
+            if one.update:
+                found.append(one.update)
+                if not as_json:
+                    reasons = dict.fromkeys(f"# {change.paper}: {change.reason}" for change in one.update.changes)
+                    print("\n".join([*reasons, one.update.diff, ""]), flush=True)
+            if apply:
+                text, wrong = updating.to_write(project, one, today)
+                problems += wrong
+                if text is not None:
+                    with writing(project.root / one.entry.paper.file):
+                        write_whole(project.root / one.entry.paper.file, text)
+                    changed += bool(one.update)
+    with writing(project.build):
+        write_whole(project.build / "update.md", outcomes.as_markdown(whole_pass, today))
     if as_json:
-        print_json([change.as_json() for one in found.updates for change in one.changes])
-    else:
-        for one in found.updates:
-            reasons = dict.fromkeys(f"# {change.paper}: {change.reason}" for change in one.changes)
-            print("\n".join([*reasons, one.diff, ""]))
-    for failure in found.failures:
+        print_json([change.as_json() for one in found for change in one.changes])
+    for failure in whole_pass.not_reached:
         say(sentence(failure))
-    if found.problems:
-        say(render(found.problems))
-    what = "changed" if apply else "would change; write it with --apply" if found.updates else "would change"
-    say(f"{len(entries)} records compared, {len(found.updates)} {what}.")
-    if found.failures or found.problems or (found.updates and not apply):
+    if problems:
+        say(render(problems))
+    what = f"{changed} changed" if apply else f"{len(found)} would change"
+    hint = "; write it with --apply" if found and not apply else ""
+    left = f" {whole_pass.left_out} left out, which were compared not long ago." if whole_pass.left_out else ""
+    say(f"{len(entries)} records compared, {what}{hint}.{left}")
+    if whole_pass.failures or problems or (found and not apply):
         raise typer.Exit(1)
 
 
 @app.command(
-    epilog="Examples: `catalog discover` · `catalog discover --since 2026-10-01 --json`", rich_help_panel=PANEL
+    epilog="Examples: `catalog discover` · `catalog discover --since 2026-10-01 --json` · "
+    "`catalog discover --source acl --since 2026-07-01`",
+    rich_help_panel=PANEL,
 )
 def discover(
     since: Annotated[
@@ -150,27 +181,33 @@ def discover(
     ] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="YYYY-MM-DD", help="By default today.")] = None,
     limit: Annotated[
-        int, typer.Option("--limit", "-n", min=1, max=5000, help="Look at most at so many papers.")
+        int, typer.Option("--limit", "-n", min=1, max=5000, help="Look at most at so many papers for each question.")
     ] = 1000,
+    source: Annotated[
+        list[str] | None,
+        typer.Option("--source", metavar="NAME", help="Ask only arxiv, acl, openreview or crossref; may be repeated."),
+    ] = None,
     as_json: Json = False,
     root: Root = None,
 ) -> None:
-    """Look on arXiv for papers that the catalog may lack, and write a list for review.
+    """Look for papers that the catalog may lack, at arXiv, the ACL Anthology, OpenReview and Crossref.
 
-    The list is ranked, and says for each paper which phrases speak for it. Shorten it, then add what is left with
-    `catalog add --batch build/candidates.txt`. What counts is written in `catalog/discovery.yaml`.
+    The list is ranked, and says for each paper which words speak for it. Shorten it, then add what is left with
+    `catalog add --batch build/candidates.txt`. What counts is written in `catalog/discovery.yaml`. A source that cannot
+    be asked does not keep the others back; what was not reached is named, and the status is 1.
     """
     import datetime
     from dataclasses import asdict
 
     from catalog.base.files import write_whole
-    from catalog.base.web import WebError
-    from catalog.intake import discover as discovery
+    from catalog.base.text import sentence
+    from catalog.intake import discovery
     from catalog.model.vocabulary import read_vocabularies
     from catalog.reading.load import read_entries
 
     project = find_project(root)
     papers = [entry.paper for entry in read_entries(project)]
+    asked = [choice("source", one, tuple(discovery.SOURCES)) for one in source or ()]
     try:
         first = datetime.date.fromisoformat(since) if since else discovery.start_of(papers)
         last = datetime.date.fromisoformat(until) if until else datetime.date.today()
@@ -182,24 +219,30 @@ def discover(
     own = project.root / "catalog" / "discovery.yaml"
     try:
         rules = discovery.read_rules(own if own.is_file() else discovery.RULES)
-        with web_client(project) as web:
-            found = discovery.discover(web, rules, papers, vocabularies.get("dataset"), first, last, limit)
-    except (WebError, discovery.RulesError) as error:
+    except discovery.RulesError as error:
         say(str(error))
         raise typer.Exit(1) from None
+    window = discovery.Window(first, last, limit)
+    with web_client(project) as web:
+        found = discovery.discover(web, rules, papers, vocabularies.get("dataset"), window, asked)
+    for one in found.not_reached:
+        say(f"Not reached: {sentence(one)}")
+    if not found.looked_at:
+        raise typer.Exit(1)
     with writing(project.build):
         write_whole(project.build / "candidates.txt", discovery.as_batch(found))
         write_whole(project.build / "candidates.md", discovery.as_markdown(found))
     if as_json:
-        print_json([asdict(one) for one in found])
+        print_json([asdict(one) for one in found.candidates])
     else:
-        for one in found:
-            print(f"{one.score:3}  {one.arxiv}  {one.title}\n     {'; '.join(one.reasons)}")
-            if one.similar:
-                print(f"     similar: {one.similar}")
-    say(f"{len(found)} candidates from {first} to {last}.")
-    if found:
+        for line in discovery.as_text(found):
+            print(line)
+    looked = ", ".join(f"{name} {count:,}" for name, count in found.looked_at.items())
+    say(f"{len(found.candidates)} candidates from {first} to {last}; papers looked at: {looked}.")
+    if found.candidates:
         say("Shorten build/candidates.txt, then run: catalog add --batch build/candidates.txt")
+    if found.not_reached:
+        raise typer.Exit(1)
 
 
 @app.command(epilog="Example: `catalog move liu2024machineb liu2024field`", rich_help_panel=PANEL)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from catalog.base.text import same_title, words
+from catalog.insight.currency import Currency, currency, looked_at
 from catalog.insight.lineage import wanted
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Paper
@@ -45,6 +46,7 @@ def _findings(catalog: Catalog, problems: Iterable[Problem]) -> Iterator[Finding
         "`catalog validate` shows each with its line.",
         tuple(f"{code}: {count}" for code, count in sorted(counted.items())),
     )
+    yield from _currency(currency(catalog))
     newest = max((paper.year for paper in catalog.papers), default=0)
     yield _papers(
         "old-preprints",
@@ -155,6 +157,43 @@ def _findings(catalog: Catalog, problems: Iterable[Problem]) -> Iterator[Finding
         "Methods that others build on and that do not run here",
         "An implementation of one of these makes the most difference.",
         tuple(f"{one.base.label} ({one.base.id}): {len(one.papers)} papers" for one in wanted(catalog)),
+    )
+
+
+def _currency(current: Currency) -> Iterator[Finding]:
+    """How current the catalog is."""
+    newest = current.newest[:1]
+    yield Finding(
+        "current",
+        "How current the catalog is",
+        "`catalog discover` looks for newer papers, `catalog update` compares records with their sources.",
+        (
+            *(f"newest paper: {one.id}, {one.date}" for one in newest),
+            *(f"last day of which a record tells: {day}" for day in filter(None, (current.last,))),
+            *(
+                f"{year}: {per.papers} papers, {per.published} with a venue, {per.compared} compared within a year"
+                for year, per in current.by_year.items()
+            ),
+        ),
+    )
+    yield Finding(
+        "not-compared",
+        "Records that nobody checked or compared with their sources for a year",
+        "`catalog update --apply --age 365` does that, where they name a source that can be asked.",
+        tuple(f"{one.file}: {looked_at(one)}" for one in current.not_for_a_year),
+    )
+    never = Counter(one.year for one in current.never)
+    yield Finding(
+        "never-compared",
+        "Records that were never compared with all of their sources, by year",
+        "`catalog update --apply --age 365` does that.",
+        tuple(f"{year}: {count} records" for year, count in sorted(never.items(), reverse=True)),
+    )
+    yield _papers(
+        "venues-expected",
+        "Papers of the last two years without a venue, oldest first",
+        "Their publication is to be expected, or known to others: `catalog update` looks for it.",
+        current.expected,
     )
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, get_args
 
+from catalog.insight.currency import Currency, currency
 from catalog.insight.lineage import wanted
 from catalog.model.catalog import Catalog
 from catalog.model.marks import closest_relation
@@ -22,7 +23,9 @@ def statistics(catalog: Catalog) -> dict[str, Any]:
         ``with_code``; ``authors``; ``implementations`` (``methods`` and ``tasks``); ``results``; and
         ``families_without_method`` (families in which no method runs yet); ``coverage_by_family`` and
         ``coverage_by_year`` (``coverage`` for the papers of each family, in which those count that propose a method,
-        and of each year); and ``wanted`` (methods that most papers build on and that do not run here).
+        and of each year); ``wanted`` (methods that most papers build on and that do not run here); and ``current``
+        (``newest`` date; ``last`` day of which a record tells; numbers of papers ``not_compared_for_a_year``,
+        ``never_compared`` and ``without_source``, and of those whose venue is expected, ``venues_expected``).
     """
     types = Counter(paper.type for paper in catalog.papers)
     running = {one.family for one in catalog.methods}
@@ -45,6 +48,18 @@ def statistics(catalog: Catalog) -> dict[str, Any]:
         },
         "coverage_by_year": {str(year): _coverage(papers) for year, papers in catalog.by_year.items()},
         "wanted": [{"id": one.base.id, "label": one.base.label, "papers": len(one.papers)} for one in wanted(catalog)],
+        "current": _current(currency(catalog)),
+    }
+
+
+def _current(found: Currency) -> dict[str, Any]:
+    return {
+        "newest": found.newest[0].date if found.newest else None,
+        "last": found.last or None,
+        "not_compared_for_a_year": len(found.not_for_a_year),
+        "never_compared": len(found.never),
+        "without_source": len(found.without_source),
+        "venues_expected": len(found.expected),
     }
 
 

@@ -50,6 +50,8 @@ links:
 # summary: ...
 # The method that it proposes: its name, what it does to the model in at most 25 words, and what it rests on.
 # method: {{name: NPO, mechanism: "...", builds_on: [dpo]}}
+# Headline numbers that the paper states of its own method on TOFU, MUSE or WMDP, as printed, with their table.
+# reported: [{{benchmark: tofu-forget10, metric: forget-quality, model: Llama-2-7B, value: 0.45, source: Table 2}}]
 # What runs here, and how the paper relates to it: introduces, extends, related, uses or evaluates (unlearn list).
 # implementations: [{{id: npo, relation: introduces}}]
 # The day on which the record comes into the catalog, for feeds of what is new.

@@ -17,8 +17,8 @@ from catalog.intake.sources.found import Found
 from catalog.intake.sources.venues import in_words
 from catalog.intake.suggest import Cues, Suggestion, suggest
 from catalog.model import paper as schema
-from catalog.model.paper import PAPER_ID, Links, Paper, Record
-from catalog.model.registries import REGISTRIES
+from catalog.model.paper import Links, Paper, Record
+from catalog.model.registries import PAPER_ID, REGISTRIES
 from catalog.model.venues import anthology_venue, read_venue
 from catalog.model.vocabulary import Vocabularies
 from catalog.parsing.comments import SUGGESTED

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from catalog.model.architectures import Architectures
 from catalog.model.bases import Bases
 from catalog.model.claims import Judged
 from catalog.model.facets import FACETS
@@ -46,6 +47,8 @@ class Catalog:
     """What the searches for recipes have tried."""
     pools: Mapping[str, Pools] = field(default_factory=dict)
     """What meta-evaluations measured, by task."""
+    architectures: Architectures | None = None
+    """Which method runs on which architecture; None if that was not tried."""
 
     @cached_property
     def by_id(self) -> dict[str, Paper]:
@@ -59,8 +62,13 @@ class Catalog:
 
     @cached_property
     def tasks(self) -> tuple[Implementation, ...]:
-        """The tasks that methods run on."""
+        """The tasks that ship models."""
         return tuple(one for one in self.implementations if one.kind == "task")
+
+    @cached_property
+    def benchmarks(self) -> tuple[Implementation, ...]:
+        """The published benchmarks, which run on models that one brings."""
+        return tuple(one for one in self.implementations if one.kind == "benchmark")
 
     @cached_property
     def attacks(self) -> tuple[Implementation, ...]:
@@ -69,7 +77,7 @@ class Catalog:
 
     @cached_property
     def implementation_by_id(self) -> dict[str, Implementation]:
-        """Methods, tasks and attacks by id."""
+        """Methods, tasks, benchmarks and attacks by id."""
         return {one.id: one for one in self.implementations}
 
     @cached_property

@@ -1,6 +1,6 @@
 """What runs, read as data: the files of ``reference_impls`` through their syntax tree, never imported.
 
-A method, task or attack is one file whose module docstring is its page and whose public class declares
+A method, task, benchmark or attack is one file whose module docstring is its page and whose public class declares
 the rest in literals; a method's folder is its family (``methods/preference_optimization/npo.py``)::
 
     class NPO(LossMethod):
@@ -25,22 +25,36 @@ from pathlib import Path
 from typing import Any, Literal
 
 from catalog.base.utf8 import read_text
+from catalog.model.defaults import METHOD
 from catalog.model.needs import NeedError, Needs
+from catalog.model.recipes import PublishedRecipe, RecipeError
 from catalog.parsing.problems import Problem
 
-Kind = Literal["method", "task", "attack"]
+Kind = Literal["method", "task", "benchmark", "attack"]
 
 _PLACES: tuple[tuple[Kind, str], ...] = (
     ("method", "methods/*/*.py"),
     ("task", "tasks/*/__init__.py"),
+    ("benchmark", "published/*.py"),
     ("attack", "attacks/*.py"),
 )
 _REQUIRED: dict[Kind, tuple[str, ...]] = {
     "method": ("paper", "acts_on"),
     "task": ("paper", "headline"),
+    "benchmark": ("paper", "headline", "variants"),
     "attack": ("paper",),
 }
 ACTS_ON = ("loss", "gradients", "weights", "activations", "data", "decoding", "prompt")
+
+
+@dataclass(frozen=True)
+class Outside:
+    """Where something comes from that another package brings."""
+
+    package: str
+    """The distribution, as pip calls it."""
+    module: str
+    """Its module, as Python imports it."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +76,7 @@ class Hyperparameter:
 
 @dataclass(frozen=True)
 class Implementation:
-    """Something that runs: a method, a task or an attack."""
+    """Something that runs: a method, a task that ships models, a published benchmark or an attack."""
 
     id: str
     kind: Kind
@@ -76,7 +90,8 @@ class Implementation:
     paper: str
     """The id of the record whose method (or benchmark) the file follows."""
     family: str
-    """The family of methods, which is the folder of the file; ``""`` for what is no method."""
+    """The family of methods, which is the folder of the file; ``""`` for what is no method. The class of a method that
+    another package brings says it."""
     acts_on: str
     reference: str
     headline: str
@@ -86,13 +101,19 @@ class Implementation:
     hyperparameters: tuple[Hyperparameter, ...]
     source: str
     file: str
-    """Path relative to the project's root, with forward slashes."""
+    """Path relative to the project's root, with forward slashes; the whole path of what another package brings."""
     line: int
     """The line of ``paper = ...``."""
     needs: Needs = field(default_factory=Needs)
     """What a method needs."""
     forgets: str = ""
     """What a task has models forget, as somebody with the like would say it."""
+    outside: Outside | None = None
+    """The package that brings it, if it is not this one."""
+    published: PublishedRecipe | None = None
+    """With what a method's own paper trained a model of billions; None where that is not known."""
+    variants: tuple[tuple[str, str], ...] = ()
+    """(name, what it is) of each task that a benchmark consists of; a name in angle brackets stands for any."""
 
     @property
     def knob(self) -> Hyperparameter | None:
@@ -100,8 +121,32 @@ class Implementation:
         return next((one for one in self.hyperparameters if one.trade_off), None)
 
     @property
+    def task_names(self) -> tuple[str, ...]:
+        """What a benchmark's tasks are called: ``tofu/forget10``."""
+        return tuple(f"{self.id}/{name}" for name, _ in self.variants)
+
+    @property
+    def command(self) -> str:
+        """What people type to run it, with the usual method where that is not given."""
+        return {
+            "method": f"unlearn run {self.id}",
+            "task": f"unlearn run {METHOD} --task {self.id}",
+            "benchmark": f"unlearn run {METHOD} --task {(*self.task_names, self.id)[0]} --model DIR_OR_NAME",
+            "attack": f"unlearn attack {self.id} MODEL",
+        }[self.kind]
+
+    def has_task(self, name: str) -> bool:
+        """Whether a benchmark has a task of that name; a variant in angle brackets stands for any but nothing."""
+        family, _, variant = name.partition("/")
+        names = [one for one, _ in self.variants]
+        anything = any(one.startswith("<") for one in names)
+        return family == self.id and (variant in names or (anything and bool(variant.strip())))
+
+    @property
     def module(self) -> str:
         """The file as Python imports it: ``reference_impls.methods.preference_optimization.npo``."""
+        if self.outside:
+            return self.outside.module
         return self.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
@@ -152,6 +197,21 @@ def read_implementations(package: Path, root: Path | None = None) -> tuple[list[
     return sorted(found, key=lambda one: (one.kind, one.id)), problems
 
 
+def read_outside(kind: Kind, ident: str, path: Path, outside: Outside) -> Implementation | Problem:
+    """What another package brings, from its file; or what is wrong with the file.
+
+    Args:
+        kind: what it is.
+        ident: the id under which it is registered.
+        path: the file.
+        outside: the package and the module.
+    """
+    try:
+        return _read(kind, path, path.as_posix(), ident, outside)
+    except _UnreadableError as error:
+        return Problem(path.as_posix(), error.line, error.column, error.code, "error", error.message, error.hint)
+
+
 def read_family_guides(package: Path, root: Path | None = None) -> tuple[dict[str, FamilyGuide], list[Problem]]:
     """The guides to the families in which something runs, by family, with problems.
 
@@ -185,12 +245,12 @@ def _files(package: Path) -> Iterator[tuple[Kind, Path]]:
                 yield kind, path
 
 
-def _read(kind: Kind, path: Path, file: str) -> Implementation:
+def _read(kind: Kind, path: Path, file: str, ident: str = "", outside: Outside | None = None) -> Implementation:
     source, module = _parsed(path)
     title, summary, body = _docstring(module)
     declaration = _declaration(module, kind)
     literals = {name: (value, node) for name, value, node in _literals(declaration)}
-    for name in _REQUIRED[kind]:
+    for name in (*_REQUIRED[kind], *(("family",) if outside and kind == "method" else ())):
         if name not in literals:
             raise _UnreadableError(
                 declaration,
@@ -203,23 +263,28 @@ def _read(kind: Kind, path: Path, file: str) -> Implementation:
         raise _UnreadableError(
             literals["acts_on"][1], "bad-acts-on", f"acts_on is {acts_on!r}", f"One of: {', '.join(ACTS_ON)}."
         )
-    if kind == "method" and "family" in literals:
+    if kind == "method" and "family" in literals and not outside:
         message, hint = "the family is said twice: the folder says it", "Delete the line."
         raise _UnreadableError(literals["family"][1], "stated-family", message, hint)
     try:
         needs = Needs.declared({name: value for name, (value, _) in literals.items()} if kind == "method" else {})
     except NeedError as error:
         raise _UnreadableError(literals[error.name][1], "bad-need", str(error), error.hint) from None
+    try:
+        recipe = PublishedRecipe.declared(literals["published"][0]) if "published" in literals else None
+    except RecipeError as error:
+        raise _UnreadableError(literals["published"][1], "bad-recipe", str(error), error.hint) from None
     stem = path.parent.name if kind == "task" else path.stem
+    folder = path.parent.name.replace("_", "-") if kind == "method" else ""
     return Implementation(
-        id=stem.replace("_", "-"),
+        id=ident or stem.replace("_", "-"),
         kind=kind,
         name=title[title.rfind("(") + 1 : -1] if title.endswith(")") else title,
         title=title,
         summary=summary,
         body=body,
         paper=str(literals["paper"][0]),
-        family=path.parent.name.replace("_", "-") if kind == "method" else "",
+        family=str(literals["family"][0]) if outside and kind == "method" else folder,
         acts_on=acts_on,
         reference=str(literals["reference"][0]) if "reference" in literals else "nothing",
         headline=str(literals["headline"][0]) if "headline" in literals else "",
@@ -230,6 +295,11 @@ def _read(kind: Kind, path: Path, file: str) -> Implementation:
         line=literals["paper"][1].lineno,
         needs=needs,
         forgets=str(literals["forgets"][0]) if "forgets" in literals else "",
+        outside=outside,
+        published=recipe,
+        variants=tuple((str(name), str(what)) for name, what in dict(literals["variants"][0]).items())
+        if "variants" in literals
+        else (),
     )
 
 
@@ -261,7 +331,7 @@ def _docstring(module: ast.Module) -> tuple[str, str, str]:
 
 
 def _declaration(module: ast.Module, kind: Kind) -> ast.ClassDef:
-    """The public class whose base is named ``...Method`` (or ``...Task``, ``...Attack``)."""
+    """The public class whose base is named ``...Method`` (or ``...Task``, ``...Benchmark``, ``...Attack``)."""
     for node in module.body:
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
             bases = [base.id for base in node.bases if isinstance(base, ast.Name)]

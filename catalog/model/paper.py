@@ -7,6 +7,7 @@ Every model is frozen and refuses unknown keys, so that a typo in a key is found
 from __future__ import annotations
 
 import datetime
+import math
 import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
@@ -14,9 +15,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from catalog.model.registries import ACL, ARXIV, DOI, OPENREVIEW, REGISTRIES, Key
+from catalog.model.registries import ACL, ARXIV, DOI, OPENREVIEW, PAPER_ID, REGISTRIES, Key
+from catalog.parsing.forms import FreeText
 from catalog.parsing.tree import NotText
-from catalog.parsing.validation import FreeText
 
 Relation = Literal["introduces", "extends", "related", "uses", "evaluates"]
 """How a paper relates to a linked implementation, honestly:
@@ -30,9 +31,6 @@ Relation = Literal["introduces", "extends", "related", "uses", "evaluates"]
 
 Source = Literal[Key, "web", "hand"]
 """Who says so: a registry, another page, or nobody but us."""
-
-PAPER_ID = r"^[a-z][a-z-]{0,40}\d{4}[a-z0-9]{0,40}$"
-"""First author's family name, year, a word of the title: ``zhang2024negative``."""
 
 TAG = r"</[A-Za-z][^<>]*>|<[A-Za-z][\w:.-]*(?:\s*/|\s[^<>]*=[^<>]*|/[^<>]*)?>"
 """A tag of HTML or XML as it is really written: "n<d and d>k" holds none."""
@@ -93,6 +91,25 @@ def _year(value: Any) -> int:
     return int(text)
 
 
+def _number(value: Any) -> float:
+    """A bare ``0.45``, which the reader hands on as it is written."""
+    if isinstance(value, str | bool):
+        raise ValueError("bad-number: not a number to YAML; write it without quotes, as in 0.45, and 1e-9 as 1.0e-9")
+    try:
+        number = float(value.text if isinstance(value, NotText) else value)
+    except ValueError:
+        raise ValueError("bad-number: not a number; write it without quotes and signs, as in 0.45") from None
+    if not math.isfinite(number):
+        raise ValueError("bad-number: not a finite number; leave out what diverged")
+    return number
+
+
+def _place_in_paper(value: str) -> str:
+    if not re.fullmatch(r"(?:Table|Figure|Section|Appendix) (?:[A-Z]?\d+(?:\.\d+)*[a-z]?|[A-Z](?:\.\d+)*)", value):
+        raise ValueError("bad-source: not a place in the paper; write it as in Table 2, Table A3 or Section 5.1")
+    return value
+
+
 Text = Annotated[str, StringConstraints(min_length=1, max_length=400), AfterValidator(plain_text), FreeText()]
 Prose = Annotated[str, StringConstraints(min_length=1, max_length=600), AfterValidator(plain_text), FreeText()]
 Name = Annotated[str, StringConstraints(min_length=2, max_length=120), AfterValidator(plain_text), FreeText()]
@@ -103,6 +120,8 @@ Url = Annotated[str, StringConstraints(max_length=500), AfterValidator(_web_addr
 Day = Annotated[str, AfterValidator(_calendar)]
 WholeDay = Annotated[str, AfterValidator(_calendar), StringConstraints(min_length=10)]
 Year = Annotated[int, BeforeValidator(_year)]
+Number = Annotated[float, BeforeValidator(_number)]
+PlaceInPaper = Annotated[str, StringConstraints(max_length=40), AfterValidator(_place_in_paper)]
 ArxivId = Annotated[str, StringConstraints(pattern=f"^{ARXIV.pattern}$"), ARXIV]
 AclId = Annotated[str, StringConstraints(pattern=f"^{ACL.pattern}$", max_length=ACL.longest), ACL]
 OpenReviewId = Annotated[
@@ -213,6 +232,23 @@ class ProposedMethod(Model):
     """What it rests on: ids of methods, records or techniques; lineage comes from here alone."""
 
 
+class Reported(Model):
+    """A headline number that a paper states of its own method, as it is printed."""
+
+    benchmark: Known
+    """What it was measured on: ``tofu-forget10``."""
+    metric: Known
+    """What was measured: ``forget-quality``."""
+    model: Name
+    """The model that unlearned, as the paper calls it: ``Llama-2-7B-chat``."""
+    value: Number
+    """In the metric's unit."""
+    source: PlaceInPaper
+    """Where in the paper it stands: ``Table 2``."""
+    note: Text | None = None
+    """What has to be known to read it, such as how the paper prints it."""
+
+
 class ImplementationLink(Model):
     """A link to something that runs here, and how the paper relates to it."""
 
@@ -235,6 +271,8 @@ class Provenance(Model):
 
     source: Source
     checked: WholeDay
+    compared: WholeDay | None = None
+    """The day on which ``catalog update`` last held the record against all sources that it names."""
 
 
 class Record(Model):
@@ -258,6 +296,8 @@ class Record(Model):
     links: Links
     summary: Prose | None = None
     method: ProposedMethod | None = None
+    reported: tuple[Reported, ...] = ()
+    """Headline numbers that the paper states of its own method, where a page shows them."""
     implementations: tuple[ImplementationLink, ...] = ()
     state: State | None = None
     added: Annotated[WholeDay | None, Field(exclude=True)] = None

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from catalog.model.catalog import Catalog
-from catalog.model.paper import PAPER_ID, Paper
-from catalog.model.registries import LONGEST, REGISTRIES, bare, behind_doi, identify
+from catalog.model.registries import LONGEST, PAPER_ID, REGISTRIES, bare, behind_doi, identify
+
+if TYPE_CHECKING:  # what only reads queries needs no records
+    from catalog.model.catalog import Catalog
+    from catalog.model.paper import Paper
 
 LINK, RECORD = "link", "record"
 """What papers have besides registries' ids: addresses of their own, and a record."""

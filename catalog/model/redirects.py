@@ -15,7 +15,8 @@ from catalog.base.files import write_new, write_whole
 from catalog.base.project import Project
 from catalog.base.text import did_you_mean, shorten
 from catalog.base.utf8 import read_text
-from catalog.model.paper import PAPER_ID, plain_text
+from catalog.model.paper import plain_text
+from catalog.model.registries import PAPER_ID
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import Mark, Tree, read_tree
 

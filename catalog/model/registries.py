@@ -10,9 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from catalog.parsing.validation import Form
+from catalog.parsing.forms import Form
 
 Key = Literal["arxiv", "acl", "openreview", "doi"]
+
+PAPER_ID = r"^[a-z][a-z-]{0,40}\d{4}[a-z0-9]{0,40}$"
+"""The id of a record here: first author's family name, year, a word of the title, as in ``zhang2024negative``."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,7 @@ EMBEDDED = "tiny"
 """The name of the embedded model in records, whatever task it was made for."""
 REFERENCES = ("target", "retrained")
 """Stand in the place of a method's id: the model before unlearning, and the one that never saw the forget set."""
-_LATER = ("window", "notes")
+_LATER = ("window", "notes", "recipe_source")
 """Fields that a record is written without where they say nothing."""
 
 
@@ -59,6 +59,8 @@ class Result(BaseModel):
     hyperparameters: dict[str, Any]
     recipe: dict[str, Any] = Field(default_factory=dict)
     """Learning rate, steps and batch size: chosen per task, not by the method."""
+    recipe_source: str = ""
+    """Which paper or code says so, for a model of one's own; empty for the embedded model, whose is searched for."""
     forget_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     """How much of the task's forget set was to be forgotten; metrics are about that part."""
     requests: Annotated[int, Field(ge=1)] = 1

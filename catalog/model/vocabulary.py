@@ -13,13 +13,28 @@ from pathlib import Path
 from typing import Literal
 
 from catalog.base.project import PACKAGE
-from catalog.model.paper import Known, Model, Prose, Slug, Text, Url
+from catalog.model.paper import Known, Model, Number, Prose, Slug, Text, Url
 from catalog.parsing.problems import Problem, render
 from catalog.parsing.tree import Mark, Tree, read_tree
 from catalog.parsing.validation import validate
 
 FOLDER = PACKAGE / "vocabularies"
-NAMES = ("type", "family", "target", "setting", "modality", "dataset", "venue", "track", "technique")
+NAMES = (
+    "type",
+    "family",
+    "target",
+    "setting",
+    "modality",
+    "dataset",
+    "venue",
+    "track",
+    "technique",
+    "benchmark",
+    "metric",
+)
+
+_MAY_BE_ABSENT = ("benchmark", "metric")
+"""Whoever reports no numbers of papers needs no terms for them."""
 
 
 class Term(Model):
@@ -79,11 +94,37 @@ class TechniqueTerm(Term):
     """``method``: it is itself a way to make a model forget."""
 
 
+class BenchmarkTerm(Term):
+    """A data set in one of the forms in which papers report numbers on it."""
+
+    dataset: Known
+    """Its term among the data sets."""
+
+
+class MetricTerm(Term):
+    """What papers report, with its scale."""
+
+    benchmarks: tuple[Known, ...]
+    """The benchmarks that define it."""
+    low: Number
+    """The lower end of its scale."""
+    high: Number | None = None
+    """The upper end, where there is one."""
+    better: Literal["higher", "lower", "zero"]
+    """Where a model should end."""
+
+    def holds(self, value: float) -> bool:
+        """Whether a value lies on its scale."""
+        return self.low <= value and (self.high is None or value <= self.high)
+
+
 _MODELS: dict[str, type[Term]] = {
     "dataset": DatasetTerm,
     "venue": VenueTerm,
     "track": TrackTerm,
     "technique": TechniqueTerm,
+    "benchmark": BenchmarkTerm,
+    "metric": MetricTerm,
 }
 
 
@@ -137,6 +178,9 @@ def read_vocabularies(folder: Path, root: Path) -> tuple[dict[str, Vocabulary], 
     problems: list[Problem] = []
     for name in NAMES:
         path = folder / f"{name}.yaml"
+        if name in _MAY_BE_ABSENT and not path.exists():
+            read[name] = Vocabulary(name, ())
+            continue
         file = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
         tree, found = read_tree(path, file)
         terms, wrong = _terms(tree, _MODELS.get(name, Term)) if tree else ((), [])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from catalog.base.files import write_whole
+from catalog.base.files import sweep, write_whole
+from catalog.base.garbage import without_gc
 from catalog.base.project import Project
 from catalog.model.catalog import Catalog
 from catalog.outputs.database import serialize
@@ -25,6 +26,20 @@ def build(project: Project, catalog: Catalog) -> list[Path]:
         OSError: a file cannot be written.
         jinja2.TemplateError: the template of a page is wrong.
     """
+    with without_gc():
+        made = _made(project, catalog)
+    # Nothing is written before everything is made: an error leaves the outputs of one and the same build.
+    for folder in {path.parent for path in made}:
+        sweep(folder)
+    for path, content in made.items():
+        write_whole(path, content)
+    for name, text in pages_there(project).items():
+        if project.root / name not in made and text.startswith(GENERATED):
+            (project.root / name).unlink()
+    return list(made)
+
+
+def _made(project: Project, catalog: Catalog) -> dict[Path, str | bytes]:
     made: dict[Path, str | bytes] = {
         **committed(project, catalog),
         project.build / "catalog.sqlite": serialize(catalog),
@@ -32,13 +47,7 @@ def build(project: Project, catalog: Catalog) -> list[Path]:
     for form in FORMATS.values():
         if form.name != "sqlite":
             made[project.build / "exports" / form.file] = form.render(catalog)
-    # Nothing is written before everything is made: an error leaves the outputs of one and the same build.
-    for path, content in made.items():
-        write_whole(path, content)
-    for name, text in pages_there(project).items():
-        if project.root / name not in made and text.startswith(GENERATED):
-            (project.root / name).unlink()
-    return list(made)
+    return made
 
 
 def committed(project: Project, catalog: Catalog) -> dict[Path, str]:

@@ -61,9 +61,8 @@ def connect(catalog: Catalog) -> sqlite3.Connection:
     connection.executescript(f"PRAGMA user_version = {VERSION}; {_TABLES}")
     with connection:
         for table, rows in _rows(catalog):
-            for row in rows:
-                marks = ", ".join("?" * len(row))
-                connection.execute(f"INSERT INTO {table} VALUES ({marks})", row)
+            width = len(connection.execute(f"SELECT * FROM {table} LIMIT 0").description)
+            connection.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * width)})", rows)
         connection.execute("INSERT INTO search (search) VALUES ('optimize')")
     connection.execute("VACUUM")
     return connection

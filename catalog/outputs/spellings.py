@@ -1,14 +1,15 @@
 """Words with and without dashes: ``in-context``, ``in context`` and ``incontext`` are one to whoever searches.
 
 The index holds the parts and, beside them, the joined word wherever people write it in one (:class:`Compounds`). A
-query is read the same way (``catalog.outputs.search``, ``site/assets/js/find.js``): neighbours that are known as one
-word mean that word, too.
+query is read the same way (``catalog.outputs.answers.finding``, ``site/assets/js/find.js``): neighbours that are known
+as one word mean that word, too.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from catalog.base.text import words
 
@@ -28,11 +29,15 @@ class Compounds:
     """The words that are written in one somewhere, so that parts elsewhere can be told to be the same."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        self._known: set[str] = set()
+        self._known = written_in_one(texts)
         self._joined: dict[str, list[str]] = {}
-        for text in set(texts):
-            self._known.update(words(text))
-            self._known.update("".join(parts) for parts in _dashed(text) if len(parts) <= MOST_JOINED)
+
+    @classmethod
+    def knowing(cls, known: set[str]) -> Compounds:
+        """Those that :func:`written_in_one` found."""
+        made = cls(())
+        made._known = known
+        return made
 
     def joined(self, text: str) -> list[str]:
         """What a text says in several words that are elsewhere one, as one word.
@@ -46,6 +51,16 @@ class Compounds:
             found += ["".join(parts) for parts in _dashed(text) if len(parts) > MOST_JOINED]
             self._joined[text] = found
         return self._joined[text]
+
+
+def written_in_one(texts: Iterable[str]) -> set[str]:
+    """The words of texts, and what they write with dashes as one word."""
+    return {word for text in set(texts) for word in _written_in_one(text)}
+
+
+@lru_cache(maxsize=1 << 14)  # terms come with every paper that has them
+def _written_in_one(text: str) -> tuple[str, ...]:
+    return (*words(text), *("".join(parts) for parts in _dashed(text) if len(parts) <= MOST_JOINED))
 
 
 def joins(parts: list[str]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from catalog.model.catalog import Catalog
 from catalog.model.implementations import Implementation, Kind
 from catalog.model.marks import BASE, CLOSEST_FIRST, OWN
 from catalog.model.paper import Paper, Relation
+from catalog.model.vocabulary import MetricTerm
 
 OVERVIEWS = ("survey", "position", "blog")
 """Types of papers that tell of others' methods."""
@@ -104,3 +105,43 @@ def _relation_words(relation: Relation, kind: Kind, paper: Paper) -> tuple[str, 
     if relation == "uses" and paper.type in OVERVIEWS:
         return "Covers what runs here", "covers"
     return _WORDS[relation]
+
+
+@dataclass(frozen=True)
+class ReportedLine:
+    """One number that a paper reports, in words."""
+
+    benchmark: str
+    metric: str
+    better: str
+    """Where a model should end: ``higher``, ``lower`` or ``nearer to zero``."""
+    definition: str
+    """Of the metric."""
+    model: str
+    value: str
+    source: str
+    note: str = ""
+
+
+def reported(catalog: Catalog, paper: Paper) -> list[ReportedLine]:
+    """What a paper reports of its own method, as pages put it."""
+    benchmarks, metrics = catalog.vocabularies["benchmark"], catalog.vocabularies["metric"]
+    lines = []
+    for one in paper.reported:
+        metric = metrics[one.metric]
+        assert isinstance(metric, MetricTerm)
+        better = "nearer to zero" if metric.better == "zero" else metric.better
+        value = f"{one.value:.12g}"
+        lines.append(
+            ReportedLine(
+                benchmarks[one.benchmark].label,
+                metric.label,
+                better,
+                metric.definition,
+                one.model,
+                value,
+                one.source,
+                one.note or "",
+            )
+        )
+    return lines

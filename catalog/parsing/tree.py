@@ -6,6 +6,7 @@ distinct text keys, lists and text. Anchors, tags, tabs and several documents ar
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -132,19 +133,28 @@ def read_tree(path: Path, file: str) -> tuple[Tree | None, list[Problem]]:
     Returns:
         The tree, or None where the file cannot be read to its end, and every problem of its form.
     """
+    data, problems = read_bounded(path, file)
+    if data is None:
+        return None, problems
+    tree, problems = parse_tree(data, file)
+    return tree, problems + (lost_letters(tree) if tree else [])
+
+
+def read_bounded(path: Path, file: str) -> tuple[bytes | None, list[Problem]]:
+    """The bytes of a file, or None and the problem where it is too large or cannot be read; ``file`` as above."""
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            hint = "A record is a few lines; keep the paper's text out of it."
-            message = f"has {size:,} bytes, more than the {MAX_BYTES:,} allowed"
-            return None, [Problem(file, 1, 1, "too-large", "error", message, hint)]
-        tree, problems = parse_tree(path.read_bytes(), file)
-        return tree, problems + (lost_letters(tree) if tree else [])
+        with open(path, "rb") as opened:
+            data = opened.read(MAX_BYTES + 1)
+            size = len(data) if len(data) <= MAX_BYTES else os.fstat(opened.fileno()).st_size
     except OSError as error:
         message = f"cannot be read: {error.strerror or error}"
-        return None, [
-            Problem(file, 1, 1, "unreadable", "error", message, "Check that it is a file, and its permissions.")
-        ]
+        hint = "Check that it is a file, and its permissions."
+        return None, [Problem(file, 1, 1, "unreadable", "error", message, hint)]
+    if len(data) > MAX_BYTES:
+        hint = "A record is a few lines; keep the paper's text out of it."
+        message = f"has {size:,} bytes, more than the {MAX_BYTES:,} allowed"
+        return None, [Problem(file, 1, 1, "too-large", "error", message, hint)]
+    return data, []
 
 
 def parse_tree(data: bytes, file: str) -> tuple[Tree | None, list[Problem]]:

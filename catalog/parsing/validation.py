@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import typing
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -14,35 +13,12 @@ from pydantic_core import ErrorDetails
 
 from catalog.base.text import did_you_mean, shorten
 from catalog.parsing.comments import left_out
+from catalog.parsing.forms import Form, FreeText
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import NotText, Place, Tree
 
 M = TypeVar("M", bound=BaseModel)
 A = TypeVar("A")
-
-
-@dataclass(frozen=True)
-class Form:
-    """How a text is written, for people: an annotation beside the pattern of a field."""
-
-    what: str
-    """``an arXiv id without version``."""
-    example: str
-    code: str = "bad-id"
-    """Of the problem with a text that is written otherwise."""
-
-    def inside(self, text: str) -> str | None:
-        """What is right within a wrong text, to be written instead."""
-        return None
-
-    def fault(self, text: str) -> str:
-        """Why a text is wrong that looks right, or ``""`` where its looks say it."""
-        return ""
-
-
-@dataclass(frozen=True)
-class FreeText:
-    """An annotation: words of people, in which any sign may stand."""
 
 
 _ID_FORM = Form("an id: lower-case words and numbers joined by hyphens", "gradient-ascent")

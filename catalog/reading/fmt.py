@@ -26,7 +26,7 @@ from catalog.reading.load import read_record
 WIDTH = 120
 
 _IN_BRACES = ("provenance", "venue")
-_ONE_PER_LINE = ("former_titles", "implementations")
+_ONE_PER_LINE = ("former_titles", "implementations", "reported")
 _FOLDED = ("summary",)
 _SAFE = re.compile(r"[A-Za-z][A-Za-z0-9 -]*[A-Za-z0-9]")
 _NOT_TEXT = frozenset(("yes", "no", "on", "off", "true", "false", "null"))

@@ -33,6 +33,9 @@ def record_schema(vocabularies: Vocabularies) -> dict[str, Any]:
         if name in vocabularies:
             place = made["$defs"]["Venue"]["properties"][key]
             _allow(place.get("anyOf", [place])[0], vocabularies[name])
+    for name in ("benchmark", "metric"):
+        if name in vocabularies:
+            _allow(made["$defs"]["Reported"]["properties"][name], vocabularies[name])
     _tidy(made)
     return made
 

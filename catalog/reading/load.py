@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
-import os
+import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from catalog.base.garbage import without_gc
+from catalog.base.manifest import digest_of
 from catalog.base.project import Project
 from catalog.base.text import printable, shorten
-from catalog.base.utf8 import read_text
+from catalog.base.utf8 import decode
+from catalog.model.architectures import Architectures, read_architectures
 from catalog.model.catalog import Catalog
 from catalog.model.claims import judge, read_claims
 from catalog.model.guide import read_guide
 from catalog.model.implementations import read_family_guides, read_implementations
-from catalog.model.metrics import read_metrics
-from catalog.model.paper import PAPER_ID, Paper, Record, newest_first
-from catalog.model.pools import read_pools
-from catalog.model.redirects import read_redirects
+from catalog.model.metrics import Metric, read_metrics
+from catalog.model.paper import Paper, Record, Venue, newest_first
+from catalog.model.pools import Pools, read_pools
+from catalog.model.redirects import Redirects, read_redirects
+from catalog.model.registries import PAPER_ID
 from catalog.model.results import read_result_files
-from catalog.model.trials import read_trials
+from catalog.model.trials import Trials, read_trials
 from catalog.model.venues import appearance, edition
 from catalog.model.vocabulary import Vocabularies, read_vocabularies
 from catalog.parsing.comments import SUGGESTED
 from catalog.parsing.problems import Problem
-from catalog.parsing.tree import Tree, read_tree
+from catalog.parsing.tree import Tree, lost_letters, parse_tree, read_bounded, read_tree
 from catalog.parsing.validation import salvage, validate
 from catalog.reading.checks import NO_ID, Corpus, run_checks
 from catalog.reading.entry import Entry
+from catalog.reading.inputs import record_files
+from catalog.reading.kept import Kept, KeptRecord, Verdict
+from catalog.reading.packing import pack, unpack
 
 _BLANK: dict[str, Any] = {
     "title": "xx",
@@ -44,16 +53,71 @@ _BLANK: dict[str, Any] = {
 """Stands in for what is wrong or missing. Findings about it fall on places that have a problem already."""
 
 
-def load_catalog(project: Project, focus: Collection[Path] = ()) -> tuple[Catalog | None, list[Problem]]:
+def load_catalog(
+    project: Project, focus: Collection[Path] = (), kept: Kept | None = None
+) -> tuple[Catalog | None, list[Problem]]:
     """Read and check everything.
 
     Args:
         project: the checkout.
         focus: files in which the reader is interested: of two records in conflict, the one in focus is reported.
+        kept: what earlier runs read; what this one reads is kept there. Nothing follows from it but time.
 
     Returns:
         The catalog, or None if there is an error, and every problem of every file, hints included, sorted by place.
     """
+    with without_gc():
+        examined = _examine(project, focus, kept)
+        return (examined.catalog() if examined.good else None), sorted(examined.problems)
+
+
+def check_records(
+    project: Project, focus: Collection[Path] = (), kept: Kept | None = None
+) -> tuple[int | None, list[Problem]]:
+    """The same for those who want no catalog: how many papers it would have, or None, and every problem."""
+    with without_gc():
+        examined = _examine(project, focus, kept)
+        return (len(examined.corpus.entries) if examined.good else None), sorted(examined.problems)
+
+
+@dataclass(frozen=True)
+class _Examined:
+    """All that was read, and what is wrong with it."""
+
+    corpus: Corpus
+    metrics: tuple[Metric, ...]
+    redirects: Redirects
+    trials: Trials
+    pools: Mapping[str, Pools]
+    architectures: Architectures | None
+    problems: Sequence[Problem]
+
+    @property
+    def good(self) -> bool:
+        """Whether there is no error."""
+        return not any(problem.severity == "error" for problem in self.problems)
+
+    def catalog(self) -> Catalog:
+        """What consumers see, where there is no error."""
+        corpus = self.corpus
+        measured = sorted(corpus.results.values(), key=lambda one: (one.task, one.model, one.method, one.seed))
+        return Catalog(
+            tuple(newest_first(_in_words((entry.paper for entry in corpus.entries), corpus.vocabularies))),
+            corpus.implementations,
+            tuple(measured),
+            corpus.vocabularies,
+            judge(tuple(corpus.claims), measured, self.trials),
+            corpus.guide,
+            self.metrics,
+            self.redirects,
+            corpus.family_guides,
+            self.trials,
+            self.pools,
+            self.architectures,
+        )
+
+
+def _examine(project: Project, focus: Collection[Path], kept: Kept | None) -> _Examined:
     vocabularies, problems = read_vocabularies(project.vocabularies, project.root)
     implementations, found = read_implementations(project.reference_impls, project.root)
     problems += found
@@ -69,44 +133,42 @@ def load_catalog(project: Project, focus: Collection[Path] = ()) -> tuple[Catalo
     problems += found
     pools, found = read_pools(project.reference_impls, project.root)
     problems += found
+    architectures, found = read_architectures(project.reference_impls, project.root)
+    problems += found
     guide, found = read_guide(project.site, project.root)
     problems += found
-    entries, found = _read_records(project)
-    problems += found
+    read = list(_read_records(project, kept))
+    problems += [problem for one in read for problem in one.problems]
+    entries = [one.entry for one in read if one.entry]
     entries.sort(key=lambda entry: entry.paper.file)
     if wanted := {path.resolve() for path in focus}:
         entries.sort(key=lambda entry: (project.root / entry.paper.file).resolve() in wanted)
     redirects, found = read_redirects(project, {entry.paper.id for entry in entries})
     problems += found
-    problems += run_checks(
-        Corpus(tuple(entries), tuple(implementations), results, vocabularies, claims, guide, family_guides), problems
-    )
-    if any(problem.severity == "error" for problem in problems):
-        return None, sorted(problems)
-    papers = newest_first(_in_words(entry.paper, vocabularies) for entry in entries)
-    measured = sorted(results.values(), key=lambda one: (one.task, one.model, one.method, one.seed))
-    judged = judge(tuple(claims), measured, trials)
-    catalog = Catalog(
-        tuple(papers),
-        tuple(implementations),
-        tuple(measured),
-        vocabularies,
-        judged,
-        guide,
-        metrics,
-        redirects,
-        family_guides,
-        trials,
-        pools,
-    )
-    return catalog, sorted(problems)
+    corpus = Corpus(tuple(entries), tuple(implementations), results, vocabularies, claims, guide, family_guides)
+    if kept and kept.verdict and not focus:
+        problems = list(kept.verdict.problems)
+    else:
+        known = list(problems)
+        alone = _checked_alone(read, corpus)
+        problems += [problem for one in alone.values() for problem in one]
+        problems += run_checks(corpus, known, alone=False)
+        if kept and not focus:
+            _keep(kept, read, alone, problems)
+    return _Examined(corpus, metrics, redirects, trials, pools, architectures, problems)
 
 
-def _in_words(paper: Paper, vocabularies: Vocabularies) -> Paper:
-    if paper.venue is None:
-        return paper
-    words = {"appeared": appearance(paper.venue, vocabularies), "edition": edition(paper.venue, vocabularies)}
-    return paper.model_copy(update=words)
+def _in_words(papers: Iterable[Paper], vocabularies: Vocabularies) -> Iterator[Paper]:
+    """Papers with their venues in words; most appear where others do, too."""
+    words: dict[Venue, dict[str, Any]] = {}
+    for paper in papers:
+        if paper.venue is None:
+            yield paper
+            continue
+        if paper.venue not in words:
+            named = {"appeared": appearance(paper.venue, vocabularies), "edition": edition(paper.venue, vocabularies)}
+            words[paper.venue] = named
+        yield paper.model_copy(update=words[paper.venue])
 
 
 def read_record(path: Path, file: str) -> tuple[Entry | None, list[Problem]]:
@@ -119,17 +181,24 @@ def read_record(path: Path, file: str) -> tuple[Entry | None, list[Problem]]:
     Returns:
         The record as far as it could be read, or None, and every problem within it.
     """
-    tree, problems = read_tree(path, file)
+    data, problems = read_bounded(path, file)
+    return (None, problems) if data is None else _record(path.stem, file, data)
+
+
+def _record(stem: str, file: str, data: bytes) -> tuple[Entry | None, list[Problem]]:
+    """A record from the bytes of its file."""
+    tree, problems = parse_tree(data, file)
     if tree is None:
         return None, problems
+    problems += lost_letters(tree)
     if not isinstance(tree.value, dict):
         message = "a record consists of keys with values, as in 'title: ...'"
         return None, [*problems, Problem(file, 1, 1, "wrong-type", "error", message, "See CONTRIBUTING.md for one.")]
-    problems += _check_id(path.stem, tree)
-    problems += _unchecked(path, file)
+    problems += _check_id(stem, tree)
+    problems += _unchecked(decode(data), file)
     record, wrong = validate(Record, tree)
     problems += wrong
-    own = {"id": path.stem if re.fullmatch(PAPER_ID, path.stem) else NO_ID, "file": file}
+    own = {"id": stem if re.fullmatch(PAPER_ID, stem) else NO_ID, "file": file}
     # What has been validated need not be again.
     paper = (
         Paper.model_construct(None, **record.__dict__, **own)
@@ -141,7 +210,7 @@ def read_record(path: Path, file: str) -> tuple[Entry | None, list[Problem]]:
 
 def read_entries(project: Project) -> list[Entry]:
     """Every record as far as it can be read, whatever is wrong with it or with others."""
-    return _read_records(project)[0]
+    return [one.entry for one in _read_records(project, Kept.there(project)) if one.entry]
 
 
 def _check_id(stem: str, tree: Tree) -> list[Problem]:
@@ -164,9 +233,8 @@ def _check_id(stem: str, tree: Tree) -> list[Problem]:
     return problems
 
 
-def _unchecked(path: Path, file: str) -> Iterator[Problem]:
+def _unchecked(text: str, file: str) -> Iterator[Problem]:
     """What ``catalog add`` suggested, and nobody has confirmed."""
-    text = read_text(path)
     if SUGGESTED not in text:
         return
     for number, line in enumerate(text.splitlines(), 1):
@@ -176,30 +244,70 @@ def _unchecked(path: Path, file: str) -> Iterator[Problem]:
             yield Problem(file, number, 1, "unchecked-suggestion", "hint", message, hint)
 
 
-def _read_records(project: Project) -> tuple[list[Entry], list[Problem]]:
-    entries: list[Entry] = []
-    problems: list[Problem] = []
-    for path in _walk(project.papers):
-        file = printable(path.relative_to(project.root).as_posix())
+@dataclass(frozen=True)
+class _Read:
+    """A file of ``papers/`` as far as it could be read."""
+
+    name: str
+    file: str
+    entry: Entry | None
+    problems: Sequence[Problem]
+    digest: str = ""
+    """Of what was read; empty where nothing was."""
+    kept: KeptRecord | None = None
+    """Where it is as an earlier run read it."""
+
+
+def _read_records(project: Project, kept: Kept | None) -> Iterator[_Read]:
+    before = kept.records if kept else {}
+    for name, where in kept.files if kept else ((name, path) for name, path, _ in record_files(project)):
+        file = printable(name)
+        if found := before.get(name):
+            paper = unpack(Paper, json.loads(found.paper)) if found.paper else None
+            entry = Entry(paper, partial(_tree, where, file)) if paper else None
+            yield _Read(name, file, entry, found.reading, found.digest, found)
+            continue
+        path = Path(where)
         if stray := _stray(path, project.papers):
             message, hint = stray
-            problems.append(Problem(file, 1, 1, "stray-file", "error", message, hint))
+            yield _Read(name, file, None, [Problem(file, 1, 1, "stray-file", "error", message, hint)])
             continue
-        entry, found = read_record(path, file)
-        problems += found
-        if entry:
-            entries.append(entry)
-    return entries, problems
+        data, problems = read_bounded(path, file)
+        if data is None:
+            yield _Read(name, file, None, problems)
+            continue
+        entry, problems = _record(path.stem, file, data)
+        yield _Read(name, file, entry, problems, digest_of(data))
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """Every file below, sorted; links to folders count as files, so that nothing outside is read."""
-    for base, folders, files in os.walk(folder):
-        links = [name for name in folders if os.path.islink(os.path.join(base, name))]
-        folders[:] = sorted(name for name in folders if name not in links and not name.startswith("."))
-        for name in sorted([*files, *links]):
-            if not name.startswith(".") and name != "README.md":
-                yield Path(base, name)
+def _tree(path: str, file: str) -> Tree:
+    return read_tree(Path(path), file)[0] or Tree(file)
+
+
+def _checked_alone(read: Sequence[_Read], corpus: Corpus) -> dict[str, tuple[Problem, ...]]:
+    """What is wrong in each record by itself, by the name of its file; only records that are new are looked at."""
+    new = [one for one in read if not one.kept and one.entry]
+    known = [problem for one in new for problem in one.problems]
+    fresh = replace(corpus, entries=tuple(one.entry for one in new if one.entry))
+    by_file: dict[str, list[Problem]] = {}
+    for problem in run_checks(fresh, known, alone=True):
+        by_file.setdefault(problem.file, []).append(problem)
+    return {one.name: one.kept.alone if one.kept else tuple(by_file.get(one.file, ())) for one in read}
+
+
+def _keep(kept: Kept, read: Sequence[_Read], alone: Mapping[str, tuple[Problem, ...]], problems: list[Problem]) -> None:
+    records = {
+        one.name: KeptRecord(
+            one.digest,
+            json.dumps(pack(one.entry.paper)) if one.entry else "",
+            tuple(one.problems),
+            alone[one.name],
+        )
+        for one in read
+        if one.digest and not one.kept
+    }
+    verdict = Verdict(len(read), tuple(sorted(problems)))
+    kept.keep(records, verdict if verdict.good else replace(verdict, records=None))
 
 
 def _stray(path: Path, papers: Path) -> tuple[str, str] | None:

@@ -1,7 +1,7 @@
 """``catalog update``: what the sources say by now, against what the records say.
 
 A change is proposed where a source is certain: a venue was found, a title changed, a paper was withdrawn, a code link
-or a DOI appeared, there is a newer version. What people know better stays: records whose source is ``hand`` are left
+or an id appeared, there is a newer version. What people know better stays: records whose source is ``hand`` are left
 alone, and so is every value with a comment ``# by hand`` beside or above it. A venue or a state that was recognized in
 what people wrote is marked as suggested, here as in a draft.
 """
@@ -9,7 +9,7 @@ what people wrote is marked as suggested, here as in a draft.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,22 @@ from catalog.base.text import same_title
 from catalog.base.utf8 import read_text
 from catalog.base.web import Web, WebError
 from catalog.intake.draft import read_from_words, state_value, venue_field
-from catalog.intake.sources import Found, Reference, Sources
-from catalog.intake.sources.arxiv import look_up as look_up_arxiv
+from catalog.intake.sources import Found
+from catalog.model.registries import REGISTRIES
 from catalog.model.vocabulary import Vocabularies
 from catalog.parsing.comments import SUGGESTED
 from catalog.parsing.problems import Problem
 from catalog.parsing.tree import NotText, Place
 from catalog.reading.entry import Entry
 from catalog.reading.fmt import is_by_hand, rewrite
+from catalog.upkeep.asking import ask
+
+_APPEARS = {
+    "code": "a code link",
+    "acl": "an ACL Anthology id",
+    "openreview": "an OpenReview id",
+    "doi": "a DOI",
+}
 
 
 @dataclass(frozen=True)
@@ -64,25 +72,26 @@ class Update:
 
 
 @dataclass(frozen=True)
-class Outdated:
-    """What a comparison of all records came to."""
+class Compared:
+    """What the comparison of one record came to."""
 
-    updates: tuple[Update, ...]
-    failures: tuple[str, ...]
-    """Papers about which a source said nothing, with why."""
+    entry: Entry
+    update: Update | None
+    """What would change; None where nothing does."""
+    failures: tuple[WebError, ...]
+    """What the sources did not tell."""
     problems: tuple[Problem, ...]
-    """Records that cannot be changed by a program."""
+    """Why a program cannot change the record."""
+    whole: bool
+    """Whether it was held against all its sources."""
 
 
 def compare(
-    project: Project,
-    entries: Iterable[Entry],
-    web: Web,
-    vocabularies: Vocabularies,
-    today: str,
-    told: Callable[[int, int], None] = lambda done, all_: None,
-) -> Outdated:
-    """Ask the sources about records, and say what differs.
+    project: Project, entries: Iterable[Entry], web: Web, vocabularies: Vocabularies, today: str, thorough: bool = False
+) -> Iterator[Compared]:
+    """Ask the sources about records, and say of each what differs, as soon as that is known.
+
+    Records that people keep by hand are left out.
 
     Args:
         project: the checkout.
@@ -90,53 +99,35 @@ def compare(
         web: the client.
         vocabularies: the terms that venues are written with.
         today: the day, YYYY-MM-DD, to which a changed record's ``checked`` is set.
-        told: is told how many are done, of how many.
+        thorough: see :func:`~catalog.upkeep.asking.ask`.
     """
-    wanted = [entry for entry in entries if entry.paper.provenance.source != "hand"]
-    failures: dict[str, list[str]] = {}
-    preprints = look_up_arxiv(web, [paper for entry in wanted if (paper := entry.paper.links.arxiv)])
-
-    def failed(entry: Entry, error: WebError) -> None:
-        failures.setdefault(str(error), []).append(entry.paper.file)
-
-    updates, problems = [], []
-    for number, entry in enumerate(wanted):
-        told(number, len(wanted))
-        found: list[Found] = []
-        paper = entry.paper.links.arxiv
-        if paper:
-            answer = preprints[paper]
-            failed(entry, answer) if isinstance(answer, WebError) else found.append(answer)
-        for reference in _further(entry, has_preprint=bool(paper)):
-            try:
-                found.append(Sources(web).look_up(reference))
-            except WebError as error:
-                failed(entry, error)
-        changes = [change for one in found for change in propose(entry, one, vocabularies)]
+    for told in ask(web, entries, thorough):
+        entry = told.entry
         path = project.root / entry.paper.file
-        changes = _wanted(path, entry, changes, today)
-        if changes:
-            update, wrong = _apply(path, entry.paper.file, changes)
-            updates += [update] if update else []
-            problems += wrong
-    said = tuple(
-        f"{what} ({files[0] if len(files) == 1 else f'{len(files)} records'})" for what, files in failures.items()
-    )
-    return Outdated(tuple(updates), said, tuple(problems))
+        changes = [change for one in told.named for change in propose(entry, one, vocabularies)]
+        changes += [change for one in told.published for change in _published(entry, one, vocabularies)]
+        wanted = _wanted(path, entry, changes, today)
+        update, problems = _apply(path, entry.paper.file, wanted) if wanted else (None, [])
+        yield Compared(entry, update, told.failures, tuple(problems), told.whole and not problems)
 
 
-def _further(entry: Entry, has_preprint: bool) -> list[Reference]:
-    """The sources beside arXiv: those of published papers say little new, so few are asked."""
-    links = entry.paper.links
-    found = []
-    if links.openreview and (entry.paper.venue is None or not has_preprint):
-        found.append(Reference("openreview", links.openreview))
-    if not has_preprint and not found:
-        if links.acl:
-            found.append(Reference("acl", links.acl))
-        elif links.doi:
-            found.append(Reference("doi", links.doi))
-    return found
+def to_write(project: Project, compared: Compared, today: str) -> tuple[str | None, tuple[Problem, ...]]:
+    """The text of a record with its changes and, where all its sources answered, the day; None if it stays as it is."""
+    entry = compared.entry
+    path = project.root / entry.paper.file
+    changes = compared.update.changes if compared.update else ()
+    values = {one.place: one.new for one in changes}
+    if compared.whole:
+        values["provenance", "compared"] = max(entry.paper.provenance.compared or "", today)
+    if not values:
+        return None, ()
+    text, problems = rewrite(path, entry.paper.file, values, _remarks(changes))
+    return (None if text == read_text(path) else text), tuple(problems)
+
+
+def since(entries: Iterable[Entry], day: str) -> list[Entry]:
+    """The records that were not compared on some day or later."""
+    return [entry for entry in entries if (entry.paper.provenance.compared or "") < day]
 
 
 def propose(entry: Entry, found: Found, vocabularies: Vocabularies) -> list[Change]:
@@ -169,9 +160,25 @@ def propose(entry: Entry, found: Found, vocabularies: Vocabularies) -> list[Chan
     if paper.venue is None:
         for key, value in venue_field(found, vocabularies).items():
             change((key,), None, value, "the paper was published")
-    for key, what in (("code", "a code link appeared"), ("doi", "a DOI appeared")):
+    for key, what in _APPEARS.items():
         if key in found.links and getattr(paper.links, key) is None:
-            change(("links", key), None, found.links[key], what)
+            change(("links", key), None, found.links[key], f"{what} appeared")
+    return changes
+
+
+def _published(entry: Entry, found: Found, vocabularies: Vocabularies) -> list[Change]:
+    """Where a preprint was published, as a search for its title tells: the venue and the ids there, to be confirmed."""
+    venue = venue_field(found, vocabularies)
+    if not venue:
+        return []
+    paper, where = entry.paper, REGISTRIES[found.source].name if found.source in REGISTRIES else found.source
+    remark = f"{where} has a paper of this title by an author of this name"
+    changes = [Change(paper.id, ("venue",), None, venue["venue"], f"{remark}, which was published", remark)]
+    changes += [
+        Change(paper.id, ("links", key), None, found.links[key], f"{remark}: {_APPEARS[key]} appeared", remark)
+        for key in ("acl", "openreview", "doi")
+        if key in found.links and getattr(paper.links, key) is None
+    ]
     return changes
 
 
@@ -204,10 +211,13 @@ def _wanted(path: Path, entry: Entry, changes: Iterable[Change], today: str) -> 
 
 
 def _apply(path: Path, file: str, changes: list[Change]) -> tuple[Update | None, list[Problem]]:
-    remarks = {one.place: f"{SUGGESTED}{one.suggested}" for one in changes if one.suggested}
-    text, problems = rewrite(path, file, {one.place: one.new for one in changes}, remarks)
+    text, problems = rewrite(path, file, {one.place: one.new for one in changes}, _remarks(changes))
     if text is None:
         return None, problems
     before = read_text(path).splitlines()
     lines = difflib.unified_diff(before, text.splitlines(), f"a/{file}", f"b/{file}", lineterm="", n=2)
     return Update(file, tuple(changes), text, "\n".join(lines)), []
+
+
+def _remarks(changes: Iterable[Change]) -> dict[Place, str]:
+    return {one.place: f"{SUGGESTED}{one.suggested}" for one in changes if one.suggested}

@@ -62,8 +62,7 @@ def lens_probabilities(model: LanguageModel, pairs: Sequence[Pair]) -> list[floa
     sequence, place = batch.supervised
     targets = batch.labels[sequence, place + 1]
     found = []
-    for layer in range(model.layers - 1):
-        states = model.activations(batch, layer / max(1, model.layers - 1))
+    for states in model.layer_activations(batch, range(model.layers - 1)):
         logprobs = torch.log_softmax(model.read_out(states), dim=-1)
         tokens = logprobs.gather(1, targets[:, None]).squeeze(1)
         means = [float(tokens[sequence == row].mean()) for row in range(len(pairs))]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reference_impls.commands.shared import (
+    DataFolder,
     DType,
     Json,
     Seed,
@@ -20,7 +21,7 @@ from reference_impls.commands.shared import (
     task_of,
 )
 from reference_impls.errors import UsageError
-from reference_impls.running.registry import DEFAULT_TASK
+from reference_impls.running.registry import DEFAULT_TASK, tasks
 
 if TYPE_CHECKING:
     from reference_impls.running.audit import Models
@@ -49,6 +50,7 @@ def audit(
     holdout: Annotated[
         Path | None, typer.Option(help="A data file like the forget set that neither model saw: the control.")
     ] = None,
+    folder: DataFolder = None,
     seed: Seed = 0,
     window: Window = None,
     dtype: DType = None,
@@ -56,8 +58,8 @@ def audit(
     as_json: Json = False,
 ) -> None:
     """Did it forget? Test a model before and after, with controls and intervals, and write a report."""
-    asked = task_of(task, model, forget, retain, holdout)
-    if forget is not None and before is None:
+    asked = task_of(task, model, forget, retain, holdout, folder)
+    if before is None and asked.name not in tasks():
         raise UsageError("Two models are compared: name the one before with --before DIR_OR_NAME.")
     if out is not None and (out.is_dir() or not out.parent.is_dir()):
         raise UsageError(f"--out {out}: name a file in a folder that exists, such as audit.html.")
@@ -73,7 +75,7 @@ def audit(
             seed,
             progress,
             loading_of(model, window, dtype),
-            command=_command(models, asked.name, forget, retain, holdout, seed),
+            command=_command(models, asked.name, forget, retain, holdout, folder, seed),
         )
     if out is not None:
         from reference_impls.running.audit_report import write_report
@@ -90,7 +92,13 @@ def audit(
 
 
 def _command(
-    models: Models, task: str, forget: Path | None, retain: Path | None, holdout: Path | None, seed: int
+    models: Models,
+    task: str,
+    forget: Path | None,
+    retain: Path | None,
+    holdout: Path | None,
+    folder: Path | None,
+    seed: int,
 ) -> str:
     named: dict[str, object] = {
         "before": models.before,
@@ -98,6 +106,6 @@ def _command(
         "forget": forget,
         "retain": retain,
     }
-    named |= {"holdout": holdout, "task": None if forget else task, "seed": seed}
+    named |= {"holdout": holdout, "data": folder, "task": None if forget else task, "seed": seed}
     words = [word for name, value in named.items() if value is not None for word in (f"--{name}", str(value))]
     return shlex.join(["unlearn", "audit", models.after, *words])

@@ -14,6 +14,7 @@ from reference_impls.commands.shared import (
 )
 from reference_impls.running.registry import (
     attacks,
+    benchmarks,
     find_method,
     implementations,
     methods,
@@ -71,18 +72,37 @@ def show(
             table.add_row(one.name, repr(one.default), one.range, one.meaning, one.source)
         console.print()
         console.print(table)
+    recipe = found.published
+    said = f"{recipe.words} ({recipe.source})" if recipe else "none is known; the default is five passes at 1e-5"
+    console.print(f"\n[bold]Published recipe, for models of billions[/]: {plain(said)}.", highlight=False)
     console.print(f"\nPaper: [bold]{found.paper}[/]   Run it: [bold]unlearn run {found.id}[/]")
 
 
 @app.command("tasks", epilog="Example: `unlearn tasks --json`", rich_help_panel=PANEL)
 def list_tasks(as_json: Json = False) -> None:
-    """The embedded tasks."""
+    """The tasks that ship models, and the published benchmarks that run on yours."""
     found = [one for one in implementations().values() if one.kind == "task"]
     if as_json:
-        print_json([{"id": one.id, "name": one.title, "paper": one.paper, "summary": one.summary} for one in found])
+        print_json([*map(_task, found), *map(_benchmark, benchmarks())])
         return
     for one in found:
         print(f"{one.id}: {one.summary}")
+    print("\nPublished benchmarks, with --model DIR_OR_NAME and their files (--data DIR):")
+    for one in benchmarks():
+        print(f"{one.id}: {one.summary}")
+        for name, (_, what) in zip(one.task_names, one.variants, strict=True):
+            print(f"  {name}: {what}")
+
+
+def _task(task: Implementation) -> dict[str, Any]:
+    return {"id": task.id, "name": task.title, "paper": task.paper, "summary": task.summary, "models": True}
+
+
+def _benchmark(benchmark: Implementation) -> dict[str, Any]:
+    variants = [
+        {"task": name, "what": what} for name, (_, what) in zip(benchmark.task_names, benchmark.variants, strict=True)
+    ]
+    return {**_task(benchmark), "models": False, "tasks": variants}
 
 
 @app.command("attacks", epilog="Example: `unlearn attacks --json`", rich_help_panel=PANEL)
@@ -105,6 +125,9 @@ def _summary(method: Implementation) -> dict[str, Any]:
         "acts_on": method.acts_on,
         "reference": method.reference,
         "needs": asdict(method.needs),
+        "published": {key: value for key, value in asdict(method.published).items() if value is not None}
+        if method.published
+        else None,
         "papers": [method.paper],
         "hyperparameters": [
             {key: value for key, value in asdict(one).items() if key != "line"} for one in method.hyperparameters

@@ -1,4 +1,4 @@
-"""``unlearn bench``, ``tune``, ``make-task`` and ``new``: results, recipes, models and methods of the project."""
+"""``unlearn bench``, ``make-task`` and ``new``: results, models and methods of the project."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ import typer
 from reference_impls.commands.shared import (
     ForgetShare,
     Requests,
-    TaskName,
     showing_progress,
 )
 from reference_impls.errors import UnknownNameError, UsageError
 from reference_impls.running.registry import (
-    DEFAULT_TASK,
     RESULTS,
+    find_embedded,
     find_method,
-    find_task,
     methods,
     recipes,
     tasks,
 )
 
 if TYPE_CHECKING:
+    from catalog.model.architectures import Outcome
     from reference_impls.running.experiment import Experiment
 
 PANEL = "Maintain"
 METRICS = "metrics"
 """Stands in the place of methods' ids: the metrics themselves are to be measured."""
+OUTCOMES: dict[Outcome, str] = {"runs": "run", "refused": "are refused", "fails": "fail"}
+"""How methods come out on an architecture, in words."""
 Answer = TypeVar("Answer")
 app = typer.Typer()
 
@@ -63,7 +64,7 @@ def bench(
     from reference_impls.running.bench import plan, recorded, run_and_record
 
     if task != "all":
-        find_task(task)
+        find_embedded(task)
     chosen = tasks() if task == "all" else [task]
     if names == [METRICS]:
         _bench_metrics(chosen, workers)
@@ -88,7 +89,7 @@ def _bench_metrics(chosen: list[str], workers: int | None) -> None:
     from reference_impls.toolkit import EmbeddedTask
 
     for name in chosen:
-        task = find_task(name)
+        task = find_embedded(name)
         if not isinstance(task, EmbeddedTask) or not folder(task, "base").is_dir():
             print(f"{name}: left out, for it ships no base model; `unlearn make-task {name}` makes one.")
             continue
@@ -130,26 +131,30 @@ def _check_records(runs: list[Experiment], tolerance: float | None, workers: int
         sys.exit(1)
 
 
-@app.command(epilog="Example: `unlearn tune npo`", rich_help_panel=PANEL)
-def tune(
+@app.command(epilog="Examples: `unlearn architectures`   `unlearn architectures rome memit`", rich_help_panel=PANEL)
+def architectures(
     names: Annotated[list[str] | None, typer.Argument(help="Ids of methods; all by default.")] = None,
-    task: TaskName = DEFAULT_TASK,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; as many as cores by default.")] = None,
 ) -> None:
-    """Search for each method's recipe: the same number of trials for all, on a seed that no result uses."""
+    """Try every method on a small network of every architecture, and keep what runs and what is refused."""
     found = [find_method(name) for name in names] if names else methods()
-    chosen = find_task(task)
-    from reference_impls.running.tuning import tune as search
+    from reference_impls.running.matrix import FILE, try_all
 
     with showing_progress() as progress:
-        winners = search(chosen, found, progress)
-    for one in found:
-        print(f"{one.id}: {winners[one.id]}")
+        table = try_all(found, progress, workers)
+    for name, one in table.families.items():
+        counts = (f"{one.count(outcome)} {word}" for outcome, word in OUTCOMES.items() if one.count(outcome))
+        print(f"{name}: {', '.join(counts)}")
+        for method, tried in one.methods.items():
+            if tried.outcome == "fails":
+                print(f"  {method}: {tried.said}")
+    print(f"Written: {FILE}")
 
 
 @app.command("make-task", epilog="Example: `unlearn make-task authors`", rich_help_panel=PANEL)
 def make_task(task: Annotated[str, typer.Argument(help="A task's id.")]) -> None:
     """Train the checkpoints that ship with a task: its target and its retrained model."""
-    chosen = find_task(task)
+    chosen = find_embedded(task)
     from reference_impls.running import make_task as making
     from reference_impls.toolkit import EmbeddedTask
 

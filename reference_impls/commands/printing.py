@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -16,7 +17,7 @@ from catalog.model.metrics import Metric, read_metrics
 from catalog.model.results import EMBEDDED, Example, Result
 from reference_impls.errors import UsageError
 from reference_impls.running.records import reference_results
-from reference_impls.running.registry import PACKAGE, find_task
+from reference_impls.running.registry import PACKAGE, find_embedded
 
 if TYPE_CHECKING:
     from reference_impls.measuring.intervals import Estimate
@@ -44,6 +45,11 @@ def print_run(method: Implementation, outcome: Outcome) -> None:
     _print_examples(console, result.examples)
     print_notes(result.notes)
     cost = f"{result.seconds:g} s, {result.forward_passes} forward and {result.backward_passes} backward passes"
+    if result.recipe_source:
+        said = [f"{name.replace('_', ' ')} {value:g}" for name, value in result.recipe.items()]
+        console.print(
+            f"\n[bold]Recipe[/]  {escape(', '.join(said))}. From: {escape(result.recipe_source)}.", highlight=False
+        )
     console.print(f"\nUnlearning took {cost}. Again: [bold]{escape(result.command)}[/]", highlight=False)
 
 
@@ -117,6 +123,25 @@ def print_comparison(found: Sequence[Implementation], outcomes: Sequence[Outcome
     Console().print(table)
 
 
+def print_sweep(found: Sequence[Implementation], results: Sequence[Result]) -> None:
+    """One column per method: means over its seeds, with standard deviations where there are several."""
+    table = _table(f"{results[0].task} ({results[0].model})")
+    runs = {one.name: [run.metrics for run in results if run.method == one.id] for one in found}
+    runs = {name: seeds for name, seeds in runs.items() if seeds}
+    for name, seeds in runs.items():
+        table.add_column(f"{name} ({len(seeds)} seed{'s' * (len(seeds) > 1)})", justify="right")
+    for metric in _present(results[0].metrics):
+        table.add_row(_label(metric), *(_mean(metric, [one.get(metric) for one in seeds]) for seeds in runs.values()))
+    Console().print(table)
+
+
+def _mean(metric: str, values: Sequence[float | None]) -> str:
+    shown = [one for value in values if (one := _shown(metric, value)) is not None]
+    if len(shown) < 2:
+        return _number(shown[0] if shown else None)
+    return f"{_number(fmean(shown))} ± {_number(stdev(shown))}"
+
+
 def print_references(target: Result, retrained: Result) -> None:
     """The two models of a task beside each other."""
     columns = [("target", target.metrics), ("retrained", retrained.metrics)]
@@ -132,7 +157,7 @@ def write_plot(outcomes: Sequence[Outcome], path: Path) -> None:
     from catalog.figures import Kind, Point, forget_utility_figure
 
     first = outcomes[0]
-    across, up = find_task(first.result.task).headline, "model_utility"
+    across, up = find_embedded(first.result.task).headline, "model_utility"
 
     def point(label: str, metrics: dict[str, float], kind: Kind = "method") -> Point:
         return Point(label, metrics[across], metrics[up], kind)

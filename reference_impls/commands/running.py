@@ -10,19 +10,29 @@ import typer
 
 from catalog.base.terminal import print_json
 from reference_impls.commands.shared import (
+    Accumulate,
     BatchSize,
+    CheckpointEvery,
+    DataFolder,
     DType,
     ForgetShare,
+    GradientCheckpointing,
     Json,
     LearningRate,
+    LoRAAlpha,
+    LoRARank,
+    LoRATargets,
+    ReferenceModel,
     Requests,
     Seed,
     Settings,
     Steps,
     TaskName,
+    UseLoRA,
     Window,
     data_of,
     loading_of,
+    scaling_of,
     settings_of,
     showing_progress,
     task_of,
@@ -33,14 +43,16 @@ from reference_impls.running.registry import (
     DEFAULT_TASK,
     attacks,
     find_attack,
+    find_embedded,
     find_method,
-    find_task,
     methods,
 )
+from reference_impls.scaling import Scaling
 
 if TYPE_CHECKING:
     from catalog.model.implementations import Implementation
     from reference_impls.running.runner import Outcome
+    from reference_impls.toolkit import Task
 
 PANEL = "Run"
 SavedModel = Annotated[
@@ -53,7 +65,8 @@ app = typer.Typer()
     rich_help_panel=PANEL,
     epilog="Examples: `unlearn run npo`   `unlearn run npo --set beta=0.5 --seed 1`   "
     "`unlearn run npo --task passages --requests 4`   "
-    "`unlearn run npo --model DIR --forget forget.jsonl --retain retain.jsonl --out unlearned`",
+    "`unlearn run npo --model DIR --forget forget.jsonl --retain retain.jsonl --out unlearned`   "
+    "`unlearn run npo --task tofu/forget10 --model DIR_OR_NAME`",
 )
 def run(
     method: Annotated[str, typer.Argument(help="A method's id, as in `unlearn list`.")],
@@ -66,6 +79,8 @@ def run(
     forget: Annotated[Path | None, typer.Option(help="A data file of what to forget, instead of a task.")] = None,
     retain: Annotated[Path | None, typer.Option(help="A data file of what to keep.")] = None,
     holdout: Annotated[Path | None, typer.Option(help="A data file like the forget set, never trained on.")] = None,
+    folder: DataFolder = None,
+    reference: ReferenceModel = None,
     learning_rate: LearningRate = None,
     steps: Steps = None,
     batch_size: BatchSize = None,
@@ -73,6 +88,13 @@ def run(
     requests: Requests = 1,
     window: Window = None,
     dtype: DType = None,
+    lora: UseLoRA = False,
+    lora_rank: LoRARank = None,
+    lora_alpha: LoRAAlpha = None,
+    lora_targets: LoRATargets = None,
+    accumulate: Accumulate = 1,
+    gradient_checkpointing: GradientCheckpointing = False,
+    checkpoint_every: CheckpointEvery = None,
     out: Annotated[Path | None, typer.Option(help="Save the model, a model card and the record there.")] = None,
     attacked: Annotated[bool, typer.Option("--attacks", help="Then try to get it back, with every attack.")] = False,
     record: Annotated[bool, typer.Option("--record", help="Keep the record in the repository's results.")] = False,
@@ -89,18 +111,35 @@ def run(
         requests=requests,
         model=model,
         data=data_of(model, forget, retain, holdout),
+        folder=folder,
+        reference=reference,
         loading=loading_of(model, window, dtype),
+        scaling=scaling_of(
+            lora, lora_rank, lora_alpha, lora_targets, accumulate, gradient_checkpointing, checkpoint_every
+        ),
     )
-    loaded = experiment.load_task()
-    if record and (model or forget):
+    if checkpoint_every is not None and out is None:
+        raise UsageError("--checkpoint-every keeps the state of training in the folder of --out; name one.")
+    if reference and not model:
+        raise UsageError("--reference is for a model of your own (--model); the embedded one has its retrained model.")
+    if record and (model or forget or experiment.scaling != Scaling()):
         raise UsageError(
-            "--record is for the embedded model and task, so that the leaderboard compares like with like."
+            "--record is for the embedded model and task, trained as all are, so that the leaderboard compares like "
+            "with like."
         )
+    loaded = experiment.load_task()
+    from reference_impls.toolkit.processes import check_launch, is_first, take_device
+
+    check_launch()
+    take_device()
+    if not is_first():
+        _help_the_first(experiment, loaded, out)
+        return
     keeper = None
     if out:
         from reference_impls.running.saving import Keeper
 
-        keeper = Keeper(out, find_method(method))
+        keeper = Keeper(out, find_method(method), goes_on=checkpoint_every is not None)
     from reference_impls.running.runner import run as run_experiment
 
     with showing_progress(hide=as_json) as progress:
@@ -110,6 +149,7 @@ def run(
             attacked=attacked or record,
             progress=progress,
             keep=keeper.keep if keeper else lambda outcome: None,
+            checkpoints=out,
         )
     if keeper:
         keeper.update(outcome)
@@ -122,6 +162,18 @@ def run(
         from reference_impls.running.records import write_record
 
         write_record(outcome.result)
+
+
+def _help_the_first(experiment: Experiment, task: Task, out: Path | None) -> None:
+    """Train along with the first process, which tells people, measures and writes: also what is wrong."""
+    from reference_impls.progress import silence_libraries
+    from reference_impls.running.runner import unlearn
+
+    silence_libraries()
+    try:
+        unlearn(experiment, task, checkpoints=out)
+    except UsageError:
+        sys.exit(2)
 
 
 def _show(outcome: Outcome, method: Implementation, as_json: bool) -> None:
@@ -152,7 +204,7 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Run several methods and set them side by side."""
-    compared, loaded = [find_method(name) for name in names], find_task(task)
+    compared, loaded = [find_method(name) for name in names], find_embedded(task)
     recipe = {"learning_rate": learning_rate, "steps": steps, "batch_size": batch_size}
     from reference_impls.running.runner import run as run_experiment
 
@@ -184,7 +236,7 @@ def chat(
     seed: Seed = 0,
 ) -> None:
     """Ask the model before, after and without the forget set the same questions, one per line."""
-    loaded = find_task(task)
+    loaded = find_embedded(task)
     from reference_impls.running.chat import converse
 
     if method not in {one.id for one in methods()} and Path(method).is_dir():
@@ -214,16 +266,18 @@ def evaluate_model(
     forget: Annotated[Path | None, typer.Option(help="A data file of what was forgotten, instead of a task.")] = None,
     retain: Annotated[Path | None, typer.Option(help="A data file of what was kept.")] = None,
     holdout: Annotated[Path | None, typer.Option(help="A data file like the forget set, never trained on.")] = None,
+    folder: DataFolder = None,
+    reference: ReferenceModel = None,
     window: Window = None,
     dtype: DType = None,
     as_json: Json = False,
 ) -> None:
     """Measure a saved model, beside the models that ship with the task."""
-    asked = task_of(task, model, forget, retain, holdout)
+    asked = task_of(task, model, forget, retain, holdout, folder)
     from reference_impls.running.evaluate_saved import evaluate_saved
 
     with showing_progress(hide=as_json) as progress:
-        found = evaluate_saved(model, asked, progress, loading_of(model, window, dtype))
+        found = evaluate_saved(model, asked, progress, loading_of(model, window, dtype), reference)
     if as_json:
         print_json(found.model_dump(mode="json"))
         return
@@ -243,6 +297,10 @@ def attack_model(
     task: TaskName = DEFAULT_TASK,
     forget: Annotated[Path | None, typer.Option(help="A data file of what was forgotten, instead of a task.")] = None,
     retain: Annotated[Path | None, typer.Option(help="A data file of what was kept.")] = None,
+    holdout: Annotated[
+        Path | None, typer.Option(help="A data file like the forget set, never trained on: membership needs one.")
+    ] = None,
+    folder: DataFolder = None,
     seed: Seed = 0,
     window: Window = None,
     dtype: DType = None,
@@ -250,7 +308,7 @@ def attack_model(
 ) -> None:
     """Try to get back what a model has forgotten, and show how much of it the model then knows."""
     chosen = attacks() if name == "all" else [find_attack(name)]
-    asked = task_of(task, model, forget, retain, None)
+    asked = task_of(task, model, forget, retain, holdout, folder)
     from reference_impls.running.evaluate_saved import attack_saved
 
     with showing_progress(hide=as_json) as progress:

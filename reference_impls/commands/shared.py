@@ -13,6 +13,7 @@ from reference_impls.errors import UsageError
 from reference_impls.models.loading import Loading, Precision
 from reference_impls.progress import Progress, silent
 from reference_impls.running.experiment import OwnData, load_task
+from reference_impls.scaling import LoRA, Scaling
 
 if TYPE_CHECKING:
     from reference_impls.toolkit import Task
@@ -38,7 +39,69 @@ Window = Annotated[
 ]
 DType = Annotated[
     Precision | None,
-    typer.Option(help="What weights are computed with; by default float32, or bfloat16 where that does not fit."),
+    typer.Option(
+        help="What weights are computed with; by default float32, or bfloat16 where that does not fit. Weights that "
+        "train have copies in 32 bits, so that no step is lost."
+    ),
+]
+UseLoRA = Annotated[
+    bool,
+    typer.Option(
+        "--lora",
+        help="Train low-rank adapters instead of the weights; the model before is then the same one without them. They "
+        "are merged into the weights that are saved, and kept beside them. Without --learning-rate, ten times the "
+        "recipe's.",
+    ),
+]
+LoRARank = Annotated[int | None, typer.Option(min=1, help="With --lora: the adapters' rank, 16 by default.")]
+LoRAAlpha = Annotated[
+    float | None, typer.Option(min=0, help="With --lora: they count alpha / rank times; twice the rank by default.")
+]
+LoRATargets = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME,NAME",
+        help="With --lora: ends of the names of the layers that get one, such as q_proj,v_proj; by default all linear "
+        "layers of the blocks.",
+    ),
+]
+Accumulate = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        help="Take each batch in so many parts, one after another. The loss is that of the whole batch, whatever the "
+        "method makes of it, and the gradients of the parts add up: the result is the same but for rounding (and for "
+        "what dropout draws). Takes the memory of a part and, for all parts but one, a second forward pass.",
+    ),
+]
+GradientCheckpointing = Annotated[
+    bool,
+    typer.Option(
+        "--gradient-checkpointing",
+        help="Compute what happens inside blocks again in the backward pass instead of keeping it: less memory, a "
+        "third more time, the same result.",
+    ),
+]
+CheckpointEvery = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="STEPS",
+        help="Keep the state of training in the folder of --out after so many steps each. The same command goes on "
+        "from there after it was killed, with the result that it would have had.",
+    ),
+]
+DataFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        help="The folder with a published benchmark's files (tofu/forget10 and others, see `unlearn tasks`); "
+        "UNLEARN_DATA and the hub's cache are looked into, too.",
+    ),
+]
+ReferenceModel = Annotated[
+    str | None,
+    typer.Option("--reference", help="A model that was trained without the forget set, to compare with."),
 ]
 BatchSize = Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")]
 
@@ -60,9 +123,16 @@ Requests = Annotated[
 ]
 
 
-def task_of(task: str, model: str | None, forget: Path | None, retain: Path | None, holdout: Path | None) -> Task:
-    """The embedded task of that name, or the one that files of one's own make; see :func:`data_of`."""
-    return load_task(task, data_of(model, forget, retain, holdout))
+def task_of(
+    task: str,
+    model: str | None,
+    forget: Path | None,
+    retain: Path | None,
+    holdout: Path | None,
+    folder: Path | None = None,
+) -> Task:
+    """The task of that name, or the one that files of one's own make; see :func:`data_of`."""
+    return load_task(task, data_of(model, forget, retain, holdout), folder)
 
 
 def data_of(model: str | None, forget: Path | None, retain: Path | None, holdout: Path | None) -> OwnData | None:
@@ -89,6 +159,32 @@ def loading_of(model: str | None, window: int | None, dtype: Precision | None) -
     if model is None and (window is not None or dtype is not None):
         raise UsageError("--window and --dtype are for a model of your own (--model); the embedded one has its own.")
     return Loading(window, dtype)
+
+
+def scaling_of(
+    lora: bool,
+    rank: int | None,
+    alpha: float | None,
+    targets: str | None,
+    accumulate: int,
+    gradient_checkpointing: bool,
+    checkpoint_every: int | None,
+) -> Scaling:
+    """How a model is to be trained that is large for its machine.
+
+    Raises:
+        UsageError: something is said of adapters, and there are to be none.
+    """
+    for option, value in (("--lora-rank", rank), ("--lora-alpha", alpha), ("--lora-targets", targets)):
+        if value is not None and not lora:
+            raise UsageError(f"{option} says how adapters are made; add --lora to train some.")
+    adapters = None
+    if lora:
+        names = tuple(name.strip() for name in (targets or "").split(",") if name.strip())
+        if targets is not None and not names:
+            raise UsageError("--lora-targets names no layer; write NAME,NAME, as in --lora-targets q_proj,v_proj.")
+        adapters = LoRA(**({} if rank is None else {"rank": rank}), alpha=alpha, targets=names)
+    return Scaling(adapters, accumulate, gradient_checkpointing, checkpoint_every)
 
 
 def settings_of(given: list[str]) -> dict[str, str]:

@@ -16,13 +16,13 @@ Families differ in what they touch; each method's class says it as ``acts_on``.
 | ``localization`` | few weights, by a score | silences or moves those that hold the answer |
 | ``representation`` | activations | leads hidden states elsewhere |
 | ``modular`` | modules beside the model | retrains, or trains, the part that has to forget |
-| ``in_context`` | prompt | contradicts the answer before it is asked for |
+| ``in_context`` | prompt | contradicts the answer before it is asked for, or learns what to put there |
+| ``inference_time`` | prompt, decoding | stops questions at a gate, or corrects what is expected next |
 
 A folder's ``__init__.py`` is the family's page: what its methods share, how each differs from its predecessor, which to
 read first, what to expect. A new method adds its line there. Whoever reads for the first time begins with
 ``gradient_ascent/gradient_ascent.py`` and ``preference_optimization/npo.py``.
 
-The catalog knows two families (``catalog/vocabularies/family.yaml``) in which nothing runs yet: *inference-time*
-guards, which leave the model alone and change its inputs, decoding or outputs; and *data-centric* unlearning, which
-selects, rewrites or weighs data before any of the losses above. Nothing acts on decoding so far.
+The catalog knows a family (``catalog/vocabularies/family.yaml``) in which nothing runs yet: *data-centric* unlearning,
+which selects, rewrites or weighs data before any of the losses above.
 """

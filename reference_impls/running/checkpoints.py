@@ -24,6 +24,11 @@ def folder(task: Task, which: Shipped) -> Path:
     return task.folder / "checkpoints" / which
 
 
+def ships(task: Task) -> bool:
+    """Whether a task has models of its own; one of somebody's data has none, nor a folder for them."""
+    return hasattr(task, "folder") and folder(task, "target").is_dir()
+
+
 def load(task: Task, which: Shipped) -> LanguageModel:
     """A shipped checkpoint, in 32 bits."""
     import torch

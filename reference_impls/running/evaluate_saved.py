@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from catalog.model.implementations import Implementation
 from catalog.model.results import Example
+from reference_impls import extensions
 from reference_impls.errors import UsageError
 from reference_impls.measuring.comparison import Yardstick
 from reference_impls.measuring.cost import one_thread
@@ -15,7 +16,7 @@ from reference_impls.models.loading import Loading
 from reference_impls.progress import Progress
 from reference_impls.running import checkpoints
 from reference_impls.running.attacking import attack_each
-from reference_impls.running.notes import cut
+from reference_impls.running.notes import check_whole, cut
 from reference_impls.running.records import reference_results
 from reference_impls.running.saving import load
 from reference_impls.toolkit import LanguageModel, Splits, Task, UnlearnedModel, weights_of
@@ -53,13 +54,32 @@ class Attacked(BaseModel):
     """What one has to know besides, such as what of the data was cut."""
 
 
-def evaluate_saved(source: str, task: Task, progress: Progress, loading: Loading | None = None) -> Evaluated:
-    """Measure a model that was saved, with what its method put around the weights.
+def evaluate_saved(
+    source: str | UnlearnedModel,
+    task: Task,
+    progress: Progress,
+    loading: Loading | None = None,
+    reference: str | None = None,
+) -> Evaluated:
+    """Measure a model, with what its method put around the weights: one that was saved, or one that is at hand.
+
+    Args:
+        source: the model, or its folder or name.
+        task: on what.
+        progress: called as ``progress(stage, done, total)``.
+        loading: how models are loaded.
+        reference: a model that was trained without the forget set, to compare with.
 
     Raises:
-        UsageError: the model cannot be loaded.
+        UsageError: a model cannot be loaded.
         DivergedError: what it says are not numbers.
     """
+    against_reference = None
+    if reference is not None:
+        progress("evaluating the reference", 0, 1)
+        other, _, splits = _opened(reference, task, progress, loading)
+        against_reference = task.evaluate(other, splits)
+        del other
     model, weights, splits = _opened(source, task, progress, loading)
     shipped = reference_results(task.name)
     against = Yardstick(task, splits)
@@ -67,33 +87,38 @@ def evaluate_saved(source: str, task: Task, progress: Progress, loading: Loading
         shipping = checkpoints.yardstick(task, splits, checkpoints.retrained_evaluation(task))
         if shipping.retrained and _share_vocabulary(weights, shipping.retrained):
             against = shipping
+    references = {which: record.metrics for which, record in shipped.items()}
+    if against_reference is not None:
+        against = Yardstick(task, splits, kept=against_reference.kept)
+        references = {"reference": against_reference.metrics}
     progress("evaluating", 0, 1)
     found = against.measure(model)
-    references = {which: record.metrics for which, record in shipped.items()}
+    others, failed = extensions.measure(model, splits, found.metrics)
     return Evaluated(
-        model=source,
+        model=source if isinstance(source, str) else type(source).__name__,
         task=task.name,
-        metrics=found.metrics,
+        metrics=found.metrics | others,
         references=references,
         examples=found.examples,
-        notes=_notes(task, weights, splits),
+        notes=(*_notes(task, weights, splits), *failed),
     )
 
 
 def attack_saved(
-    source: str,
+    source: str | UnlearnedModel,
     task: Task,
     chosen: Sequence[Implementation],
     seed: int,
     progress: Progress,
     loading: Loading | None = None,
 ) -> Attacked:
-    """Attack a model that was saved, with what its method put around the weights.
+    """Attack a model, with what its method put around the weights: one that was saved, or one that is at hand.
 
     Raises:
         UsageError: the model cannot be loaded.
     """
     model, weights, splits = _opened(source, task, progress, loading)
+    check_whole(task, splits)
     known = task.knowledge(model, splits.forget)
     shipped = reference_results(task.name)
     reference = checkpoints.load(task, "retrained") if shipped else None
@@ -116,12 +141,12 @@ def _notes(task: Task, weights: LanguageModel, splits: Splits) -> tuple[str, ...
 
 
 def _opened(
-    source: str, task: Task, progress: Progress, loading: Loading | None
+    source: str | UnlearnedModel, task: Task, progress: Progress, loading: Loading | None
 ) -> tuple[UnlearnedModel, LanguageModel, Splits]:
     """The model, the weights inside it, and the task's data in their format."""
     progress("loading", 0, 1)
     one_thread()
-    model = load(source, loading)
+    model = load(source, loading) if isinstance(source, str) else source
     weights = weights_of(model)
     if weights is None:
         raise UsageError(f"{source} holds no language model, so that it cannot be asked.")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog.model.results import EMBEDDED, is_plain, record_file
+from reference_impls.errors import UsageError
 from reference_impls.models.loading import Loading
 from reference_impls.running.registry import DEFAULT_TASK, find_task
+from reference_impls.scaling import Scaling
 
 if TYPE_CHECKING:
+    from reference_impls.tasks.tables import Data
     from reference_impls.toolkit import Task
 
 Given = Mapping[str, float | int | None]
@@ -20,12 +23,20 @@ Given = Mapping[str, float | int | None]
 
 @dataclass(frozen=True)
 class OwnData:
-    """Files of one's own, instead of a task."""
+    """Data of one's own, instead of a task."""
 
-    forget: Path
-    retain: Path | None = None
+    forget: Data
+    retain: Data | None = None
     """None for methods that need no examples of what must stay."""
-    holdout: Path | None = None
+    holdout: Data | None = None
+
+    @property
+    def named(self) -> dict[str, str | None]:
+        """By option, the file; of rows that are in none, a word in its place."""
+        return {
+            name: f"{name.upper()}-ROWS" if isinstance(one, Sequence) else None if one is None else str(one)
+            for name, one in vars(self).items()
+        }
 
 
 @dataclass(frozen=True)
@@ -48,8 +59,14 @@ class Experiment:
     model: str | None = None
     """A folder or hub name of a causal language model; the task's own target by default."""
     data: OwnData | None = None
+    folder: Path | None = None
+    """Where the files of a published benchmark are looked for first."""
+    reference: str | None = None
+    """A model that was trained without the forget set, to compare with; a task's own retrained model by default."""
     loading: Loading = field(default_factory=Loading)
     """How that model is loaded."""
+    scaling: Scaling = field(default_factory=Scaling)
+    """How a model is trained that is large for its machine."""
 
     @property
     def plain(self) -> bool:
@@ -70,10 +87,12 @@ class Experiment:
     @property
     def command(self) -> str:
         """What reproduces it: the shortest command that says all that was chosen."""
-        own = {} if self.data is None else vars(self.data)
+        own = {} if self.data is None else self.data.named
         options: dict[str, object] = {
             "task": None if self.data else self.task,
+            "data": self.folder,
             "model": self.model,
+            "reference": self.reference,
             **asdict(self.loading),
             **own,
             **self.recipe,
@@ -84,6 +103,7 @@ class Experiment:
         words = ["unlearn", "run", self.method]
         for name, value in options.items():
             words += [f"--{name.replace('_', '-')}", str(value)] if value is not None else []
+        words += self.scaling.words
         for name, text in self.settings.items():
             words += ["--set", f"{name}={text}"]
         return shlex.join(words)
@@ -93,18 +113,27 @@ class Experiment:
 
         Raises:
             UnknownNameError: there is no such task.
+            UsageError: files are missing or cannot be read.
         """
-        return load_task(self.task, self.data)
+        return load_task(self.task, self.data, self.folder)
 
 
-def load_task(name: str, data: OwnData | None = None) -> Task:
+def load_task(name: str, data: OwnData | None = None, folder: Path | None = None) -> Task:
     """The task of that name, or the one that files of one's own make, if there are any.
+
+    Args:
+        name: of a task that ships models, or of a published benchmark's.
+        data: the files of one's own.
+        folder: where a benchmark's files are looked for first.
 
     Raises:
         UnknownNameError: there is no such task.
+        UsageError: files are missing or cannot be read.
     """
     if data is None:
-        return find_task(name)
+        return find_task(name, folder)
+    if folder is not None:
+        raise UsageError("--data names the folder of a published benchmark; --forget and --retain name your own files.")
     from reference_impls.tasks.files import FilesTask
 
     return FilesTask(data.forget, data.retain, data.holdout)

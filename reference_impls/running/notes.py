@@ -4,7 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reference_impls.toolkit import LanguageModel, Pair, Splits
+from reference_impls.errors import UsageError
+from reference_impls.toolkit import LanguageModel, Pair, Splits, Task
+
+
+def check_whole(task: Task, splits: Splits, method: str | None = None) -> None:
+    """Look whether there is what a run needs.
+
+    Args:
+        task: whose data they are.
+        splits: the data.
+        method: the name of a method that needs examples of what must stay; None for what needs none.
+
+    Raises:
+        UsageError: there is nothing to forget, or nothing of what the method needs.
+    """
+    if not splits.forget:
+        raise UsageError(f"{task.name} has nothing to forget. {task.lacking}".strip())
+    if method and not splits.retain:
+        raise UsageError(
+            f"{method} needs examples of what must stay, and {task.name} has none. {task.lacking} "
+            "`unlearn plan --retain no` lists the methods that do without."
+        )
 
 
 def cut(model: LanguageModel, splits: Splits) -> list[str]:

@@ -1,4 +1,4 @@
-"""Methods, tasks, attacks and recipes by name. Names are resolved without importing torch."""
+"""Methods, tasks, benchmarks, attacks and recipes by name. Names are resolved without importing torch."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from catalog.base.terminal import say
 from catalog.model import defaults
 from catalog.model.implementations import Implementation, read_implementations
+from reference_impls import extensions
 from reference_impls.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
@@ -22,12 +24,16 @@ RESULTS = PACKAGE / "results"
 
 @cache
 def implementations() -> dict[str, Implementation]:
-    """Methods, tasks and attacks by id, read from their files."""
+    """Methods, tasks and attacks by id, read from their files; after the project's own, those of other packages."""
     found, problems = read_implementations(PACKAGE)
     if problems:
         first = problems[0]
         raise UsageError(f"{first.file}:{first.line}: {first.message} {first.hint}")
-    return {one.id: one for one in found}
+    known = {one.id: one for one in found}
+    for one in extensions.implementations():
+        if known.setdefault(one.id, one) is not one and one.outside:
+            say(f"{one.outside.package} registers the {one.kind} {one.id!r}, a name that is taken; it is left out.")
+    return known
 
 
 def methods() -> list[Implementation]:
@@ -128,21 +134,61 @@ def _parse(name: str, text: str, kind: str) -> Any:
 
 
 def tasks() -> list[str]:
-    """The ids of the tasks."""
+    """The ids of the tasks that ship models."""
     return [one.id for one in implementations().values() if one.kind == "task"]
 
 
-def find_task(name: str) -> Task:
-    """A task by its id.
+def benchmarks() -> list[Implementation]:
+    """The published benchmarks, by id."""
+    return [one for one in implementations().values() if one.kind == "benchmark"]
+
+
+def find_task(name: str, folder: Path | None = None) -> Task:
+    """A task that ships models by its id, or one of a published benchmark by its name (``tofu/forget10``).
+
+    Args:
+        name: the id or name.
+        folder: where a benchmark's files are looked for first.
 
     Raises:
         UnknownNameError: there is none.
+        UsageError: a benchmark's files are missing, or a folder is named for a task that ships its data.
+    """
+    family, slash, _ = name.partition("/")
+    benchmark = next((one for one in benchmarks() if one.id == family), None)
+    if benchmark is None:
+        return find_embedded(name, folder)
+    if not slash:
+        raise UsageError(f"{family} is several tasks: name one of {', '.join(benchmark.task_names)}.")
+    if not benchmark.has_task(name):
+        raise UnknownNameError("task", name, benchmark.task_names)
+    from reference_impls.toolkit import Task
+
+    found: Task = _class_of(benchmark.module, Task)(name, folder)
+    return found
+
+
+def find_embedded(name: str, folder: Path | None = None) -> Task:
+    """A task that ships models by its id.
+
+    Raises:
+        UnknownNameError: there is none.
+        UsageError: it is a benchmark, which ships none, or a folder of data is named for it.
     """
     from reference_impls.toolkit import Task
 
+    if name.partition("/")[0] in {one.id for one in benchmarks()}:
+        raise UsageError(
+            f"{name} ships no models. `unlearn run METHOD --task {name} --model DIR_OR_NAME` runs on yours."
+        )
     if name not in tasks():
-        raise UnknownNameError("task", name, tasks())
-    found: Task = _class_of(implementations()[name].module, Task)()
+        raise UnknownNameError("task", name, [*tasks(), *(task for one in benchmarks() for task in one.task_names)])
+    if folder is not None:
+        raise UsageError(f"--data is for published benchmarks such as tofu/forget10; {name} ships its data.")
+    chosen = implementations()[name]
+    found: Task = _class_of(chosen.module, Task)()
+    if chosen.outside:
+        found.name, found.folder = name, Path(chosen.file).parent
     return found
 
 
@@ -152,8 +198,15 @@ def recipe_of(task: str, method: str) -> dict[str, Any]:
     A method that no search was made for gets the task's ``untried`` settings, with which most methods show something;
     a task of files has neither.
     """
-    search = _data_of(task, "search.yaml")
+    search = search_of(task)
     return recipes(task).get(method) or {**search.get("fixed", {}), **search.get("untried", {})}
+
+
+def searched_with(task: str, method: str) -> dict[str, Any]:
+    """The hyper-parameters that the task's search fixes for a method: what the task's data or models ask for."""
+    fixed = search_of(task).get("methods", {}).get(method, {}).get("with", {})
+    own = {one.name for one in find_method(method).hyperparameters}
+    return {name: value for name, value in fixed.items() if name in own}
 
 
 def recipes(task: str) -> dict[str, dict[str, Any]]:
@@ -161,9 +214,16 @@ def recipes(task: str) -> dict[str, dict[str, Any]]:
     return _data_of(task, "recipes.yaml")
 
 
+def search_of(task: str) -> dict[str, Any]:
+    """What a search for recipes may try on a task; empty for one that has no search."""
+    return _data_of(task, "search.yaml")
+
+
 def _data_of(task: str, file: str) -> dict[str, Any]:
     import yaml
 
-    path = PACKAGE / "tasks" / task.replace("-", "_") / file
+    chosen = implementations().get(task)
+    own = PACKAGE / "tasks" / task.replace("-", "_")
+    path = (Path(chosen.file).parent if chosen and chosen.outside else own) / file
     content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
     return content

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalog.model.results import EMBEDDED, Result
+from reference_impls import extensions
 from reference_impls.errors import UsageError
 from reference_impls.measuring.cost import Passes, count_passes, one_thread, peak_memory_bytes, versions
 from reference_impls.progress import Progress, silent
-from reference_impls.running.experiment import Experiment, Given
+from reference_impls.running import fitting
+from reference_impls.running.experiment import Experiment
+from reference_impls.running.recipes import chosen
 from reference_impls.running.records import reference_results
-from reference_impls.running.registry import configure, find_method, recipe_of
+from reference_impls.running.registry import configure, find_method
+from reference_impls.scaling import Scaling
 
 if TYPE_CHECKING:
     from reference_impls.measuring.comparison import Yardstick
-    from reference_impls.toolkit import LanguageModel, Method, Recipe, Splits, Task, Wrapper
+    from reference_impls.toolkit import Evaluation, LanguageModel, Method, Recipe, Splits, Task, Wrapper
+    from reference_impls.toolkit.adapters import Adapter
+    from reference_impls.toolkit.savepoints import Savepoints
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,8 @@ class Outcome:
     """The retrained model's metrics, if the task has one."""
     left_out: dict[str, str] = field(default_factory=dict)
     """By the title of an attack, why it gave no number."""
+    adapter: Adapter | None = None
+    """What was trained in the model's place and merged into it, if anything was."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +49,14 @@ class _Prepared:
 
     method: Method
     recipe: Recipe
+    source: str
+    """Who says so; empty for the embedded model's own."""
     model: LanguageModel
     yardstick: Yardstick
-    before: dict[str, float]
-    retrained: dict[str, float]
+    reference: Evaluation | None
+    """Of a model of one's own that was trained without the forget set."""
     notes: tuple[str, ...]
+    savepoints: Savepoints | None
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,8 @@ class _Unlearned:
     """What the method said of what it left."""
     stopped: int | None
     """After how many steps a rule of the method's own ended the (last) training."""
+    adapter: Adapter | None
+    """See :attr:`Outcome.adapter`."""
 
 
 def run(
@@ -68,8 +82,10 @@ def run(
     *,
     compared: bool = True,
     attacked: bool = False,
+    before: dict[str, float] | None = None,
     progress: Progress = silent,
     keep: Callable[[Outcome], None] = lambda outcome: None,
+    checkpoints: Path | None = None,
 ) -> Outcome:
     """Unlearn a task with a method and measure it.
 
@@ -78,39 +94,49 @@ def run(
         task: the experiment's task, if it has been loaded already.
         compared: compare with the retrained model itself, and not only with what its evaluation kept.
         attacked: try every attack on the unlearned model as well.
+        before: the metrics of the model before, if somebody measured them already.
         progress: called as ``progress(stage, done, total)``.
         keep: called with the outcome before anybody attacks the model, so that an attack takes nothing with it.
+        checkpoints: the folder of the states of training, where those are kept.
 
     Raises:
         UsageError: an unknown name, an impossible hyper-parameter, a model that cannot be loaded or that the method
-            does not know, more requests than there are subjects, or several to a method that leaves the weights alone.
+            does not know, more requests than there are subjects, several to a method that leaves the weights alone, or
+            a way of training that does not go with the method or the model.
     """
-    prepared = _prepare(experiment, task or experiment.load_task(), compared, progress)
+    prepared = _prepare(experiment, task or experiment.load_task(), compared, progress, checkpoints)
+    before, retrained = _measure_before(experiment, prepared, progress, before)
     unlearned = _unlearn(experiment, prepared, progress)
     prepared.model.round_as_stored()
     result = _measure(experiment, prepared, unlearned, progress)
-    outcome = Outcome(unlearned.model, result, prepared.before, prepared.retrained)
+    outcome = Outcome(unlearned.model, result, before, retrained, adapter=unlearned.adapter)
     keep(outcome)
     return _attack(outcome, prepared.yardstick, progress) if attacked else outcome
 
 
 def unlearn(
-    experiment: Experiment, task: Task | None = None, *, progress: Progress = silent
+    experiment: Experiment,
+    task: Task | None = None,
+    *,
+    progress: Progress = silent,
+    checkpoints: Path | None = None,
 ) -> LanguageModel | Wrapper:
     """Unlearn a task with a method, for somebody who wants the model and no numbers.
 
     Raises:
         UsageError: as :func:`run`.
     """
-    prepared = _prepare(experiment, task or experiment.load_task(), False, progress)
+    prepared = _prepare(experiment, task or experiment.load_task(), False, progress, checkpoints)
     model: LanguageModel | Wrapper = _unlearn(experiment, prepared, progress).model
     return model
 
 
-def _prepare(experiment: Experiment, task: Task, compared: bool, progress: Progress) -> _Prepared:
-    """Configure the method, then load the model and the data, and measure what there is before."""
-    chosen = recipe_of(task.name, experiment.method)
-    method = configure(find_method(experiment.method), experiment.settings, chosen.get("hyperparameters", {}))
+def _prepare(
+    experiment: Experiment, task: Task, compared: bool, progress: Progress, checkpoints: Path | None
+) -> _Prepared:
+    """Configure the method, then load the model and the data."""
+    recipe = chosen(task.name, find_method(experiment.method), embedded=experiment.model is None)
+    method = configure(find_method(experiment.method), experiment.settings, recipe.hyperparameters)
     if experiment.requests > 1 and method.wraps():
         raise UsageError(
             f"{experiment.requests} requests need a method that changes the weights; {experiment.method} works around "
@@ -121,27 +147,68 @@ def _prepare(experiment: Experiment, task: Task, compared: bool, progress: Progr
             f"{find_method(experiment.method).name} needs examples of what must stay: give them with --retain FILE. "
             "`unlearn plan --retain no` lists the methods that do without."
         )
+    fitting.check_method(method, find_method(experiment.method).name, experiment.scaling, experiment.requests)
+    from reference_impls.running.notes import check_whole
+
     progress("loading", 0, 1)
+    _check_support(experiment, method)
+    reference = _reference(experiment, task, progress) if experiment.reference else None
     model = _load(task, experiment, method)
-    splits, whole = task.splits(model), experiment.forget_share == 1
-    if not whole:
-        splits = splits.part(0, experiment.forget_share)
+    splits, whole = _splits(task, model, experiment), experiment.forget_share == 1
+    check_whole(task, splits, find_method(experiment.method).name if method.retain == "needed" else None)
     if experiment.requests > splits.subjects:
         raise UsageError(
             f"--requests {experiment.requests} is more than the forget set has subjects ({splits.subjects}), and what "
             "is said of one subject is forgotten at once. Ask for fewer."
         )
     notes = _notes(task, model, splits) if experiment.model else ()
-    recipe = _recipe(chosen, experiment.recipe, len(splits.forget), embedded=experiment.model is None)
+    made = recipe.recipe(experiment.recipe, len(splits.forget))
+    source = recipe.source(experiment.recipe)
+    if experiment.scaling.lora and experiment.recipe.get("learning_rate") is None:
+        made = replace(made, learning_rate=fitting.ADAPTERS_FASTER * made.learning_rate)
+        faster = f"{fitting.ADAPTERS_FASTER} times the learning rate, as suits adapters"
+        source = f"{source}; {faster}" if source else faster
+    shipped = experiment.model is None and bool(reference_results(task.name))
+    yardstick = _yardstick(task, splits, shipped=shipped, whole=whole, compared=compared, reference=reference)
+    savepoints = None
+    if checkpoints is not None:
+        from reference_impls.running import resuming
+
+        savepoints = resuming.savepoints(checkpoints, experiment, method, made, model, splits.data)
+    return _Prepared(method, made, source, model, yardstick, reference, notes, savepoints)
+
+
+def _measure_before(
+    experiment: Experiment, prepared: _Prepared, progress: Progress, known: dict[str, float] | None
+) -> tuple[dict[str, float], dict[str, float]]:
+    """The metrics of the model and of the retrained one: from their records, where there are some."""
     progress("evaluating the model before", 0, 1)
-    references = reference_results(task.name) if experiment.model is None else {}
-    yardstick = _yardstick(task, splits, shipped=bool(references), whole=whole, compared=compared)
-    if references and whole:
-        before, retrained = (references[which].metrics for which in ("target", "retrained"))
-    else:
-        before = yardstick.measure(model).metrics
-        retrained = yardstick.measure(yardstick.retrained).metrics if yardstick.retrained else {}
-    return _Prepared(method, recipe, model, yardstick, before, retrained, notes)
+    yardstick = prepared.yardstick
+    references = reference_results(yardstick.task.name) if experiment.model is None else {}
+    if known is not None:
+        return known, {}
+    if references and experiment.forget_share == 1:
+        return references["target"].metrics, references["retrained"].metrics
+    before = yardstick.measure(prepared.model).metrics
+    if prepared.reference is not None:
+        return before, prepared.reference.metrics
+    return before, yardstick.measure(yardstick.retrained).metrics if yardstick.retrained else {}
+
+
+def _splits(task: Task, model: LanguageModel, experiment: Experiment) -> Splits:
+    """The data in a model's format, as much of it as the run is about."""
+    splits = task.splits(model)
+    return splits if experiment.forget_share == 1 else splits.part(0, experiment.forget_share)
+
+
+def _reference(experiment: Experiment, task: Task, progress: Progress) -> Evaluation:
+    """What a model that was trained without the forget set measures; it is gone before the other one is loaded."""
+    from reference_impls.models.pretrained import load_pretrained
+
+    assert experiment.reference is not None
+    progress("evaluating the reference", 0, 1)
+    model = load_pretrained(experiment.reference, experiment.loading)
+    return task.evaluate(model, _splits(task, model, experiment))
 
 
 def _notes(task: Task, model: LanguageModel, splits: Splits) -> tuple[str, ...]:
@@ -153,26 +220,33 @@ def _notes(task: Task, model: LanguageModel, splits: Splits) -> tuple[str, ...]:
 
 def _unlearn(experiment: Experiment, prepared: _Prepared, progress: Progress) -> _Unlearned:
     """All requests, one after another, each starting from what the last one left."""
-    from reference_impls.toolkit import Run
+    from reference_impls.toolkit import Run, processes
 
     task, splits, requests = prepared.yardstick.task, prepared.yardstick.splits, experiment.requests
     model: Any = prepared.model
     notes: list[str] = []
     stages: list[dict[str, float]] = []
     seconds = 0.0
-    with count_passes(prepared.model.model) as passes:
+    adapter = None
+    with count_passes(prepared.model.model) as passes, processes.together():
         for request in range(requests):
             asked = splits if requests == 1 else splits.part(request / requests, (request + 1) / requests)
             started = time.perf_counter()
-            run = Run(prepared.recipe, experiment.seed * requests + request, progress)
+            seed, scaling = experiment.seed * requests + request, experiment.scaling
+            run = Run(prepared.recipe, seed, progress, scaling, prepared.savepoints)
+            adapted = run.adapt(model, scaling.lora) if scaling.lora else None
             model = prepared.method.unlearn(model, asked.data, run)
+            adapter = adapted.merge() if adapted else None
             seconds += time.perf_counter() - started
-            notes += (note for note in run.notes if note not in notes)
-            if requests > 1:
+            said = (*run.notes, *fitting.told(scaling, run.trainings, processes.world()))
+            notes += (note for note in said if note not in notes)
+            if requests > 1 and processes.is_first():
                 progress(f"evaluating after request {request + 1}", request, requests)
                 with passes.paused():
                     stages.append(task.evaluate(model, splits.part(0, (request + 1) / requests)).metrics)
-    return _Unlearned(model, tuple(stages), seconds, passes, tuple(notes), run.stopped)
+    return _Unlearned(
+        model, tuple(stages), seconds, passes, tuple(notes), run.stopped, adapter if requests == 1 else None
+    )
 
 
 def _attack(outcome: Outcome, yardstick: Yardstick, progress: Progress) -> Outcome:
@@ -191,6 +265,7 @@ def _measure(experiment: Experiment, prepared: _Prepared, unlearned: _Unlearned,
     yardstick = prepared.yardstick
     progress("evaluating", 0, 1)
     evaluation = yardstick.measure(unlearned.model)
+    others, failed = extensions.measure(unlearned.model, yardstick.splits, evaluation.metrics)
     return Result(
         method=experiment.method,
         task=yardstick.task.name,
@@ -198,11 +273,12 @@ def _measure(experiment: Experiment, prepared: _Prepared, unlearned: _Unlearned,
         seed=experiment.seed,
         hyperparameters=asdict(prepared.method),
         recipe=asdict(prepared.recipe),
+        recipe_source=prepared.source,
         forget_share=experiment.forget_share,
         requests=experiment.requests,
         stages=unlearned.stages,
         stopped=unlearned.stopped,
-        metrics=evaluation.metrics,
+        metrics=evaluation.metrics | others,
         seconds=round(unlearned.seconds, 2),
         peak_memory_bytes=peak_memory_bytes(),
         forward_passes=unlearned.passes.forward,
@@ -211,49 +287,51 @@ def _measure(experiment: Experiment, prepared: _Prepared, unlearned: _Unlearned,
         command=experiment.command,
         examples=evaluation.examples,
         window=None if experiment.model is None else prepared.model.max_length,
-        notes=(*prepared.notes, *unlearned.notes),
+        notes=(*prepared.notes, *unlearned.notes, *failed),
     )
 
 
-def _yardstick(task: Task, splits: Splits, *, shipped: bool, whole: bool, compared: bool) -> Yardstick:
-    """What the unlearned model is held against: all that ships with the task, or as much as is wanted."""
+def _yardstick(
+    task: Task, splits: Splits, *, shipped: bool, whole: bool, compared: bool, reference: Evaluation | None
+) -> Yardstick:
+    """What the unlearned model is held against: a reference, or what ships with the task, or as much as is wanted."""
     from reference_impls.measuring.comparison import Yardstick
     from reference_impls.running import checkpoints
 
+    if reference is not None:
+        return Yardstick(task, splits, kept=reference.kept)
     if not shipped:
         return Yardstick(task, splits)
     kept = checkpoints.retrained_evaluation(task) if whole else None
     return checkpoints.yardstick(task, splits, kept) if compared else Yardstick(task, splits, kept=kept)
 
 
+def _check_support(experiment: Experiment, method: Method) -> None:
+    """Look, before anything takes long, whether the method can do something with a model of one's own."""
+    from reference_impls.models.pretrained import skeleton
+    from reference_impls.toolkit import check
+
+    asked = method.parts or experiment.scaling != Scaling()
+    if experiment.model and asked and (network := skeleton(experiment.model)) is not None:
+        check(find_method(experiment.method).name, method.parts, network)
+        fitting.check_network(network, experiment.scaling)
+
+
 def _load(task: Task, experiment: Experiment, method: Method) -> LanguageModel:
-    """The model, once it is known that the method can do something with it."""
+    """The model, of which the method can do something with what was loaded, too."""
     if experiment.model is None:
         from reference_impls.running import checkpoints
 
-        if not checkpoints.folder(task, "target").is_dir():
+        if not checkpoints.ships(task):
             raise UsageError(f"The task {task.name!r} ships no model; name one with --model DIR_OR_NAME.")
         one_thread()
-        return checkpoints.load(task, "target")
-    from reference_impls.models.pretrained import load_pretrained, skeleton
+        embedded = checkpoints.load(task, "target")
+        fitting.check_network(embedded.model, experiment.scaling)
+        return embedded
+    from reference_impls.models.pretrained import load_pretrained
     from reference_impls.toolkit import check
 
-    name = find_method(experiment.method).name
-    if method.parts and (network := skeleton(experiment.model)) is not None:
-        check(name, method.parts, network)
     model = load_pretrained(experiment.model, experiment.loading)
-    check(name, method.parts, model.model)
+    check(find_method(experiment.method).name, method.parts, model.model)
+    fitting.check_network(model.model, experiment.scaling)
     return model
-
-
-def _recipe(chosen: dict[str, Any], given: Given, forget: int, embedded: bool) -> Recipe:
-    from reference_impls.toolkit import Recipe
-
-    names = {field.name for field in fields(Recipe)}
-    searched = {name: value for name, value in chosen.items() if name in names} if embedded else {}
-    recipe = replace(Recipe(), **searched)
-    if not embedded:
-        # As TOFU does with a 7B model: five passes over the forget set.
-        recipe = replace(recipe, steps=5 * -(-forget // int(given.get("batch_size") or recipe.batch_size)))
-    chosen_now: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    return replace(recipe, **chosen_now)

@@ -19,12 +19,11 @@ from reference_impls.errors import UsageError
 from reference_impls.models.loading import Loading
 from reference_impls.running.registry import find_method, method_class
 from reference_impls.toolkit import Kept, LanguageModel, UnlearnedModel, Wrapper
+from reference_impls.toolkit.savepoints import UNFINISHED, savepoints_in
 
 if TYPE_CHECKING:
     from reference_impls.running.runner import Outcome
-
-UNFINISHED = ".unfinished-"
-"""How folders begin in which something is being written."""
+    from reference_impls.toolkit.adapters import Adapter
 
 
 @dataclass
@@ -34,24 +33,28 @@ class Keeper:
     folder: Path
     """Where it is meant to be."""
     method: Implementation
+    goes_on: bool = False
+    """Whether a run of the same command may have left checkpoints there, from which this one goes on."""
     place: Path | None = field(init=False, default=None)
     """Where it is; None as long as it is nowhere."""
     problem: str = field(init=False, default="")
     """Why it is not where it is meant to be; empty if it is."""
 
     def __post_init__(self) -> None:
-        prepare_folder(self.folder)
+        prepare_folder(self.folder, self.goes_on)
 
     def keep(self, outcome: Outcome) -> None:
         """Write the model, its card and its record: where they are meant to be, or where there is room."""
         for parent in (None, *_elsewhere(self.folder)):
             try:
                 place = self.folder if parent is None else Path(tempfile.mkdtemp(dir=parent, prefix="unlearned-"))
-                save(place, outcome.model, self.method, outcome.result)
+                save(place, outcome.model, self.method, outcome.result, outcome.adapter)
             except _unwritable() as error:
                 self.problem = self.problem or _reason(error)
             else:
                 self.place = place
+                for left in savepoints_in(self.folder):
+                    shutil.rmtree(left, ignore_errors=True)
                 return
 
     def update(self, outcome: Outcome) -> None:
@@ -65,6 +68,11 @@ class Keeper:
 
     def describe(self, outcome: Outcome) -> str:
         """What is there now, for people."""
+        if isinstance(outcome.model, LanguageModel) and outcome.adapter is not None:
+            return (
+                "a model that transformers loads, the adapter that was trained and is merged into it (adapter), its "
+                "card (README.md) and the record (result.json)."
+            )
         if isinstance(outcome.model, LanguageModel):
             return "a model that transformers loads, its card (README.md) and the record (result.json)."
         return (
@@ -84,17 +92,27 @@ class Keeper:
         raise UsageError(f"The model could not be saved to {self.folder}: {self.problem}. {where}")
 
 
-def prepare_folder(folder: Path) -> None:
+def prepare_folder(folder: Path, goes_on: bool = False) -> None:
     """Prove, before anything is computed, that a run can be saved there: by writing, and taking it away again.
+
+    Args:
+        folder: the place.
+        goes_on: whether checkpoints may be there.
 
     Raises:
         UsageError: it cannot, or something is there already.
     """
     try:
-        if folder.exists() and (not folder.is_dir() or any(_finished(folder))):
+        left = savepoints_in(folder)
+        if left and not goes_on:
+            raise UsageError(
+                f"{folder} holds {left[-1].name} of a run that did not end. Give --checkpoint-every as well "
+                "to go on; or name another folder, or remove it."
+            )
+        if folder.exists() and (not folder.is_dir() or any(one not in left for one in _finished(folder))):
             raise UsageError(f"{folder} exists and is not empty. Nothing is overwritten; name another folder.")
-        for left in _left_over(folder):
-            say(f"{left} was left by a run that was killed while it saved; nothing needs it any more.")
+        for rest in _left_over(folder):
+            say(f"{rest} was left by a run that was killed while it saved; nothing needs it any more.")
         with _made(folder), _unfinished(folder) as scratch:
             (scratch / "proof").write_bytes(b"proof")
             (scratch / "proof").replace(folder / "proof")
@@ -103,26 +121,67 @@ def prepare_folder(folder: Path) -> None:
         raise UsageError(f"{folder} cannot be made: {_reason(error)}. Name another folder.") from None
 
 
-def save(folder: Path, model: LanguageModel | Wrapper, method: Implementation, result: Result) -> None:
+def save(
+    folder: Path,
+    model: LanguageModel | Wrapper,
+    method: Implementation,
+    result: Result,
+    adapter: Adapter | None = None,
+) -> None:
     """Write model, card and record; all or nothing, by moving finished files to their place.
+
+    An adapter that was merged into the model is also written by itself, as ``peft`` reads it.
 
     Raises:
         OSError, SafetensorError: it cannot be written; nothing is left of it then.
     """
-    from safetensors.torch import save_file
-
-    weights = model if isinstance(model, LanguageModel) else model.model
     with _made(folder, keep=True), _unfinished(folder) as scratch:
-        weights.save(scratch)
-        if not isinstance(model, LanguageModel):
-            kept = json.dumps(model.to_json(), indent=2, ensure_ascii=False)
-            (scratch / "wrapper.json").write_text(kept + "\n", "utf-8")
-            if tensors := model.tensors():
-                save_file({name: one.contiguous().cpu() for name, one in tensors.items()}, scratch / AROUND)
+        write_model(scratch, model)
+        if adapter is not None:
+            adapter.save(scratch / ADAPTER, result.model)
         _describe(scratch, method, result, isinstance(model, LanguageModel))
         _move(sorted(scratch.iterdir()), folder)
 
 
+def write_model(folder: Path, model: LanguageModel | Wrapper) -> None:
+    """Write the weights, and what a method put around them, into a folder.
+
+    Raises:
+        OSError, SafetensorError: it cannot be written.
+    """
+    from safetensors.torch import save_file
+
+    weights = model if isinstance(model, LanguageModel) else model.model
+    weights.save(folder)
+    if isinstance(model, LanguageModel):
+        return
+    kept = json.dumps(model.to_json(), indent=2, ensure_ascii=False)
+    (folder / AROUND_FACTS).write_text(kept + "\n", "utf-8")
+    if tensors := model.tensors():
+        save_file({name: one.contiguous().cpu() for name, one in tensors.items()}, folder / AROUND)
+
+
+def put_together(folder: Path, model: LanguageModel, method: Implementation) -> UnlearnedModel:
+    """The weights of a folder with what :func:`write_model` kept of what was around them; themselves if nothing was.
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError, SafetensorError: what was kept cannot be read.
+    """
+    from safetensors.torch import load_file
+
+    kept, tensors = folder / AROUND_FACTS, folder / AROUND
+    if not kept.is_file():
+        return model
+    facts = json.loads(kept.read_text("utf-8"))
+    around = load_file(tensors, device=str(model.device)) if tensors.is_file() else {}
+    restored: UnlearnedModel = method_class(method).restore(model, Kept(facts, around))
+    return restored
+
+
+AROUND_FACTS = "wrapper.json"
+"""What has to be known of what is around the weights of a model."""
+ADAPTER = "adapter"
+"""The folder of what was merged into the weights; below the model's, where ``transformers`` does not look for one."""
 AROUND = "wrapper.safetensors"
 """The weights that are around those of a model; not named as a checkpoint is, which ``transformers`` would read."""
 
@@ -134,7 +193,8 @@ def _move(files: Sequence[Path], folder: Path) -> None:
             file.replace(folder / file.name)
     except BaseException:
         for file in files:
-            (folder / file.name).unlink(missing_ok=True)
+            moved = folder / file.name
+            shutil.rmtree(moved) if moved.is_dir() else moved.unlink(missing_ok=True)
         raise
 
 
@@ -202,23 +262,19 @@ def load(source: str, loading: Loading | None = None) -> UnlearnedModel:
         UsageError: it cannot be loaded.
     """
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
 
     from reference_impls.models.pretrained import load_pretrained
 
     model = load_pretrained(source, loading)
-    kept, record, tensors = (Path(source) / name for name in ("wrapper.json", "result.json", AROUND))
+    kept, record = Path(source) / AROUND_FACTS, Path(source) / "result.json"
     if not kept.is_file():
         return model
     try:
         method = find_method(Result.model_validate_json(record.read_bytes()).method)
-        facts = json.loads(kept.read_text("utf-8"))
-        around = load_file(tensors, device=str(model.device)) if tensors.is_file() else {}
-        restored: UnlearnedModel = method_class(method).restore(model, Kept(facts, around))
+        return put_together(Path(source), model, method)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         said = f"it lacks {error}" if isinstance(error, KeyError) else str(error).splitlines()[0]
         raise UsageError(f"{kept} cannot be read together with {record.name}: {said}") from None
-    return restored
 
 
 def card(method: Implementation, result: Result, weights_changed: bool) -> str:
@@ -228,10 +284,13 @@ def card(method: Implementation, result: Result, weights_changed: bool) -> str:
         f"| {name} | {value} |"
         for name, value in {**result.hyperparameters, **result.recipe, "seed": result.seed}.items()
     )
+    trained = f"\nThe recipe is from: {result.recipe_source}.\n" if result.recipe_source else ""
     kept = "**The weights are those of the original model.** What was unlearned is around them, in"
     if method.acts_on == "data":  # trained, and asked in its own way
         kept = "**The weights alone are not the unlearned model.** What belongs to it besides is in"
     note = "" if weights_changed else f"\n{kept}\n`wrapper.json`, and must be applied at every query.\n"
+    where = f"the package {method.outside.package}" if method.outside else "LLM-Unlearning"
+    file = method.module if method.outside else method.file
     note += "".join(f"\n> {one}\n" for one in result.notes)
     return f"""---
 library_name: transformers
@@ -245,11 +304,11 @@ tags: [machine-unlearning]
 | setting | value |
 |---|---|
 {settings}
-
+{trained}
 | metric | value |
 |---|---|
 {rows}
 
 Made by `{result.command}` in {result.seconds:g} s. The full record is in `result.json`; the method is
-`{method.file}` of LLM-Unlearning, which follows the paper with the record `{method.paper}`.
+`{file}` of {where}, which follows the paper with the record `{method.paper}`.
 """

@@ -87,7 +87,7 @@ class Search:
 
         What they do not name is as published, and not as the recipe of an earlier search had it.
         """
-        recipe, chosen = _split(settings)
+        recipe, chosen = split(settings)
         published = {one.name: one.default for one in find_method(self.method).hyperparameters}
         typed = {name: str(value) for name, value in (published | chosen).items()}
         return Experiment(self.method, self.task, self.content["seed"], settings=typed, recipe=recipe)
@@ -107,15 +107,6 @@ def search(job: Search) -> list[Trial]:
         trials.append(try_out(job, method, settings))
         return trials[-1].score
 
-    def allowed(settings: dict[str, Any]) -> bool:
-        recipe, hyperparameters = _split(settings)
-        try:
-            Recipe(**recipe)
-            configure(method, {}, hyperparameters)
-        except UsageError:
-            return False
-        return True
-
     for point in space.scan():
         scores[point] = attempt(space.settings(point))
     best = max(scores, key=lambda point: scores[point])
@@ -123,7 +114,7 @@ def search(job: Search) -> list[Trial]:
     if not any(trial.is_published(method) for trial in trials):
         attempt(published)
     while len(trials) < job.content["budget"]:
-        following = space.towards(scores, allowed)
+        following = space.towards(scores, lambda settings: takes(method, settings))
         if following is None:
             break
         scores[following] = attempt(space.settings(following))
@@ -167,7 +158,7 @@ def tune(
     def finished(job: Search, trials: list[Trial]) -> None:
         done.append(job.method)
         progress(f"{len(done)}/{len(jobs)} methods, last {job.method}", len(done), len(jobs))
-        recipe, hyperparameters = _split(max(trials, key=lambda trial: trial.score).settings)
+        recipe, hyperparameters = split(max(trials, key=lambda trial: trial.score).settings)
         recipes[job.method] = recipe | {"hyperparameters": hyperparameters}
         tried[job.method] = [trial.model_dump(exclude_none=True) for trial in trials]
         write_whole(task.folder / "search.json", json.dumps(dict(sorted(tried.items())), indent=1) + "\n")
@@ -178,7 +169,18 @@ def tune(
     return recipes
 
 
-def _split(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def takes(method: Implementation, settings: Mapping[str, Any]) -> bool:
+    """Whether a recipe and a method may have these settings."""
+    recipe, hyperparameters = split(settings)
+    try:
+        Recipe(**recipe)
+        configure(method, {}, hyperparameters)
+    except UsageError:
+        return False
+    return True
+
+
+def split(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What belongs to the training recipe, and what to the method."""
     recipe = {name: value for name, value in settings.items() if name in RECIPE_FIELDS}
     return recipe, {name: value for name, value in settings.items() if name not in RECIPE_FIELDS}

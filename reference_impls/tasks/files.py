@@ -1,4 +1,4 @@
-"""A task of one's own files: what to forget and what to keep, in the forms of :mod:`reference_impls.tasks.rows`."""
+"""A task of one's own data: what to forget and what to keep, in the forms of :mod:`reference_impls.tasks.rows`."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from reference_impls.tasks import rows
-from reference_impls.tasks.tables import read_rows
+from reference_impls.tasks.tables import Data, read_rows
 from reference_impls.toolkit import LanguageModel, Pair, Splits, Task
 
 
 class FilesTask(Task):
-    """Forget one file, keep another, if there is one."""
+    """Forget one file, keep another, if there is one; or rows that are not in a file."""
 
     name = "files"
     max_new_tokens = 64
 
-    def __init__(self, forget: Path, retain: Path | None = None, holdout: Path | None = None) -> None:
-        self._paths = {
-            name: path for name, path in (("forget", forget), ("retain", retain), ("holdout", holdout)) if path
-        }
-        self._rows = {name: read_rows(path, rows.problem, rows.FORM) for name, path in self._paths.items()}
+    def __init__(self, forget: Data, retain: Data | None = None, holdout: Data | None = None) -> None:
+        data = {"forget": forget, "retain": retain, "holdout": holdout}
+        given = {name: one for name, one in data.items() if one is not None}
+        self._called = {name: str(one) if isinstance(one, Path) else name for name, one in given.items()}
+        self._rows = {name: read_rows(name, one, rows.problem, rows.FORM) for name, one in given.items()}
 
     def splits(self, model: LanguageModel) -> Splits:
         """The files' rows in the format of ``model``.
@@ -39,21 +39,21 @@ class FilesTask(Task):
 
     def _notes(self, model: LanguageModel) -> Iterator[str]:
         """What of the files is not used as it may have been meant."""
-        for name, path in self._paths.items():
+        for name, called in self._called.items():
             found = [row for _, row in self._rows[name]]
             counts = Counter(key for row in found for key in rows.unused(row))
             if counts:
-                yield f"{path}: nothing reads {', '.join(_counted(key, count) for key, count in counts.items())}."
+                yield f"{called}: nothing reads {', '.join(_counted(key, count) for key, count in counts.items())}."
             said = [rows.read(row) for row in found]
             if model.tokenizer.chat_template and any(one.prompt is not None for one in said):
                 yield (
-                    f"{path}: prompt and completion are taken as they are, without the model's chat template; "
+                    f"{called}: prompt and completion are taken as they are, without the model's chat template; "
                     "question and answer, or messages, are put in its turns."
                 )
             texts = [text for one in said for text in (one.answer, one.question or "")]
             marks = [mark for mark in model.tokenizer.all_special_tokens if any(mark in text for text in texts)]
             if marks:
-                yield f"{path}: {', '.join(map(repr, marks))} in a text is read as the model's own mark."
+                yield f"{called}: {', '.join(map(repr, marks))} in a text is read as the model's own mark."
 
 
 def _counted(key: str, count: int) -> str:

@@ -1,10 +1,13 @@
-"""Data files as rows: JSON Lines, JSON, CSV; Parquet and Arrow through the package ``datasets``, if it is installed."""
+"""Data files as rows: JSON Lines, JSON, CSV, plain text; Parquet and Arrow through the package ``datasets``.
+
+Corpora are often lists of texts, or one text: each is a row with a ``text``.
+"""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,25 +29,40 @@ class NotJson:
     why: str
 
 
-def read_rows(path: Path, problem: Callable[[Any], str], form: str) -> list[tuple[str, dict[str, Any]]]:
+Data = Path | Sequence[Mapping[str, Any]]
+"""Where rows are: in a file or a folder that ``datasets`` saved, or here."""
+
+
+def read_rows(name: str, data: Data, problem: Callable[[Any], str], form: str) -> list[tuple[str, dict[str, Any]]]:
     """The rows of a file, checked; every bad one is reported at once.
 
     Args:
-        path: a file, or a folder that ``datasets`` saved.
+        name: what rows that are not in a file are called.
+        data: a file, a folder that ``datasets`` saved, or rows.
         problem: what is wrong with a row; empty if nothing is.
         form: what rows look like, as a sentence.
 
     Raises:
         UsageError: the file cannot be read, holds no rows, or bad ones.
     """
-    found = _rows(path)
+    found: Rows
+    found = _rows(data) if isinstance(data, Path) else [(f"{name} row {at}", row) for at, row in enumerate(data, 1)]
+    if not found:
+        raise UsageError(f"{data if isinstance(data, Path) else name}: there are no rows in it.")
+    return checked(found, problem, form)
+
+
+def checked(found: Rows, problem: Callable[[Any], str], form: str) -> list[tuple[str, dict[str, Any]]]:
+    """The same rows, once it is known that nothing is wrong with them; every bad one is reported at once.
+
+    Raises:
+        UsageError: some are bad.
+    """
     said = ((place, row.why if isinstance(row, NotJson) else problem(row)) for place, row in found)
     problems = [f"{place}: {why}" for place, why in said if why]
     if problems:
         rest = f"\n... and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
         raise UsageError("\n".join(problems[:SHOWN]) + f"{rest}\n{form}")
-    if not found:
-        raise UsageError(f"{path}: there are no rows in it.")
     return found
 
 
@@ -64,6 +82,8 @@ def _rows(path: Path) -> Rows:
     text = _text(path, data)
     if path.suffix.lower() in (".csv", ".tsv"):
         return list(_from_csv(path, text))
+    if path.suffix.lower() == ".txt":
+        return [(str(path), {"text": text})] if text.strip() else []
     return _from_array(path, text) or _from_lines(path, text)
 
 
@@ -94,7 +114,7 @@ def _from_lines(path: Path, text: str) -> Rows:
 
 
 def _from_array(path: Path, text: str) -> Rows | None:
-    """The objects of a file that is one JSON array; None of any other."""
+    """The objects or texts of a file that is one JSON array; None of any other."""
     if not text.lstrip().startswith("["):
         return None
     try:
@@ -106,9 +126,10 @@ def _from_array(path: Path, text: str) -> Rows | None:
             return None  # lines that are lists, which are told one by one
         line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         return [(f"{path}{line}", NotJson(f"not JSON: {getattr(error, 'msg', error)}"))]
-    if not found or not all(isinstance(row, dict) for row in found):
+    if not found or not all(isinstance(row, dict | str) for row in found):
         return None
-    return [(f"{path}: row {number}", row) for number, row in enumerate(found, 1)]
+    rows = [{"text": row} if isinstance(row, str) else row for row in found]
+    return [(f"{path}: row {number}", row) for number, row in enumerate(rows, 1)]
 
 
 def _is_json(text: str) -> bool:

@@ -8,21 +8,25 @@ A method's file has one line of imports from the project, from here. What is not
 - *Models*: ``language_model`` (a causal LM with its tokenizer), ``unlearned_model`` (what a method returns) and
   ``wrapper`` (something around a model); inside them ``encoding`` (text to tokens), ``marks`` (what begins and ends
   texts and turns), ``architecture`` (where a transformer's parts are), ``adapters``, ``padding`` and
-  ``soft_prompt`` (vectors before every text); ``support`` asks
-  whether a model has what a method needs.
+  ``soft_prompt`` (vectors before every text); around them ``changed_prompt`` (prompts that look different inside a
+  model), ``combined`` (several models that speak with one voice), ``assistants`` (small ones beside a large one),
+  ``scope`` (a gate) and ``fixed_answer`` (what is said behind it); ``support`` asks whether a model has what a
+  method needs.
 - *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses and
   targets that several methods share), ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before
   the step), ``masks`` (which weights may move) and ``training`` (the one loop, and a run's tools).
-- *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing`` and ``steering`` (leading
-  hidden states somewhere).
+- *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``steering`` (leading
+  hidden states somewhere) and ``adversarial`` (the worst small shift of them).
 - *Asking*: ``evaluation`` (what a model answers about a task's splits).
 """
 
 from catalog.model.questions import first_answer
 from reference_impls.errors import DivergedError, UnsupportedModelError, UsageError
 from reference_impls.metrics.answers import rouge_1_precision, rouge_l_recall
-from reference_impls.toolkit.adapters import lora_config, not_adapted
+from reference_impls.toolkit.adapters import adapter_weights, lora_config, not_adapted, with_adapter
+from reference_impls.toolkit.adversarial import shifted, worst_shift
 from reference_impls.toolkit.architecture import is_causal
+from reference_impls.toolkit.assistants import OffsetModel, first_blocks, offset_logits
 from reference_impls.toolkit.attack import (
     Attack,
     Knowledge,
@@ -34,6 +38,8 @@ from reference_impls.toolkit.attack import (
     with_weights,
 )
 from reference_impls.toolkit.batch import Batch, Reference
+from reference_impls.toolkit.changed_prompt import ChangedPrompt
+from reference_impls.toolkit.combined import Combined
 from reference_impls.toolkit.data import Pair, UnlearningData
 from reference_impls.toolkit.editing import (
     Request,
@@ -45,6 +51,7 @@ from reference_impls.toolkit.editing import (
     with_ridge,
 )
 from reference_impls.toolkit.evaluation import Evaluation, Probe, asked_examples, evaluate, examples, probe
+from reference_impls.toolkit.fixed_answer import FLOOR, FixedAnswer
 from reference_impls.toolkit.gradients import Gradient, diagonal_fisher, nll_gradient, trained_weights
 from reference_impls.toolkit.invented import new_pairs
 from reference_impls.toolkit.language_model import LanguageModel, weights_of
@@ -62,26 +69,37 @@ from reference_impls.toolkit.method import HyperparameterError, LossMethod, Meth
 from reference_impls.toolkit.mlp_memory import Memory, changed_output, memories, shifted_at
 from reference_impls.toolkit.objectives import dpo_loss, generic_logits, log_ratio, npo_loss, weighted_ascent_loss
 from reference_impls.toolkit.refusals import REFUSALS, with_refusals
+from reference_impls.toolkit.scope import Scope
 from reference_impls.toolkit.soft_prompt import SoftPrompted
 from reference_impls.toolkit.splits import Splits
-from reference_impls.toolkit.steering import misdirection_loss, random_direction, steered_weights, steering_loss
+from reference_impls.toolkit.steering import (
+    mean_over_answers,
+    misdirection_loss,
+    random_direction,
+    steered_weights,
+    steering_loss,
+)
 from reference_impls.toolkit.support import Part, check
 from reference_impls.toolkit.task import EmbeddedTask, Task
 from reference_impls.toolkit.training import Recipe, Run
 from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel
 from reference_impls.toolkit.wrapper import Kept, Wrapped, Wrapper
-from reference_impls.toolkit.wrong_answers import distinct_words, flipped_answer, jaccard
+from reference_impls.toolkit.wrong_answers import distinct_words, false_answers, flipped_answer, jaccard
 
 __all__ = [
+    "FLOOR",
     "IGNORE",
     "REFUSALS",
     "AnswerDistribution",
     "Attack",
     "Batch",
+    "ChangedPrompt",
+    "Combined",
     "DivergedError",
     "EmbeddedTask",
     "Encoded",
     "Evaluation",
+    "FixedAnswer",
     "Gradient",
     "HyperparameterError",
     "Kept",
@@ -91,6 +109,7 @@ __all__ = [
     "Memory",
     "Method",
     "NotApplicableError",
+    "OffsetModel",
     "Pair",
     "Part",
     "Probe",
@@ -98,6 +117,7 @@ __all__ = [
     "Reference",
     "Request",
     "Run",
+    "Scope",
     "SoftPrompted",
     "Splits",
     "Task",
@@ -110,6 +130,7 @@ __all__ = [
     "Victim",
     "Wrapped",
     "Wrapper",
+    "adapter_weights",
     "asked_examples",
     "bare",
     "changed_output",
@@ -122,7 +143,9 @@ __all__ = [
     "dpo_loss",
     "evaluate",
     "examples",
+    "false_answers",
     "first_answer",
+    "first_blocks",
     "flipped_answer",
     "generic_logits",
     "given_and_asked",
@@ -137,6 +160,7 @@ __all__ = [
     "mean_kl",
     "mean_nll",
     "mean_output",
+    "mean_over_answers",
     "memories",
     "misdirection_loss",
     "most_salient",
@@ -144,10 +168,12 @@ __all__ = [
     "nll_gradient",
     "not_adapted",
     "npo_loss",
+    "offset_logits",
     "probe",
     "random_direction",
     "rouge_1_precision",
     "rouge_l_recall",
+    "shifted",
     "shifted_at",
     "steered_weights",
     "steering_loss",
@@ -155,7 +181,9 @@ __all__ = [
     "trained_weights",
     "weighted_ascent_loss",
     "weights_of",
+    "with_adapter",
     "with_refusals",
     "with_ridge",
     "with_weights",
+    "worst_shift",
 ]

@@ -1,23 +1,35 @@
-"""Low-rank adapters: where they go in a model, and what of it they leave alone."""
+"""Low-rank adapters: where they go in a model, what of it they leave alone, and the model without them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
+from reference_impls.errors import UsageError
+from reference_impls.scaling import LoRA
 from reference_impls.toolkit import architecture
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.logprobs import Encoded, TokenLogits
 
 STATE_SPACE = ("mamba", "falcon_h1", "nemotron_h")
 """How families are called whose kernels read the weights of their output projections past the module, and so past an
 adapter in it."""
 
 
-def lora_config(model: Any, rank: int, alpha: float) -> Any:
+def lora_config(model: Any, rank: int, alpha: float, targets: Sequence[str] = ()) -> Any:
     """A LoRA module on every linear layer of the blocks that takes one.
 
     Args:
         model: the network.
         rank: r.
         alpha: the scaling is ``alpha / rank``.
+        targets: ends of the names of the layers that get one, instead of all linear ones of the blocks.
     """
     from peft import LoraConfig
 
@@ -26,10 +38,26 @@ def lora_config(model: Any, rank: int, alpha: float) -> Any:
         r=rank,
         lora_alpha=alpha,
         lora_dropout=0.0,
-        target_modules="all-linear",
+        target_modules=list(targets) or "all-linear",
         exclude_modules=past_modules,
         bias="none",
     )
+
+
+def adapter_weights(network: Any) -> list[tuple[str, Tensor]]:
+    """The weights of all low-rank adapters in a network, by name."""
+    return [(name, weight) for name, weight in network.named_parameters() if ".lora_" in name]
+
+
+def with_adapter(network: Any, rank: int, alpha: float) -> list[tuple[str, Tensor]]:
+    """Put an untrained adapter into a network, in place; returns its weights, which alone have gradients then.
+
+    See :func:`lora_config`.
+    """
+    from peft import get_peft_model
+
+    get_peft_model(network, lora_config(network, rank, alpha))
+    return adapter_weights(network)
 
 
 def not_adapted(adapted: Any) -> str:
@@ -58,3 +86,141 @@ def _held(wrapper: Any) -> Any:
 
 def _is_state_space(model: Any) -> bool:
     return any(name in str(architecture.text_config(model).model_type) for name in STATE_SPACE)
+
+
+def check_targets(targets: Sequence[str], model: Any) -> None:
+    """Look whether a model has layers of these names.
+
+    Args:
+        targets: ends of names.
+        model: a network; its weights need not hold numbers.
+
+    Raises:
+        UsageError: it has none of one; names those that it has.
+    """
+    layers = {name for name, one in model.named_modules() if architecture.matrix_shape(one) is not None}
+    for target in targets:
+        if not any(name == target or name.endswith(f".{target}") for name in layers):
+            known = ", ".join(sorted({name.rsplit(".", 1)[-1] for name in layers}))
+            raise UsageError(f"{type(model).__name__} has no layer {target!r} for --lora-targets; it has {known}.")
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """Trained low-rank adapters by themselves, as ``peft`` keeps them."""
+
+    config: Any
+    weights: dict[str, Tensor]
+
+    def save(self, folder: Path, base: str) -> None:
+        """Write it as ``peft`` reads it, for the model of that name or place.
+
+        Raises:
+            OSError, SafetensorError: it cannot be written.
+        """
+        from safetensors.torch import save_file
+
+        folder.mkdir(parents=True)
+        self.config.base_model_name_or_path = base
+        self.config.save_pretrained(folder)
+        save_file(self.weights, folder / "adapter_model.safetensors", {"format": "pt"})
+
+
+class Adapted:
+    """A model while adapters in it train in its place."""
+
+    def __init__(self, model: LanguageModel, lora: LoRA) -> None:
+        """Put fresh adapters into the model's network, drawn with torch's generator; they change nothing yet.
+
+        Raises:
+            UsageError: there is no layer for one.
+        """
+        from peft import get_peft_model
+
+        self.model = model
+        config = lora_config(model.model, lora.rank, lora.scale, lora.targets)
+        try:
+            self._network = get_peft_model(model.model, config)
+        except ValueError as error:
+            raise UsageError(f"--lora does not fit this model: {str(error).splitlines()[0]}") from None
+
+    def not_adapted(self) -> str:
+        """See :func:`not_adapted`."""
+        return not_adapted(self._network)
+
+    def merge(self) -> Adapter:
+        """Let the adapters become part of the weights, all of which train again; returns them as they were."""
+        from peft import get_peft_model_state_dict
+
+        weights = {name: one.detach().cpu().clone() for name, one in get_peft_model_state_dict(self._network).items()}
+        adapter = Adapter(self._network.peft_config["default"], weights)
+        self.model.model = self._network.merge_and_unload()
+        self.model.model.requires_grad_(True)
+        return adapter
+
+
+@dataclass
+class WithoutAdapters(LanguageModel):
+    """A model as it is without the adapters in it, with whom it shares all weights; no gradients flow through it."""
+
+    @classmethod
+    def of(cls, model: LanguageModel) -> WithoutAdapters:
+        """The model, which goes on training with its adapters."""
+        return cls(**{name: value for name, value in vars(model).items() if name in cls.__dataclass_fields__})
+
+    def __post_init__(self) -> None:
+        """Nothing is asked of the network, and nothing set in it: it is another model's."""
+
+    @contextmanager
+    def _without(self) -> Iterator[None]:
+        with torch.no_grad(), self.evaluating(), switched_off(self.model):
+            yield
+
+    def token_logits(self, *batches: Encoded) -> tuple[TokenLogits, ...]:
+        """See :class:`LanguageModel`."""
+        with self._without():
+            return super().token_logits(*batches)
+
+    def activations(self, batch: Encoded, depth: float) -> Tensor:
+        """See :class:`LanguageModel`."""
+        with self._without():
+            return super().activations(batch, depth)
+
+    def read_out(self, states: Tensor) -> Tensor:
+        """See :class:`LanguageModel`."""
+        with self._without():
+            return super().read_out(states)
+
+    def _decoded(self, input_ids: Tensor, attention_mask: Tensor, **options: Any) -> Tensor:
+        with self._without():
+            return super()._decoded(input_ids, attention_mask, **options)
+
+
+def before_training(model: LanguageModel) -> LanguageModel:
+    """The reference: what the model is now, and stays while it trains.
+
+    A copy, unless adapters are in it that have changed nothing so far: then it is the model without them.
+    """
+    layers = _layers(model.model)
+    if layers and not any(_changes(layer) for layer in layers):
+        return WithoutAdapters.of(model)
+    return model.frozen()
+
+
+@contextmanager
+def switched_off(network: Any) -> Iterator[None]:
+    """While this lasts, adapters in a network do nothing."""
+    with ExitStack() as stack:
+        for layer in _layers(network):
+            layer.enable_adapters(False)
+            stack.callback(layer.enable_adapters, True)
+        yield
+
+
+def _layers(network: Any) -> list[Any]:
+    return [one for one in network.modules() if hasattr(one, "lora_B")]
+
+
+def _changes(layer: Any) -> bool:
+    """Whether an adapter's second factor is anything but 0."""
+    return any(bool(weight.any()) for name, weight in layer.named_parameters() if "lora_B" in name)

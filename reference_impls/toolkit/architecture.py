@@ -6,6 +6,7 @@ Nothing here needs weights that hold numbers, but :func:`head_is_plain`, :func:`
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -216,6 +217,22 @@ def hidden_states(
     return hidden
 
 
+def takes_cache(model: Any) -> bool:
+    """Whether the model goes on from keys and values of what it has read."""
+    return "past_key_values" in inspect.signature(model.forward).parameters
+
+
+def cut(model: Any, count: int) -> None:
+    """Leave the first ``count`` blocks; norm and head then read what the last of them writes."""
+    kept, config = blocks(model), text_config(model)
+    before = len(kept)
+    del kept[count:]
+    for name, value in vars(config).items():
+        if name != "num_hidden_layers" and isinstance(value, list | tuple) and len(value) == before:
+            setattr(config, name, value[:count])  # one for each block, such as its kind of attention
+    config.num_hidden_layers = count
+
+
 @torch.no_grad()
 def head_is_plain(model: Any) -> bool:
     """Whether logits are just the output embedding of the backbone's states.
@@ -244,7 +261,6 @@ def is_causal(model: Any) -> bool:
     return bool(torch.allclose(one, other, atol=noise, rtol=noise))
 
 
-@torch.no_grad()
 def read_out(model: Any, states: Tensor) -> Tensor:
     """(N, V) the logits that a model makes of (N, d) states, as if the last block had written them.
 

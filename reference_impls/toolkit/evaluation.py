@@ -29,6 +29,8 @@ from reference_impls.toolkit.splits import Splits
 from reference_impls.toolkit.unlearned_model import UnlearnedModel
 
 EXAMPLES_PER_SPLIT = 3
+GENERAL = ("facts", "authors")
+"""The splits whose right answers compete with wrong ones: what the model knew before it was fine-tuned."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def evaluate(
         retrained: what the evaluation of the retrained model kept; without it there is no forget quality.
     """
     questions = splits.probes()
-    probes = {name: probe(model, pairs, max_new_tokens, name == "facts") for name, pairs in questions.items()}
+    probes = {name: probe(model, pairs, max_new_tokens, name in GENERAL) for name, pairs in questions.items()}
     metrics: dict[str, float] = {}
     for name, one in probes.items():
         metrics[f"{name}_probability"] = mean(one.probabilities)
@@ -75,13 +77,13 @@ def evaluate(
         if one.truth_ratios:
             total = forget_truth_ratio if name == "forget" else utility_truth_ratio
             metrics[f"{name}_truth_ratio"] = total(one.truth_ratios)
-    utility = [value for key, value in metrics.items() if key.startswith(("retain_", "facts_"))]
+    utility = [value for key, value in metrics.items() if key.startswith(("retain_", *(f"{one}_" for one in GENERAL)))]
     if utility:
         metrics["model_utility"] = harmonic_mean(utility)
     ratios = probes["forget"].truth_ratios
     if ratios:
         metrics["forget_truth_preferred"] = truth_preferred(ratios)
-    if retrained is not None:
+    if retrained is not None and ratios:
         metrics["forget_distance"] = forget_distance(ratios, retrained["truth_ratios"])
         metrics["forget_quality"] = forget_quality(ratios, retrained["truth_ratios"])
     if "holdout" in probes:

@@ -17,6 +17,8 @@ from torch import Tensor
 from reference_impls.toolkit.data import Pair
 from reference_impls.toolkit.language_model import LanguageModel
 from reference_impls.toolkit.logprobs import mean_nll
+from reference_impls.toolkit.parts import current
+from reference_impls.toolkit.processes import averaged
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +34,8 @@ class Gradient:
     def of(cls, loss: Tensor, model: LanguageModel) -> Gradient:
         """The gradient of a loss by all weights of the model that have gradients; 0 where the loss does not reach."""
         weights = trained_weights(model)
-        return cls(weights, torch.autograd.grad(loss, weights, materialize_grads=True))
+        parts = torch.autograd.grad(loss, weights, materialize_grads=True)
+        return cls(weights, averaged(parts) if current().world > 1 else parts)
 
     def __add__(self, other: Gradient) -> Gradient:
         return self._with([one + two for one, two in zip(self.parts, other.parts, strict=True)])
@@ -57,12 +60,23 @@ class Gradient:
         length = self.norm()
         return 1 / length * self if length else self
 
+    def projected(self, onto: Gradient) -> Gradient:
+        r"""The part of it along another, $\langle g, v \rangle / \lVert v \rVert^2 \; v$; 0 along a vector of zeros."""
+        square = onto.dot(onto)
+        return (self.dot(onto) / square if square else 0.0) * onto
+
     def masked(self, masks: Sequence[Tensor]) -> Gradient:
         """0 outside the masks, each of its weight's shape or (rows,) for whole rows."""
         parts = []
         for part, mask in zip(self.parts, masks, strict=True):
             parts.append(part * mask.reshape(mask.shape + (1,) * (part.ndim - mask.ndim)))
         return self._with(parts)
+
+    @torch.no_grad()
+    def step(self, rate: float) -> None:
+        r"""Move the weights by plain descent, to $\theta - \eta\, g$."""
+        for weight, part in zip(self.weights, self.parts, strict=True):
+            weight -= rate * part
 
     @contextmanager
     def ahead(self, distance: float) -> Iterator[None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +18,9 @@ from reference_impls.toolkit import architecture, encoding
 from reference_impls.toolkit.data import Pair
 from reference_impls.toolkit.logprobs import Encoded, TokenLogits
 from reference_impls.toolkit.marks import Marks, read_marks
-from reference_impls.toolkit.padding import alike_lengths, concatenate
+from reference_impls.toolkit.padding import concatenate
+from reference_impls.toolkit.parts import current, read_in_parts
+from reference_impls.toolkit.processes import from_first
 from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel
 from reference_impls.toolkit.windows import windows
 
@@ -26,6 +28,9 @@ WINDOW = 2048
 """How many tokens are read at a time where nobody says: as many as benchmarks of long texts take (MUSE)."""
 NAMED = 3
 """How many weights a message names."""
+
+Compute = Callable[[Tensor, Tensor], Tensor]
+"""(B, L) tokens and (B, L) which of them are no padding -> (B, L, ...)."""
 
 
 @dataclass
@@ -239,9 +244,9 @@ class LanguageModel:
         encoding.check_known(self.tokenizer, merged.input_ids, self.embeddings)
         sequence, place = merged.supervised
         if self._head_is_plain:
-            logits = self.model.get_output_embeddings()(self._answer_states(merged))
+            logits = self.model.get_output_embeddings()(self._at_answers(merged, self._backbone, alike=True))
         else:
-            logits = self._logits(merged.input_ids, merged.attention_mask)[sequence, place]
+            logits = self._at_answers(merged, self._logits)
         logits, targets = logits.float(), merged.labels[sequence, place + 1]
         results, first = [], 0
         for batch in batches:
@@ -252,42 +257,71 @@ class LanguageModel:
 
     def activations(self, batch: Encoded, depth: float) -> Tensor:
         """(N, d) residual stream after the block at ``depth``, at the places that predict the answer's tokens."""
-        # Asked of the block itself: `hidden_states` gives the last block's output after the final norm.
-        kept: list[Any] = []
-        block = self.blocks[self.layer_at(depth)]
-        hook = block.register_forward_hook(lambda module, given, out: kept.append(out))
-        try:
-            self._backbone(batch.input_ids, batch.attention_mask)
-        finally:
-            hook.remove()
-        hidden = kept[0][0] if isinstance(kept[0], tuple) else kept[0]
-        sequence, place = batch.supervised
-        states: Tensor = hidden[sequence, place]
+        (states,) = self.layer_activations(batch, [self.layer_at(depth)])
         return states
+
+    def layer_activations(self, batch: Encoded, layers: Iterable[int]) -> list[Tensor]:
+        """The same after each of several blocks, in one pass."""
+        blocks = self.blocks
+        modules = [blocks[layer] for layer in layers]
+
+        def states(input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+            return torch.stack(self._outputs(input_ids, attention_mask, modules), dim=2)
+
+        return list(self._at_answers(batch, states).unbind(dim=1)) if modules else []
+
+    def outputs(self, batch: Encoded, modules: Sequence[torch.nn.Module]) -> list[Tensor]:
+        """(B, L, d) what each of some modules gives at every place of a batch, padding included, in one pass.
+
+        Args:
+            batch: the texts.
+            modules: blocks, or projections that write to the residual stream.
+        """
+        return self._outputs(batch.input_ids, batch.attention_mask, modules)
+
+    def _outputs(self, input_ids: Tensor, attention_mask: Tensor, modules: Sequence[torch.nn.Module]) -> list[Tensor]:
+        # Asked of the modules themselves: `hidden_states` gives the last block's output after the final norm.
+        kept: dict[int, Any] = {}
+
+        def keeping(row: int) -> Any:
+            return lambda module, given, out: kept.__setitem__(row, out)
+
+        hooks = [module.register_forward_hook(keeping(row)) for row, module in enumerate(modules)]
+        try:
+            self._backbone(input_ids, attention_mask)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        found = [kept[row][0] if isinstance(kept[row], tuple) else kept[row] for row in range(len(modules))]
+        # Some put all tokens in one row, and what is not of the batch, such as a soft prompt, stands before it.
+        count, length = input_ids.shape
+        return [out.reshape(count, -1, out.shape[-1])[:, -length:] for out in found]
 
     def read_out(self, states: Tensor) -> Tensor:
         """(N, V) the logits, in float32, that the model makes of (N, d) states as if its last block had given them."""
         return architecture.read_out(self.model, states).float()
 
-    def _answer_states(self, batch: Encoded) -> Tensor:
-        """(N, d) what the head reads at the places that predict the answers' tokens, in reading order.
+    def _at_answers(self, batch: Encoded, compute: Compute, alike: bool = False) -> Tensor:
+        """(N, ...) what is computed at the places that predict the answers' tokens, in reading order.
 
-        Short and long sequences go through the backbone apart where padding would be a large part of the work, unless
-        somebody hooked into it: hooks count on seeing the batch as it was encoded.
+        The batch goes through the model in parts where it is divided (:mod:`~reference_impls.toolkit.parts`), or with
+        ``alike`` short and long sequences apart where padding would be a large part of the work; but as a whole if
+        somebody hooked into the model: hooks count on seeing the batch as it was encoded.
         """
         sequence, place = batch.supervised
-        if any(module._forward_hooks or module._forward_pre_hooks for module in self.model.modules()):
-            return self._backbone(batch.input_ids, batch.attention_mask)[sequence, place]
+        hooked = any(module._forward_hooks or module._forward_pre_hooks for module in self.model.modules())
+        if hooked or not len(batch) or (current().whole and not alike):
+            return compute(batch.input_ids, batch.attention_mask)[sequence, place]
         lengths = batch.attention_mask.sum(dim=1)
-        states, order = [], []
-        for rows in alike_lengths(lengths):
+
+        def read(rows: Tensor) -> Tensor:
             end = int(lengths[rows].max())
-            hidden = self._backbone(batch.input_ids[rows, :end], batch.attention_mask[rows, :end])
+            computed = compute(batch.input_ids[rows, :end], batch.attention_mask[rows, :end])
             (chosen,) = torch.isin(sequence, rows).nonzero(as_tuple=True)
             row_of = torch.zeros_like(lengths).scatter(0, rows, torch.arange(len(rows), device=rows.device))
-            states.append(hidden[row_of[sequence[chosen]], place[chosen]])
-            order.append(chosen)
-        return torch.cat(states)[torch.cat(order).argsort()]
+            return computed[row_of[sequence[chosen]], place[chosen]]
+
+        return read_in_parts(lengths, sequence, read)
 
     def _backbone(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """(B, L, d) what the head reads."""
@@ -302,6 +336,27 @@ class LanguageModel:
         """(B, T) what follows the tokens, which are padded on the left."""
         out: Tensor = self.model.generate(input_ids=input_ids, attention_mask=attention_mask, **options)
         return out[:, input_ids.shape[1] :]
+
+    @property
+    def read_before(self) -> int:
+        """How many vectors are read before every text."""
+        return 0
+
+    def _read_on(self, input_ids: Tensor, past: Any) -> tuple[Tensor, Any]:
+        """(B, V) float32 logits after (B, L) more tokens without padding, and all that was read, for the next call.
+
+        ``past`` is what the last call gave, or None at the beginning. What an architecture keeps of it, it says itself;
+        one that keeps nothing under the usual name reads all of it again.
+        """
+        if not architecture.takes_cache(self.model):
+            read = input_ids if past is None else torch.cat([past, input_ids], dim=1)
+            return self._logits(read, torch.ones_like(read))[:, -1].float(), read
+        out = self.model(**self._opened(input_ids, past), past_key_values=past, use_cache=True)
+        return out.logits[:, -1].float(), out.past_key_values
+
+    def _opened(self, input_ids: Tensor, past: Any) -> dict[str, Tensor]:
+        """What the model is given of tokens that follow ``past``."""
+        return {"input_ids": input_ids}
 
     # What evaluation sees
 
@@ -340,9 +395,14 @@ class LanguageModel:
         return self._continue(prompts, max_new_tokens, do_sample=False)
 
     @torch.inference_mode()
-    def sample(self, prompts: Sequence[str], max_new_tokens: int, temperature: float = 1.0) -> list[str]:
-        """A random continuation of each prompt, drawn from the whole distribution with torch's global generator."""
-        return self._continue(prompts, max_new_tokens, do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
+    def sample(
+        self, prompts: Sequence[str], max_new_tokens: int, temperature: float = 1.0, top_p: float = 1.0
+    ) -> list[str]:
+        """A random continuation of each prompt, drawn with torch's global generator.
+
+        It comes from the whole distribution, or from the likeliest tokens that together have the probability ``top_p``.
+        """
+        return self._continue(prompts, max_new_tokens, do_sample=True, temperature=temperature, top_k=0, top_p=top_p)
 
     def _continue(self, prompts: Sequence[str], max_new_tokens: int, **options: Any) -> list[str]:
         texts = [""] * len(prompts)
@@ -363,6 +423,8 @@ class LanguageModel:
                     eos_token_id=list(marks.stops) or None,
                     **options,
                 )
+            if current().world > 1:
+                out = from_first(out)  # a tie that falls otherwise elsewhere would part the processes
             for row, text in zip(chunk, self.text_of(out), strict=True):
                 texts[row] = text
         return texts
@@ -412,6 +474,22 @@ class LanguageModel:
             self.model.eval()
 
     @contextmanager
+    def recomputing(self) -> Iterator[None]:
+        """While this lasts, what happens inside blocks is computed again in the backward pass instead of kept.
+
+        Raises:
+            UsageError: the architecture cannot do so.
+        """
+        check_recomputing(self.model)
+        # transformers renamed it; releases that are allowed here have one name or both.
+        kind = "activation" if hasattr(self.model, "activation_checkpointing_enable") else "gradient"
+        getattr(self.model, f"{kind}_checkpointing_enable")({"use_reentrant": False})
+        try:
+            yield
+        finally:
+            getattr(self.model, f"{kind}_checkpointing_disable")()
+
+    @contextmanager
     def evaluating(self) -> Iterator[None]:
         """Dropout off for a while, as when a method looks at the model between two steps of training."""
         was_training = self.model.training
@@ -420,6 +498,19 @@ class LanguageModel:
             yield
         finally:
             self.model.train(was_training)
+
+
+def check_recomputing(network: Any) -> None:
+    """Look whether an architecture can compute the inside of its blocks again; its weights need not hold numbers.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if not getattr(network, "supports_gradient_checkpointing", False):
+        raise UsageError(
+            f"{type(network).__name__} cannot compute the inside of its blocks again, so --gradient-checkpointing does "
+            "not work with it; --accumulate does."
+        )
 
 
 def weights_of(model: UnlearnedModel) -> LanguageModel | None:

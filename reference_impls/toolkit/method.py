@@ -10,8 +10,9 @@ from __future__ import annotations
 import dataclasses
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor
@@ -81,6 +82,15 @@ class Method(ABC):
     parts: ClassVar[tuple[Part, ...]] = ()
     """What a model must have inside for it, asked before anything is loaded; see
     :mod:`~reference_impls.toolkit.support`."""
+    weighs_weights: ClassVar[bool] = False
+    """Whether its rule is about the model's own weights one by one, such as which of them matter or how far they went;
+    others in their place, as adapters are, would make it another method."""
+    remembers: ClassVar[bool] = True
+    """Whether its steps may build on more than the loop knows of (the weights, the optimizer's state, the run's random
+    numbers, the place in the data): then a training that was interrupted cannot go on as if it had not been."""
+    published: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    """With what the method's own paper, or code that follows it, trained a model of billions: learning rate, epochs or
+    steps, batch and their source, as :mod:`catalog.model.recipes` reads them. Empty where that is not known."""
     stops_itself: ClassVar[bool] = False
     """Whether a rule of its own ends the training. A run that the recipe's steps ended instead is then none of it."""
 
@@ -116,6 +126,7 @@ class Method(ABC):
 class LossMethod(Method):
     """A method that minimises a loss over batches of forget and retain pairs."""
 
+    remembers: ClassVar[bool] = False
     alternates: ClassVar[bool] = False
     """Whether the loss needs an alternate answer to each forget prompt (``Batch.alternate``)."""
 

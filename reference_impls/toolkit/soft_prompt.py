@@ -21,8 +21,15 @@ class SoftPrompted(LanguageModel):
 
     @classmethod
     def of(cls, model: LanguageModel, vectors: Tensor) -> SoftPrompted:
-        """``model`` behind (k, d) vectors."""
+        """``model`` behind (k, d) vectors; where it reads some already, those come after them."""
+        if isinstance(model, SoftPrompted):
+            vectors = torch.cat([vectors, model.vectors])
         return cls(model.model, model.tokenizer, model.max_length, model.batch_size, vectors=vectors)
+
+    @property
+    def read_before(self) -> int:
+        """The k vectors."""
+        return len(self.vectors)
 
     def _behind(self, input_ids: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
         """(B, k + L) what the model reads: the vectors, then the tokens."""
@@ -41,6 +48,9 @@ class SoftPrompted(LanguageModel):
     def _logits(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         logits: Tensor = self.model(**self._behind(input_ids, attention_mask)).logits
         return logits[:, len(self.vectors) :]
+
+    def _opened(self, input_ids: Tensor, past: Any) -> dict[str, Tensor]:
+        return super()._opened(input_ids, past) if past else self._behind(input_ids, torch.ones_like(input_ids))
 
     def _decoded(self, input_ids: Tensor, attention_mask: Tensor, **options: Any) -> Tensor:
         out: Tensor = self.model.generate(**self._behind(input_ids, attention_mask), **options)

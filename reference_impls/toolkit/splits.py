@@ -23,6 +23,10 @@ class Splits:
     """The part of the forget set that the holdout is like; all of it if empty."""
     facts: tuple[Pair, ...] = ()
     """General knowledge that has nothing to do with the forget set."""
+    authors: tuple[Pair, ...] = ()
+    """Real people of whom the model knew before it was fine-tuned: TOFU's general knowledge near the forget set."""
+    asked: Mapping[str, tuple[Pair, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """What only a benchmark's own evaluation asks, by name; :meth:`probes` leaves it out."""
     anchors: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def part(self, start: float, end: float) -> Splits:
@@ -55,6 +59,7 @@ class Splits:
             "retain": self.retain_probe or self.retain,
             "holdout": self.holdout,
             "facts": self.facts,
+            "authors": self.authors,
         }
         return {name: pairs for name, pairs in named.items() if pairs}
 

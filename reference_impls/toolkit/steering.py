@@ -18,8 +18,13 @@ def misdirection_loss(states: Tensor, target: Tensor, batch: Encoded) -> Tensor:
         target: (N, d) or (d,) where they should be: far away, or the activations before unlearning.
         batch: the B texts.
     """
+    return mean_over_answers((states - target).square().sum(dim=1), batch)
+
+
+def mean_over_answers(values: Tensor, batch: Encoded) -> Tensor:
+    """() The mean of (N,) values, one at each supervised place of a batch, over a text's places, then over texts."""
     sequence, _ = batch.supervised
-    return mean_by_sequence((states - target).square().sum(dim=1), sequence, len(batch)).mean()
+    return mean_by_sequence(values, sequence, len(batch)).mean()
 
 
 def steering_loss(model: LanguageModel, batch: Batch, target: Tensor, depth: float, retain_weight: float) -> Tensor:

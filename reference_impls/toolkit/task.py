@@ -29,6 +29,8 @@ class Task(ABC):
     the figure, and what attacks try to raise."""
     name: str
     max_new_tokens: int = 40
+    lacking: str = ""
+    """What nobody publishes of its data, and what to do about it; a sentence."""
     notes: tuple[str, ...] = ()
     """What people have to know of its data, once :meth:`splits` has been asked."""
     folder: Path

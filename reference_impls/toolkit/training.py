@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
-from reference_impls.toolkit.adapters import lora_config, not_adapted
+from reference_impls.errors import UsageError
+from reference_impls.scaling import LoRA, Scaling
+from reference_impls.toolkit import processes
+from reference_impls.toolkit.adapters import Adapted, before_training
 from reference_impls.toolkit.batch import Batch, Reference
 from reference_impls.toolkit.data import Pair, UnlearningData
 from reference_impls.toolkit.gradients import Gradient
 from reference_impls.toolkit.language_model import LanguageModel
 from reference_impls.toolkit.logprobs import Encoded, mean_nll
+from reference_impls.toolkit.parts import Parts, in_parts
+from reference_impls.toolkit.savepoints import Savepoints, State, names_of
+from reference_impls.toolkit.stepping import MakeOptimizer, Stepper
 
 BATCHES_SORTED = 16
 """How many batches are drawn together, to put sequences of similar length into one."""
-
-MakeOptimizer = Callable[..., torch.optim.Optimizer]
-"""Called as ``make(weights, lr=..., weight_decay=...)``, as the optimizers of ``torch.optim`` are."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +49,17 @@ class Run:
     seed: int = 0
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None
     """Called as ``progress(stage, steps done, steps in all)``."""
+    scaling: Scaling = field(default_factory=Scaling)
+    """How a model is trained that is large for its machine."""
+    savepoints: Savepoints | None = None
+    """Where the state of :meth:`minimize` is kept, and what it goes on from, if anywhere."""
     rng: random.Random = field(init=False)
     stopped: int | None = field(init=False, default=None)
     """After how many steps the method's own rule ended the training; None if the recipe did."""
     notes: list[str] = field(init=False, default_factory=list)
     """What people have to know of the result besides its numbers, such as weights that could not be touched."""
+    trainings: int = field(init=False, default=0)
+    """How often the loop was gone through."""
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
@@ -59,6 +69,11 @@ class Run:
         """Let people know, once; an empty note is none."""
         if note and note not in self.notes:
             self.notes.append(note)
+
+    def apart(self, seed: int) -> Run:
+        """A run like this one with random numbers of its own, for a training that must not depend on any other's."""
+        self.trainings += 1
+        return replace(self, seed=seed, savepoints=None)
 
     def minimize(
         self,
@@ -85,14 +100,23 @@ class Run:
         ``finished`` is asked before each step, with its number from 0, and may end the run before the recipe does.
         ``after_step`` is called after each, without gradients: there a constraint on the weights is put back in force.
         """
-        batches = self._batches(model, data, reference, alternates, retain)
+        queues: dict[str, list[int]] = {"forget": [], "retain": []}
+        with in_parts(self._parts):
+            batches = self._batches(model, data, reference, alternates, retain, queues)
         trained = parameters or model.model.parameters()
 
         def step() -> Tensor | Gradient:
             return loss(model, next(batches))
 
         self._descend(
-            model, trained, step, "unlearning", finished=finished, after_step=after_step, make_optimizer=optimizer
+            model,
+            trained,
+            step,
+            "unlearning",
+            finished=finished,
+            after_step=after_step,
+            make_optimizer=optimizer,
+            queues=queues,
         )
         return model
 
@@ -109,15 +133,21 @@ class Run:
 
         ``before_merge`` may change the trained adapters (peft's ``lora_A`` and ``lora_B``).
         """
-        from peft import get_peft_model
-
-        adapted = get_peft_model(model.model, lora_config(model.model, rank, alpha))
-        self.tell(not_adapted(adapted))
-        self.finetune(model, pairs, parameters=[one for one in adapted.parameters() if one.requires_grad], stage=stage)
-        before_merge(adapted)
-        model.model = adapted.merge_and_unload()
-        model.model.requires_grad_(True)
+        adapted = self.adapt(model, LoRA(rank, alpha))
+        self.finetune(model, pairs, stage=stage)
+        before_merge(model.model)
+        adapted.merge()
         return model
+
+    def adapt(self, model: LanguageModel, lora: LoRA) -> Adapted:
+        """Put fresh adapters into the model, which alone train until they are merged, and tell what they cannot reach.
+
+        Raises:
+            UsageError: there is no layer for one.
+        """
+        adapted = Adapted(model, lora)
+        self.tell(adapted.not_adapted())
+        return adapted
 
     def finetune(
         self,
@@ -149,20 +179,24 @@ class Run:
         finished: Callable[[int], bool] = lambda step: False,
         after_step: Callable[[], None] = lambda: None,
         make_optimizer: MakeOptimizer = torch.optim.AdamW,
+        queues: Mapping[str, list[int]] | None = None,
     ) -> None:
-        from accelerate import Accelerator
-
         recipe = recipe or self.recipe
-        accelerator = Accelerator()
         trained = [parameter for parameter in parameters if parameter.requires_grad]
-        optimizer = make_optimizer(trained, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+        if not trained:
+            raise UsageError("There is nothing to train: none of the weights that the method would move may move.")
         warmup = max(1, round(recipe.warmup * recipe.steps))
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / warmup))
-        # The model stays on the device where its caller put it, with all that a method has made beside it.
-        model.model, optimizer = accelerator.prepare(model.model, optimizer, device_placement=[False, False])
+        stepper = Stepper(trained, make_optimizer, recipe.learning_rate, recipe.weight_decay, warmup)
+        self.trainings += 1
+        kept = self._kept(model, stepper, queues)
+        first = kept.restore(stepper) if kept else 0
         frozen = _freeze_others(model.model, trained)
-        with model.training():
-            for step in range(recipe.steps):
+        with ExitStack() as stack:
+            stack.enter_context(model.training())
+            stack.enter_context(in_parts(self._parts))
+            if self.scaling.gradient_checkpointing:
+                stack.enter_context(model.recomputing())
+            for step in range(first, recipe.steps):
                 if finished(step):
                     self.stopped = step
                     break
@@ -170,19 +204,36 @@ class Run:
                 if isinstance(value, Gradient):
                     value.hand_over()
                 else:
-                    accelerator.backward(value)
-                accelerator.clip_grad_norm_(trained, recipe.max_grad_norm)
-                optimizer.step()
-                with torch.no_grad():
-                    after_step()
-                schedule.step()
-                optimizer.zero_grad()
+                    value.backward()
+                    processes.average_gradients(trained)
+                stepper.step(recipe.max_grad_norm, after_step)
                 self.progress(stage, step + 1, recipe.steps)
+                if kept:
+                    kept.write_if_due(step + 1)
         for parameter in frozen:
             parameter.requires_grad_(True)
 
+    @property
+    def _parts(self) -> Parts:
+        """How batches go through a model while it trains."""
+        return Parts(self.scaling.accumulate, processes.rank(), processes.world())
+
+    def _kept(self, model: LanguageModel, stepper: Stepper, queues: Mapping[str, list[int]] | None) -> _Kept | None:
+        """The state of this training, where it is to be kept."""
+        if self.savepoints is None or queues is None:
+            return None
+        weights = dict(zip(names_of(stepper.weights, model.model), stepper.moved, strict=True))
+        state = State(weights, stepper.optimizer, queues, self.rng)
+        return _Kept(self.savepoints, self.trainings, state)
+
     def _batches(
-        self, model: LanguageModel, data: UnlearningData, needs: Reference, alternates: bool, looks_at_retain: bool
+        self,
+        model: LanguageModel,
+        data: UnlearningData,
+        needs: Reference,
+        alternates: bool,
+        looks_at_retain: bool,
+        queues: Mapping[str, list[int]],
     ) -> Iterator[Batch]:
         """Endless batches. References are computed here and now, in evaluation mode, not with the first batch."""
         size = self.recipe.batch_size
@@ -190,10 +241,11 @@ class Run:
         retain = _Encoder(model, data.retain) if looks_at_retain and data.retain else None
         nothing = Encoded.empty(model.device)
         alternate = _AlternateEncoder(model, data.forget, needs, self.rng) if alternates else None
-        reference = model.frozen() if needs == "model" else None
-        forget_rows = _epochs(len(data.forget), size, self.rng)
+        reference = before_training(model) if needs == "model" else None
+        forget_rows = _epochs(len(data.forget), size, self.rng, queues["forget"])
         # Drawn even where nobody looks at them, so that what else is drawn does not depend on it.
-        retain_rows = _epochs(len(data.retain), min(size, len(data.forget)), self.rng) if data.retain else None
+        as_many = min(size, len(data.forget))
+        retain_rows = _epochs(len(data.retain), as_many, self.rng, queues["retain"]) if data.retain else None
 
         def batch(rows: list[int]) -> Batch:
             drawn = next(retain_rows) if retain_rows else []
@@ -201,6 +253,26 @@ class Run:
             return Batch(forget(rows), kept, reference, alternate(rows) if alternate else None)
 
         return map(batch, forget_rows)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """The state of one training, and where it is kept."""
+
+    savepoints: Savepoints
+    stage: int
+    state: State
+
+    def restore(self, stepper: Stepper) -> int:
+        """Go on from what was kept, if anything; returns after how many steps that was."""
+        step = self.savepoints.restore(self.stage, self.state)
+        if step:
+            stepper.go_on(step)
+        return step
+
+    def write_if_due(self, step: int) -> None:
+        if self.savepoints.due(step):
+            self.savepoints.write(self.stage, step, self.state)
 
 
 class _Encoder:
@@ -235,18 +307,19 @@ class _AlternateEncoder:
         return replace(encoded, rows=torch.tensor(rows, device=encoded.rows.device))
 
 
-def _epochs(count: int, size: int, rng: random.Random) -> Iterator[list[int]]:
-    """Rows in random order, every one once per epoch, ``size`` at a time; endless."""
+def _epochs(count: int, size: int, rng: random.Random, queue: list[int] | None = None) -> Iterator[list[int]]:
+    """Rows in random order, every one once per epoch, ``size`` at a time; endless. ``queue`` holds what comes next."""
     if not count:
         raise ValueError("there is nothing to draw from: the data set is empty")
-    queue: list[int] = []
+    queue = [] if queue is None else queue
     while True:
         while len(queue) < min(size, count):
             epoch = list(range(count))
             rng.shuffle(epoch)
             queue += epoch
-        yield queue[: min(size, count)]
+        drawn = queue[: min(size, count)]
         del queue[: min(size, count)]
+        yield drawn
 
 
 def _alike(

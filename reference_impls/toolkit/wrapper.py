@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from reference_impls.toolkit.language_model import LanguageModel
 from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel
+
+T = TypeVar("T")
 
 
 class Wrapper(UnlearnedModel, Protocol):
@@ -40,19 +44,55 @@ class Kept:
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
     """See :meth:`Wrapper.tensors`."""
 
+    def put_into(self, weights: Iterable[tuple[str, Tensor]], prefix: str = "") -> None:
+        """Give weights, named as ``named_parameters`` does, the values that were kept under ``prefix`` and their names.
+
+        Raises:
+            KeyError, ValueError: what was kept is of another model, or not all of it.
+        """
+        with torch.no_grad():
+            for name, weight in weights:
+                value = self.tensors[prefix + name]
+                if weight.shape != value.shape:
+                    raise ValueError(f"{name} is of another shape than in this model")
+                weight.copy_(value)
+
+    def load_into(self, module: nn.Module) -> None:
+        """Give a module the state that was kept.
+
+        Raises:
+            ValueError: what was kept is of another module, or not all of it.
+        """
+        try:
+            module.load_state_dict(dict(self.tensors))
+        except RuntimeError as error:
+            raise ValueError(str(error).splitlines()[0]) from None
+
 
 class Wrapped:
-    """A model inside what a method put around it: asked as it is, behind whatever :meth:`prompt` puts before a query.
+    """A model inside what a method put around it.
 
-    Methods derive from it and add what they keep (``to_json``, ``tensors``) and, if they like, a ``prompt``.
+    Methods derive from it and add what they keep (``to_json``, ``tensors``) and what they change: the query, by
+    :meth:`prompt`, or who answers it, by :meth:`speaker`. As it is, the model inside answers the query as it is.
     """
 
     model: LanguageModel
     """The model inside."""
 
     def prompt(self, query: str) -> str:
-        """The query as it reaches the model inside."""
+        """The query as it reaches whoever answers it."""
         return query
+
+    def speaker(self, query: str, answer: str | None = None) -> UnlearnedModel:
+        """Who answers a query: the model inside, several models together, or somebody who has but one answer.
+
+        It is asked for every query, so whoever answers is made once.
+
+        Args:
+            query: what is asked, before :meth:`prompt`.
+            answer: what is to be scored; None where an answer is to be written.
+        """
+        return self.model
 
     def bare(self) -> LanguageModel:
         """See :class:`Wrapper`."""
@@ -64,12 +104,32 @@ class Wrapped:
 
     def answer_logprobs(self, prompts: Sequence[str], answers: Sequence[str]) -> list[Tensor]:
         """See :class:`UnlearnedModel`."""
-        return self.model.answer_logprobs([self.prompt(query) for query in prompts], answers)
+        speakers = list(map(self.speaker, prompts, answers))
+        return self._each(
+            prompts, speakers, lambda one, asked, rows: one.answer_logprobs(asked, [answers[row] for row in rows])
+        )
 
     def distributions(self, prompts: Sequence[str], answers: Sequence[str]) -> Iterator[AnswerDistribution]:
         """See :class:`UnlearnedModel`."""
-        return self.model.distributions([self.prompt(query) for query in prompts], answers)
+        in_order = zip(prompts, answers, map(self.speaker, prompts, answers), strict=True)
+        for _, together in itertools.groupby(in_order, key=lambda one: id(one[2])):
+            queries, said, (speaker, *_) = zip(*together, strict=True)
+            yield from speaker.distributions([self.prompt(query) for query in queries], said)
 
     def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
         """See :class:`UnlearnedModel`."""
-        return self.model.generate([self.prompt(query) for query in prompts], max_new_tokens)
+        speakers = list(map(self.speaker, prompts))
+        return self._each(prompts, speakers, lambda one, asked, rows: one.generate(asked, max_new_tokens))
+
+    def _each(
+        self,
+        queries: Sequence[str],
+        speakers: Sequence[UnlearnedModel],
+        ask: Callable[[UnlearnedModel, list[str], list[int]], list[T]],
+    ) -> list[T]:
+        """What is answered to each query, each speaker asked once: ``ask(speaker, prompts, rows)``."""
+        found: dict[int, T] = {}
+        for speaker in {id(one): one for one in speakers}.values():
+            rows = [row for row, one in enumerate(speakers) if one is speaker]
+            found |= zip(rows, ask(speaker, [self.prompt(queries[row]) for row in rows], rows), strict=True)
+        return [found[row] for row in range(len(queries))]

@@ -22,6 +22,15 @@ def flipped_answer(pair: Pair, others: Sequence[Pair], rng: random.Random) -> st
     return _said_of(pair.subject, rng.choice(best))
 
 
+def false_answers(pair: Pair, others: Sequence[Pair], count: int, rng: random.Random) -> tuple[str, ...]:
+    """At most ``count`` false answers: the pair's alternates, or else other pairs' answers, each but once.
+
+    Raises:
+        UsageError: the pair has no alternates, and every other answer is its own.
+    """
+    return pair.alternates[:count] or tuple(dict.fromkeys(flipped_answer(pair, others, rng) for _ in range(count)))
+
+
 def _said_of(subject: str, donor: Pair) -> str:
     """The donor's answer with the subject's name in place of its own."""
     return donor.answer.replace(donor.subject, subject) if donor.subject else donor.answer

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from local_server import Asked, Reply, Server
@@ -17,11 +18,12 @@ ACL = "https://aclanthology.org"
 OPENREVIEW = "https://api2.openreview.net"
 OPENREVIEW_OLD = "https://api.openreview.net"
 DOI = "https://doi.org"
+CROSSREF = "https://api.crossref.org"
 
 
 def mirrors(server: Server) -> dict[str, str]:
     """All that the commands ask, answered by one server: ``https://doi.org/x`` by ``/doi.org/x``."""
-    hosts = (ARXIV, ACL, OPENREVIEW, OPENREVIEW_OLD, DOI, "https://arxiv.org", "https://openreview.net")
+    hosts = (ARXIV, ACL, OPENREVIEW, OPENREVIEW_OLD, DOI, CROSSREF, "https://arxiv.org", "https://openreview.net")
     extra = ("https://github.com", "https://example.org", "http://example.org", "https://example.com")
     return {host: f"{server.url}/{host.partition('//')[2]}" for host in (*hosts, *extra)}
 
@@ -127,6 +129,27 @@ def note(new: bool = True, **content: object) -> dict[str, object]:
 
 def notes(*given: dict[str, object]) -> Reply:
     return Reply(json.dumps({"notes": list(given), "count": len(given)}), type="application/json; charset=utf-8")
+
+
+def works(*given: dict[str, object], total: int | None = None) -> Reply:
+    """A list of Crossref's own interface."""
+    message = {"total-results": len(given) if total is None else total, "items": list(given), "query": {}}
+    answer = {"status": "ok", "message-type": "work-list", "message-version": "1.0.0", "message": message}
+    return Reply(json.dumps(answer), type="application/json; charset=utf-8")
+
+
+def work(doi: str, title: str, abstract: str = "", **more: Any) -> dict[str, object]:
+    """A work as Crossref lists it: texts in lists, the abstract in JATS."""
+    return {
+        "DOI": doi,
+        "type": "proceedings-article",
+        "title": [title],
+        "author": [{"given": "Åsa", "family": "Lindqvist", "sequence": "first"}],
+        "container-title": ["2032 IEEE International Conference on Gardens"],
+        "published": {"date-parts": [[2032, 1, 9]]},
+        "abstract": f"<jats:p>{escape(abstract)}</jats:p>",
+        **more,
+    }
 
 
 def csl(**more: object) -> Reply:

@@ -102,6 +102,29 @@ def one_summary(checkout: Checkout) -> None:
     gardens("Asks about gardeners who do not exist, some of whom have to be forgotten.", text)(checkout)
 
 
+ON_WMDP = {"benchmark": "wmdp", "metric": "mt-bench", "value": "7"}
+
+
+def reports(*entries: dict[str, str]) -> Callable[[Checkout], object]:
+    """Numbers that a paper reports, right but for what is changed in each."""
+    right = {
+        "benchmark": "tofu-forget10",
+        "metric": "forget-quality",
+        "model": "Llama-2-7B",
+        "value": "0.5",
+        "source": "Table 2",
+    }
+    lines = [", ".join(f"{key}: {value}" for key, value in (right | one).items()) for one in entries]
+    text = "".join(f"  - {{{line}}}\n" for line in lines)
+    return fading("implementations:", f"reported:\n{text}implementations:")
+
+
+def reports_of_nothing(checkout: Checkout) -> None:
+    reports({})(checkout)
+    checkout.change(checkout.fading, "method:\n  name: Fade\n", "")
+    checkout.change(checkout.fading, "  mechanism: Turns the loss around and lowers its weight as it grows.\n", "")
+
+
 def namesakes(checkout: Checkout) -> None:
     text = FADING.replace("3104.01234", "3104.00001").replace("Fading Out", "Other").replace("Lets", "It lets")
     text = text.replace("Turns", "It turns").replace("introduces", "related").replace("Fade", "Lora-X")
@@ -141,6 +164,18 @@ ROWS: dict[str, tuple[Callable[[Checkout], object], str, int, str]] = {
     "unknown-dataset": (gardens("tofu, wmdp", "tofu, wdmp"), GARDENS_FILE, 8, "'wmdp'"),
     "unknown-venue": (fading("id: collas", "id: colas"), FADING_FILE, 4, "'collas'"),
     "unknown-track": (fading("2032}", "2032, track: finding}"), FADING_FILE, 4, "'findings'"),
+    "unknown-benchmark": (reports({"benchmark": "tofu-forget15"}), FADING_FILE, 18, "'tofu-forget10'"),
+    "unknown-metric": (reports({"metric": "forget-qualty"}), FADING_FILE, 18, "'forget-quality'"),
+    "metric-elsewhere": (reports({"metric": "privleak"}), FADING_FILE, 18, "muse-news"),
+    "off-scale": (reports({"value": "50"}), FADING_FILE, 18, "from 0 to 1"),
+    "reported-twice": (reports({}, {"value": "0.6"}), FADING_FILE, 19, "reported twice"),
+    "reported-of-nothing": (reports_of_nothing, FADING_FILE, 15, "no method"),
+    "reported-dataset": (
+        reports({"benchmark": "wmdp", "metric": "mt-bench", "value": "7"}),
+        FADING_FILE,
+        18,
+        "Add wmdp",
+    ),
     "orphan-term": (orphan, "catalog/vocabularies/dataset.yaml", 7, "'weeds'"),
     "shared-name": (two_names, "catalog/vocabularies/dataset.yaml", 4, "'tofu'"),
     "track-of-unknown": (homeless_track, "catalog/vocabularies/track.yaml", 1, "'collas'"),

@@ -14,9 +14,9 @@ from catalog.insight.stats import statistics
 from catalog.model.catalog import Catalog
 from catalog.model.marks import BASE, OWN, mark_of
 from catalog.model.paper import ImplementationLink, Paper, Relation
+from catalog.outputs.answers.filters import Filters
 from catalog.outputs.readme.lines import brief, full
 from catalog.outputs.readme.sections import sections
-from catalog.outputs.search import Filters
 from catalog.outputs.site import paper_list
 from catalog.outputs.site.renderer import Renderer
 from catalog.outputs.site.settings import read_settings

@@ -25,10 +25,11 @@ from catalog.intake.sources.bibtex_names import people as people_in
 from catalog.model.paper import Appearance, Paper
 from catalog.model.venues import appearance, read_venue
 from catalog.model.vocabulary import load_vocabularies
+from catalog.outputs.answers.filters import Filters
 from catalog.outputs.build import build
 from catalog.outputs.export import FORMATS, bibtex, csl, records, ris, table
 from catalog.outputs.export.citation import publication
-from catalog.outputs.search import Filters, Search
+from catalog.outputs.search import Search
 from catalog.outputs.site.head import scholarly_article
 from catalog.reading.load import load_catalog
 

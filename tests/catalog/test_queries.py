@@ -19,7 +19,8 @@ from catalog.model.paper import Paper
 from catalog.model.pasted import Named, by_handle, read_pasted
 from catalog.model.redirects import Redirects
 from catalog.model.registries import REGISTRIES
-from catalog.outputs.search import Filters, Search
+from catalog.outputs.answers.filters import Filters
+from catalog.outputs.search import Search
 from catalog.outputs.spellings import STOP_WORDS, Compounds
 from catalog.reading.load import load_catalog
 

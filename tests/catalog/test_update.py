@@ -186,3 +186,119 @@ def test_what_was_read_in_words_is_suggested(
     )
     ran = run("validate")
     assert (ran.status, ran.out.count("hint[unchecked-suggestion]")) == (0, 2)
+
+
+def compared(checkout: Checkout) -> list[str]:
+    today = datetime.date.today().isoformat()
+    files = (checkout.fading, checkout.gardens)
+    return [file.stem for file in files if f"compared: {today}" in file.read_text(encoding="utf-8")]
+
+
+def test_a_record_says_when_it_was_compared(
+    server: Server, checkout: Checkout, update: Callable[..., Ran], run: Run
+) -> None:
+    """With all that it names, and only where records are written at all; one that names nobody never is."""
+    says(server)
+    assert update().status == 0
+    assert compared(checkout) == []
+    assert update("--apply").err == "2 records compared, 0 changed.\n"
+    assert compared(checkout) == ["lindqvist2031fading"]
+    assert "checked: 2031-06-01" in checkout.fading.read_text(encoding="utf-8"), "nobody checked it"
+    assert (run("validate").status, run("fmt", "--check").status) == (0, 0)
+    before = checkout.fading.read_bytes()
+    assert update("--apply").status == 0
+    assert checkout.fading.read_bytes() == before
+    report = (checkout.root / "build/update.md").read_text(encoding="utf-8")
+    assert "2 records compared." in report
+    assert "1 name no source" in report
+
+
+@pytest.mark.parametrize("day", ["2031-06", "soon", "2031-02-30"])
+def test_a_day_of_comparison_is_a_day(day: str, checkout: Checkout, run: Run) -> None:
+    checkout.change(checkout.fading, "checked: 2031-06-01", f"checked: 2031-06-01, compared: {day}")
+    assert "provenance.compared" in run("validate").out
+
+
+def test_a_pass_that_was_stopped_goes_on(server: Server, checkout: Checkout, update: Callable[..., Ran]) -> None:
+    """What was written before stays written, and is not asked for again; what was not reached is."""
+    checkout.change(checkout.gardens, "  url: https://example.org/gardens", "  acl: 2031.findings-emnlp.12")
+    says(server)
+    server["/aclanthology.org/2031.findings-emnlp.12.bib"] = Reply("", 503, headers={"Retry-After": "0"})
+    ran = update("--apply")
+    assert (ran.status, "aclanthology.org" in ran.err) == (1, True)
+    assert compared(checkout) == ["lindqvist2031fading"]
+    report = (checkout.root / "build/update.md").read_text(encoding="utf-8")
+    assert "## Not reached" in report
+    assert "papers/2032/okonkwo2032gardens.yaml" in report
+    server.asked.clear()
+    server["/aclanthology.org/2031.findings-emnlp.12.bib"] = Reply(answers.ANTHOLOGY)
+    ran = update("--apply", "--age", "1")
+    assert [path.partition("?")[0] for path in server.paths()] == ["/aclanthology.org/2031.findings-emnlp.12.bib"]
+    assert "1 records compared, 1 changed. 1 left out, which were compared not long ago." in ran.err
+    assert compared(checkout) == ["lindqvist2031fading", "okonkwo2032gardens"]
+    assert "0 records compared" in update("--apply", "--age", "7").err
+    checkout.change(checkout.fading, f"compared: {datetime.date.today()}", "compared: 2020-01-01")
+    assert "1 records compared" in update("--apply", "--age", "7").err
+
+
+def unpublished(server: Server, checkout: Checkout) -> None:
+    checkout.change(checkout.fading, "venue: {id: collas, year: 2032}\n", "")
+    says(server, comment="Under review")
+    server[SEARCH], server[WORKS] = answers.notes(), answers.works()
+
+
+SEARCH = "/api2.openreview.net/notes/search"
+WORKS = "/api.crossref.org/works"
+
+
+def test_a_preprint_is_looked_for_by_title(
+    server: Server, checkout: Checkout, update: Callable[..., Ran], run: Run
+) -> None:
+    """The same title by an author of that name, at a venue: a suggestion; anything less is none."""
+    unpublished(server, checkout)
+    near = [
+        answers.note(title=TITLE, authors=["Somebody Else"]),
+        answers.note(title="Fading Out", authors=list(AUTHORS)),
+        answers.note(title=TITLE, authors=list(AUTHORS), venue="Submitted to ICLR 2032"),
+        answers.note(title=TITLE, authors=list(AUTHORS), venue="ICLR 2032 Conference Withdrawn Submission"),
+    ]
+    server[SEARCH] = answers.notes(*near)
+    assert update().status == 0
+    server[SEARCH] = answers.notes(*near, answers.note(title=TITLE, authors=list(AUTHORS)))
+    found = {one["place"]: one for one in json.loads(update("--json").out)}
+    assert set(found) == {"venue", "links.openreview", "provenance.checked"}
+    assert found["venue"]["new"] == {"id": "iclr", "year": 2032}
+    assert "of this title" in found["venue"]["suggested"]
+    update("--apply")
+    ran = run("validate")
+    assert (ran.status, ran.out.count("hint[unchecked-suggestion]")) == (0, 2)
+    assert "## Published" in (checkout.root / "build/update.md").read_text(encoding="utf-8")
+    server.asked.clear()
+    assert update().status == 0
+    assert not any(path.startswith((SEARCH, WORKS)) for path in server.paths()), "what has a venue is not looked for"
+
+
+def test_crossref_knows_a_publication(server: Server, checkout: Checkout, update: Callable[..., Ran]) -> None:
+    unpublished(server, checkout)
+    people = [{"given": "Åsa", "family": "Lindqvist"}]
+    place = ["Findings of the Association for Computational Linguistics: EMNLP 2031"]
+    work = answers.work("10.18653/v1/2031.findings-emnlp.12", TITLE, "", author=people, **{"container-title": place})
+    server[WORKS] = answers.works(work)
+    found = {one["place"]: one["new"] for one in json.loads(update("--json").out)}
+    assert found["venue"] == {"id": "emnlp", "year": 2031, "track": "findings"}
+    assert found["links.acl"] == "2031.findings-emnlp.12"
+    server[WORKS] = Reply("", 429, headers={"Retry-After": "9999"})
+    ran = update("--apply")
+    assert (ran.status, "api.crossref.org" in ran.err) == (1, True)
+    assert compared(checkout) == []
+
+
+def test_every_source_is_asked_where_that_is_wanted(
+    server: Server, checkout: Checkout, update: Callable[..., Ran]
+) -> None:
+    """Of a preprint with a venue arXiv alone says what is new, but for a retraction by its publisher."""
+    checkout.change(checkout.fading, "  code: https", "  doi: 10.5555/moonlit.12\n  code: https")
+    says(server)
+    server["/doi.org/10.5555/moonlit.12"] = answers.csl(title=f"RETRACTED: {TITLE}")
+    assert update().status == 0
+    assert "the paper was retracted" in update("--thorough").out

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 
-from architectures import small_network
-
+from reference_impls.models.architectures import small_network
 from reference_impls.toolkit import LanguageModel
 
 _LOOP = "{% for m in messages %}"

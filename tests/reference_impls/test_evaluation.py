@@ -143,3 +143,11 @@ def test_examples_show_every_split_as_asked_and_answered() -> None:
         ("holdout", "Dee?", "Dee yes", ""),
         ("facts", "Eli?", "Eli yes", "yes"),
     ]
+
+
+def test_without_wrong_answers_there_is_no_truth_ratio_to_compare_with_a_reference() -> None:
+    plain = (Pair("Ana?", " Ana yes"),)
+    found = evaluate(MODEL, Splits(forget=plain, retain=()), 5, {"truth_ratios": []})
+    assert found.metrics["forget_probability"] == pytest.approx(math.exp(-0.5))
+    assert not {name for name in found.metrics if "quality" in name or "distance" in name}
+    assert found.kept == {"truth_ratios": []}

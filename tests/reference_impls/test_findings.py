@@ -158,6 +158,7 @@ def test_the_model_uses_its_context_so_that_it_can_be_unlearned_there(
 
 
 @pytest.mark.parametrize("method", ["gradient-ascent", "grad-diff", "npo", "task-vector", "icul", "whp"])
+@pytest.mark.large
 def test_every_method_makes_the_forget_answers_less_likely(method: str, run: Callable[[str], Outcome]) -> None:
     outcome = run(method)
     assert outcome.result.metrics["forget_probability"] < outcome.before["forget_probability"] - 0.1
@@ -172,12 +173,14 @@ def test_a_run_gives_the_committed_record(method: str, run: Callable[[str], Outc
         assert again.metrics[name] == pytest.approx(record.metrics[name], abs=0.02), name
 
 
+@pytest.mark.large
 def test_gradient_ascent_loses_far_more_utility_than_npo(alike: Callable[[str], Outcome]) -> None:
     before = alike("npo").before["model_utility"]
     lost = {method: before - alike(method).result.metrics["model_utility"] for method in ("gradient-ascent", "npo")}
     assert lost["gradient-ascent"] > 3 * max(lost["npo"], 0.02)
 
 
+@pytest.mark.large
 def test_grad_diff_keeps_the_retain_set_better_than_gradient_ascent(alike: Callable[[str], Outcome]) -> None:
     kept = {method: alike(method).result.metrics["retain_probability"] for method in ("gradient-ascent", "grad-diff")}
     assert kept["grad-diff"] > kept["gradient-ascent"] + 0.05

@@ -48,6 +48,15 @@ def test_they_add_and_multiply_as_one_vector(one: list[float], two: list[float],
     assert first.norm() == pytest.approx(math.hypot(*one), rel=1e-9)
 
 
+@given(NUMBERS, NUMBERS)
+def test_what_is_left_of_a_projection_is_orthogonal(one: list[float], two: list[float]) -> None:
+    first, onto = _vector(one), _vector(two)
+    along = first.projected(onto)
+    assert (first - along).dot(onto) == pytest.approx(0, abs=1e-5 * (1 + first.norm() * onto.norm()))
+    assert_allclose(_flat(along.projected(onto)), _flat(along), rtol=1e-4, atol=1e-4)
+    assert any(two) or not any(_flat(along))
+
+
 def test_the_inner_product_keeps_a_sign_that_32_bits_lose() -> None:
     big = torch.tensor([1e4, 1.0, 1e4])
     weights = (torch.zeros(3),)

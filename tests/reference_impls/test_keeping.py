@@ -20,9 +20,10 @@ from reference_impls.running.evaluate_saved import attack_saved, evaluate_saved
 from reference_impls.running.experiment import Experiment
 from reference_impls.running.registry import find_attack, find_method, method_class, methods
 from reference_impls.running.runner import Outcome, run
-from reference_impls.running.saving import UNFINISHED, Keeper, prepare_folder
+from reference_impls.running.saving import Keeper, prepare_folder
 from reference_impls.tasks.files import FilesTask
 from reference_impls.toolkit import Kept, Pair, Run, Splits, Victim
+from reference_impls.toolkit.savepoints import UNFINISHED
 
 WRAPPING = [one.id for one in methods() if method_class(one).wraps()]
 

@@ -12,7 +12,7 @@ import torch
 from numpy.testing import assert_allclose
 from unlearning_toys import CHAT_TEMPLATE, fingerprint, gradient_of, losses
 
-from reference_impls.toolkit import IGNORE, LanguageModel, Pair, padding
+from reference_impls.toolkit import IGNORE, LanguageModel, Pair, SoftPrompted, padding
 from reference_impls.toolkit.encoding import prompt_ids
 from reference_impls.toolkit.padding import alike_lengths
 
@@ -394,6 +394,21 @@ def test_activations_are_the_residual_stream_after_the_block(
     finally:
         hook.remove()
     assert_allclose(states.detach(), kept[0][batch.supervised].detach(), atol=1e-6)
+
+
+def test_several_modules_are_read_in_one_pass_and_behind_a_soft_prompt(tiny: LanguageModel, pairs: list[Pair]) -> None:
+    batch, projections = tiny.encode(pairs[:3]), tiny.mlp_outputs(range(tiny.layers))
+    hooks = [len(module._forward_hooks) for module in tiny.model.modules()]  # the library leaves its own
+    with torch.no_grad():
+        states = tiny.layer_activations(batch, range(tiny.layers))
+        *written, last = tiny.outputs(batch, [*projections, tiny.blocks[-1]])
+        (behind,) = SoftPrompted.of(tiny, torch.zeros(2, tiny.width)).outputs(batch, [tiny.blocks[0]])
+    for layer, one in enumerate(states):
+        assert torch.equal(one, tiny.activations(batch, layer / (tiny.layers - 1)).detach())
+    assert [one.shape for one in written] == [(*batch.input_ids.shape, tiny.width)] * tiny.layers
+    assert torch.equal(last[batch.supervised], states[-1])
+    assert behind.shape == (*batch.input_ids.shape, tiny.width)
+    assert [len(module._forward_hooks) for module in tiny.model.modules()] == hooks
 
 
 def test_the_same_texts_and_seed_give_the_same_model_and_another_seed_another(pairs: list[Pair]) -> None:

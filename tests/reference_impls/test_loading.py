@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 import torch
-from architectures import small_network
 from safetensors.torch import load_file, save_file
 from unlearning_toys import fingerprint, invented_pairs, write_rows
 
 from reference_impls.errors import UsageError
+from reference_impls.models.architectures import small_network
 from reference_impls.models.loading import Loading
 from reference_impls.models.pretrained import load_pretrained
 from reference_impls.running.evaluate_saved import evaluate_saved

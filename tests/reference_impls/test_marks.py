@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import torch
-from architectures import small_network
 from chat_templates import TEMPLATES, chat_model
 from unlearning_toys import invented_pairs
 
 from reference_impls.methods.in_context.icul import InContextUnlearning
 from reference_impls.methods.modular.sisa_adapters import SISAAdapters
 from reference_impls.methods.reinforcement.quark import BestRankModel, Quark, rank_text
+from reference_impls.models.architectures import small_network
 from reference_impls.toolkit import IGNORE, LanguageModel, Pair, Recipe, Run, UnlearningData, deletion_requests
 
 

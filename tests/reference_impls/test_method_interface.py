@@ -374,7 +374,7 @@ def test_who_needs_prompts_alone_leaves_the_weights_as_they_are(
 
 
 def test_all_files_can_be_read() -> None:
-    assert {one.kind for one in implementations().values()} == {"method", "task", "attack"}
+    assert {one.kind for one in implementations().values()} == {"method", "task", "benchmark", "attack"}
 
 
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")

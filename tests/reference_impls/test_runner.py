@@ -11,7 +11,6 @@ from unlearning_toys import write_rows
 
 from catalog.model.results import Result
 from reference_impls.errors import UsageError
-from reference_impls.running import runner
 from reference_impls.running.experiment import Experiment
 from reference_impls.running.registry import find_method
 from reference_impls.running.runner import run
@@ -40,24 +39,6 @@ def own(tmp_path: Path, pairs: list[Pair]) -> FilesTask:
     return FilesTask(tmp_path / "forget", tmp_path / "retain", tmp_path / "holdout")
 
 
-# Recipes
-
-
-def test_the_embedded_model_uses_the_tasks_recipe_and_what_is_given_over_it() -> None:
-    chosen = {"learning_rate": 3e-3, "steps": 7, "hyperparameters": {"beta": 0.5}}
-    assert runner._recipe(chosen, {}, 80, embedded=True) == Recipe(learning_rate=3e-3, steps=7)
-    assert runner._recipe(chosen, {"steps": 2, "batch_size": None}, 80, embedded=True).steps == 2
-
-
-@pytest.mark.parametrize(("forget", "batch", "steps"), [(80, None, 25), (81, None, 30), (3, None, 5), (80, 4, 100)])
-def test_any_other_model_gets_five_passes_over_the_forget_set(forget: int, batch: int | None, steps: int) -> None:
-    chosen = {"learning_rate": 3e-3, "steps": 7}
-    recipe = runner._recipe(chosen, {"batch_size": batch}, forget, embedded=False)
-    assert recipe.steps == steps
-    assert recipe.learning_rate == Recipe().learning_rate
-    assert runner._recipe(chosen, {"steps": 9, "batch_size": batch}, forget, embedded=False).steps == 9
-
-
 # A run
 
 
@@ -79,7 +60,9 @@ def test_a_run_measures_before_and_after_and_records_all_that_decided_it(
     result = outcome.result
     assert (result.method, result.task, result.model, result.seed) == ("npo", "files", str(saved_tiny), 3)
     assert result.hyperparameters == {"beta": 0.7, "retain_weight": 0.0}
-    assert result.recipe == asdict(Recipe(steps=4, learning_rate=1e-3))
+    published = {"batch_size": 32, "weight_decay": 0.01, "warmup": 0.1}
+    assert result.recipe == asdict(Recipe(steps=4, learning_rate=1e-3)) | published
+    assert result.recipe_source.endswith("steps, learning rate chosen for this run")
     assert set(result.metrics) == set(outcome.before)
     assert "membership_auc" in result.metrics
     assert "forget_quality" not in result.metrics

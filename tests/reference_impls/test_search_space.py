@@ -111,7 +111,7 @@ def test_every_method_has_the_same_kind_of_axes_and_as_many_first_trials(method:
     own = content(task)["methods"].get(method, {})
     assert space.rate.name == own.get("axis", "learning_rate")
     assert (space.knob is None) == (
-        found.stops_itself or (found.knob is not None and found.knob.name == "demonstrations")
+        found.stops_itself or (found.knob is not None and found.knob.name == space.rate.name)
     )
 
 

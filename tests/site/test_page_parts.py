@@ -72,6 +72,25 @@ def test_a_task_shows_what_happens_as_requests_follow_each_other(project: Projec
     assert {row.seeds for board in site.boards for row in board.rows if row.kind == "method"} == {(0, 1)}
 
 
+def test_a_benchmarks_page_has_its_tasks_and_no_leaderboard(project: Project, catalog: Catalog) -> None:
+    for one in catalog.benchmarks:
+        text = text_of(project, site_of(catalog), f"benchmarks/{one.id}.md")
+        for name in one.task_names:
+            assert html.escape(name) in text
+        assert f"papers/{one.paper}.html" in text
+        assert html.escape(one.command) in text
+        assert "Measured" not in text
+    listed = text_of(project, site_of(catalog), "methods/index.md")
+    assert all(f"benchmarks/{one.id}.html" in listed for one in catalog.benchmarks)
+
+
+def test_a_methods_page_says_the_published_recipe_or_that_none_is_known(project: Project, catalog: Catalog) -> None:
+    for name, says in (("npo", "TOFU with Llama-2-7B-chat"), ("kga", "No recipe for models of billions")):
+        text = " ".join(text_of(project, site_of(catalog), f"methods/{name}.md").split())
+        assert says in text
+        assert f"unlearn tune {name} --model DIR_OR_NAME" in text
+
+
 def test_paths_leave_out_what_a_catalog_does_not_hold(project: Project, catalog: Catalog) -> None:
     site = site_of(replace(catalog, papers=()))
     assert {stop.step.kind for route in site.routes.all for stop in route.stops} <= {

@@ -57,6 +57,7 @@ def test_a_first_search_is_small_today(browser: Browser, site: Path, catalog: Ca
             assert download(browser, site, address, query)["all"] <= allowed, query
 
 
+@pytest.mark.large
 def test_a_first_search_is_small_among_ten_thousand(browser: Browser, large_site: Path) -> None:
     with serving(large_site) as address:
         for query in QUERIES:

@@ -31,8 +31,16 @@ class Settings:
     interval: float = 0.5
     """Between the starts of two requests to one host."""
     intervals: Mapping[str, float] = field(
-        # arXiv's terms of use ask for three seconds; the others publish rates far above these.
-        default_factory=lambda: {"export.arxiv.org": 3.0, "arxiv.org": 1.0, "doi.org": 0.2, "github.com": 0.2}
+        # arXiv's terms of use ask for three seconds; the others publish rates far above these, or none.
+        default_factory=lambda: {
+            "export.arxiv.org": 3.0,
+            "arxiv.org": 1.0,
+            "api.crossref.org": 1.0,
+            "api2.openreview.net": 1.0,
+            "aclanthology.org": 1.0,
+            "doi.org": 0.2,
+            "github.com": 0.2,
+        }
     )
     cache: Path | None = None
     """A folder for answers; none are kept without one."""

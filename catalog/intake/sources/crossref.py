@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from catalog.base.web import Web, WebError
 from catalog.intake.sources import bibtex
@@ -24,6 +26,14 @@ _NOTICE = re.compile(
     re.IGNORECASE,
 )
 """What publishers put before the title of a paper that they took back; "Retracted Papers" is the beginning of one."""
+API = "https://api.crossref.org/works"
+PAGE = 100
+"""Works in one answer of a search."""
+_PAPERS = frozenset(
+    ("journal-article", "proceedings-article", "book-chapter", "posted-content", "report", "dissertation")
+)
+"""Types of works that are papers; others are reviews, data, whole volumes and figures."""
+_ASKED = "DOI,title,subtitle,author,type,container-title,event,abstract,issued,published,published-online,updated-by"
 _JSON_TYPES = (CSL, "application/json", "application/vnd.crossref.unixref+json", "application/citeproc+json")
 _BIBTEX_TYPES = (BIBTEX, "text/x-bibtex", "text/bibliography", "text/plain")
 
@@ -48,6 +58,67 @@ def look_up(web: Web, doi: str) -> Found:
     return replace(found, source="doi", links={**found.links, "doi": doi})
 
 
+def search(web: Web, phrase: str, since: datetime.date, until: datetime.date, limit: int) -> Iterator[list[Found]]:
+    """Papers whose DOI was registered in some days, those that match a phrase best first, page by page.
+
+    Crossref takes any of several words for a match, so that pages become useless at some point, and who asks stops.
+    What has no title, author or year is left out. https://api.crossref.org describes the interface.
+
+    Args:
+        web: the client.
+        phrase: one or several words.
+        since: the first day.
+        until: the last day.
+        limit: papers to look at, at most.
+
+    Raises:
+        WebError: it cannot be asked, its answer cannot be used, or (after the last page) there is more.
+    """
+    for start in range(0, limit, PAGE):
+        count = min(PAGE, limit - start)
+        days = f"from-created-date:{since},until-created-date:{until}"
+        asked = {"query.bibliographic": phrase, "filter": days, "select": _ASKED, "rows": count, "offset": start}
+        url = f"{API}?{urlencode(asked)}"
+        works = _works(web, url)
+        yield _papers(works, url)
+        if len(works) < count:
+            return
+    raise WebError("size", API, f"has more of these days than the {limit} that were looked at", "Raise the limit.")
+
+
+def by_title(web: Web, title: str, author: str) -> list[Found]:
+    """Papers whose title and authors are most like those given, best first, a few at most.
+
+    Raises:
+        WebError: it cannot be asked, or its answer cannot be used.
+    """
+    asked = {"query.bibliographic": f"{title} {author}", "select": _ASKED, "rows": 5}
+    url = f"{API}?{urlencode(asked)}"
+    return _papers(_works(web, url), url)
+
+
+def _papers(works: list[Any], where: str) -> list[Found]:
+    """The papers among the works of a list; what lacks a title, authors or a year is left out."""
+    some = [one for one in works if isinstance(one, dict) and one.get("type") in _PAPERS]
+    return [found for one in some if isinstance(found := _found(one, where), Found)]
+
+
+def _works(web: Web, where: str) -> list[Any]:
+    """The works of a list at an address.
+
+    Raises:
+        WebError: it cannot be had, or is no list.
+    """
+    text = web.read(where, accept="application/json", types=_JSON_TYPES, keep=False)
+    try:
+        works = json.loads(text)["message"]["items"]
+        if not isinstance(works, list):
+            raise TypeError
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise WebError("content", where, "gives no list of works", "Try again later.") from None
+    return works
+
+
 def parse(text: str, where: str = "the DOI") -> list[Found]:
     """The paper of a saved answer in CSL-JSON, or in the form of Crossref's own interface (``{"message": ...}``).
 
@@ -62,22 +133,28 @@ def parse(text: str, where: str = "the DOI") -> list[Found]:
         given = given["message"]
     if not isinstance(given, dict):
         raise WebError("content", where, "gives something else than a paper")
+    found = _found(given, where)
+    if isinstance(found, WebError):
+        raise found
+    return [found]
+
+
+def _found(given: dict[str, Any], where: str) -> Found | WebError:
+    """The paper that a work is, or what it lacks for that."""
     (title, notice), authors, date = _without_notice(_title(given)), _authors(given), _date(given)
     missing = [name for name, value in (("title", title), ("author", authors), ("year", date)) if not value]
     if missing:
-        raise WebError("content", where, f"gives a paper with no {' and no '.join(missing)}")
-    return [
-        Found(
-            source="doi",
-            title=title,
-            authors=authors,
-            date=date,
-            links=_links(given),
-            venue=_venue(given, int(date[:4])),
-            abstract=plain(_text(given.get("abstract"))).removeprefix("Abstract").strip(),
-            withdrawn=notice or _taken_back(given),
-        )
-    ]
+        return WebError("content", where, f"gives a paper with no {' and no '.join(missing)}")
+    return Found(
+        source="doi",
+        title=title,
+        authors=authors,
+        date=date,
+        links=_links(given),
+        venue=_venue(given, int(date[:4])),
+        abstract=plain(_text(given.get("abstract"))).removeprefix("Abstract").strip(),
+        withdrawn=notice or _taken_back(given),
+    )
 
 
 def _text(value: Any) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dates
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from catalog.base.web import Web, WebError
 from catalog.intake.sources.cleaning import artefacts, plain
@@ -15,6 +18,8 @@ from catalog.model.registries import OPENREVIEW
 
 APIS = ("https://api2.openreview.net", "https://api.openreview.net")
 TYPES = ("application/json",)
+PAGE = 200
+"""Notes in one answer of a search, which gives a thousand at most."""
 _ABSENT = (400, 404)
 """Statuses for a forum that an interface does not have; 403 is also what it answers where it shows one to some only."""
 
@@ -44,6 +49,47 @@ def exists(web: Web, forum: str) -> bool:
             return False
         raise
     return True
+
+
+def search(web: Web, phrase: str, since: dates.date, until: dates.date, limit: int) -> Iterator[list[Found]]:
+    """Submissions that hold a phrase and were put there or changed in some days, newest first, page by page.
+
+    Only the newer interface is asked, which holds what has come since 2023. Its search is what it lets programs use
+    (``/notes/search``); what is anonymous still is left out until it has authors.
+
+    Args:
+        web: the client.
+        phrase: words that all have to stand in a submission.
+        since: the first day.
+        until: the last day.
+        limit: notes to look at, at most.
+
+    Raises:
+        WebError: it cannot be asked, its answer cannot be used, or (after the last page) there is more.
+    """
+    for start in range(0, limit, PAGE):
+        count = min(PAGE, limit - start)
+        asked = {"term": phrase, "type": "terms", "content": "all", "group": "all", "source": "forum"}
+        asked |= {"sort": "tmdate:desc", "limit": str(count), "offset": str(start)}
+        url = f"{APIS[0]}/notes/search?{urlencode(asked)}"
+        notes = _notes(web.read(url, accept=TYPES[0], types=TYPES, keep=False), url)
+        touched = [(_day(moment), note) for note in notes if (moment := _touched(note))]
+        within = [note for day, note in touched if since.isoformat() <= day <= until.isoformat()]
+        yield [found for note in within if (found := _found(note))]
+        if len(notes) < count or any(day < since.isoformat() for day, _ in touched):
+            return
+    raise WebError("size", APIS[0], f"has more of these days than the {limit} that were looked at", "Raise the limit.")
+
+
+def by_title(web: Web, title: str) -> list[Found]:
+    """Submissions whose title holds all words of a title, the most alike first, a few at most.
+
+    Raises:
+        WebError: it cannot be asked, or its answer cannot be used.
+    """
+    asked = {"term": title, "type": "terms", "content": "title", "group": "all", "source": "forum", "limit": "10"}
+    url = f"{APIS[0]}/notes/search?{urlencode(asked)}"
+    return parse(web.read(url, accept=TYPES[0], types=TYPES, keep=False), url)
 
 
 def parse(text: str, where: str = "OpenReview") -> list[Found]:
@@ -161,6 +207,11 @@ def _time(note: dict[str, Any], key: str) -> int:
     given = note.get(key)
     usable = isinstance(given, int | float) and not isinstance(given, bool) and 0 < given < 1e15
     return int(given) if usable else 0  # type: ignore[arg-type]
+
+
+def _touched(note: dict[str, Any]) -> int:
+    """When a note was put there or changed last, in milliseconds since 1970; 0 where it does not say."""
+    return max(_time(note, key) for key in ("tmdate", "mdate", "pdate", "tcdate", "cdate"))
 
 
 def _moment(milliseconds: int) -> datetime:

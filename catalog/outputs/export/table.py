@@ -11,7 +11,7 @@ from catalog.outputs.export.citation import address, doi
 
 COLUMNS = (
     "id title authors date venue type also family targets settings modalities datasets method mechanism builds_on"
-    " implementations summary address arxiv acl openreview doi code project data state file"
+    " implementations summary address arxiv acl openreview doi code project data state file reported"
 ).split()
 
 BYTE_ORDER_MARK = "\ufeff"
@@ -48,6 +48,9 @@ def _cells(paper: Paper) -> dict[str, str]:
         cells |= {"method": paper.method.name or "", "mechanism": paper.method.mechanism or ""}
         cells["builds_on"] = "; ".join(paper.method.builds_on)
     cells["implementations"] = "; ".join(f"{link.id} ({link.relation})" for link in paper.implementations)
+    cells["reported"] = "; ".join(
+        f"{one.benchmark} {one.metric} {one.value:.12g} ({one.model}, {one.source})" for one in paper.reported
+    )
     cells["address"], cells["doi"] = address(paper), doi(paper) or ""
     cells["venue"] = paper.appeared.label if paper.appeared else ""
     cells["state"] = paper.state.kind if paper.state else ""

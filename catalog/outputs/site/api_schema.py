@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from catalog.model.claims import Verdict
-from catalog.model.paper import PAPER_ID
+from catalog.model.registries import PAPER_ID
 from catalog.model.results import Result
 from catalog.model.vocabulary import Vocabularies
 from catalog.reading.json_schema import record_schema
@@ -62,7 +62,7 @@ def api_schema(vocabularies: Vocabularies, version: int) -> dict[str, Any]:
 
 def _implementation() -> dict[str, Any]:
     texts = dict.fromkeys(("id", "name", "title", "summary", "file"), _TEXT)
-    kinds = {"kind": {"enum": ["method", "task", "attack"]}}
+    kinds = {"kind": {"enum": ["method", "task", "benchmark", "attack"]}}
     return {
         "type": "object",
         "required": [*texts, "kind"],

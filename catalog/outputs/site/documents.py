@@ -109,7 +109,9 @@ def _implementation(one: Implementation, out: Path) -> Iterator[Document]:
             yield Document(kind, section.title, here, place=one.title, text=section.text)
         else:
             names = (one.name, one.id, one.title, one.title.removesuffix(f" ({one.name})"))
-            called = (*names, *(f"{name} {one.kind}" for name in names))
+            # By a benchmark's name alone its paper and its data set are meant.
+            alone = names[2:] if one.kind == "benchmark" else names
+            called = (*alone, *(f"{name} {one.kind}" for name in names))
             yield Document(kind, one.title, here, names=f"{one.name}\n{one.id}", text=one.summary, called=called)
 
 

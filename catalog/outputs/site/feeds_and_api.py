@@ -76,7 +76,7 @@ def _llms(catalog: Catalog, site_url: str) -> str:
         "## Data",
         "",
         f"- [All papers]({site_url}api/papers.json): every record as JSON; one by one at `api/papers/<id>.json`",
-        f"- [What runs]({site_url}api/implementations.json): methods, tasks and attacks",
+        f"- [What runs]({site_url}api/implementations.json): methods, tasks, benchmarks and attacks",
         f"- [Measured results]({site_url}api/results.json): every committed run",
         f"- [Their form]({site_url}api/schema.json): a JSON Schema of these files",
         f"- [The database]({site_url}catalog.sqlite): SQLite with full-text search",
@@ -86,11 +86,11 @@ def _llms(catalog: Catalog, site_url: str) -> str:
         "",
         *(f"- [{one.title}]({site_url}methods/{one.id}.html): {one.summary}" for one in catalog.methods),
         "",
-        "## Tasks and attacks",
+        "## Tasks, benchmarks and attacks",
         "",
         *(
             f"- [{one.title}]({site_url}{one.kind}s/{one.id}.html): {one.summary}"
-            for one in (*catalog.tasks, *catalog.attacks)
+            for one in (*catalog.tasks, *catalog.benchmarks, *catalog.attacks)
         ),
     ]
     return "\n".join(lines) + "\n"

@@ -10,7 +10,7 @@ from typing import Any
 
 from catalog.model import pasted, registries
 from catalog.outputs import spellings
-from catalog.outputs.search import FEW, GUESSED, MOST
+from catalog.outputs.answers.finding import FEW, GUESSED, MOST
 
 
 def query_rules() -> dict[str, Any]:

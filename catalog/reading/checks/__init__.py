@@ -10,8 +10,21 @@ from catalog.reading.checks import ids  # isort: skip
 from catalog.reading.checks import duplicates  # isort: skip
 from catalog.reading.checks import terms  # isort: skip
 from catalog.reading.checks import record  # isort: skip
+from catalog.reading.checks import reported  # isort: skip
 from catalog.reading.checks import bases  # isort: skip
 from catalog.reading.checks import running  # isort: skip
 from catalog.reading.checks.corpus import ALL_CHECKS, NO_ID, Corpus, run_checks
 
-__all__ = ["ALL_CHECKS", "NO_ID", "Corpus", "bases", "duplicates", "ids", "record", "run_checks", "running", "terms"]
+__all__ = [
+    "ALL_CHECKS",
+    "NO_ID",
+    "Corpus",
+    "bases",
+    "duplicates",
+    "ids",
+    "record",
+    "reported",
+    "run_checks",
+    "running",
+    "terms",
+]

@@ -86,19 +86,31 @@ class Check:
     doc: str
     """What it asks for and why, in a sentence or two: for the documentation."""
     run: Callable[[Corpus], Iterable[Finding]]
+    alone: bool = False
+    """Whether it looks at each record by itself, beside the vocabularies and what runs: of several records it finds
+    what it finds of one after another."""
 
 
 ALL_CHECKS: list[Check] = []
 
 
-def run_checks(corpus: Corpus, known: Iterable[Problem] = ()) -> list[Problem]:
-    """Every problem that the checks find, but none at or around a place where ``known`` already has one."""
-    taken = {(problem.file, problem.line, problem.column) for problem in known}
+def run_checks(corpus: Corpus, known: Iterable[Problem] = (), *, alone: bool) -> list[Problem]:
+    """Every problem that checks find, but none at or around a place where ``known`` already has one.
+
+    Args:
+        corpus: what is checked.
+        known: what is known to be wrong before.
+        alone: run the checks that look at each record by itself, or the others.
+    """
+    taken: dict[str, set[tuple[int, int]]] = {}
+    for problem in known:
+        taken.setdefault(problem.file, set()).add((problem.line, problem.column))
     problems = []
-    for check in ALL_CHECKS:
+    for check in (one for one in ALL_CHECKS if one.alone == alone):
         for finding in check.run(corpus):
             file, mark = _where(finding)
-            if not any((file, one.line, one.column) in taken for one in (mark, *_inside(finding))):
+            places = taken.get(file)
+            if not places or not any((one.line, one.column) in places for one in (mark, *_inside(finding))):
                 problems.append(
                     Problem(file, mark.line, mark.column, check.id, check.severity, finding.message, finding.hint)
                 )
@@ -129,11 +141,11 @@ def _where(finding: Finding) -> tuple[str, Mark]:
 Run = Callable[[Corpus], Iterator[Finding]]
 
 
-def check(code: str, severity: Severity = "error") -> Callable[[Run], Run]:
-    """Registers a check; its docstring is its documentation."""
+def check(code: str, severity: Severity = "error", *, alone: bool = False) -> Callable[[Run], Run]:
+    """Registers a check; its docstring is its documentation. ``alone`` is explained at :class:`Check`."""
 
     def register(run: Run) -> Run:
-        ALL_CHECKS.append(Check(code, severity, " ".join((run.__doc__ or "").split()), run))
+        ALL_CHECKS.append(Check(code, severity, " ".join((run.__doc__ or "").split()), run, alone))
         return run
 
     return register

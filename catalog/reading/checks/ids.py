@@ -26,7 +26,7 @@ def _duplicate_id(corpus: Corpus) -> Iterator[Finding]:
             yield Finding(entry, (), message, hint)
 
 
-@check("id-year")
+@check("id-year", alone=True)
 def _id_year(corpus: Corpus) -> Iterator[Finding]:
     """The year in the id is that of the record's date."""
     for entry in corpus.named:
@@ -36,7 +36,7 @@ def _id_year(corpus: Corpus) -> Iterator[Finding]:
             yield Finding(entry, ("date",), message, "Correct the date, or rename the file.")
 
 
-@check("id-author")
+@check("id-author", alone=True)
 def _id_author(corpus: Corpus) -> Iterator[Finding]:
     """The id starts with the first author's family name, without accents, spaces and hyphens."""
     for entry in corpus.named:
@@ -50,7 +50,7 @@ def _id_author(corpus: Corpus) -> Iterator[Finding]:
             yield Finding(entry, ("authors", 0), message, hint)
 
 
-@check("id-word", "hint")
+@check("id-word", "hint", alone=True)
 def _id_word(corpus: Corpus) -> Iterator[Finding]:
     """The id ends with a word of the title or of a former one, or with its beginning.
 
@@ -72,7 +72,7 @@ def _names_title(word: str, title: str) -> bool:
     return any(part.startswith(word) or part == word[:-1] for part in parts)
 
 
-@check("wrong-folder")
+@check("wrong-folder", alone=True)
 def _wrong_folder(corpus: Corpus) -> Iterator[Finding]:
     """A record is in the folder of its date's year: ``papers/2024/`` for 2024-04."""
     for entry in corpus.entries:

@@ -21,7 +21,7 @@ MECHANISM_WORDS = 25
 SUMMARY_WORDS = 60
 
 
-@check("no-text")
+@check("no-text", alone=True)
 def _no_text(corpus: Corpus) -> Iterator[Finding]:
     """A record leads to the paper: by arXiv, Anthology, OpenReview or DOI id, or by the address of its page."""
     for entry in corpus.entries:
@@ -31,7 +31,7 @@ def _no_text(corpus: Corpus) -> Iterator[Finding]:
             yield Finding(entry, ("links",), message, "Add one of: arxiv, acl, openreview, doi, url.")
 
 
-@check("late-date", "hint")
+@check("late-date", "hint", alone=True)
 def _late_date(corpus: Corpus) -> Iterator[Finding]:
     """``date`` is the first public version's, so it is not after the month that the arXiv id stands for."""
     for entry in corpus.entries:
@@ -41,7 +41,7 @@ def _late_date(corpus: Corpus) -> Iterator[Finding]:
             yield Finding(entry, ("date",), message, "The date is that of the first public version.")
 
 
-@check("venue-year", "hint")
+@check("venue-year", "hint", alone=True)
 def _venue_year(corpus: Corpus) -> Iterator[Finding]:
     """A venue's year is near that of the first public version: at most one before it, and three after it."""
     for entry in corpus.entries:
@@ -51,7 +51,7 @@ def _venue_year(corpus: Corpus) -> Iterator[Finding]:
             yield Finding(entry, ("venue", "year"), message, "Look both up; one of them is probably wrong.")
 
 
-@check("derived-doi")
+@check("derived-doi", alone=True)
 def _derived_doi(corpus: Corpus) -> Iterator[Finding]:
     """``doi`` is the publisher's. arXiv's is derived from the arXiv id, and one of the Anthology agrees with its id."""
     for entry in corpus.entries:
@@ -67,7 +67,7 @@ def _derived_doi(corpus: Corpus) -> Iterator[Finding]:
             yield Finding(entry, ("links", "doi"), message, "Look it up, and correct one of the two.")
 
 
-@check("link-form", "hint")
+@check("link-form", "hint", alone=True)
 def _link_form(corpus: Corpus) -> Iterator[Finding]:
     """A link is canonical: an id where there is one, https, no tracking, no ``.git`` or main branch at the end."""
     for entry in corpus.entries:
@@ -84,7 +84,7 @@ def _link_form(corpus: Corpus) -> Iterator[Finding]:
                 yield Finding(entry, ("links", key), "the address is insecure", f"Write https{address[4:]}")
 
 
-@check("no-family", "hint")
+@check("no-family", "hint", alone=True)
 def _no_family(corpus: Corpus) -> Iterator[Finding]:
     """A paper that proposes a method says of which family it is, so that it is listed there."""
     for entry in corpus.entries:
@@ -93,7 +93,7 @@ def _no_family(corpus: Corpus) -> Iterator[Finding]:
             yield Finding(entry, place, "a method without a family", "Add a line like: family: [relabeling]")
 
 
-@check("long-mechanism")
+@check("long-mechanism", alone=True)
 def _long_mechanism(corpus: Corpus) -> Iterator[Finding]:
     """What a method does is said in at most 25 words."""
     for entry in corpus.entries:
@@ -103,7 +103,7 @@ def _long_mechanism(corpus: Corpus) -> Iterator[Finding]:
             yield Finding(entry, ("method", "mechanism"), message, f"Say it in at most {MECHANISM_WORDS}.")
 
 
-@check("long-summary", "hint")
+@check("long-summary", "hint", alone=True)
 def _long_summary(corpus: Corpus) -> Iterator[Finding]:
     """A summary is one or two sentences, at most 60 words."""
     for entry in corpus.entries:
@@ -129,7 +129,7 @@ def _same_text(corpus: Corpus) -> Iterator[Finding]:
                 yield Finding(entry, place, message, "Say what this paper does.")
 
 
-@check("odd-title", "hint")
+@check("odd-title", "hint", alone=True)
 def _odd_title(corpus: Corpus) -> Iterator[Finding]:
     """A title has its capitals, spaces and signs: not all capitals, no full stop at the end, a space after a colon.
 
@@ -148,7 +148,7 @@ def _odd_title(corpus: Corpus) -> Iterator[Finding]:
                 yield Finding(entry, place, message, "Write it as printed: “ ”, –, a space, R² or H₂O.")
 
 
-@check("odd-author", "hint")
+@check("odd-author", "hint", alone=True)
 def _odd_author(corpus: Corpus) -> Iterator[Finding]:
     """An author is one person, given name first, or a group.
 

@@ -21,7 +21,7 @@ from catalog.reading.checks.corpus import (
 )
 
 
-@check("no-implementation", "hint")
+@check("no-implementation", "hint", alone=True)
 def _no_implementation(corpus: Corpus) -> Iterator[Finding]:
     """A paper that proposes a method leads to something that runs: its own, what it builds on, or a relative.
 
@@ -51,7 +51,7 @@ def _closer_link(corpus: Corpus) -> Iterator[Finding]:
                 yield Finding(entry, place, message, f"Write implementations: - {{id: {method.id}, relation: extends}}")
 
 
-@check("unknown-implementation")
+@check("unknown-implementation", alone=True)
 def _unknown_implementation(corpus: Corpus) -> Iterator[Finding]:
     """A linked implementation exists: a method or a task of ``reference_impls/``."""
     for entry in corpus.entries:

@@ -34,7 +34,7 @@ def _unknown_terms(name: str) -> Run:
 
 
 for _name in FACETS:
-    check(f"unknown-{_name}")(_unknown_terms(_name))
+    check(f"unknown-{_name}", alone=True)(_unknown_terms(_name))
 
 
 @check("track-of-unknown")
@@ -51,7 +51,7 @@ def _track_of_unknown(corpus: Corpus) -> Iterator[Finding]:
                 yield Finding(place, (), message, instead(venue, venues))
 
 
-@check("repeated-term")
+@check("repeated-term", alone=True)
 def _repeated_term(corpus: Corpus) -> Iterator[Finding]:
     """A record names no type, family, target, setting, modality, data set or implementation twice."""
     for entry in corpus.entries:
@@ -71,6 +71,9 @@ def _orphan_term(corpus: Corpus) -> Iterator[Finding]:
     for entry in corpus.entries:
         for name, facet in FACETS.items():
             used.setdefault(name, set()).update(facet.terms(entry.paper))
+        for one in entry.paper.reported:
+            used.setdefault("benchmark", set()).add(one.benchmark)
+            used.setdefault("metric", set()).add(one.metric)
     used["technique"] = {base for _, _, base in built_on(corpus)}
     used.setdefault("family", set()).update(one.family for one in corpus.implementations if one.family)
     for name, vocabulary in corpus.vocabularies.items():
@@ -99,7 +102,7 @@ def _shared_name(corpus: Corpus) -> Iterator[Finding]:
                     break
 
 
-@check("anthology-venue")
+@check("anthology-venue", alone=True)
 def _anthology_venue(corpus: Corpus) -> Iterator[Finding]:
     """The venue is the one that the ACL Anthology id says: ``2025.findings-acl.12`` is Findings of ACL 2025."""
     if not {"venue", "track"} <= set(corpus.vocabularies):

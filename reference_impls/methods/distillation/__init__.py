@@ -26,6 +26,11 @@ which one, and on which data, is what sets the methods apart.
   the true token with the probability of guessing. The student comes first in the divergence.
 - `rkld`: the student comes first here as well. The teacher is the model before unlearning with all those tokens
   turned down that a copy, trained further on the forget set, has turned up.
+- `scrub`: the likelihood of `grad-diff` and the divergence of `kl-min` on the retain set, and on the forget set the
+  divergence with the other sign: the student leaves whatever the teacher expects there. Passes over the two sets take
+  turns, and end with the retain set alone.
+- `undo`: the teacher is a model that was unlearned before, the student a copy of it damaged by noise, and only the
+  retain set is taught: what the teacher knows and hides is not passed on.
 - `jensun`: one bounded divergence, Jensen and Shannon's, for both sets. On the forget set it is that from the tokens of
   a refusal, on the retain set that from the model before unlearning.
 

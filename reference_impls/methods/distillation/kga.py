@@ -93,6 +93,7 @@ class KGA(Method):
     reference = "model"
     retain = "needed"
     copies = 2
+    remembers = False
 
     retain_weight: float = hyperparameter(
         0.1, "α, weight of the retain divergence", source="released code", minimum=0, trade_off=(0.1, 0.3, 1.0, 3.0)

@@ -71,6 +71,14 @@ class KLMinimization(LossMethod):
     acts_on = "loss"
     reference = "model"
     retain = "needed"
+    published = {
+        "learning_rate": 1e-5,
+        "epochs": 5,
+        "batch_size": 32,
+        "weight_decay": 0.01,
+        "warmup": 0.2,
+        "source": "paper, Llama-2-7B; 2e-5 for Phi-1.5",
+    }
 
     retain_weight: float = hyperparameter(
         1.0,

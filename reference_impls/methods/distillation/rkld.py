@@ -72,6 +72,15 @@ class RKLD(Method):
     reference = "model"
     retain = "optional"
     copies = 1
+    remembers = False
+    published = {
+        "learning_rate": 1e-5,
+        "epochs": 10,
+        "batch_size": 32,
+        "weight_decay": 0.01,
+        "warmup": 0.1,
+        "source": "paper, TOFU with Llama-2-7B, at most ten passes; 2e-5 for Phi-1.5",
+    }
 
     strength: float = hyperparameter(
         8.0,

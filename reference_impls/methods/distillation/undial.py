@@ -71,6 +71,12 @@ class UNDIAL(LossMethod):
     acts_on = "loss"
     reference = "model"
     retain = "optional"
+    published = {
+        "learning_rate": 1e-4,
+        "epochs": 10,
+        "batch_size": 32,
+        "source": "OpenUnlearning (arXiv 2506.12618), TOFU",
+    }
 
     strength: float = hyperparameter(
         5.0,

@@ -75,6 +75,12 @@ class CEU(LossMethod):
     paper = "yang2025ce"
     acts_on = "loss"
     retain = "unused"
+    published = {
+        "learning_rate": 1e-5,
+        "epochs": 10,
+        "batch_size": 32,
+        "source": "OpenUnlearning (arXiv 2506.12618), TOFU",
+    }
 
     skip: int = hyperparameter(
         1,

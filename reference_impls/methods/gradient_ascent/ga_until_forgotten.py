@@ -88,6 +88,13 @@ class GradientAscentUntilForgotten(Method):
     acts_on = "loss"
     stops_itself = True
     retain = "optional"
+    remembers = False
+    published = {
+        "learning_rate": 5e-5,
+        "epochs": 20,
+        "batch_size": 32,
+        "source": "released code, GPT-Neo; at most 20 passes over the 32 texts, all in one batch",
+    }
 
     n: int = hyperparameter(10, "words in a row that count as extracted", source="paper (of tokens)", minimum=1)
 

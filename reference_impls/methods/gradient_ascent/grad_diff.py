@@ -50,6 +50,14 @@ class GradDiff(LossMethod):
     paper = "maini2024tofu"
     acts_on = "loss"
     retain = "needed"
+    published = {
+        "learning_rate": 1e-5,
+        "epochs": 5,
+        "batch_size": 32,
+        "weight_decay": 0.01,
+        "warmup": 0.2,
+        "source": "paper, Llama-2-7B; 2e-5 for Phi-1.5",
+    }
 
     forget_weight: float = hyperparameter(
         1.0, "γ, weight of the forget term", source="TOFU, baseline methods", minimum=0

@@ -56,6 +56,14 @@ class GradientAscent(LossMethod):
     paper = "jang2022knowledge"
     acts_on = "loss"
     retain = "unused"
+    published = {
+        "learning_rate": 1e-5,
+        "epochs": 5,
+        "batch_size": 32,
+        "weight_decay": 0.01,
+        "warmup": 0.2,
+        "source": "TOFU (arXiv 2401.06121), Llama-2-7B; 2e-5 for Phi-1.5",
+    }
 
     def loss(self, model: LanguageModel, batch: Batch) -> Tensor:
         """The loss of one batch; the retain set is not used."""

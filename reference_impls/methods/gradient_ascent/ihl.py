@@ -63,6 +63,12 @@ class InvertedHinge(LossMethod):
     paper = "cha2024robust"
     acts_on = "loss"
     retain = "optional"
+    published = {
+        "epochs": 5,
+        "batch_size": 32,
+        "weight_decay": 0.01,
+        "source": "released code, TOFU; its learning rate (1e-4, Llama-2-7B) is for low-rank adapters",
+    }
 
     retain_weight: float = hyperparameter(
         1.0,

@@ -107,6 +107,13 @@ class LLMU(Method):
     acts_on = "loss"
     reference = "model"
     retain = "needed"
+    remembers = False
+    published = {
+        "learning_rate": 2e-6,
+        "steps": 1000,
+        "batch_size": 2,
+        "source": "released code, OPT-1.3B",
+    }
 
     forget_weight: float = hyperparameter(0.5, "ε₁, weight of gradient ascent", source="released code", minimum=0)
     mismatch_weight: float = hyperparameter(1.0, "ε₂, weight of the random answers", source="released code", minimum=0)

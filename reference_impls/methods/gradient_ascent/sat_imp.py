@@ -85,6 +85,13 @@ class SatImp(LossMethod):
     paper = "yang2025exploring"
     acts_on = "loss"
     retain = "optional"
+    published = {
+        "learning_rate": 1e-5,
+        "epochs": 5,
+        "batch_size": 16,
+        "weight_decay": 0.0,
+        "source": "released code, TOFU with Llama-2-7B; 2e-5 for Phi-1.5",
+    }
 
     saturation: float = hyperparameter(
         5.0, "β₁, power of the probability: larger lets go sooner", source="authors' note in OpenUnlearning", minimum=0

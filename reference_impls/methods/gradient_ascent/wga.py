@@ -78,6 +78,13 @@ class WGA(LossMethod):
     acts_on = "loss"
     reference = "model"
     retain = "optional"
+    published = {
+        "learning_rate": 1e-5,
+        "epochs": 5,
+        "batch_size": 16,
+        "weight_decay": 0.0,
+        "source": "released code, TOFU with Llama-2-7B; 2e-5 for Phi-1.5",
+    }
 
     power: float = hyperparameter(
         1.0, "α, power of the probability: 0 is gradient ascent", source="OpenUnlearning's configuration", minimum=0

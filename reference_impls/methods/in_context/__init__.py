@@ -7,8 +7,8 @@ $$
 \hat y \sim p_{\theta_0}(\cdot \mid c(x) \oplus x),
 $$
 
-so no loss is minimised and nothing is trained; the method is the context $c$. It works where there is nothing but an
-interface, and whoever can choose the prompt can undo it.
+so that the method is the context $c$: chosen, or trained as vectors in front of the words. A chosen one works where
+there is nothing but an interface. Whoever can choose the prompt can undo either.
 
 ## How they relate
 
@@ -16,9 +16,11 @@ interface, and whoever can choose the prompt can undo it.
   their right ones. The contradiction lowers the model's confidence in what it memorised; the right ones keep the
   format. To serve a whole forget set, the request that shares most words with the query is the one put there.
 
-Guards at inference time (filters, corrupted prompts, offsets of logits) are a family of their own, in which nothing
-runs yet. `quark` of the reinforcement family also puts something in front of every query, but trains the model to
-read it.
+- `spul`: what stands before a query is no text but a few vectors, the same for every query, and they are trained: to
+  have questions on what is to be forgotten refused, and the others answered as without them.
+
+Guards at inference time (filters, corrupted prompts, offsets of logits) are a family of their own. `quark` of the
+reinforcement family also puts something in front of every query, but trains the model to read it.
 
 ## Read first
 

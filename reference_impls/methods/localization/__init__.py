@@ -21,13 +21,15 @@ All methods here score by gradients of the answer; they differ in the unit, the 
   ordinary step of `grad-diff`, with a learning rate that would wreck the model if all rows took it.
 - `wagle`: units are single weights, scored once, before unlearning, by $|\theta_i - \partial_i L_r / \gamma|$ times the
   forget gradient: what matters to the forget set, less what the rest would lose. The change is `grad-diff`'s.
+- `salun`: single weights, scored by the size of the forget gradient alone. The change is relabeling: another pair's
+  answer to each forget prompt.
 - `ssd`: single weights, and nothing is trained. Where the Fisher information of the forget set is many times that of
   the retain set, the weight is turned down by their quotient.
 
 So `depn` asks where the answer comes from, `pcgu` what tells two answers apart, and the others what the forget set
-pulls at: `sure` without a look at the rest, `wagle` and `ssd` held against it. Where training goes on in a mask, it is
-the update that is masked: momentum and weight decay would move what has no gradient. `rmu` and the editing methods also
-touch few weights, but choose them in advance, by layer.
+pulls at: `sure` and `salun` without a look at the rest, `wagle` and `ssd` held against it. Where training goes on in a
+mask, it is the update that is masked: momentum and weight decay would move what has no gradient. `rmu` and the editing
+methods also touch few weights, but choose them in advance, by layer.
 
 ## Read first
 

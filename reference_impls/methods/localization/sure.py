@@ -76,6 +76,14 @@ class SURE(Method):
     paper = "zhang2024your"
     acts_on = "gradients"
     retain = "optional"
+    weighs_weights = True
+    remembers = False
+    published = {
+        "learning_rate": 1e-5,
+        "epochs": 10,
+        "batch_size": 2,
+        "source": "released code, MUSE with Llama-2-7B",
+    }
 
     share: float = hyperparameter(
         0.1, "share of the rows that may move", source="released code: 90th percentile", above=0, maximum=1

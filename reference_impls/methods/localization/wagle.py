@@ -76,6 +76,13 @@ class WAGLE(Method):
     paper = "jia2024wagle"
     acts_on = "gradients"
     retain = "needed"
+    weighs_weights = True
+    remembers = False
+    published = {
+        "learning_rate": 1e-5,
+        "steps": 500,
+        "source": "released configuration for WMDP, with NPO",
+    }
 
     share: float = hyperparameter(
         0.95, "share of the weights that may move", source="released mask for TOFU", above=0, maximum=1

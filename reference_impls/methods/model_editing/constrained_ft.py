@@ -94,6 +94,7 @@ class ConstrainedFineTuning(Method):
     retain = "optional"
     trains = "part"
     parts = ("feed-forward",)
+    remembers = False
 
     objective: str = hyperparameter(
         "fact-erasure",

@@ -89,6 +89,11 @@ class MEMIT(Method):
     retain = "optional"
     trains = "nothing"
     parts = ("memories",)
+    published = {
+        "learning_rate": 0.5,
+        "steps": 25,
+        "source": "released code, GPT-J: the search for the new values",
+    }
 
     objective: str = hyperparameter(
         "fact-erasure",

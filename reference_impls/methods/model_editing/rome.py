@@ -125,6 +125,11 @@ class ROME(Method):
     retain = "optional"
     trains = "nothing"
     parts = ("memories",)
+    published = {
+        "learning_rate": 0.5,
+        "steps": 20,
+        "source": "released code, GPT-2 XL and GPT-J: the search for the new value",
+    }
 
     objective: str = hyperparameter(
         "fact-erasure",

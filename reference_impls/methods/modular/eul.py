@@ -107,6 +107,12 @@ class EUL(Method):
     trains = "adapters"
     copies = 1
     parts = ("memories",)
+    remembers = False
+    published = {
+        "learning_rate": 5e-5,
+        "warmup": 0.06,
+        "source": "paper, T5-3B; 3 or 5 epochs",
+    }
 
     keep_weight: float = hyperparameter(0.8, "α, weight of the divergence on the retain set", source="paper", minimum=0)
     task_weight: float = hyperparameter(1.0, "λ, weight of the retain loss", source="paper", minimum=0)
@@ -134,10 +140,7 @@ class EUL(Method):
     def restore(cls, model: LanguageModel, kept: Kept) -> LayeredModel:
         """The original model with the layers that were trained."""
         layered = LayeredModel(model, int(kept.facts["width"]))
-        try:
-            layered.layers.load_state_dict(dict(kept.tensors))
-        except RuntimeError as error:  # of another model, or not all of them
-            raise ValueError(str(error).splitlines()[0]) from None
+        kept.load_into(layered.layers)
         return layered
 
 

@@ -52,6 +52,7 @@ $$
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -61,13 +62,16 @@ import torch
 from torch import Tensor
 
 from reference_impls.toolkit import (
-    AnswerDistribution,
+    Combined,
     Kept,
     LanguageModel,
     Method,
     Pair,
     Run,
+    UnlearnedModel,
     UnlearningData,
+    Wrapped,
+    adapter_weights,
     hyperparameter,
     lora_config,
     not_adapted,
@@ -135,14 +139,14 @@ class SISAAdapters(Method):
 
     def _train(self, ensemble: AdapterEnsemble, shard: int, run: Run) -> None:
         # A run of its own, for what is drawn in one shard must not depend on what was drawn in another.
-        isolated = Run(run.recipe, seed=run.seed * self.shards + shard, progress=run.progress)
+        isolated = run.apart(run.seed * self.shards + shard)
         weights = ensemble.fresh_adapter(shard, isolated.seed)
         if ensemble.data[shard]:
             stage = f"shard {shard + 1}"
             isolated.finetune(ensemble.adapted, ensemble.data[shard], parameters=weights, stage=stage)
 
 
-class AdapterEnsemble:
+class AdapterEnsemble(Wrapped):
     """A frozen base with one adapter per shard, whose next-token distributions are averaged."""
 
     def __init__(self, model: LanguageModel, data: list[list[Pair]], rank: int, alpha: float) -> None:
@@ -154,6 +158,7 @@ class AdapterEnsemble:
         """The shards, as they are now."""
         self.rank, self.alpha = rank, alpha
         self._adapters: Any = None
+        self._together = Combined.of(self.adapted, self._voices, mean_vote)
 
     def fresh_adapter(self, shard: int, seed: int) -> list[Tensor]:
         """Put an untrained adapter in the shard's place; returns its weights, which alone may move."""
@@ -174,16 +179,16 @@ class AdapterEnsemble:
 
     def adapter(self, shard: int) -> list[Tensor]:
         """The weights of a shard's adapter."""
-        return [weight for name, weight in self._adapter_weights() if f".shard{shard}." in name]
+        return [weight for name, weight in adapter_weights(self.adapted.model) if f".shard{shard}." in name]
 
-    def _adapter_weights(self) -> list[tuple[str, Tensor]]:
-        """The weights of all adapters, by name."""
-        named = self.adapted.model.named_parameters()
-        return [(name, weight) for name, weight in named if ".lora_" in name]
+    def _voices(self) -> Iterator[LanguageModel]:
+        for shard in range(len(self.data)):
+            self._adapters.set_adapter(f"shard{shard}")
+            yield self.adapted
 
-    def bare(self) -> LanguageModel:
-        """See :class:`~reference_impls.toolkit.Wrapper`: the base that all shards share."""
-        return self.model.copy()
+    def speaker(self, query: str, answer: str | None = None) -> UnlearnedModel:
+        """All shards."""
+        return self._together
 
     def to_json(self) -> dict[str, Any]:
         """How many adapters there are, and of what shape."""
@@ -191,7 +196,7 @@ class AdapterEnsemble:
 
     def tensors(self) -> dict[str, Tensor]:
         """The adapters' weights."""
-        return {name: weight.detach() for name, weight in self._adapter_weights()}
+        return {name: weight.detach() for name, weight in adapter_weights(self.adapted.model)}
 
     @classmethod
     def of(cls, model: LanguageModel, kept: Kept) -> AdapterEnsemble:
@@ -204,67 +209,11 @@ class AdapterEnsemble:
         ensemble = cls(model, [[] for _ in range(shards)], int(kept.facts["rank"]), float(kept.facts["alpha"]))
         for shard in range(shards):
             ensemble.fresh_adapter(shard, seed=0)
-        with torch.no_grad():
-            for name, weight in ensemble._adapter_weights():
-                if weight.shape != kept.tensors[name].shape:
-                    raise ValueError(f"{name} is of another shape than in this model")
-                weight.copy_(kept.tensors[name])
+        kept.put_into(adapter_weights(ensemble.adapted.model))
         return ensemble
 
-    def answer_logprobs(self, prompts: Sequence[str], answers: Sequence[str]) -> list[Tensor]:
-        """See :class:`~reference_impls.toolkit.UnlearnedModel`."""
-        votes = []
-        for shard in range(len(self.data)):
-            self._adapters.set_adapter(f"shard{shard}")
-            votes.append(self.adapted.answer_logprobs(prompts, answers))
-        return [mean_of_probabilities(torch.stack(values)) for values in zip(*votes, strict=True)]
 
-    @torch.inference_mode()
-    def distributions(self, prompts: Sequence[str], answers: Sequence[str]) -> Iterator[AnswerDistribution]:
-        """See :class:`~reference_impls.toolkit.UnlearnedModel`."""
-        for prompt, answer in zip(prompts, answers, strict=True):
-            batch = self.model.encode([Pair(prompt, answer)])
-            votes = []
-            for shard in range(len(self.data)):
-                self._adapters.set_adapter(f"shard{shard}")
-                (out,) = self.adapted.token_logits(batch)
-                votes.append(torch.log_softmax(out.logits, dim=1))
-            yield AnswerDistribution(mean_of_probabilities(torch.stack(votes)).cpu(), out.targets.cpu())
-
-    @torch.inference_mode()
-    def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
-        """See :class:`~reference_impls.toolkit.UnlearnedModel`."""
-        ids = [self.model.encode([Pair(prompt, "", closed=False)]).input_ids for prompt in prompts]
-        texts = [""] * len(prompts)
-        for length in sorted({one.shape[1] for one in ids}):  # prompts of one length need no padding
-            rows = [row for row, one in enumerate(ids) if one.shape[1] == length]
-            out = self._decode(torch.cat([ids[row] for row in rows]), max_new_tokens)
-            for row, text in zip(rows, self.model.text_of(out), strict=True):
-                texts[row] = text
-        return texts
-
-    def _decode(self, ids: Tensor, max_new_tokens: int) -> Tensor:
-        """(B, T) greedy continuations under the mean distribution, and padding after their end."""
-        stops = torch.tensor(self.model.marks.stops, dtype=torch.long, device=ids.device)
-        caches: list[Any] = [None] * len(self.data)
-        done = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
-        found: list[Tensor] = []
-        for _ in range(max_new_tokens):
-            votes = []
-            for shard, cache in enumerate(caches):
-                self._adapters.set_adapter(f"shard{shard}")
-                out = self.adapted.model(input_ids=ids, past_key_values=cache, use_cache=True)
-                caches[shard] = out.past_key_values
-                votes.append(torch.log_softmax(out.logits[:, -1].float(), dim=-1))
-            chosen = mean_of_probabilities(torch.stack(votes)).argmax(dim=-1)
-            found.append(chosen.masked_fill(done, self.model.marks.padding))
-            done |= torch.isin(chosen, stops)
-            ids = chosen[:, None]
-            if bool(done.all()):
-                break
-        return torch.stack(found, dim=1) if found else ids[:, :0]
-
-
-def mean_of_probabilities(logprobs: Tensor) -> Tensor:
-    r"""(...) $\log \frac1S \sum_k p_k$ of (S, ...) log-probabilities."""
-    return torch.logsumexp(logprobs, dim=0) - torch.log(torch.tensor(float(len(logprobs))))
+def mean_vote(logits: Sequence[Tensor]) -> Tensor:
+    r"""(..., V) $\log \frac1S \sum_k p_k$ of the shards' (..., V) logits."""
+    logprobs = torch.stack([torch.log_softmax(one, dim=-1) for one in logits])
+    return torch.logsumexp(logprobs, dim=0) - math.log(len(logprobs))

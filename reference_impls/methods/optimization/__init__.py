@@ -22,11 +22,17 @@ balance is found while training.
   It is `grad-diff` with weights that are chosen anew in every step.
 - `npo-sam`: the loss of `npo`, whose gradient is taken not at the weights but at the worst point nearby, so that the
   place it leads to is flat, and relearning has further to go.
+- `blur`: two levels. All that bears on the forget loss is taken from the retain gradient, and a fixed multiple of the
+  forget gradient is added: the mirror image of `gru`, in which keeping is the constraint.
+- `mudman`: the forget gradient is taken at an adversary, a copy that keeps relearning. Only entries whose sign agrees
+  with the retain gradient's are used: `gru` entry by entry.
+- `targeted-lat`: the loss is taken where an attacker has shifted the hidden states of each text so that the answers
+  come back: `npo-sam` with the worst point among activations instead of weights.
 
 Held against `grad-diff`: with `pdu` ascent gives way to a loss with a floor, and the fixed weight to $\lambda$; `gru`
 and `ngdiff` keep the losses and change what is made of their gradients; `npo-sam` keeps the weight and moves the place.
+`blur` is of the former kind, `mudman` of both, `targeted-lat` of the latter.
 Every loss that adds a retain term with a fixed weight (most methods here) could be trained in any of these ways.
-Bi-level training belongs to this family, too; nothing of the kind runs yet.
 
 ## Read first
 
@@ -45,5 +51,6 @@ weight by itself, which keeps no angle between gradients, and what is lost to hi
 Neither bounds the ascent.
 
 A step of `pdu`, `gru` or `ngdiff` costs what one of `grad-diff` does; `pdu` measures the retain loss once on the whole
-retain set, for the bound, and two gradients are kept where one would do. `npo-sam` looks at the forget examples twice.
+retain set, for the bound, and two gradients are kept where one would do; so it is with `blur`. `npo-sam` looks at the
+forget examples twice, and so does `mudman`, in a second model; `targeted-lat` does as often as its attacker steps.
 """

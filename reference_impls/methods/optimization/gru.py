@@ -61,10 +61,7 @@ from reference_impls.toolkit import (
 
 def rectified(unlearning: Gradient, retaining: Gradient) -> Gradient:
     r"""$\tilde g$: the part of $g_u$ that goes against $g_r$ is taken away."""
-    agreement = unlearning.dot(retaining)
-    if agreement >= 0:
-        return unlearning
-    return unlearning - agreement / retaining.dot(retaining) * retaining
+    return unlearning if unlearning.dot(retaining) >= 0 else unlearning - unlearning.projected(retaining)
 
 
 @dataclass(frozen=True)
@@ -74,6 +71,11 @@ class GRU(Method):
     paper = "wang2025gru"
     acts_on = "gradients"
     retain = "needed"
+    published = {
+        "learning_rate": 1e-5,
+        "epochs": 5,
+        "source": "released code, TOFU with Llama-2-7B; 2e-5 for Phi-1.5",
+    }
 
     exponent: float = hyperparameter(
         1.0,

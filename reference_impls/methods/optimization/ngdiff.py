@@ -58,6 +58,7 @@ class NGDiff(Method):
     paper = "bu2024unlearning"
     acts_on = "gradients"
     retain = "needed"
+    remembers = False
 
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """Two gradients in each step, made into one."""

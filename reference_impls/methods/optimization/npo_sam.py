@@ -112,6 +112,13 @@ class NPOSAM(Method):
     acts_on = "gradients"
     reference = "log-probabilities"
     retain = "optional"
+    remembers = False
+    published = {
+        "learning_rate": 1e-5,
+        "steps": 500,
+        "batch_size": 4,
+        "source": "released code, WMDP with Zephyr-7B",
+    }
 
     radius: float = hyperparameter(
         0.01, "ρ, how far the worst point may be; 0 gives NPO", source="released code for MUSE", minimum=0

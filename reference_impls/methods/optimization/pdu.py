@@ -101,6 +101,12 @@ class PDU(Method):
     paper = "entesari2025constrained"
     acts_on = "loss"
     retain = "needed"
+    published = {
+        "learning_rate": 1e-5,
+        "epochs": 10,
+        "batch_size": 32,
+        "source": "run script in OpenUnlearning, TOFU with Llama-3.2-1B and 3B; 30 passes for 8B",
+    }
 
     tolerance: float = hyperparameter(
         0.1, "a, by what share the retain loss may rise", source="chosen here; the paper wants it small", minimum=0

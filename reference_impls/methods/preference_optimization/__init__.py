@@ -24,9 +24,10 @@ methods differ in the winning half $y_w$, and in what an answer is measured by.
   its own.
 - `alt-po`: `dpo` with a winning half that is no refusal: several plausible answers to each question, which the model
   invents before unlearning where the task brings none.
-
 - `opt-out`: `npo` with a price on moving weights, which optimal transport sets: each matrix is a cloud of rows, and
   the cloud is held where it was.
+- `tif`: `npo` for the few tokens of an answer that are to be forgotten, on their logits as they are; all others go on
+  being learned.
 - `flat`: both halves again, a refusal and the forget answer, and nothing else: no reference model, no retain set. An
   answer is measured by the mean probability of its tokens, not by a logarithm, and an f-divergence takes the place of
   $\log \sigma$.

@@ -118,6 +118,13 @@ class AltPO(LossMethod):
     reference = "log-probabilities"
     alternates = True
     retain = "optional"
+    published = {
+        "learning_rate": 5e-5,
+        "epochs": 10,
+        "batch_size": 35,
+        "weight_decay": 0.01,
+        "source": "README of the released code, Llama-2-7B; its two epochs over five alternates are ten passes",
+    }
 
     beta: float = hyperparameter(
         0.1, "β, inverse temperature: larger stops sooner", source="released code, Llama-2-7B on TOFU", above=0

@@ -79,6 +79,12 @@ class DPO(LossMethod):
     reference = "log-probabilities"
     alternates = True
     retain = "optional"
+    published = {
+        "learning_rate": 5e-6,
+        "epochs": 3,
+        "batch_size": 8,
+        "source": "released code of RWKU (arXiv 2406.10890), Llama-3-8B-Instruct",
+    }
 
     beta: float = hyperparameter(
         0.1, "β, inverse temperature: larger stops sooner", source="paper; TOFU's and NPO's code", above=0

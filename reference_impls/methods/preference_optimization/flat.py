@@ -102,6 +102,13 @@ class FLAT(LossMethod):
     acts_on = "loss"
     alternates = True
     retain = "unused"
+    published = {
+        "learning_rate": 1e-5,
+        "epochs": 5,
+        "batch_size": 64,
+        "weight_decay": 0.01,
+        "source": "released code, TOFU",
+    }
 
     divergence: str = hyperparameter(
         "total-variation",

@@ -56,6 +56,14 @@ class NPO(LossMethod):
     acts_on = "loss"
     reference = "log-probabilities"
     retain = "optional"
+    published = {
+        "learning_rate": 1e-5,
+        "epochs": 10,
+        "batch_size": 32,
+        "weight_decay": 0.01,
+        "warmup": 0.1,
+        "source": "released code, TOFU with Llama-2-7B-chat",
+    }
 
     beta: float = hyperparameter(
         0.1, "β, inverse temperature: smaller is closer to gradient ascent", source="paper, TOFU experiments", above=0

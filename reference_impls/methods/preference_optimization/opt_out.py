@@ -79,6 +79,12 @@ class OptOut(LossMethod):
     acts_on = "loss"
     reference = "model"
     retain = "optional"
+    weighs_weights = True
+    published = {
+        "learning_rate": 1e-5,
+        "batch_size": 8,
+        "source": "released code, Llama-3.1-8B-Instruct",
+    }
 
     beta: float = hyperparameter(
         0.1, "β, inverse temperature: smaller is closer to gradient ascent", source="released code, default", above=0

@@ -72,6 +72,14 @@ class SimNPO(LossMethod):
     paper = "fan2024simplicity"
     acts_on = "loss"
     retain = "optional"
+    published = {
+        "learning_rate": 1e-5,
+        "epochs": 10,
+        "batch_size": 32,
+        "weight_decay": 0.01,
+        "warmup": 0.1,
+        "source": "released code, TOFU with Llama-2-7B-chat",
+    }
 
     beta: float = hyperparameter(
         4.5, "β, inverse temperature: larger stops sooner", source="released code, TOFU forget10", above=0

@@ -114,6 +114,11 @@ class DeMem(Method):
     acts_on = "loss"
     reference = "model"
     retain = "unused"
+    published = {
+        "learning_rate": 1.41e-5,
+        "batch_size": 32,
+        "source": "released code, OPT-2.7B",
+    }
 
     kl_weight: float = hyperparameter(
         0.2,

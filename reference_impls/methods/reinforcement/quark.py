@@ -112,6 +112,11 @@ class Quark(Method):
     acts_on = "data"
     reference = "model"
     retain = "needed"
+    published = {
+        "learning_rate": 1e-5,
+        "batch_size": 128,
+        "source": "released code, GPT-2 large (0.8 billion)",
+    }
 
     quantiles: int = hyperparameter(5, "K, number of ranks", source="paper", minimum=1)
     kl_weight: float = hyperparameter(

@@ -73,6 +73,14 @@ class RefusalFinetuning(LossMethod):
     acts_on = "data"
     alternates = True
     retain = "optional"
+    published = {
+        "learning_rate": 1e-5,
+        "epochs": 5,
+        "batch_size": 32,
+        "weight_decay": 0.01,
+        "warmup": 0.2,
+        "source": "paper, Llama-2-7B; 2e-5 for Phi-1.5",
+    }
 
     retain_weight: float = hyperparameter(
         1.0, "weight of the retain loss", source="TOFU, baseline methods", minimum=0, trade_off=(1.0, 2.0, 5.0, 10.0)

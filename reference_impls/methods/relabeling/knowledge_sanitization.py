@@ -81,6 +81,12 @@ class KnowledgeSanitization(Method):
     acts_on = "data"
     retain = "needed"
     trains = "adapters"
+    published = {
+        "learning_rate": 3e-4,
+        "epochs": 20,
+        "batch_size": 128,
+        "source": "released code, adapters of LLaMA-7B",
+    }
 
     phrase: str = hyperparameter("I don't know.", "s, the harmless answer", source="paper")
     share: float = hyperparameter(

@@ -48,7 +48,6 @@ $$
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -63,20 +62,11 @@ from reference_impls.toolkit import (
     Pair,
     Run,
     UnlearningData,
-    flipped_answer,
+    false_answers,
     hyperparameter,
     mean_nll,
     rouge_1_precision,
 )
-
-
-def inverted_facts(pair: Pair, others: Sequence[Pair], count: int, rng: random.Random) -> tuple[str, ...]:
-    """At most ``count`` false answers: the pair's alternates, or else other pairs' answers, each but once.
-
-    Raises:
-        UsageError: the pair has no alternates, and every other answer is its own.
-    """
-    return pair.alternates[:count] or tuple(dict.fromkeys(flipped_answer(pair, others, rng) for _ in range(count)))
 
 
 def memo_scores(model: LanguageModel, pairs: Sequence[Pair]) -> list[float]:
@@ -111,6 +101,11 @@ class MEOW(LossMethod):
     acts_on = "data"
     alternates = True
     retain = "unused"
+    published = {
+        "learning_rate": 1e-5,
+        "epochs": 5,
+        "source": "paper, which takes TOFU's, Llama-2-7B",
+    }
 
     inversions: int = hyperparameter(4, "N, false answers to each question", source="paper", minimum=1)
     kept: int = hyperparameter(3, "k, how many of them are trained on", source="released code", minimum=1)
@@ -118,7 +113,7 @@ class MEOW(LossMethod):
     def prepare(self, model: LanguageModel, data: UnlearningData, run: Run) -> UnlearningData:
         """Collect false answers, score them, and keep the best as alternates."""
         asked = data.prompted()
-        found = [inverted_facts(pair, asked.forget, self.inversions, run.rng) for pair in asked.forget]
+        found = [false_answers(pair, asked.forget, self.inversions, run.rng) for pair in asked.forget]
         each = [replace(pair, answer=one) for pair, lies in zip(asked.forget, found, strict=True) for one in lies]
         scores = iter(memo_scores(model, each))
         chosen = [largest(lies, [next(scores) for _ in lies], self.kept) for lies in found]

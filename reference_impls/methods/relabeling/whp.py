@@ -78,6 +78,13 @@ class WhosHarryPotter(Method):
     acts_on = "data"
     retain = "unused"
     copies = 1
+    remembers = False
+    published = {
+        "learning_rate": 1e-6,
+        "epochs": 2,
+        "batch_size": 128,
+        "source": "paper, Llama-2-7B-chat, after the reinforced model",
+    }
 
     strength: float = hyperparameter(
         5.0,

@@ -1,7 +1,7 @@
 r"""Representation steering.
 
-The loss acts on hidden states, not on tokens: states of forget inputs are led somewhere else, those of other inputs
-are held where they were,
+The loss acts on hidden states more than on tokens: states of forget inputs are led somewhere else, those of other
+inputs are held where they were, in the first of them by
 
 $$
 \mathcal L = \mathbb E_{x \sim \mathcal D_f} \frac{1}{|x|} \sum_t \left\| M_\theta(t) - m(t) \right\|^2
@@ -18,8 +18,19 @@ layer, and of the weights that learn.
   long enough ($c$) to have an effect. Only the MLP down-projections of that layer and the two below it learn.
 - `adaptive-rmu`: $m(t) = \beta\, \| M_{\theta_0}(t) \|\, u$, as many times as long as the state was before. So one
   setting suits an early and a late layer, whose states differ in length.
+- `grun`: no target. A gated edit of the state of a question's last token is trained by what is answered (`npo`'s loss),
+  and its gate by which set a question is from. No weight of the model learns.
+- `circuit-breakers`: no target at all. Forget states of two layers are turned until they are at a right angle to
+  $M_{\theta_0}(t)$; retain states are held in all layers, by their distance and not its square, and more so the longer
+  training goes on. All weights up to the second layer learn.
+- `falcon`: only directions count. Forget states are led from theirs to one that is made of their own principal ones,
+  and of each tensor's gradient the part that goes against keeping is taken away. The weights are those of `rmu`.
+- `lunar`: $m$ is $M_{\theta_0}$ plus a multiple of the difference between questions that cannot be answered and those
+  to forget, at a prompt's tokens. One down-projection is refitted by least squares; nothing is trained.
+- `repnoise`: $m$ is Gaussian noise, matched as a distribution and in what the MLPs of all layers write. Beside it the
+  answers are made unlikely as each layer would read them.
 
-Held against `grad-diff`: both terms are squared distances with a floor, and no likelihood enters. Model editing
+Held against `grad-diff`: all but `repnoise` have terms with a floor, and no likelihood enters. Model editing
 (`rome`, `memit`) also works inside a layer, towards a state that is computed for each subject; localization (`depn`,
 `pcgu`) first asks which weights hold the fact; `eul` also changes what flows through the layers, but learns by the
 model's answers.
@@ -30,13 +41,14 @@ model's answers.
 
 ## What to expect
 
-Few weights move, and both terms have a floor, so utility is kept well, on `authors` too, where the forget answers
+In `rmu` and `adaptive-rmu` few weights move, and utility is kept well, on `authors` too, where the forget answers
 come near the retrained model's level. But the target is nothing that a model would have by not knowing, and what is
 then said is less often a sentence. The knowledge is not where it was read, which is not the same as gone: after few
 steps of `relearning` most of it is back. The length $c$ and the weight $\alpha$ have to suit the size of the states,
 which differs from model to model.
 
-A step costs a pass forward on forget and retain answers, a second one through a frozen copy for what is to stay, and
-a way back that begins in the middle of the model and ends two layers further down: cheaper than that of a loss on
-tokens.
+A step of theirs costs a pass forward on forget and retain answers, a second one through a frozen copy for what is to
+stay, and a way back that begins in the middle of the model and ends two layers further down: cheaper than that of a
+loss on tokens. `circuit-breakers` looks through the frozen copy at both sets, `repnoise` reads each layer through the
+head, and `lunar` passes over all prompts once.
 """

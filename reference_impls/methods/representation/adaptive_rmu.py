@@ -87,6 +87,13 @@ class AdaptiveRMU(Method):
     retain = "needed"
     trains = "part"
     parts = ("feed-forward",)
+    remembers = False
+    published = {
+        "learning_rate": 5e-5,
+        "steps": 500,
+        "batch_size": 4,
+        "source": "released code, WMDP with Zephyr-7B",
+    }
 
     scale: float = hyperparameter(
         5.0,

@@ -68,6 +68,13 @@ class RMU(Method):
     retain = "needed"
     trains = "part"
     parts = ("feed-forward",)
+    remembers = False
+    published = {
+        "learning_rate": 5e-5,
+        "steps": 150,
+        "batch_size": 4,
+        "source": "released code, WMDP with Zephyr-7B; 150 batches of each subject",
+    }
 
     steering: float = hyperparameter(
         6.5,

@@ -97,6 +97,14 @@ class SOUL(Method):
     paper = "jia2024soul"
     acts_on = "gradients"
     retain = "needed"
+    remembers = False
+    published = {
+        "learning_rate": 5e-6,
+        "epochs": 5,
+        "batch_size": 4,
+        "weight_decay": 0.1,
+        "source": "released code, TOFU, with GradDiff",
+    }
 
     retain_weight: float = hyperparameter(
         2.0,

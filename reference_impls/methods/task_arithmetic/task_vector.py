@@ -63,6 +63,12 @@ class TaskVector(Method):
     acts_on = "weights"
     retain = "unused"
     copies = 1
+    published = {
+        "learning_rate": 1e-5,
+        "epochs": 10,
+        "batch_size": 32,
+        "source": "released code of MUSE (arXiv 2407.06460), Llama-2-7B",
+    }
 
     scale: float = hyperparameter(
         1.0,

@@ -1,7 +1,7 @@
 /* Finds documents by words, ids and names, in the index that the build has cut into pieces
-   (catalog/outputs/site/search_index.py), by the rules of catalog/outputs/search.py. A query loads the few pieces that hold
-   its words; the list of all words, and the library that knows which of them are near to a misspelt one, only where a word
-   is not known. */
+   (catalog/outputs/site/search_index.py), by the rules of catalog/outputs/answers/finding.py. A query loads the few pieces
+   that hold its words; the list of all words, and the library that knows which of them are near to a misspelt one, only
+   where a word is not known. */
 window.catalogFind = (function () {
   "use strict";
 

@@ -1,4 +1,4 @@
-"""What runs: the list of it, and a page for each method, task and attack."""
+"""What runs: the list of it, and a page for each method, task, benchmark and attack."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from catalog.outputs.site.measurements import story
 from catalog.outputs.site.page import Page, page, pages
 from catalog.outputs.site.site import Site
 from catalog.outputs.site.words import ATTACKED, RELATION_HEADINGS
-from catalog.outputs.wording import is_attack
+from catalog.outputs.wording import is_attack, reported
 
 
 @page("methods/index.md", "methods.html.j2", "Methods that run", "Every unlearning method that runs here.")
@@ -36,11 +36,13 @@ def methods(site: Site) -> Iterator[Page]:
         context = _shared(site, method, boards) | {
             "summary": [_summary(board, row, method, found) for board in boards if (row := board.row(method.id))],
             "work": work(catalog.results, method.id),
+            "architectures": catalog.architectures,
             "without_retain": any(one.name == RETAIN_WEIGHT for one in method.hyperparameters),
             "explained": _explained(method.body),
             "attacked_heading": ATTACKED,
             "claims": [claim for claim in catalog.claims if claim.claim.method == method.id],
             "tried": {board.slug: site.measured.tradeoff(board.task, method) for board in boards},
+            "reported": reported(catalog, catalog.by_id[method.paper]) if method.paper in catalog.by_id else [],
             "stories": [told for board in boards if (told := story(board, method.id))],
         }
         # The code stands where the table of contents would be; links on top of the page are in its stead.
@@ -57,6 +59,13 @@ def tasks(site: Site) -> Iterator[Page]:
             "datasets": site.datasets_of(task.paper),
         }
         yield _page(task, "task.md.j2", context, hide=["navigation"])
+
+
+@pages
+def benchmarks(site: Site) -> Iterator[Page]:
+    """A page for each published benchmark: its parts and metrics, and how it is run."""
+    for benchmark in site.catalog.benchmarks:
+        yield _page(benchmark, "benchmark.md.j2", _shared(site, benchmark, ()), hide=["navigation"])
 
 
 @pages

@@ -18,7 +18,7 @@ from catalog.outputs.site.groups import FACETS, PLURALS, EditionGroup, Group
 from catalog.outputs.site.page import Page, pages
 from catalog.outputs.site.site import Site
 from catalog.outputs.site.words import ATTACKS, RELATIONS
-from catalog.outputs.wording import is_attack, running
+from catalog.outputs.wording import is_attack, reported, running
 
 NEWEST = 20
 """Papers on the first page of the list, and as many more at a time."""
@@ -98,6 +98,7 @@ def _paper(site: Site, paper: Paper) -> Page:
             "node": resolve(site.catalog, paper.id),
             "routes": site.routes.by_stop.get(("paper", paper.id), []),
             "datasets": site.datasets_of(paper.id),
+            "reported": reported(site.catalog, paper),
             "source_link": site.edit_link(paper.file),
             "issue_link": site.issue_link("correct-record.yml", record=paper.id),
         },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+from catalog.insight.currency import currency
 from catalog.insight.lineage import wanted
 from catalog.insight.meta_evaluation import judge_metrics, most_trusted
 from catalog.insight.stats import statistics
@@ -44,6 +45,18 @@ def metrics(site: Site) -> dict[str, Any]:
 
 
 @page(
+    "architectures.md",
+    "architectures.html.j2",
+    "Which models does it run on?",
+    "Every method on a small network of every architecture: what runs, what is refused, and why.",
+)
+def architectures(site: Site) -> dict[str, Any]:
+    """What was tried of methods and architectures."""
+    tried = site.catalog.architectures
+    return {"tried": tried, "named": site.catalog.implementation_by_id}
+
+
+@page(
     "claims.md",
     "claims.html.j2",
     "Claimed, and seen here",
@@ -70,8 +83,13 @@ def claims(site: Site) -> dict[str, Any]:
     "coverage.md",
     "coverage.html.j2",
     "Coverage",
-    "What runs here behind the papers, by family and year, and what is missed most.",
+    "What runs here behind the papers, by family and year, what is missed most, and how current the catalog is.",
 )
 def coverage(site: Site) -> dict[str, Any]:
-    """How much of the field runs here."""
-    return {"stats": statistics(site.catalog), "wanted": wanted(site.catalog), "words": COVERAGE_WORDS}
+    """How much of the field runs here, and how current the records are."""
+    return {
+        "stats": statistics(site.catalog),
+        "wanted": wanted(site.catalog),
+        "words": COVERAGE_WORDS,
+        "current": currency(site.catalog),
+    }

@@ -7,7 +7,7 @@ import torch
 from numpy.testing import assert_allclose
 from unlearning_toys import NAMES, fingerprint, invented_pairs, mean_logprob
 
-from reference_impls.methods.modular.sisa_adapters import SISAAdapters, mean_of_probabilities, shard_of, split
+from reference_impls.methods.modular.sisa_adapters import SISAAdapters, mean_vote, shard_of, split
 from reference_impls.toolkit import LanguageModel, Pair, Recipe, Run, UnlearningData
 
 # peft asks transformers by an old name.
@@ -18,7 +18,7 @@ RECIPE = Recipe(learning_rate=1e-2, steps=3, batch_size=2)
 
 def test_votes_are_averaged_as_probabilities_and_not_counted() -> None:
     votes = torch.tensor([[0.9, 0.1], [0.4, 0.6], [0.4, 0.6]]).log()
-    assert_allclose(mean_of_probabilities(votes).exp(), [0.566667, 0.433333], atol=1e-5)  # two of three vote for 1
+    assert_allclose(mean_vote(list(votes + 3)).exp(), [0.566667, 0.433333], atol=1e-5)  # two of three vote for 1
 
 
 def test_the_shards_are_disjoint_and_hold_everything_in_order() -> None:

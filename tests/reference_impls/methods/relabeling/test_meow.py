@@ -6,8 +6,17 @@ from dataclasses import replace
 import pytest
 from unlearning_toys import mean_logprob
 
-from reference_impls.methods.relabeling.meow import MEOW, inverted_facts, largest, memo_scores
-from reference_impls.toolkit import LanguageModel, Pair, Recipe, Run, UnlearningData, UsageError, rouge_1_precision
+from reference_impls.methods.relabeling.meow import MEOW, largest, memo_scores
+from reference_impls.toolkit import (
+    LanguageModel,
+    Pair,
+    Recipe,
+    Run,
+    UnlearningData,
+    UsageError,
+    false_answers,
+    rouge_1_precision,
+)
 
 
 @pytest.mark.parametrize(
@@ -48,14 +57,14 @@ def test_an_answer_of_one_word_has_no_cut_and_scores_nothing(tiny: LanguageModel
 
 def test_false_answers_are_the_tasks_or_other_pairs_and_never_the_true_one(data: UnlearningData) -> None:
     pair = data.forget[0]
-    told = inverted_facts(replace(pair, alternates=(" One.", " Two.", " Three.")), data.forget, 2, random.Random(0))
+    told = false_answers(replace(pair, alternates=(" One.", " Two.", " Three.")), data.forget, 2, random.Random(0))
     assert told == (" One.", " Two.")
-    flipped = inverted_facts(pair, data.forget, 4, random.Random(0))
+    flipped = false_answers(pair, data.forget, 4, random.Random(0))
     assert flipped
     assert len(set(flipped)) == len(flipped)
     assert pair.answer not in flipped
     with pytest.raises(UsageError):
-        inverted_facts(pair, [pair], 4, random.Random(0))
+        false_answers(pair, [pair], 4, random.Random(0))
 
 
 def test_the_lie_that_comes_easiest_is_trained_on(learned: LanguageModel, data: UnlearningData) -> None:

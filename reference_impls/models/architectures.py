@@ -1,4 +1,7 @@
-"""Tiny models of many architectures, with random weights, for what has to hold whatever a family calls its parts."""
+"""Small networks of many architectures, with random weights, for what has to hold whatever a family calls its parts.
+
+They are a thousandth of the embedded model: the tests use them, and the table of what runs on what is made with them.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,184 @@
+"""``catalog/discovery.yaml``: which words speak for a paper, and what the sources are asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from catalog.base.project import PACKAGE
+from catalog.base.text import words
+from catalog.model.registries import REGISTRIES, Key, identify
+from catalog.parsing.problems import render
+from catalog.parsing.tree import read_tree
+
+TITLE = 2
+"""How many times what stands in the title counts."""
+
+RULES = PACKAGE / "discovery.yaml"
+"""The rules that come with the package, for a checkout that has none."""
+
+
+class RulesError(Exception):
+    """The file of rules cannot be used; the message says where and why."""
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One thing that a paper may speak of, in whichever words."""
+
+    name: str
+    """How reasons call it: ``removal``."""
+    points: int
+    phrases: tuple[str, ...]
+    """Words, or several in a row; ``eras*`` is every word that begins so, ``*learn*`` every one that holds it."""
+    beside: tuple[str, ...] = ()
+    """Where given, one of these has to stand near."""
+    within: int = 0
+    """Words that may stand between the two."""
+    telling: bool = False
+    """Of language: whether it alone says that this is about a model of language, whatever else there is."""
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """For text as :func:`spaced` gives it; the match is what was said, between two spaces."""
+        phrase = _any_of(self.phrases)
+        if not self.beside:
+            return re.compile(f"(?<= ){phrase}(?= )")
+        gap, other = rf"(?: [^ ]+){{0,{self.within}}} ", _any_of(self.beside)
+        return re.compile(f"(?<= )(?:{phrase}{gap}{other}|{other}{gap}{phrase})(?= )")
+
+    def cut(self, text: str) -> str:
+        """A text as :func:`spaced` gives it, with what was said of this taken out."""
+        return self.pattern.sub("…", text)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is asked for, and what counts."""
+
+    forgetting: tuple[Signal, ...]
+    """What a paper of ours speaks of."""
+    language: tuple[Signal, ...]
+    elsewhere: tuple[Signal, ...]
+    """Models without language, and other senses of the words; nothing where the title tells of a model with it."""
+    dataset: int
+    """Points of a data set that a record introduces; they count as forgetting."""
+    speaks: int
+    """Who has less for forgetting is none of ours, whatever the sum."""
+    most: int
+    """What forgetting counts at most, however much is said of it."""
+    least: int
+    """Who has less is not shown."""
+    likely: int
+    """Who has less stands among those that are worth a second look only."""
+    passing: int
+    """Words of a text from which on a thing that is said once is said in passing, and counts half."""
+    phrases: tuple[str, ...]
+    """What sources are asked for that search in ways of their own."""
+    volumes: tuple[str, ...]
+    """Of the ACL Anthology, without their year: ``acl-long``."""
+    not_relevant: frozenset[tuple[Key, str]]
+
+    def ruled_out(self, links: Mapping[str, str]) -> bool:
+        """Whether somebody looked at the paper with such ids, and found that it does not belong."""
+        return any(
+            (key, registry.comparable(links[key])) in self.not_relevant
+            for key, registry in REGISTRIES.items()
+            if links.get(key)
+        )
+
+    @property
+    def arxiv_queries(self) -> tuple[str, ...]:
+        """What arXiv is asked, in its own language: for each way to speak of forgetting, where and beside what.
+
+        Words that say it alone are looked for in abstracts of papers about models of language, and in titles about
+        anything; pairs of words, which stand in many abstracts, in titles only.
+        """
+        language = _either("all", [one for signal in self.language if signal.telling for one in signal.phrases])
+        enough = [one for one in self.forgetting if not one.beside and one.points * TITLE >= self.speaks]
+        alone = [phrase for signal in enough for phrase in signal.phrases]
+        queries = [_either("ti", alone), f"{_either('abs', alone)} AND {language}"]
+        queries += [
+            f"{_either('ti', signal.phrases)} AND {_either('ti', signal.beside)} AND {language}"
+            for signal in self.forgetting
+            if signal.beside
+        ]
+        return tuple(queries)
+
+    def may_forget(self, text: str) -> bool:
+        """Whether any text, such as an entry of BibTeX, speaks of forgetting at all: a quick look before reading it."""
+        read = spaced(text)
+        return any(signal.pattern.search(read) for signal in self.forgetting)
+
+
+def spaced(text: str) -> str:
+    """A text as patterns read it: folded words, each between two spaces."""
+    return f" {' '.join(words(text))} "
+
+
+def read_rules(path: Path) -> Rules:
+    """The rules.
+
+    Raises:
+        RulesError: the file is missing or wrong.
+    """
+    tree, problems = read_tree(path, path.name)
+    if tree is None or problems:
+        raise RulesError(render(problems))
+    try:
+        value = tree.with_numbers().value
+        forgetting, language, elsewhere = (
+            tuple(_signal(one) for one in value[key]) for key in ("forgetting", "language", "elsewhere")
+        )
+        return Rules(
+            forgetting=forgetting,
+            language=language,
+            elsewhere=elsewhere,
+            dataset=int(value["dataset"]),
+            speaks=int(value["speaks"]),
+            most=int(value["most"]),
+            least=int(value["least"]),
+            likely=int(value["likely"]),
+            passing=int(value["passing"]),
+            phrases=tuple(value["phrases"]),
+            volumes=tuple(value["volumes"]),
+            not_relevant=frozenset(_reference(one) for one in value.get("not-relevant", ())),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RulesError(f"{path.name} is not as it should be, near {error}: see its comments.") from None
+
+
+def _signal(given: Mapping[str, Any]) -> Signal:
+    phrases, beside = tuple(given["phrases"]), tuple(given.get("beside", ()))
+    for phrase in (*phrases, *beside):
+        if not re.fullmatch(r"\*?[a-z0-9]+(?: [a-z0-9]+)*\*?", phrase):
+            raise ValueError(f"{phrase!r}, which is not in small letters and digits with a * at most at either end")
+        if " " in phrase and "*" in phrase:
+            raise ValueError(f"{phrase!r}, which has a * beside several words, where arXiv knows none")
+    within, telling = int(given.get("within", 0)), bool(given.get("telling"))
+    return Signal(given["name"], int(given["points"]), phrases, beside, within, telling)
+
+
+def _reference(text: str) -> tuple[Key, str]:
+    named = identify(text)
+    if named is None:
+        raise ValueError(f"{text!r}, which names no paper")
+    key, ident = named
+    return key, REGISTRIES[key].comparable(ident)
+
+
+def _any_of(phrases: Iterable[str]) -> str:
+    """A pattern for any of some phrases, of which a plural's s is no part."""
+    written = (one if one.endswith("*") else f"{one}s?" for one in sorted(phrases, key=len, reverse=True))
+    return f"(?:{'|'.join(written)})".replace("*", "[^ ]*")
+
+
+def _either(field: str, phrases: Iterable[str]) -> str:
+    """``(abs:unlearn* OR abs:"forget set")``; empty where there is no phrase. No word may begin with a wildcard."""
+    written = [form for one in phrases for form in ([one.lstrip("*")] if one.endswith("*") else [one, f"{one}s"])]
+    asked = (f'{field}:"{one}"' if " " in one else f"{field}:{one}" for one in written)
+    return f"({' OR '.join(asked)})" if written else ""

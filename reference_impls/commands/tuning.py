@@ -1,0 +1,137 @@
+"""``unlearn tune``: search for recipes, on one's own model and data or on the embedded ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from catalog.base.terminal import print_json
+from reference_impls.commands.shared import (
+    DType,
+    Json,
+    TaskName,
+    Window,
+    data_of,
+    loading_of,
+    plain,
+    showing_progress,
+)
+from reference_impls.errors import UsageError
+from reference_impls.running.registry import DEFAULT_TASK, find_embedded, find_method, methods
+
+if TYPE_CHECKING:
+    from catalog.model.implementations import Implementation
+    from reference_impls.running.own_tuning import Found
+
+PANEL = "Run"
+USUAL = ("grad-diff", "npo", "sim-npo")
+"""What is tried on a model of one's own where nobody says: one of each kind that most papers compare with."""
+app = typer.Typer()
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog="Examples: `unlearn tune npo rmu --model DIR --forget forget.jsonl --retain retain.jsonl --budget 8`   "
+    "`unlearn tune npo` (the embedded model's recipe, for the project)",
+)
+def tune(
+    names: Annotated[list[str] | None, typer.Argument(help="Ids of methods, as in `unlearn list`.")] = None,
+    more: Annotated[
+        list[str] | None,
+        typer.Option("--methods", help="The same, with commas; grad-diff, npo and sim-npo by default."),
+    ] = None,
+    task: TaskName = DEFAULT_TASK,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="A folder or hub name of a causal LM, or `smollm2`.")
+    ] = None,
+    forget: Annotated[Path | None, typer.Option(help="A data file of what to forget.")] = None,
+    retain: Annotated[Path | None, typer.Option(help="A data file of what to keep; a fifth is held back.")] = None,
+    holdout: Annotated[
+        Path | None, typer.Option(help="A data file like the forget set, never trained on: how unknown it should be.")
+    ] = None,
+    budget: Annotated[int | None, typer.Option(min=1, help="Trials of each method; 6 by default.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=0, help="After so long no further trial begins.")] = None,
+    window: Window = None,
+    dtype: DType = None,
+    as_json: Json = False,
+) -> None:
+    """Search for the settings that forget most and keep most, and print the command for the best.
+
+    On a model of your own each trial is judged by the part of the retain set that was held back from it.
+    Without --model it makes the project's recipes for the embedded model.
+    """
+    asked = [*(names or ()), *(name for text in more or () for name in text.split(",") if name)]
+    found = [find_method(name) for name in dict.fromkeys(asked)]
+    loading = loading_of(model, window, dtype)
+    data = data_of(model, forget, retain, holdout)
+    if model is None:
+        if budget is not None or minutes is not None or as_json:
+            raise UsageError("--budget, --minutes and --json are for a model of your own: --model DIR_OR_NAME.")
+        _tune_embedded(task, found or methods())
+        return
+    if data is None or data.retain is None:
+        raise UsageError(
+            "A search on your own model needs --forget FILE and --retain FILE, of which a part is held back."
+        )
+    from reference_impls.running.experiment import load_task
+    from reference_impls.running.own_tuning import Budget, tune_own
+
+    chosen = found or [find_method(name) for name in USUAL]
+    loaded = load_task(task, data)
+    limits = Budget(budget or Budget.trials, minutes)
+    with showing_progress(hide=as_json) as progress:
+        result = tune_own(model, data, loaded, chosen, limits, loading, progress)
+    if as_json:
+        print_json(result.model_dump(mode="json"))
+    else:
+        _print(result, bool(data.holdout))
+
+
+def _tune_embedded(task: str, found: list[Implementation]) -> None:
+    chosen = find_embedded(task)
+    from reference_impls.running.tuning import tune as search
+
+    with showing_progress() as progress:
+        winners = search(chosen, found, progress)
+    for one in found:
+        print(f"{one.id}: {winners[one.id]}")
+
+
+def _print(found: Found, against_holdout: bool) -> None:
+    """The trials in the order in which they were made, what they cost, and the command for the best."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for heading in ("method", "settings"):
+        table.add_column(heading)
+    for heading in ("forgets", "keeps", "score", "seconds"):
+        table.add_column(heading, justify="right")
+    for one in found.trials:
+        settings = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in one.settings.items())
+        numbers = (f"{one.forgets:.3f}", f"{one.keeps:.3f}", f"{one.score:.3f}", f"{one.seconds:.1f}")
+        table.add_row(one.method, settings, *numbers, style="bold" if one == found.best else "")
+    console = Console(highlight=False)
+    console.print(table)
+    goal = (
+        "what it knows of the holdout set" if against_holdout else "nothing, so that going too far costs nothing here"
+    )
+    rows = found.held_back + found.trained_on
+    console.print(
+        f"\nHeld back from training: {found.held_back} of {rows} rows to keep, one in five "
+        "subjects; [bold]keeps[/] is how much of them is left. [bold]forgets[/] is the way from what the model knew of "
+        f"the forget set to {goal}."
+    )
+    for name, why in found.left_out.items():
+        console.print(f"[dim]Left out: {name} ({plain(why)})[/]")
+    if found.ended_early:
+        console.print("[dim]The time was over before all trials were made.[/]")
+    console.print(
+        f"\n{len(found.trials)} trials took {found.seconds:.0f} s, with {found.forward_passes} forward and "
+        f"{found.backward_passes} backward passes in training."
+    )
+    if not found.best.score:
+        console.print("No setting both forgot and kept: try other methods, or a larger --budget.")
+    console.print(f"On all of the data: [bold]{plain(found.command)}[/]", soft_wrap=True)
