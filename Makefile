@@ -4,9 +4,12 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PARTS  := site/node_modules/.package-lock.json
+LOCKS  := $(wildcard locks/*.txt) locks/manage.py
+# What maintainers run beside the project has an environment of its own.
+TOOLS  := build/tools
 
 .DEFAULT_GOAL := all
-.PHONY: all setup catalog site demo test lint types serve clean
+.PHONY: all setup catalog site demo test lint types serve lock audit audit-python audit-javascript dist clean
 
 all: catalog site demo
 	@echo
@@ -14,15 +17,15 @@ all: catalog site demo
 
 setup: $(STAMP) $(PARTS)
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt $(LOCKS)
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[run,test]'
+	$(BIN)/python locks/manage.py install everything
 	@touch $@
 
 # JavaScript that the site takes from others; a machine without Node gets it from PyPI.
 $(PARTS): site/package.json site/package-lock.json | $(STAMP)
-	@command -v npm >/dev/null || $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[node]'
+	@command -v npm >/dev/null || $(BIN)/python locks/manage.py install node
 	$(BIN)/catalog site parts
 	@touch $@
 
@@ -51,6 +54,31 @@ test: lint types
 	$(BIN)/catalog validate
 	$(BIN)/catalog build --check
 	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
+
+$(TOOLS)/.installed: $(LOCKS)
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python locks/manage.py install tools
+	@touch $@
+
+# After a change of pyproject.toml or constraints.txt; UPGRADE=1 takes newer versions of what these leave open, too.
+lock: $(TOOLS)/.installed
+	$(TOOLS)/bin/python locks/manage.py renew $(if $(UPGRADE),--upgrade)
+
+# Known vulnerabilities in what is locked. What cannot be asked about is no pass: --strict.
+audit: audit-python audit-javascript
+
+audit-python: $(TOOLS)/.installed
+	$(TOOLS)/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off \
+	  $(foreach lock,build catalog run-test torch node tools,-r locks/$(lock).txt)
+
+audit-javascript:
+	npm audit --prefix site --package-lock-only
+
+# What a release publishes; .ci/wheel tries it where there is no checkout.
+dist: $(TOOLS)/.installed
+	rm -rf build/dist
+	$(TOOLS)/bin/pyproject-build --no-isolation --outdir build/dist .
+	$(TOOLS)/bin/twine check --strict build/dist/*
 
 clean:
 	rm -rf build .venv site/node_modules

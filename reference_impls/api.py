@@ -74,18 +74,26 @@ def load_task(
         return registry.find_task(name or registry.DEFAULT_TASK, None if folder is None else Path(folder))
     if name is not None:
         raise UsageError(f"Either the task {name!r} or data of your own, not both.")
-    retained, held_out = (None if one is None else _data(one) for one in (retain, holdout))
+    retained, held_out = (None if rows is None else _data(rows) for rows in (retain, holdout))
     return DataTask(OwnData(_data(forget), retained, held_out))
 
 
-def load_model(name: str | Path, *, dtype: Precision | None = None, window: int | None = None) -> UnlearnedModel:
+def load_model(
+    name: str | Path,
+    *,
+    dtype: Precision | None = None,
+    window: int | None = None,
+    trust_remote_code: bool = False,
+) -> UnlearnedModel:
     """Load what ``unlearn`` saved, with what its method put around the weights, or any other causal language model.
+
+    Code that comes with a model is run only with ``trust_remote_code``, and where ``transformers`` has none for it.
 
     Raises:
         UsageError: it cannot be loaded.
     """
     silence_libraries()
-    return saving.load(str(name), Loading(window, dtype))
+    return saving.load(str(name), Loading(window, dtype, trust_remote_code))
 
 
 def unlearn(
@@ -99,6 +107,7 @@ def unlearn(
     attacked: bool = False,
     dtype: Precision | None = None,
     window: int | None = None,
+    trust_remote_code: bool = False,
     scaling: Scaling | None = None,
     progress: Progress = silent,
     **settings: float | str | bool,
@@ -115,6 +124,7 @@ def unlearn(
         attacked: then try every attack.
         dtype: what weights are computed with.
         window: how many tokens are read at a time.
+        trust_remote_code: run the code that comes with the model, where ``transformers`` has none for it.
         scaling: how a model is trained that is large for its machine: adapters, batches in parts and so on.
         progress: called as ``progress(stage, done, total)``.
         settings: hyper-parameters of the method (``beta=0.2``), and of the training (``learning_rate``, ``steps``,
@@ -147,7 +157,7 @@ def unlearn(
         data=loaded.data if isinstance(loaded, DataTask) else None,
         folder=loaded.place if isinstance(loaded, Benchmark) else None,
         reference=None if reference is None else str(reference),
-        loading=Loading(window, dtype),
+        loading=Loading(window, dtype, trust_remote_code),
         scaling=scaling,
     )
     keeper = None

@@ -42,7 +42,7 @@ def group(kind: str) -> str:
 @cache
 def implementations() -> tuple[Implementation, ...]:
     """The methods, attacks and tasks that installed packages register, by kind and id."""
-    return tuple(one for kind in MODULES for one in _implementations(kind))
+    return tuple(implementation for kind in MODULES for implementation in _implementations(kind))
 
 
 def _implementations(kind: Kind) -> Iterator[Implementation]:
@@ -52,12 +52,12 @@ def _implementations(kind: Kind) -> Iterator[Implementation]:
         if path is None:
             say(f"{package} registers the {kind} {entry.name!r}, but has no module {entry.module}; it is left out.")
             continue
-        found = read_outside(kind, entry.name, path, Outside(package, entry.module))
-        if isinstance(found, Problem):
-            said = f"{found.file}:{found.line}: {found.message}. {found.hint}"
+        outcome = read_outside(kind, entry.name, path, Outside(package, entry.module))
+        if isinstance(outcome, Problem):
+            said = f"{outcome.file}:{outcome.line}: {outcome.message}. {outcome.hint}"
             say(f"{package} registers the {kind} {entry.name!r}, which is left out. {said}")
         else:
-            yield found
+            yield outcome
 
 
 def measure(model: Any, splits: Any, taken: Collection[str]) -> tuple[dict[str, float], list[str]]:
@@ -68,17 +68,17 @@ def measure(model: Any, splits: Any, taken: Collection[str]) -> tuple[dict[str, 
         splits: a task's data in its format.
         taken: names of what was measured already, which nobody else may give.
     """
-    found: dict[str, float] = {}
+    metrics: dict[str, float] = {}
     failed: list[str] = []
     for entry, function in _functions("metric"):
         if entry.name in taken:
             failed.append(f"{_package(entry)} registers the metric {entry.name!r}, a name that is taken.")
             continue
         try:
-            found[entry.name] = float(function(model, splits))
+            metrics[entry.name] = float(function(model, splits))
         except Exception as error:  # the code of others, after a training that must not be lost
             failed.append(f"The metric {entry.name!r} of {_package(entry)} failed: {type(error).__name__}: {error}")
-    return found, failed
+    return metrics, failed
 
 
 def model(name: str) -> Load | None:
@@ -100,7 +100,7 @@ def _functions(kind: str, name: str | None = None) -> Iterator[tuple[EntryPoint,
 def _registered(kind: str) -> list[EntryPoint]:
     """All that is registered as a kind, sorted; of one that is registered twice, the first."""
     first: dict[str, EntryPoint] = {}
-    for entry in sorted(entry_points(group=group(kind)), key=lambda one: (one.name, one.value)):
+    for entry in sorted(entry_points(group=group(kind)), key=lambda point: (point.name, point.value)):
         first.setdefault(entry.name, entry)
     return list(first.values())
 

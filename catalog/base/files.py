@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import itertools
 import os
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ABANDONED = 600
@@ -29,19 +31,27 @@ def write_whole(path: Path, content: str | bytes) -> bool:
     path = path.resolve()
     if path.is_file() and path.read_bytes() == data:
         return False
+    with _written(path, data) as part:
+        if path.exists():
+            part.chmod(path.stat().st_mode & 0o7777)
+        os.replace(part, path)
+    return True
+
+
+@contextmanager
+def _written(path: Path, data: bytes) -> Iterator[Path]:
+    """The new content of a file, whole and on the disk beside it; what is left of it in the end is deleted."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path.parent, path.name)
     part = part_of(path)
     try:
         with open(part, "xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        if path.exists():
-            part.chmod(path.stat().st_mode & 0o7777)
-        os.replace(part, path)
+        yield part
     finally:
         part.unlink(missing_ok=True)
-    return True
 
 
 def part_of(path: Path) -> Path:
@@ -49,13 +59,19 @@ def part_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}-{time.time_ns():x}-{next(_COUNT)}.part")
 
 
-def sweep(folder: Path) -> None:
-    """Delete the parts in a folder, not below it, whose writers were killed long ago."""
+def sweep(folder: Path, name: str | None = None) -> None:
+    """Delete the parts in a folder, not below it, whose writers were killed long ago: all, or those of one file."""
     now = time.time()
-    for left in folder.glob(".*.part"):
+    for left in folder.glob(f".{glob.escape(name)}.*.part" if name else ".*.part"):
         with suppress(OSError):
             if abs(now - left.stat().st_mtime) > ABANDONED:
                 left.unlink()
+
+
+def sweep_below(folder: Path) -> None:
+    """The same in each folder of a folder."""
+    for inner in folder.glob("*/"):
+        sweep(inner)
 
 
 def write_new(path: Path, content: str) -> None:
@@ -65,14 +81,6 @@ def write_new(path: Path, content: str) -> None:
         FileExistsError: it is there.
         OSError: it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = part_of(path)
-    try:
-        with open(part, "xb") as file:
-            file.write(content.encode())
-            file.flush()
-            os.fsync(file.fileno())
+    with _written(path, content.encode()) as part:
         # A link is made only where there is nothing; a move would replace what is there.
         os.link(part, path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -56,7 +56,7 @@ def from_text(text: str) -> Manifest:
     """One that :func:`as_text` wrote; none where another version of it did."""
     try:
         then, seen = json.loads(text)
-        return Manifest({name: Seen._make(one) for name, one in seen.items()}, int(then))
+        return Manifest({name: Seen._make(fields) for name, fields in seen.items()}, int(then))
     except (ValueError, TypeError, AttributeError):
         return NONE
 
@@ -75,8 +75,8 @@ def files_below(folder: str, *endings: str, links: bool = False) -> Iterator[tup
         links: whether a link stands for the file that it leads to, or for itself. Links to folders are not followed.
     """
     try:
-        with os.scandir(folder) as found:
-            entries = sorted(found, key=lambda one: one.name)
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=lambda member: member.name)
     except OSError:
         return
     for entry in entries:
@@ -117,7 +117,7 @@ def look(files: Iterable[tuple[str, str, os.stat_result]], before: Manifest, now
 
 def same_stamps(files: Iterable[tuple[str, str, os.stat_result]], manifest: Manifest) -> bool:
     """Whether nothing was changed since the manifest was made, as far as the file system tells."""
-    return {name: _stamp(state) for name, _, state in files} == {name: one[:5] for name, one in manifest.seen.items()}
+    return {name: _stamp(state) for name, _, state in files} == {name: seen[:5] for name, seen in manifest.seen.items()}
 
 
 def _stamp(state: os.stat_result) -> tuple[int, int, int, int, int]:

@@ -119,23 +119,23 @@ def _listed(text: str, inverted: bool) -> Iterator[str]:
 
 def _by_and(text: str) -> list[str]:
     pieces, end = [""], 0
-    for found in _AND.finditer(text):
-        pieces[-1] += text[end : found.start()]
+    for separator in _AND.finditer(text):
+        pieces[-1] += text[end : separator.start()]
         # "Institute for Art and Science" is one.
-        is_name = is_group(pieces[-1]) and " " not in _AND.split(text[found.end() :])[0].partition(",")[0]
+        is_name = is_group(pieces[-1]) and " " not in _AND.split(text[separator.end() :])[0].partition(",")[0]
         if is_name:
-            pieces[-1] += found[0]
+            pieces[-1] += separator[0]
         else:
             pieces.append("")
-        end = found.end()
+        end = separator.end()
     pieces[-1] += text[end:]
     return pieces
 
 
 def _by_commas(text: str, inverted: bool) -> Iterator[str]:
-    given = [part.strip() for part in text.split(",")]
+    pieces = [part.strip() for part in text.split(",")]
     parts: list[str] = []
-    for part in filter(None, given):
+    for part in filter(None, pieces):
         if parts and _BETWEEN_COMMAS.fullmatch(part):
             parts[-1] += f", {part}"
         else:
@@ -144,7 +144,7 @@ def _by_commas(text: str, inverted: bool) -> Iterator[str]:
     in_pairs = len(parts) > 2 and len(families) == len(firsts)
     if in_pairs and (all(map(_INITIALS.fullmatch, firsts)) or all(map(_is_family, families))):
         yield from (f"{family}, {first}" for family, first in zip(families, firsts, strict=True))
-    elif all(map(_is_whole, parts)) and (len(parts) > 2 or given[-1] == "" or not inverted):
+    elif all(map(_is_whole, parts)) and (len(parts) > 2 or pieces[-1] == "" or not inverted):
         yield from parts
     elif parts:
         yield ", ".join(parts)

@@ -27,10 +27,10 @@ def open_sealed(path: Path, version: str) -> sqlite3.Connection | None:
     try:
         state = os.stat(path)
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
-        ((found, sealed),) = connection.execute("SELECT version, sealed FROM seal").fetchall()
+        ((stored_version, sealed),) = connection.execute("SELECT version, sealed FROM seal").fetchall()
         ((pages,),) = connection.execute("PRAGMA page_count").fetchall()
         ((size,),) = connection.execute("PRAGMA page_size").fetchall()
-        if found == version and sealed == state.st_mtime_ns and pages * size == state.st_size:
+        if stored_version == version and sealed == state.st_mtime_ns and pages * size == state.st_size:
             return connection
     except (OSError, sqlite3.Error, ValueError):
         pass

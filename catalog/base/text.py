@@ -56,15 +56,15 @@ def nearest(
         cutoff: how alike they must be, from 0 to 1.
     """
     names = {" ".join(words(name)): target for name, target in (aliases or {}).items()}
-    names |= {" ".join(words(one)): one for one in known}
-    found = difflib.get_close_matches(" ".join(words(word)), names, n=1, cutoff=cutoff)
-    return names[found[0]] if found else None
+    names |= {" ".join(words(term)): term for term in known}
+    matches = difflib.get_close_matches(" ".join(words(word)), names, n=1, cutoff=cutoff)
+    return names[matches[0]] if matches else None
 
 
 def did_you_mean(word: str, known: Iterable[str], aliases: Mapping[str, str] | None = None) -> str:
     """``"Did you mean 'x'?"``, or ``""`` where nothing is near."""
-    found = nearest(word, known, aliases)
-    return f"Did you mean {found!r}?" if found else ""
+    guess = nearest(word, known, aliases)
+    return f"Did you mean {guess!r}?" if guess else ""
 
 
 def printable(text: str) -> str:

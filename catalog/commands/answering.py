@@ -16,12 +16,12 @@ def finder(project: Project) -> Finder:
     """Answers about the records as they are now; with errors in them, they are printed and the command ends."""
     kept = Kept(project)
     path = project.root / FOLDER / "answers.sqlite"
-    there = open_sealed(path, VERSION)
-    if there is not None and _made_from(there) == (kept.key, kept.basis):
-        return Finder(there)
-    goes_on = there is not None and _made_from(there)[1] == kept.basis
-    if there is not None:
-        there.close()
+    stored = open_sealed(path, VERSION)
+    if stored is not None and _made_from(stored) == (kept.key, kept.basis):
+        return Finder(stored)
+    goes_on = stored is not None and _made_from(stored)[1] == kept.basis
+    if stored is not None:
+        stored.close()
     from catalog.outputs.answers.filling import answers_of, fill
 
     catalog = load_or_stop(project, kept)

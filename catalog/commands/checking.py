@@ -73,8 +73,8 @@ def fmt(
     changed = 0
     for path in records_in(project, wanted):
         name = path.relative_to(project.root).as_posix()
-        text, found = format_record(path, name)
-        problems += found
+        text, faults = format_record(path, name)
+        problems += faults
         if text is not None and text.encode() != path.read_bytes():
             changed += 1
             print(name)

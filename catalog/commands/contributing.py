@@ -80,8 +80,8 @@ def add(
 
     try:
         if offline is not None:
-            for found in _saved(offline, references):
-                tell(adder.add(f"{offline.name}: {found.title}", found))
+            for paper in _saved(offline, references):
+                tell(adder.add(f"{offline.name}: {paper.title}", paper))
         else:
             if not references:
                 raise UsageError("name a paper: catalog add 2404.05868, or a file of papers with --batch FILE.")
@@ -93,13 +93,13 @@ def add(
     if as_json:
         print_json([asdict(outcome) for outcome in outcomes])
     if len(outcomes) > 1 and not as_json:
-        counts = Counter(one.status for one in outcomes)
+        counts = Counter(outcome.status for outcome in outcomes)
         say(f"{', '.join(f'{counts[status]} {words}' for status, words in _STATUSES.items() if counts[status])}.")
-    written = [one for one in outcomes if one.status == "written"]
+    written = [outcome for outcome in outcomes if outcome.status == "written"]
     if written and not as_json:
         say("Look at what is marked as suggested, write a summary, then run: catalog validate")
     fine = ("written", "drafted", "known") if batch else ("written", "drafted")
-    if any(one.status not in fine for one in outcomes):
+    if any(outcome.status not in fine for outcome in outcomes):
         raise typer.Exit(1)
 
 
@@ -236,22 +236,22 @@ def _references(papers: list[str], batch: Path | None) -> list[Reference]:
     from catalog.intake.sources import references
     from catalog.intake.sources.bibtex import is_bibtex
 
-    found: list[Reference] = []
+    named_papers: list[Reference] = []
 
     def read(path: Path) -> None:
         take(text_of(path), str(path))
 
     def take(text: str, where: str) -> None:
         try:
-            some, strange = references_in(text, where)
+            listed, strange = references_in(text, where)
         except WebError as error:
             raise UsageError(sentence(str(error))) from None
         if strange:
             lines = "\n".join(f"{where}:{number}: {shorten(said)!r} names no paper" for number, said in strange)
             raise UsageError(f"nothing was added.\n{lines}\n{_KINDS_OF_REFERENCE}")
-        if not some:
+        if not listed:
             raise UsageError(f"{where} names no paper. {_KINDS_OF_REFERENCE}")
-        found.extend(some)
+        named_papers.extend(listed)
 
     for text in papers:
         if text.endswith((".bib", ".bibtex")) and "://" not in text:
@@ -259,12 +259,12 @@ def _references(papers: list[str], batch: Path | None) -> list[Reference]:
         elif is_bibtex(text):
             take(text, "the entry")
         elif (named := references(text)).papers and not named.rest:
-            found.extend(named.papers)
+            named_papers.extend(named.papers)
         else:
             raise UsageError(f"{named.rest or text!r} names no paper. {_KINDS_OF_REFERENCE}")
     if batch is not None:
         read(batch)
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(named_papers))
 
 
 _KINDS_OF_REFERENCE = (
@@ -280,4 +280,4 @@ def _saved(path: Path, references: list[Reference]) -> list[Found]:
     body = text_of(path).encode()
     if not references:
         return read_saved(body, str(path))
-    return [one for reference in references for one in read_saved(body, str(path), reference)]
+    return [paper for reference in references for paper in read_saved(body, str(path), reference)]

@@ -74,21 +74,21 @@ def search(
         # Programs get what was asked for, not what may have been meant.
         _print_papers(find, () if answer.partial or answer.suggestion else answer.papers[:limit], as_json)
         return
-    found = (*answer.papers, *answer.others)
+    hits = (*answer.papers, *answer.others)
     if answer.partial:
         say("No paper has all of these words; these have some.")
     elif answer.others:
         say(f"{len(answer.papers)} with all of these words, then {len(answer.others)} with most of them.")
-    elif not found and not answer.missing:
+    elif not hits and not answer.missing:
         say("Nothing found.")
     if answer.suggestion:
         say(f"Did you mean: {answer.suggestion}")
-    if found:
+    if hits:
         from catalog.commands import printing as console
 
-        console.papers(find.shown(found[:limit]))
-    if len(found) > limit:
-        say(f"{len(found) - limit} more; show them with --limit {len(found)}.")
+        console.papers(find.shown(hits[:limit]))
+    if len(hits) > limit:
+        say(f"{len(hits) - limit} more; show them with --limit {len(hits)}.")
 
 
 def _not_there(named: Named) -> str:
@@ -96,10 +96,10 @@ def _not_there(named: Named) -> str:
     from catalog.base.text import printable
     from catalog.model.registries import REGISTRIES
 
-    what = printable(f"{named.noun} {named.id}")
+    label = printable(f"{named.noun} {named.id}")
     if named.key not in REGISTRIES:
-        return f"No paper in the catalog has the {what}. Start a record by hand with `catalog new`."
-    return f"The {what} is not in the catalog. Add it: `catalog add {printable(named.reference)}`."
+        return f"No paper in the catalog has the {label}. Start a record by hand with `catalog new`."
+    return f"The {label} is not in the catalog. Add it: `catalog add {printable(named.reference)}`."
 
 
 @app.command(
@@ -123,14 +123,14 @@ def show(
             raise UsageError(sentence(f"the record {paper!r} was removed: {old['removed']}"))
         if "moved" not in old:
             ids = find.ids()
-            begun = [one for one in ids if one.startswith(paper)]
+            begun = [ident for ident in ids if ident.startswith(paper)]
             known = f"Records that begin so: {', '.join(begun)}." if paper and len(begun) > 1 else ""
             hint = known or did_you_mean(paper, ids) or "Find its id with `catalog search`."
             raise UsageError(f"there is no record {paper!r}. {hint}")
         say(f"{paper} is now {old['moved']}.")
         paper = old["moved"]
     if as_json or as_bibtex:
-        _print_papers(find, (paper,), as_json, one=True)
+        _print_papers(find, (paper,), as_json, single=True)
         return
     from catalog.commands import printing as console
 
@@ -170,13 +170,13 @@ def stats(as_json: Json = False, root: Root = None) -> None:
     from catalog.insight.stats import statistics
 
     catalog = load_or_stop(find_project(root))
-    found = statistics(catalog)
+    counts = statistics(catalog)
     if as_json:
-        print_json(found)
+        print_json(counts)
         return
     from catalog.commands import printing as console
 
-    console.statistics(catalog, found)
+    console.statistics(catalog, counts)
 
 
 @app.command(epilog="Examples: `catalog report` · `catalog report --json`", rich_help_panel=PANEL)
@@ -194,31 +194,31 @@ def report(as_json: Json = False, root: Root = None) -> None:
     if catalog is None:
         say(render(problem for problem in problems if problem.severity == "error"))
         raise typer.Exit(1)
-    found = findings(catalog, problems)
+    kinds = findings(catalog, problems)
     if as_json:
-        print_json([asdict(one) for one in found])
+        print_json([asdict(kind) for kind in kinds])
         return
-    for one in found:
-        print(f"{one.title} ({len(one.lines)})\n{one.advice}")
-        print("".join(f"  {line}\n" for line in one.lines))
+    for kind in kinds:
+        print(f"{kind.title} ({len(kind.lines)})\n{kind.advice}")
+        print("".join(f"  {line}\n" for line in kind.lines))
 
 
-def _term(find: Finder, vocabulary: str, given: str | None) -> str | None:
+def _term(find: Finder, vocabulary: str, name: str | None) -> str | None:
     from catalog.base.text import did_you_mean
     from catalog.outputs.answers.finding import term_named
 
-    if given is None:
+    if name is None:
         return None
     ids, by_alias = find.terms(vocabulary)
-    if term := term_named(given, ids, by_alias):
+    if term := term_named(name, ids, by_alias):
         return term
-    hint = did_you_mean(given, ids, by_alias) or f"One of: {', '.join(ids)}."
-    raise UsageError(f"unknown {vocabulary} {given!r}. {hint}")
+    hint = did_you_mean(name, ids, by_alias) or f"One of: {', '.join(ids)}."
+    raise UsageError(f"unknown {vocabulary} {name!r}. {hint}")
 
 
-def _print_papers(find: Finder, ids: tuple[str, ...], as_json: bool, one: bool = False) -> None:
+def _print_papers(find: Finder, ids: tuple[str, ...], as_json: bool, single: bool = False) -> None:
     if as_json:
-        found = find.records(ids)
-        print_json(found[0] if one else found)
+        records = find.records(ids)
+        print_json(records[0] if single else records)
     else:
         print(find.bibtex(ids), end="")

@@ -44,8 +44,8 @@ def build(
         raise UsageError("--strict goes with --check.")
     project = find_project(root)
     kept = Kept(project)
-    if not check and (there := standing(project, kept)) is not None:
-        say(_names(project, there))
+    if not check and (files := standing(project, kept)) is not None:
+        say(_names(project, files))
         return
     from jinja2 import TemplateError
 

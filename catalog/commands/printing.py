@@ -22,10 +22,10 @@ def papers(found: Iterable[Shown]) -> None:
     table.add_column("Id", no_wrap=True, style="cyan")
     table.add_column("Paper")
     table.add_column("Runs here", style="green")
-    for one in found:
-        about = Text(one.title)
-        about.append(f"\n{one.about}", style="dim")
-        table.add_row(Text(one.id), about, Text(one.own))
+    for shown in found:
+        about = Text(shown.title)
+        about.append(f"\n{shown.about}", style="dim")
+        table.add_row(Text(shown.id), about, Text(shown.own))
     Console().print(table)
 
 
@@ -104,8 +104,8 @@ def statistics(catalog: Catalog, found: dict[str, Any]) -> None:
         console.print(table)
     if found["wanted"]:
         console.print(Text("\nMost wanted: what others build on and what does not run here", style="bold"))
-        for one in found["wanted"]:
-            console.print(Text(f"  {one['papers']:>3}  {one['label']}"))
+        for method in found["wanted"]:
+            console.print(Text(f"  {method['papers']:>3}  {method['label']}"))
     if found["families_without_method"]:
         names = ", ".join(catalog.vocabularies["family"][term].label for term in found["families_without_method"])
         console.print(Text(f"\nNo method runs yet in: {names}."))

@@ -65,21 +65,21 @@ def load_or_stop(project: Project, kept: Kept | None = None) -> Catalog:
 
 def checked_path(project: Project, path: Path) -> Path:
     """A path that the user named, as an absolute one among the files that are checked."""
-    found = path.parent.resolve() / path.name if path.name not in ("", "..") else path.resolve()
-    if not os.path.lexists(found):
+    place = path.parent.resolve() / path.name if path.name not in ("", "..") else path.resolve()
+    if not os.path.lexists(place):
         raise UsageError(f"{path} does not exist.")
     areas = (project.papers, project.reference_impls, project.vocabularies)
-    if not any(found.is_relative_to(area) or area.is_relative_to(found) for area in areas):
+    if not any(place.is_relative_to(area) or area.is_relative_to(place) for area in areas):
         raise UsageError(f"{path} is not among the files that are checked: {', '.join(area.name for area in areas)}.")
-    return found
+    return place
 
 
 def records_in(project: Project, paths: list[Path]) -> list[Path]:
     """The records among and below some paths."""
     inside = (project.papers if project.papers.is_relative_to(path) else path for path in paths)
-    found = {one for path in inside for one in (path.rglob("*.yaml") if path.is_dir() else [path])}
-    plain = (one for one in found if one.is_file() and not one.is_symlink())
-    return sorted(one for one in plain if one.is_relative_to(project.papers))
+    files = {file for path in inside for file in (path.rglob("*.yaml") if path.is_dir() else [path])}
+    plain = (file for file in files if file.is_file() and not file.is_symlink())
+    return sorted(record for record in plain if record.is_relative_to(project.papers))
 
 
 def choice(what: str, given: str, known: tuple[str, ...]) -> str:

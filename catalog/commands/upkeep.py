@@ -58,22 +58,22 @@ def links(
 
     project = find_project(root)
     entries = _chosen(read_entries(project), papers or [])
-    found = checking.links_of(entries)
+    to_check = checking.links_of(entries)
     # What was there yesterday says nothing about a link: no cache but the memory of verdicts.
     quick = {"cache": None, "attempts": 2, "max_bytes": 2**20}
     # So many hosts are asked side by side that nobody wants to hear of each.
     with web_client(project, lambda _: None, **quick) as web, _progress("Checking links") as told:
-        verdicts = checking.Checker(web, project.root / ".cache" / "links.json", age * 86400).check(found, told)
-    result = checking.report(found, verdicts)
+        verdicts = checking.Checker(web, project.root / ".cache" / "links.json", age * 86400).check(to_check, told)
+    report = checking.report(to_check, verdicts)
     if as_json:
-        print_json(result)
+        print_json(report)
     elif markdown:
-        print(checking.as_markdown(result))
-    elif result["findings"]:
-        print(checking.as_text(result))
-    counts = ", ".join(f"{count} {status}" for status, count in result["counts"].items() if count)
-    say(f"{result['links']} links: {counts or 'none'}.")
-    if result["counts"]["dead"]:
+        print(checking.as_markdown(report))
+    elif report["findings"]:
+        print(checking.as_text(report))
+    counts = ", ".join(f"{count} {status}" for status, count in report["counts"].items() if count)
+    say(f"{report['links']} links: {counts or 'none'}.")
+    if report["counts"]["dead"]:
         raise typer.Exit(1)
 
 
@@ -133,40 +133,40 @@ def update(
     today = day.isoformat()
     entries = updating.since(chosen, (day - datetime.timedelta(days=age - 1)).isoformat()) if age else chosen
     whole_pass = outcomes.Outcome(left_out=len(chosen) - len(entries))
-    whole_pass.without_source = [one.paper.file for one in entries if not outcomes.can_be_asked(one)]
-    found: list[updating.Update] = []
+    whole_pass.without_source = [entry.paper.file for entry in entries if not outcomes.can_be_asked(entry)]
+    proposals: list[updating.Update] = []
     problems: list[Problem] = []
     changed = 0
     with web_client(project, cache=None) as web, _progress("Asking the sources") as told:
-        for number, one in enumerate(updating.compare(project, entries, web, vocabularies, today, thorough)):
+        for number, compared in enumerate(updating.compare(project, entries, web, vocabularies, today, thorough)):
             told(number, len(entries))
-            whole_pass.add(one)
-            problems += one.problems
-            if one.update:
-                found.append(one.update)
+            whole_pass.add(compared)
+            problems += compared.problems
+            if compared.update:
+                proposals.append(compared.update)
                 if not as_json:
-                    reasons = dict.fromkeys(f"# {change.paper}: {change.reason}" for change in one.update.changes)
-                    print("\n".join([*reasons, one.update.diff, ""]), flush=True)
+                    reasons = dict.fromkeys(f"# {change.paper}: {change.reason}" for change in compared.update.changes)
+                    print("\n".join([*reasons, compared.update.diff, ""]), flush=True)
             if apply:
-                text, wrong = updating.to_write(project, one, today)
+                text, wrong = updating.to_write(project, compared, today)
                 problems += wrong
                 if text is not None:
-                    with writing(project.root / one.entry.paper.file):
-                        write_whole(project.root / one.entry.paper.file, text)
-                    changed += bool(one.update)
+                    with writing(project.root / compared.entry.paper.file):
+                        write_whole(project.root / compared.entry.paper.file, text)
+                    changed += bool(compared.update)
     with writing(project.build):
         write_whole(project.build / "update.md", outcomes.as_markdown(whole_pass, today))
     if as_json:
-        print_json([change.as_json() for one in found for change in one.changes])
+        print_json([change.as_json() for proposal in proposals for change in proposal.changes])
     for failure in whole_pass.not_reached:
         say(sentence(failure))
     if problems:
         say(render(problems))
-    what = f"{changed} changed" if apply else f"{len(found)} would change"
-    hint = "; write it with --apply" if found and not apply else ""
+    tally = f"{changed} changed" if apply else f"{len(proposals)} would change"
+    hint = "; write it with --apply" if proposals and not apply else ""
     left = f" {whole_pass.left_out} left out, which were compared not long ago." if whole_pass.left_out else ""
-    say(f"{len(entries)} records compared, {what}{hint}.{left}")
-    if whole_pass.failures or problems or (found and not apply):
+    say(f"{len(entries)} records compared, {tally}{hint}.{left}")
+    if whole_pass.failures or problems or (proposals and not apply):
         raise typer.Exit(1)
 
 
@@ -207,7 +207,7 @@ def discover(
 
     project = find_project(root)
     papers = [entry.paper for entry in read_entries(project)]
-    asked = [choice("source", one, tuple(discovery.SOURCES)) for one in source or ()]
+    asked = [choice("source", name, tuple(discovery.SOURCES)) for name in source or ()]
     try:
         first = datetime.date.fromisoformat(since) if since else discovery.start_of(papers)
         last = datetime.date.fromisoformat(until) if until else datetime.date.today()
@@ -224,24 +224,24 @@ def discover(
         raise typer.Exit(1) from None
     window = discovery.Window(first, last, limit)
     with web_client(project) as web:
-        found = discovery.discover(web, rules, papers, vocabularies.get("dataset"), window, asked)
-    for one in found.not_reached:
-        say(f"Not reached: {sentence(one)}")
-    if not found.looked_at:
+        look = discovery.discover(web, rules, papers, vocabularies.get("dataset"), window, asked)
+    for failure in look.not_reached:
+        say(f"Not reached: {sentence(failure)}")
+    if not look.looked_at:
         raise typer.Exit(1)
     with writing(project.build):
-        write_whole(project.build / "candidates.txt", discovery.as_batch(found))
-        write_whole(project.build / "candidates.md", discovery.as_markdown(found))
+        write_whole(project.build / "candidates.txt", discovery.as_batch(look))
+        write_whole(project.build / "candidates.md", discovery.as_markdown(look))
     if as_json:
-        print_json([asdict(one) for one in found.candidates])
+        print_json([asdict(candidate) for candidate in look.candidates])
     else:
-        for line in discovery.as_text(found):
+        for line in discovery.as_text(look):
             print(line)
-    looked = ", ".join(f"{name} {count:,}" for name, count in found.looked_at.items())
-    say(f"{len(found.candidates)} candidates from {first} to {last}; papers looked at: {looked}.")
-    if found.candidates:
+    looked = ", ".join(f"{name} {count:,}" for name, count in look.looked_at.items())
+    say(f"{len(look.candidates)} candidates from {first} to {last}; papers looked at: {looked}.")
+    if look.candidates:
         say("Shorten build/candidates.txt, then run: catalog add --batch build/candidates.txt")
-    if found.not_reached:
+    if look.not_reached:
         raise typer.Exit(1)
 
 
@@ -294,27 +294,29 @@ def _update_bib(path: Path, apply: bool, as_json: bool, root: Path | None) -> No
     from catalog.upkeep.bibliography import refresh
 
     catalog = load_or_stop(find_project(root))
-    given = text_of(path)
-    windows = "\r\n" in given
-    text = given.replace("\r\n", "\n")
+    original = text_of(path)
+    windows = "\r\n" in original
+    text = original.replace("\r\n", "\n")
     try:
-        found = refresh(text, str(path), catalog)
+        refreshed = refresh(text, str(path), catalog)
     except WebError as error:
         say(str(error))
         raise typer.Exit(1) from None
-    if apply and found.changes:
+    if apply and refreshed.changes:
         with writing(path):
-            write_whole(path, found.text.replace("\n", "\r\n") if windows else found.text)
+            write_whole(path, refreshed.text.replace("\n", "\r\n") if windows else refreshed.text)
     if as_json:
-        print_json([change.as_json() for change in found.changes])
-    elif found.changes:
-        reasons = [f"# {path}:{one.line}: {one.key}: {one.reason} ({one.paper})" for one in found.changes]
-        print("\n".join([*reasons, found.diff(text, path.name)]))
-    for warning in found.warnings:
+        print_json([change.as_json() for change in refreshed.changes])
+    elif refreshed.changes:
+        reasons = [
+            f"# {path}:{change.line}: {change.key}: {change.reason} ({change.paper})" for change in refreshed.changes
+        ]
+        print("\n".join([*reasons, refreshed.diff(text, path.name)]))
+    for warning in refreshed.warnings:
         say(f"{warning}.")
-    what = "changed" if apply else "would change; write it with --apply" if found.changes else "would change"
-    say(f"{found.entries} entries, {found.known} of them in the catalog, {len(found.changes)} {what}.")
-    if found.changes and not apply:
+    verb = "changed" if apply else "would change; write it with --apply" if refreshed.changes else "would change"
+    say(f"{refreshed.entries} entries, {refreshed.known} of them in the catalog, {len(refreshed.changes)} {verb}.")
+    if refreshed.changes and not apply:
         raise typer.Exit(1)
 
 
@@ -323,19 +325,19 @@ def _chosen(entries: list[Entry], ids: list[str]) -> list[Entry]:
     from catalog.base.text import did_you_mean
 
     by_id = {entry.paper.id: entry for entry in entries}
-    for one in ids:
-        if one not in by_id:
-            hint = did_you_mean(one, by_id) or "Find its id with `catalog search`."
-            raise UsageError(f"there is no record {one!r}. {hint}")
-    return [by_id[one] for one in dict.fromkeys(ids)] if ids else entries
+    for ident in ids:
+        if ident not in by_id:
+            hint = did_you_mean(ident, by_id) or "Find its id with `catalog search`."
+            raise UsageError(f"there is no record {ident!r}. {hint}")
+    return [by_id[ident] for ident in dict.fromkeys(ids)] if ids else entries
 
 
 @contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+def _progress(label: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on a terminal, for what takes longer than two seconds; nothing elsewhere."""
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task(what, total=None)
+        task = bar.add_task(label, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -32,9 +32,9 @@ def course_figure(
         goal: the retrained model's value, drawn as a line.
         ident: what the ids inside begin with; unique on a page.
     """
-    values = [value for one in paths for value in one.values]
+    values = [value for path in paths for value in path.values]
     across = Scale.over([*values, *([] if goal is None else [goal])], LEFT, RIGHT)
-    words = "; ".join(f"{one.label}: {', '.join(f'{value:.2f}' for value in one.values)}" for one in paths)
+    words = "; ".join(f"{path.label}: {', '.join(f'{value:.2f}' for value in path.values)}" for path in paths)
     rows = Rows(len(paths))
     return framed(
         [*rows.axis(across, label, goal), *_marks(rows, paths, across, steps)],
@@ -48,12 +48,12 @@ def course_figure(
 
 
 def _marks(rows: Rows, paths: Sequence[Path], across: Scale, steps: Sequence[str]) -> Iterator[str]:
-    for row, one in enumerate(paths):
-        places = [across.place(value) for value in one.values]
-        yield rows.name(row, one.label)
+    for row, path in enumerate(paths):
+        places = [across.place(value) for value in path.values]
+        yield rows.name(row, path.label)
         yield rows.change(row, min(places), max(places))
         last = len(places) - 1
-        for step, (x, value) in enumerate(zip(places, one.values, strict=True)):
+        for step, (x, value) in enumerate(zip(places, path.values, strict=True)):
             radius = _SMALLEST + (_LARGEST - _SMALLEST) * step / max(1, last)
             look = "figure-method" if step == last else "figure-behind"
-            yield rows.mark(row, x, look, f"{one.label} at {steps[step]}: {value:.2f}", radius)
+            yield rows.mark(row, x, look, f"{path.label} at {steps[step]}: {value:.2f}", radius)

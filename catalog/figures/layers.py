@@ -65,17 +65,17 @@ def layered_figure(
     """
     by_id = {node.id: node for node in nodes}
     kept = [(a, b) for a, b in edges if a in by_id and b in by_id and layers[a] < layers[b]]
-    joined = {one for edge in kept for one in edge}
+    joined = {end for edge in kept for end in edge}
     columns = _ordered([node for node in nodes if headings or node.id in joined], kept, layers)
-    widths = [max((_width(by_id[one]) for one in column), default=0.0) for column in columns]
+    widths = [max((_width(by_id[node_id]) for node_id in column), default=0.0) for column in columns]
     gap = _NEAR if headings else _GAP
     lefts = [_MARGIN + sum(widths[:place]) + gap * place for place in range(len(columns))]
     top = _HEADING if headings else _MARGIN
     height = top + _MARGIN + _ROW * max((len(column) for column in columns), default=0)
     boxes: dict[str, _Box] = {}
     for left, column in zip(lefts, columns, strict=True):
-        for one, middle in _rows(column, kept, boxes, top, height).items():
-            boxes[one] = (left, middle, _width(by_id[one]))
+        for node_id, middle in _rows(column, kept, boxes, top, height).items():
+            boxes[node_id] = (left, middle, _width(by_id[node_id]))
     width = max(_NARROWEST, round(lefts[-1] + widths[-1] + _MARGIN) if columns else 0)
     alone = [] if headings else [node for node in nodes if node.id not in joined]
     if alone:
@@ -121,10 +121,13 @@ def _ordered(nodes: Sequence[Node], edges: Sequence[tuple[str, str]], layers: Ma
         columns[layers[node.id]].append(node.id)
     for sweep in range(_SWEEPS):
         for column in columns if sweep % 2 == 0 else reversed(columns):
-            place = {one: (row + 0.5) / len(each) for each in columns for row, one in enumerate(each)}
-            joined = [one for one in column if neighbors[one]]
-            middle = {one: sum(place[other] for other in neighbors[one]) / len(neighbors[one]) for one in joined}
-            column.sort(key=lambda one: middle.get(one, 1.0))  # what no line joins goes below
+            place = {node_id: (row + 0.5) / len(ids) for ids in columns for row, node_id in enumerate(ids)}
+            joined = [node_id for node_id in column if neighbors[node_id]]
+            middle = {
+                node_id: sum(place[neighbor] for neighbor in neighbors[node_id]) / len(neighbors[node_id])
+                for node_id in joined
+            }
+            column.sort(key=lambda node_id: middle.get(node_id, 1.0))  # what no line joins goes below
     return columns
 
 
@@ -137,8 +140,8 @@ def _rows(
 ) -> dict[str, float]:
     """The height of each node's middle: at its bases', as far as the others of the column leave room."""
     wished = []
-    for row, one in enumerate(column):
-        bases = [boxes[a][1] for a, b in edges if b == one and a in boxes]
+    for row, node_id in enumerate(column):
+        bases = [boxes[a][1] for a, b in edges if b == node_id and a in boxes]
         wished.append(sum(bases) / len(bases) if bases else top + _ROW * (row + 0.5))
     placed = spread(wished, _ROW, top + _ROW / 2, height - _MARGIN - _ROW / 2)
     return dict(zip(column, placed, strict=True))

@@ -35,11 +35,11 @@ def front(points: Sequence[Point]) -> frozenset[str]:
     methods = [point for point in points if point.kind == "method"]
     gaps = {point.label: abs(point.forget - aims[0]) if aims else point.forget for point in methods}
 
-    def beaten(one: Point) -> bool:
+    def beaten(method: Point) -> bool:
         return any(
-            gaps[other.label] <= gaps[one.label]
-            and other.utility >= one.utility
-            and (gaps[other.label], -other.utility) != (gaps[one.label], -one.utility)
+            gaps[other.label] <= gaps[method.label]
+            and other.utility >= method.utility
+            and (gaps[other.label], -other.utility) != (gaps[method.label], -method.utility)
             for other in methods
         )
 

@@ -32,10 +32,10 @@ def robustness_figure(
         attack: what was done.
         ident: what the ids inside begin with; unique on a page.
     """
-    values = [value for one in changes for value in (one.before, one.after)]
+    values = [value for change in changes for value in (change.before, change.after)]
     across = Scale.over(values, LEFT, RIGHT)
-    goal = next((one.after for one in changes if one.kind == "retrained"), None)
-    words = "; ".join(f"{one.label}: {one.before:.2f}, then {one.after:.2f}" for one in changes)
+    goal = next((change.after for change in changes if change.kind == "retrained"), None)
+    words = "; ".join(f"{change.label}: {change.before:.2f}, then {change.after:.2f}" for change in changes)
     rows = Rows(len(changes))
     return framed(
         [*rows.axis(across, label, goal), *_marks(rows, changes, across)],
@@ -49,11 +49,11 @@ def robustness_figure(
 
 
 def _marks(rows: Rows, changes: Sequence[Change], across: Scale) -> Iterator[str]:
-    for row, one in enumerate(changes):
-        start, end = across.place(one.before), across.place(one.after)
-        about = f"{one.label}: {one.before:.2f}, then {one.after:.2f}"
-        look = "figure-method" if one.kind == "method" else f"figure-{one.kind}"
-        yield rows.name(row, one.label)
+    for row, change in enumerate(changes):
+        start, end = across.place(change.before), across.place(change.after)
+        about = f"{change.label}: {change.before:.2f}, then {change.after:.2f}"
+        look = "figure-method" if change.kind == "method" else f"figure-{change.kind}"
+        yield rows.name(row, change.label)
         yield rows.change(row, start, end)
         yield rows.mark(row, start, "figure-behind", about)
         yield rows.mark(row, end, look, about)

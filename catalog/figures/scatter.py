@@ -49,7 +49,7 @@ def forget_utility_figure(
     plane = Plane(points, frame, _RADIUS)
     labels, left = _beside(plane)
     if left:
-        widest = max(_width(plane, one) for one in points if plane.behind(one))
+        widest = max(_width(plane, point) for point in points if plane.behind(point))
         height = max(height, round(_TOP + SPACING * len(points) * 0.8 + _BOTTOM))
         frame = Box(_LEFT, _TOP, width - widest - _AWAY - 4, height - _BOTTOM)
         plane = Plane(points, frame, _RADIUS)
@@ -88,7 +88,7 @@ def numbered_figure(
         [
             *plane.axes(forget_label, utility_label, 40),
             *_numbers(plane, ordered),
-            *(_line(plane, one, number, rows) for number, one in enumerate(ordered)),
+            *(_line(plane, point, number, rows) for number, point in enumerate(ordered)),
         ],
         width=_NARROW,
         height=_NARROW_HEIGHT + _NARROW_LINE * rows + 8,
@@ -120,34 +120,34 @@ def _beside(plane: Plane) -> tuple[dict[int, _Label], list[int]]:
     taken = [Box.around(x, y, _RADIUS) for x, y in places]
     labels: dict[int, _Label] = {}
     left = []
-    for one in sorted(range(len(points)), key=lambda one: plane.behind(points[one])):
-        minor = _is_minor(plane, points[one])
-        found = free_place(plane.frame, _width(plane, points[one]), *places[one], _RADIUS, taken, beside=minor)
-        if minor and found.cost > 0:
-            left.append(one)
+    for index in sorted(range(len(points)), key=lambda position: plane.behind(points[position])):
+        minor = _is_minor(plane, points[index])
+        place = free_place(plane.frame, _width(plane, points[index]), *places[index], _RADIUS, taken, beside=minor)
+        if minor and place.cost > 0:
+            left.append(index)
             continue
-        taken.append(found.box)
-        labels[one] = found.box, found.distance > 1
+        taken.append(place.box)
+        labels[index] = place.box, place.distance > 1
     return labels, left
 
 
 def _at_the_side(plane: Plane, left: Sequence[int]) -> dict[int, _Label]:
     """A column to the right of the frame, in the order of the marks' heights."""
-    ordered = sorted(left, key=lambda one: plane.place(plane.points[one])[1])
-    wishes = [plane.place(plane.points[one])[1] for one in ordered]
+    ordered = sorted(left, key=lambda index: plane.place(plane.points[index])[1])
+    wishes = [plane.place(plane.points[index])[1] for index in ordered]
     middles = spread(wishes, SPACING, plane.frame.top + HEIGHT / 2, plane.frame.bottom)
     start = plane.frame.right + _AWAY
     return {
-        one: (Box(start, middle - HEIGHT / 2, start + _width(plane, plane.points[one]), middle + HEIGHT / 2), True)
-        for one, middle in zip(ordered, middles, strict=True)
+        index: (Box(start, middle - HEIGHT / 2, start + _width(plane, plane.points[index]), middle + HEIGHT / 2), True)
+        for index, middle in zip(ordered, middles, strict=True)
     }
 
 
 def _drawn(plane: Plane, labels: dict[int, _Label]) -> Iterator[str]:
     """Marks over their leaders, labels on top."""
     leaders, names = [], []
-    for one, (box, led) in labels.items():
-        point = plane.points[one]
+    for index, (box, led) in labels.items():
+        point = plane.points[index]
         x, y = plane.place(point)
         if led:
             aside = box.left > plane.frame.right
@@ -168,16 +168,16 @@ def _numbers(plane: Plane, ordered: Sequence[Point]) -> Iterator[str]:
     places = [plane.place(point) for point in ordered]
     taken = [Box.around(x, y, _NARROW_RADIUS) for x, y in places]
     leaders, numbers = [], []
-    for one, (x, y) in enumerate(places):
-        text = str(one + 1)
-        found = free_place(plane.frame, text_width(text, 11.5), x, y, _NARROW_RADIUS - 2, taken, beside=False)
-        taken.append(found.box)
-        at, anchor = found.box.anchor(x)
-        if found.distance > 1:
-            end, side = found.box.nearest(x, y)
+    for index, (x, y) in enumerate(places):
+        text = str(index + 1)
+        place = free_place(plane.frame, text_width(text, 11.5), x, y, _NARROW_RADIUS - 2, taken, beside=False)
+        taken.append(place.box)
+        at, anchor = place.box.anchor(x)
+        if place.distance > 1:
+            end, side = place.box.nearest(x, y)
             leaders.append(f'<line class="figure-leader" x1="{x:.1f}" y1="{y:.1f}" x2="{end:.1f}" y2="{side:.1f}"/>')
         numbers.append(
-            f'<text class="figure-number" x="{at:.1f}" y="{found.box.bottom - 4.5:.1f}" text-anchor="{anchor}">{text}'
+            f'<text class="figure-number" x="{at:.1f}" y="{place.box.bottom - 4.5:.1f}" text-anchor="{anchor}">{text}'
             "</text>"
         )
     yield from (*leaders, *(plane.mark(point) for point in ordered), *numbers)

@@ -34,22 +34,24 @@ def tradeoff_figure(attempts: Sequence[Attempt], standalone: bool, *, ident: str
         standalone: a file of its own, with its colors; else a fragment for a page.
         ident: what the ids inside begin with; unique on a page.
     """
-    across = Scale.over([one.closeness for one in attempts], _LEFT, _WIDTH - _RIGHT)
-    up = Scale.over([one.utility for one in attempts], _HEIGHT - _BOTTOM, _TOP)
+    across = Scale.over([attempt.closeness for attempt in attempts], _LEFT, _WIDTH - _RIGHT)
+    up = Scale.over([attempt.utility for attempt in attempts], _HEIGHT - _BOTTOM, _TOP)
     return framed(
-        [*_axes(across, up), _edge(attempts, across, up), *(_mark(one, across, up) for one in attempts)],
+        [*_axes(across, up), _edge(attempts, across, up), *(_mark(attempt, across, up) for attempt in attempts)],
         width=_WIDTH,
         height=_HEIGHT,
         title="Utility against nearness to the retrained model, for each setting that was tried",
-        words="; ".join(_in_words(one) for one in attempts),
+        words="; ".join(_in_words(attempt) for attempt in attempts),
         ident=ident,
         alone=standalone,
     )
 
 
-def _in_words(one: Attempt) -> str:
-    marks = [word for word, holds in (("chosen", one.best), ("as published", one.published)) if holds]
-    return f"{one.label}: {one.closeness:.2f} of the way, utility {one.utility:.2f}" + "".join(f", {m}" for m in marks)
+def _in_words(attempt: Attempt) -> str:
+    marks = [word for word, holds in (("chosen", attempt.best), ("as published", attempt.published)) if holds]
+    return f"{attempt.label}: {attempt.closeness:.2f} of the way, utility {attempt.utility:.2f}" + "".join(
+        f", {m}" for m in marks
+    )
 
 
 def _axes(across: Scale, up: Scale) -> Iterator[str]:
@@ -74,9 +76,9 @@ def _axes(across: Scale, up: Scale) -> Iterator[str]:
 def _edge(attempts: Sequence[Attempt], across: Scale, up: Scale) -> str:
     """The border of the area that some attempt beats in both, from the left end to the bottom, as a path of steps."""
     reached: list[tuple[float, float]] = []
-    for one in sorted(attempts, key=lambda one: (-one.closeness, -one.utility)):
-        if not reached or one.utility > reached[-1][1]:
-            reached.append((one.closeness, one.utility))
+    for attempt in sorted(attempts, key=lambda mark: (-mark.closeness, -mark.utility)):
+        if not reached or attempt.utility > reached[-1][1]:
+            reached.append((attempt.closeness, attempt.utility))
     if not reached:
         return ""
     path = [f"M{across.place(reached[0][0]):.1f},{up.place(0):.1f}"]
@@ -85,11 +87,11 @@ def _edge(attempts: Sequence[Attempt], across: Scale, up: Scale) -> str:
     return f'<path class="figure-edge" d="{" ".join([*path, f"H{across.place(0):.1f}"])}"/>'
 
 
-def _mark(one: Attempt, across: Scale, up: Scale) -> str:
-    x, y = across.place(one.closeness), up.place(one.utility)
-    look = "figure-mark figure-method" if one.best else "figure-mark figure-behind"
-    about = f"<title>{escape(_in_words(one))}</title>"
-    if not one.published:
+def _mark(attempt: Attempt, across: Scale, up: Scale) -> str:
+    x, y = across.place(attempt.closeness), up.place(attempt.utility)
+    look = "figure-mark figure-method" if attempt.best else "figure-mark figure-behind"
+    about = f"<title>{escape(_in_words(attempt))}</title>"
+    if not attempt.published:
         return f'<circle class="{look}" cx="{x:.1f}" cy="{y:.1f}" r="{_RADIUS}">{about}</circle>'
     reach = _RADIUS + 1.5
     corners = ((x, y - reach), (x + reach, y), (x, y + reach), (x - reach, y))

@@ -52,44 +52,48 @@ def _findings(catalog: Catalog, problems: Iterable[Problem]) -> Iterator[Finding
         "old-preprints",
         f"Preprints of {newest - _OLD_YEARS} and before without a venue",
         "Most have been published by then: look them up.",
-        (one for one in catalog.papers if one.links.arxiv and not one.venue and one.year <= newest - _OLD_YEARS),
+        (
+            paper
+            for paper in catalog.papers
+            if paper.links.arxiv and not paper.venue and paper.year <= newest - _OLD_YEARS
+        ),
     )
     yield _papers(
         "no-summary",
         "Papers without a summary",
         "One or two sentences in our own words: what it offers, and why one would open it.",
-        (one for one in catalog.papers if not one.summary),
+        (paper for paper in catalog.papers if not paper.summary),
     )
     yield _papers(
         "no-mechanism",
         "Methods without a mechanism",
         "Say what it does to the model, in at most 25 words.",
-        (one for one in catalog.papers if one.type == "method" and not (one.method and one.method.mechanism)),
+        (paper for paper in catalog.papers if paper.type == "method" and not (paper.method and paper.method.mechanism)),
     )
     yield _papers(
         "no-method-tried",
         "Attacks, benchmarks and evaluations that name no method that they were tried on",
         "Where methods that run here are among those of the paper, link them with `relation: evaluates`.",
-        (one for one in catalog.papers if one.type in _TRIED_ON_METHODS and not _tried(catalog, one)),
+        (paper for paper in catalog.papers if paper.type in _TRIED_ON_METHODS and not _tried(catalog, paper)),
     )
     yield _papers(
         "by-hand",
         "Records whose facts nobody has compared with their source",
         "`provenance.source` is `hand`: look the paper up, correct the record, and name the source.",
-        (one for one in catalog.papers if one.provenance.source == "hand"),
+        (paper for paper in catalog.papers if paper.provenance.source == "hand"),
     )
     yield _papers(
         "gone",
         "Papers that were withdrawn, retracted, superseded or revised",
         "They are shown as such; nothing is to be done unless that changes.",
-        (one for one in catalog.papers if one.state),
+        (paper for paper in catalog.papers if paper.state),
     )
     yield Finding(
         "same-name",
         "Names that several methods share",
         "`builds_on` names the record where the name is one of these.",
         tuple(
-            f"{papers[0].method.name}: {', '.join(one.id for one in papers)}"
+            f"{papers[0].method.name}: {', '.join(paper.id for paper in papers)}"
             for _, papers in sorted(catalog.bases.by_name.items())
             if len(papers) > 1 and papers[0].method
         ),
@@ -156,7 +160,7 @@ def _findings(catalog: Catalog, problems: Iterable[Problem]) -> Iterator[Finding
         "wanted",
         "Methods that others build on and that do not run here",
         "An implementation of one of these makes the most difference.",
-        tuple(f"{one.base.label} ({one.base.id}): {len(one.papers)} papers" for one in wanted(catalog)),
+        tuple(f"{method.base.label} ({method.base.id}): {len(method.papers)} papers" for method in wanted(catalog)),
     )
 
 
@@ -168,7 +172,7 @@ def _currency(current: Currency) -> Iterator[Finding]:
         "How current the catalog is",
         "`catalog discover` looks for newer papers, `catalog update` compares records with their sources.",
         (
-            *(f"newest paper: {one.id}, {one.date}" for one in newest),
+            *(f"newest paper: {paper.id}, {paper.date}" for paper in newest),
             *(f"last day of which a record tells: {day}" for day in filter(None, (current.last,))),
             *(
                 f"{year}: {per.papers} papers, {per.published} with a venue, {per.compared} compared within a year"
@@ -180,9 +184,9 @@ def _currency(current: Currency) -> Iterator[Finding]:
         "not-compared",
         "Records that nobody checked or compared with their sources for a year",
         "`catalog update --apply --age 365` does that, where they name a source that can be asked.",
-        tuple(f"{one.file}: {looked_at(one)}" for one in current.not_for_a_year),
+        tuple(f"{paper.file}: {looked_at(paper)}" for paper in current.not_for_a_year),
     )
-    never = Counter(one.year for one in current.never)
+    never = Counter(paper.year for paper in current.never)
     yield Finding(
         "never-compared",
         "Records that were never compared with all of their sources, by year",
@@ -208,7 +212,7 @@ def _not_measured(catalog: Catalog) -> Iterator[str]:
 
 
 def _papers(ident: str, title: str, advice: str, papers: Iterable[Paper]) -> Finding:
-    return Finding(ident, title, advice, tuple(f"{one.file}: {one.title}" for one in papers))
+    return Finding(ident, title, advice, tuple(f"{paper.file}: {paper.title}" for paper in papers))
 
 
 def _tried(catalog: Catalog, paper: Paper) -> bool:
@@ -218,20 +222,20 @@ def _tried(catalog: Catalog, paper: Paper) -> bool:
 
 
 def _spellings(catalog: Catalog) -> Iterator[str]:
-    found: dict[str, list[str]] = {}
+    spellings: dict[str, list[str]] = {}
     for name in catalog.by_author:
-        found.setdefault(same_title(name), []).append(name)
-    yield from (" / ".join(names) for _, names in sorted(found.items()) if len(names) > 1)
+        spellings.setdefault(same_title(name), []).append(name)
+    yield from (" / ".join(names) for _, names in sorted(spellings.items()) if len(names) > 1)
 
 
 def _forms(catalog: Catalog) -> Iterator[str]:
     """Names of which one has all words of the other, the first and the last in the same place."""
-    found: dict[tuple[str, str], list[str]] = {}
+    by_ends: dict[tuple[str, str], list[str]] = {}
     for name in catalog.by_author:
         said = words(name)
         if len(said) > 1:
-            found.setdefault((said[0], said[-1]), []).append(name)
-    for _, names in sorted(found.items()):
+            by_ends.setdefault((said[0], said[-1]), []).append(name)
+    for _, names in sorted(by_ends.items()):
         short = min(names, key=lambda name: len(words(name)))
         longer = [name for name in names if set(words(short)) < set(words(name))]
         if longer:

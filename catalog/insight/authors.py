@@ -55,8 +55,8 @@ def authors(catalog: Catalog) -> dict[str, Author]:
         for ident, name in {author_id(name): name for name in paper.authors}.items():
             spelled.setdefault(ident, Counter())[name] += 1
             written.setdefault(ident, []).append(paper)
-    found = [_author(ident, spelled[ident], tuple(papers)) for ident, papers in written.items()]
-    return {one.id: one for one in sorted(found, key=_order)}
+    people = [_author(ident, spelled[ident], tuple(papers)) for ident, papers in written.items()]
+    return {author.id: author for author in sorted(people, key=_order)}
 
 
 @cache  # every page that names somebody asks
@@ -70,14 +70,16 @@ def author_id(name: str) -> str:
 
 
 def _author(ident: str, spelled: Counter[str], papers: tuple[Paper, ...]) -> Author:
-    common = Counter(other for paper in papers for other in {author_id(name) for name in paper.authors} - {ident})
+    common = Counter(
+        co_author for paper in papers for co_author in {author_id(name) for name in paper.authors} - {ident}
+    )
     return Author(
         id=ident,
         name=spelled.most_common(1)[0][0],
         spellings=tuple(name for name, _ in spelled.most_common()),
         papers=papers,
         groups=_groups(ident, papers),
-        co_authors=tuple(sorted(common.items(), key=lambda one: (-one[1], one[0]))),
+        co_authors=tuple(sorted(common.items(), key=lambda pair: (-pair[1], pair[0]))),
     )
 
 
@@ -85,17 +87,17 @@ def _groups(ident: str, papers: Sequence[Paper]) -> tuple[tuple[Paper, ...], ...
     """Papers that share another author, directly or through further papers of this name."""
     groups: list[tuple[set[str], list[Paper]]] = []
     for paper in papers:
-        others = {author_id(name) for name in paper.authors} - {ident}
-        joined = [group for group in groups if group[0] & others]
-        groups = [group for group in groups if not group[0] & others]
+        co_authors = {author_id(name) for name in paper.authors} - {ident}
+        joined = [group for group in groups if group[0] & co_authors]
+        groups = [group for group in groups if not group[0] & co_authors]
         groups.append(
-            (others.union(*(names for names, _ in joined)), [one for _, ps in joined for one in ps] + [paper])
+            (co_authors.union(*(names for names, _ in joined)), [member for _, ps in joined for member in ps] + [paper])
         )
     place = {paper.id: number for number, paper in enumerate(papers)}
-    sorted_groups = [tuple(sorted(ps, key=lambda one: place[one.id])) for _, ps in groups]
+    sorted_groups = [tuple(sorted(ps, key=lambda member: place[member.id])) for _, ps in groups]
     return tuple(sorted(sorted_groups, key=lambda ps: (-len(ps), place[ps[0].id])))
 
 
-def _order(one: Author) -> tuple[list[str], list[str], str]:
-    parts = name_parts(one.name)
-    return words(parts.family), words(one.name), one.id
+def _order(author: Author) -> tuple[list[str], list[str], str]:
+    parts = name_parts(author.name)
+    return words(parts.family), words(author.name), author.id

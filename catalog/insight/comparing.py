@@ -61,18 +61,18 @@ def sides(catalog: Catalog, boards: tuple[Board, ...], method: Implementation) -
         row = board.row(method.id)
         if row is None or board.model != EMBEDDED:
             continue
-        values = {one.id: value for one in measures(board) if (value := _value(board, row, one))}
-        run = next(one for one in catalog.results_of(method.id) if one.task == board.task and one.plain)
+        values = {metric.id: value for metric in measures(board) if (value := _value(board, row, metric))}
+        run = next(result for result in catalog.results_of(method.id) if result.task == board.task and result.plain)
         chosen = {name: value for name, value in run.recipe.items() if name == "learning_rate"} | run.hyperparameters
         tried = tradeoff(catalog, board.task, method)
-        curve = front((one.closeness or 0.0, one.utility or 0.0) for one in tried.trials) if tried else []
+        curve = front((trial.closeness or 0.0, trial.utility or 0.0) for trial in tried.trials) if tried else []
         yield Side(board, row, values, chosen, tuple(curve), tried)
 
 
 def measures(board: Board) -> tuple[Metric, ...]:
     """What is set side by side: the headline, the utility, the others as in tables, then what attacks bring back."""
     first = (board.headline, UTILITY)
-    ranked = sorted(board.metrics, key=lambda one: first.index(one.id) if one.id in first else len(first))
+    ranked = sorted(board.metrics, key=lambda metric: first.index(metric.id) if metric.id in first else len(first))
     return (*ranked, *board.attacks)
 
 

@@ -20,10 +20,16 @@ def work(results: Iterable[Result], method: str) -> float | None:
     Plain fine-tuning passes each example forward and backward once. The mean over the method's whole runs with the
     embedded model, of which the steps that were made and the batch size tell the number of examples.
     """
-    found = []
-    for one in results:
-        steps = one.stopped if one.stopped is not None else one.recipe.get("steps")
-        examples = (steps or 0) * one.recipe.get("batch_size", 0)
-        if one.method == method and one.plain and one.model == EMBEDDED and examples and one.backward_passes:
-            found.append((one.forward_passes + BACKWARD * one.backward_passes) / ((1 + BACKWARD) * examples))
-    return statistics.fmean(found) if found else None
+    ratios = []
+    for result in results:
+        steps = result.stopped if result.stopped is not None else result.recipe.get("steps")
+        examples = (steps or 0) * result.recipe.get("batch_size", 0)
+        if (
+            result.method == method
+            and result.plain
+            and result.model == EMBEDDED
+            and examples
+            and result.backward_passes
+        ):
+            ratios.append((result.forward_passes + BACKWARD * result.backward_passes) / ((1 + BACKWARD) * examples))
+    return statistics.fmean(ratios) if ratios else None

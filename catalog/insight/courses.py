@@ -38,12 +38,12 @@ class Courses:
 
     def paths(self, metric: str) -> list[Path]:
         """The rows of the figure of a metric, highest at the last step first."""
-        found = [
+        paths = [
             Path(row.name, tuple(cell.mean for cell in row.cells[metric] if cell))
             for row in self.rows
             if all(row.cells.get(metric, (None,)))
         ]
-        return sorted(found, key=lambda one: (-one.values[-1], one.label))
+        return sorted(paths, key=lambda path: (-path.values[-1], path.label))
 
 
 def courses(catalog: Catalog, task: str, metrics: Iterable[Metric]) -> tuple[Courses, ...]:
@@ -54,22 +54,22 @@ def courses(catalog: Catalog, task: str, metrics: Iterable[Metric]) -> tuple[Cou
         task: a task's id.
         metrics: which ones to follow.
     """
-    results = [one for one in catalog.results if (one.task, one.model) == (task, EMBEDDED)]
+    results = [result for result in catalog.results if (result.task, result.model) == (task, EMBEDDED)]
     names = [metric.id for metric in metrics]
-    return tuple(found for found in (_growing(catalog, results, names), *_successive(catalog, results, names)) if found)
+    return tuple(group for group in (_growing(catalog, results, names), *_successive(catalog, results, names)) if group)
 
 
 def _growing(catalog: Catalog, results: Sequence[Result], metrics: Sequence[str]) -> Courses | None:
-    at_once = [one for one in results if one.requests == 1]
-    shares = sorted({one.forget_share for one in at_once if catalog.implementation_by_id.get(one.method)})
+    at_once = [result for result in results if result.requests == 1]
+    shares = sorted({result.forget_share for result in at_once if catalog.implementation_by_id.get(result.method)})
     if len(shares) < 2:
         return None
     by_method: dict[str, list[Result]] = {}
-    for one in at_once:
-        by_method.setdefault(one.method, []).append(one)
+    for result in at_once:
+        by_method.setdefault(result.method, []).append(result)
     rows = []
     for method, own in by_method.items():
-        steps = [[one.metrics for one in own if one.forget_share == share] for share in shares]
+        steps = [[result.metrics for result in own if result.forget_share == share] for share in shares]
         if all(steps):
             rows.append(_course(catalog, method, own, metrics, steps))
     return Courses(
@@ -83,13 +83,15 @@ def _growing(catalog: Catalog, results: Sequence[Result], metrics: Sequence[str]
 
 
 def _successive(catalog: Catalog, results: Sequence[Result], metrics: Sequence[str]) -> Iterator[Courses]:
-    for requests in sorted({one.requests for one in results if one.requests > 1 and one.forget_share == 1}):
+    for requests in sorted({result.requests for result in results if result.requests > 1 and result.forget_share == 1}):
         by_method: dict[str, list[Result]] = {}
-        for one in results:
-            if one.requests == requests and one.forget_share == 1:
-                by_method.setdefault(one.method, []).append(one)
+        for result in results:
+            if result.requests == requests and result.forget_share == 1:
+                by_method.setdefault(result.method, []).append(result)
         rows = [
-            _course(catalog, method, own, metrics, [[one.stages[step] for one in own] for step in range(requests)])
+            _course(
+                catalog, method, own, metrics, [[result.stages[step] for result in own] for step in range(requests)]
+            )
             for method, own in by_method.items()
         ]
         yield Courses(
@@ -110,6 +112,9 @@ def _course(
     steps: Sequence[Sequence[Mapping[str, float]]],
 ) -> Course:
     described = catalog.implementation_by_id.get(method)
-    cells = {name: tuple(Cell.over(one[name] for one in step if name in one) for step in steps) for name in metrics}
-    seeds = tuple(sorted({one.seed for one in results}))
+    cells = {
+        name: tuple(Cell.over(measured[name] for measured in step if name in measured) for step in steps)
+        for name in metrics
+    }
+    seeds = tuple(sorted({result.seed for result in results}))
     return Course(method, described.name if described else method, seeds, cells)

@@ -64,18 +64,18 @@ def currency(catalog: Catalog) -> Currency:
     return Currency(
         newest=tuple(paper for paper in papers if paper.date == newest),
         last=last,
-        not_for_a_year=tuple(one for one in papers if looked_at(one) < limit),
-        never=tuple(one for one in askable if one.provenance.compared is None),
-        without_source=tuple(one for one in papers if not one.links.ids or one.provenance.source == "hand"),
+        not_for_a_year=tuple(paper for paper in papers if looked_at(paper) < limit),
+        never=tuple(paper for paper in askable if paper.provenance.compared is None),
+        without_source=tuple(paper for paper in papers if not paper.links.ids or paper.provenance.source == "hand"),
         expected=tuple(sorted(expected, key=lambda paper: (paper.date, paper.id))),
         by_year={
             year: Year(
-                papers=len(some),
-                published=sum(paper.venue is not None for paper in some),
-                expected=sum(paper.id in awaited for paper in some),
-                compared=sum(paper.id in compared for paper in some),
+                papers=len(group),
+                published=sum(paper.venue is not None for paper in group),
+                expected=sum(paper.id in awaited for paper in group),
+                compared=sum(paper.id in compared for paper in group),
             )
-            for year, some in catalog.by_year.items()
+            for year, group in catalog.by_year.items()
         },
     )
 
@@ -86,8 +86,8 @@ def looked_at(paper: Paper) -> str:
 
 
 def _days(paper: Paper) -> tuple[str, ...]:
-    given = (paper.added, paper.provenance.checked, paper.provenance.compared)
-    return tuple(day for day in given if day)
+    days = (paper.added, paper.provenance.checked, paper.provenance.compared)
+    return tuple(day for day in days if day)
 
 
 def _expects_venue(paper: Paper) -> bool:

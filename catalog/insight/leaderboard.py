@@ -145,7 +145,7 @@ class Board:
     def brief(self, metrics: Iterable[str]) -> Board:
         """The same board with these columns only."""
         wanted = set(metrics)
-        return replace(self, metrics=tuple(one for one in self.metrics if one.id in wanted), attacks=())
+        return replace(self, metrics=tuple(metric for metric in self.metrics if metric.id in wanted), attacks=())
 
 
 def boards(catalog: Catalog) -> tuple[Board, ...]:
@@ -156,38 +156,40 @@ def boards(catalog: Catalog) -> tuple[Board, ...]:
 
 def points(board: Board, utility: str) -> list[Point]:
     """The marks of the board's figure: rows that have its headline metric and ``utility``."""
-    found = []
+    marks = []
     for row in board.rows:
         across, up = row.cells.get(board.headline), row.cells.get(utility)
         if across and up:
-            found.append(Point(row.label, across.mean, up.mean, row.kind))
-    return found
+            marks.append(Point(row.label, across.mean, up.mean, row.kind))
+    return marks
 
 
 def changes(board: Board, attack: str) -> list[Change]:
     """The rows of the figure of an attack: references first, then methods, those first that give least back."""
-    found = []
+    rows = []
     for row in board.rows:
         before, after = row.cells.get(board.headline), row.attacks.get(attack)
         if before and after:
-            found.append(Change(row.label, before.mean, after.mean, row.kind))
+            rows.append(Change(row.label, before.mean, after.mean, row.kind))
     order = list(_KINDS)
-    return sorted(found, key=lambda one: (order.index(one.kind) if one.kind in order else 2, one.after, one.label))
+    return sorted(
+        rows, key=lambda change: (order.index(change.kind) if change.kind in order else 2, change.after, change.label)
+    )
 
 
 def _board(catalog: Catalog, task: str, model: str) -> Board:
-    results = [one for one in catalog.results if (one.task, one.model) == (task, model) and one.plain]
-    metrics = _columns(catalog.metrics, (one.metrics for one in results))
-    attacks = _columns(catalog.metrics, (one.attacks for one in results))
+    results = [result for result in catalog.results if (result.task, result.model) == (task, model) and result.plain]
+    metrics = _columns(catalog.metrics, (result.metrics for result in results))
+    attacks = _columns(catalog.metrics, (result.attacks for result in results))
     blind = tuple(_blind(attacks, results))
-    telling_nothing = {one.metric.id for one in blind}
-    attacks = tuple(one for one in attacks if one.id not in telling_nothing)
+    telling_nothing = {entry.metric.id for entry in blind}
+    attacks = tuple(attack for attack in attacks if attack.id not in telling_nothing)
     groups: dict[tuple[str, str, int], list[Result]] = {}
-    for one in results:
-        setting = json.dumps([one.hyperparameters, one.recipe], sort_keys=True)
+    for result in results:
+        setting = json.dumps([result.hyperparameters, result.recipe], sort_keys=True)
         # Models retrained with other seeds are rows of their own: how far apart they are is the noise of a metric.
-        apart = one.seed if one.method in REFERENCE_NAMES else 0
-        groups.setdefault((one.method, setting, apart), []).append(one)
+        apart = result.seed if result.method in REFERENCE_NAMES else 0
+        groups.setdefault((result.method, setting, apart), []).append(result)
     rows = [_row(catalog, group, _variant(group[0], results), metrics, attacks) for group in groups.values()]
     described = catalog.implementation_by_id.get(task)
     name, headline = (described.title, described.headline) if described else (task, "forget_probability")
@@ -204,7 +206,9 @@ def _place(board: Board, row: Row) -> tuple[int, float, str]:
 
 
 def _blind(attacks: Iterable[Metric], results: Iterable[Result]) -> Iterator[Blind]:
-    references = {one.method: one.attacks for one in results if one.method in REFERENCE_NAMES and not one.seed}
+    references = {
+        result.method: result.attacks for result in results if result.method in REFERENCE_NAMES and not result.seed
+    }
     for metric in attacks:
         values = [references[which][metric.id] for which in REFERENCE_NAMES if metric.id in references.get(which, {})]
         if len(values) == len(REFERENCE_NAMES) and abs(values[0] - values[1]) < SEPARATES:
@@ -218,12 +222,12 @@ def _columns(known: tuple[Metric, ...], measured: Iterable[dict[str, float]]) ->
     return (*described, *(Metric(id=name, label=name.replace("_", " ").capitalize()) for name in others))
 
 
-def _variant(one: Result, results: list[Result]) -> str:
+def _variant(result: Result, results: list[Result]) -> str:
     """The hyper-parameters in which this result's setting differs from others of its method."""
-    if one.method in REFERENCE_NAMES:
-        return f"again, seed {one.seed}" if one.seed else ""
-    others = [other for other in results if other.method == one.method]
-    settings: dict[str, Any] = {**one.recipe, **one.hyperparameters}
+    if result.method in REFERENCE_NAMES:
+        return f"again, seed {result.seed}" if result.seed else ""
+    others = [other for other in results if other.method == result.method]
+    settings: dict[str, Any] = {**result.recipe, **result.hyperparameters}
     differing = [
         name
         for name in sorted(settings)
@@ -242,14 +246,17 @@ def _row(
         name=implementation.name if implementation else REFERENCE_NAMES.get(first.method, first.method),
         variant=variant,
         kind=_KINDS.get(first.method, "method"),
-        seeds=tuple(one.seed for one in group),
-        cells={m.id: Cell.over(m.shown(one.metrics[m.id]) for one in group if m.id in one.metrics) for m in metrics},
-        attacks={m.id: Cell.over(one.attacks[m.id] for one in group if m.id in one.attacks) for m in attacks},
-        seconds=statistics.fmean(one.seconds for one in group),
-        peak_memory_bytes=max(one.peak_memory_bytes for one in group),
+        seeds=tuple(result.seed for result in group),
+        cells={
+            m.id: Cell.over(m.shown(result.metrics[m.id]) for result in group if m.id in result.metrics)
+            for m in metrics
+        },
+        attacks={m.id: Cell.over(result.attacks[m.id] for result in group if m.id in result.attacks) for m in attacks},
+        seconds=statistics.fmean(result.seconds for result in group),
+        peak_memory_bytes=max(result.peak_memory_bytes for result in group),
         passes=(
-            statistics.fmean(one.forward_passes for one in group),
-            statistics.fmean(one.backward_passes for one in group),
+            statistics.fmean(result.forward_passes for result in group),
+            statistics.fmean(result.backward_passes for result in group),
         ),
         command=first.command,
         versions=first.versions,

@@ -119,10 +119,10 @@ def lineage(catalog: Catalog) -> Lineage:
     below: dict[str, list[str]] = {}
     for paper, base in _edges(catalog):
         upper = resolve(catalog, paper.id)
-        for one in (upper, base):
-            nodes.setdefault(one.id, one)
-            above.setdefault(one.id, [])
-            below.setdefault(one.id, [])
+        for node in (upper, base):
+            nodes.setdefault(node.id, node)
+            above.setdefault(node.id, [])
+            below.setdefault(node.id, [])
         if upper.id != base.id and base.id not in above[upper.id]:
             above[upper.id].append(base.id)
             below[base.id].append(upper.id)
@@ -156,15 +156,15 @@ def wanted(catalog: Catalog, limit: int = 10) -> list[Wanted]:
     for paper, base in _edges(catalog):
         if base.implementation is None and base.makes_forget:
             missing.setdefault(base.id, (base, []))[1].append(paper)
-    found = [Wanted(base, tuple(papers)) for base, papers in missing.values()]
-    running = Counter(one.family for one in catalog.methods)
+    candidates = [Wanted(base, tuple(papers)) for base, papers in missing.values()]
+    running = Counter(method.family for method in catalog.methods)
 
-    def rank(one: Wanted) -> tuple[int, float, str]:
-        family = one.base.paper.family[0] if one.base.paper and one.base.paper.family else None
-        return -len(one.papers), running[family] if family else math.inf, one.base.id
+    def rank(candidate: Wanted) -> tuple[int, float, str]:
+        family = candidate.base.paper.family[0] if candidate.base.paper and candidate.base.paper.family else None
+        return -len(candidate.papers), running[family] if family else math.inf, candidate.base.id
 
-    found.sort(key=rank)
-    return found[:limit]
+    candidates.sort(key=rank)
+    return candidates[:limit]
 
 
 def _edges(catalog: Catalog) -> Iterable[tuple[Paper, Base]]:

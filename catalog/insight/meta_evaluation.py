@@ -64,13 +64,17 @@ def judge_metrics(catalog: Catalog, task: str) -> tuple[Judgement, ...]:
         if not metric.id.startswith(NOT_OF_FORGETTING)
         if (judgement := judge_metric(metric, pools)) is not None
     ]
-    return tuple(sorted(judged, key=lambda one: (-(one.overall or 0.0), -one.faithfulness, one.metric.label)))
+    return tuple(
+        sorted(
+            judged, key=lambda judgement: (-(judgement.overall or 0.0), -judgement.faithfulness, judgement.metric.label)
+        )
+    )
 
 
 def judge_metric(metric: Metric, pools: Pools) -> Judgement | None:
     """One metric; None where no model of one of the two pools has it."""
     knew, never = (
-        [one.metrics[metric.id] for one in pools.models if one.knew is which and metric.id in one.metrics]
+        [model.metrics[metric.id] for model in pools.models if model.knew is which and metric.id in model.metrics]
         for which in (True, False)
     )
     if not knew or not never:
@@ -91,7 +95,7 @@ def judge_metric(metric: Metric, pools: Pools) -> Judgement | None:
 
 def auc(knew: Sequence[float], never: Sequence[float]) -> float:
     """The chance that a value of ``knew`` is above one of ``never``, ties counting half."""
-    above = sum((one > other) + 0.5 * (one == other) for one in knew for other in never)
+    above = sum((value > other) + 0.5 * (value == other) for value in knew for other in never)
     return above / (len(knew) * len(never))
 
 
@@ -100,7 +104,7 @@ def best_threshold(knew: Sequence[float], never: Sequence[float]) -> float:
     return max(
         sorted({*knew, *never}),
         key=lambda limit: (
-            sum(one >= limit for one in knew) / len(knew) + sum(one < limit for one in never) / len(never)
+            sum(value >= limit for value in knew) / len(knew) + sum(value < limit for value in never) / len(never)
         ),
     )
 
@@ -131,28 +135,28 @@ def _shaken(
     metric: Metric, pools: Pools, knowledge: Callable[[float], float], limit: float
 ) -> tuple[list[float], list[float]]:
     """Robustness to relearning and to quantization, of each unlearned model that counts."""
-    by_method = {one.method: one for one in pools.shaken if metric.id in one.before}
+    by_method = {model.method: model for model in pools.shaken if metric.id in model.before}
     innocent, target = by_method.pop("retrained", None), by_method.pop("target", None)
     if innocent is None or target is None:
         return [], []
     needed = KEPT * target.before.get("model_utility", 0.0)
     counted = [
-        one
-        for one in by_method.values()
-        if one.before.get("model_utility", 0.0) >= needed and knowledge(one.before[metric.id]) < limit
+        model
+        for model in by_method.values()
+        if model.before.get("model_utility", 0.0) >= needed and knowledge(model.before[metric.id]) < limit
     ]
 
-    def change(one: dict[str, float], other: dict[str, float]) -> tuple[float, float]:
-        return knowledge(one[metric.id]), knowledge(other[metric.id])
+    def change(before: dict[str, float], after: dict[str, float]) -> tuple[float, float]:
+        return knowledge(before[metric.id]), knowledge(after[metric.id])
 
     reference = change(innocent.before, innocent.relearned)
     return (
-        [relearning_robustness(reference, change(one.before, one.relearned)) for one in counted],
-        [quantization_robustness(*change(one.before, one.quantized)) for one in counted],
+        [relearning_robustness(reference, change(model.before, model.relearned)) for model in counted],
+        [quantization_robustness(*change(model.before, model.quantized)) for model in counted],
     )
 
 
 def most_trusted(judged: Iterable[Judgement], count: int = 3) -> tuple[Judgement, ...]:
     """Which to look at: the first that were measured both ways and separate the pools better than chance."""
-    good = (one for one in judged if one.overall is not None and one.faithfulness > 0.5)
-    return tuple(one for one, _ in zip(good, range(count), strict=False))
+    good = (judgement for judgement in judged if judgement.overall is not None and judgement.faithfulness > 0.5)
+    return tuple(judgement for judgement, _ in zip(good, range(count), strict=False))

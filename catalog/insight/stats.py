@@ -28,7 +28,7 @@ def statistics(catalog: Catalog) -> dict[str, Any]:
         ``never_compared`` and ``without_source``, and of those whose venue is expected, ``venues_expected``).
     """
     types = Counter(paper.type for paper in catalog.papers)
-    running = {one.family for one in catalog.methods}
+    running = {method.family for method in catalog.methods}
     return {
         "papers": len(catalog.papers),
         "by_type": {term: types[term] for term in catalog.vocabularies["type"].ids},
@@ -47,19 +47,22 @@ def statistics(catalog: Catalog) -> dict[str, Any]:
             for term, papers in catalog.by_family.items()
         },
         "coverage_by_year": {str(year): _coverage(papers) for year, papers in catalog.by_year.items()},
-        "wanted": [{"id": one.base.id, "label": one.base.label, "papers": len(one.papers)} for one in wanted(catalog)],
+        "wanted": [
+            {"id": method.base.id, "label": method.base.label, "papers": len(method.papers)}
+            for method in wanted(catalog)
+        ],
         "current": _current(currency(catalog)),
     }
 
 
-def _current(found: Currency) -> dict[str, Any]:
+def _current(current: Currency) -> dict[str, Any]:
     return {
-        "newest": found.newest[0].date if found.newest else None,
-        "last": found.last or None,
-        "not_compared_for_a_year": len(found.not_for_a_year),
-        "never_compared": len(found.never),
-        "without_source": len(found.without_source),
-        "venues_expected": len(found.expected),
+        "newest": current.newest[0].date if current.newest else None,
+        "last": current.last or None,
+        "not_compared_for_a_year": len(current.not_for_a_year),
+        "never_compared": len(current.never),
+        "without_source": len(current.without_source),
+        "venues_expected": len(current.expected),
     }
 
 

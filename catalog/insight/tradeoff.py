@@ -32,8 +32,8 @@ class Tradeoff:
     @property
     def published(self) -> Trial | None:
         """The best of those with every hyper-parameter as published; only the learning rate is this task's."""
-        found = [trial for trial in self.trials if self.is_published(trial)]
-        return max(found, key=lambda trial: trial.score, default=None)
+        trials = [trial for trial in self.trials if self.is_published(trial)]
+        return max(trials, key=lambda trial: trial.score, default=None)
 
     def is_published(self, trial: Trial) -> bool:
         """See :meth:`~catalog.model.trials.Trial.is_published`."""
@@ -55,23 +55,27 @@ class Tradeoff:
 
 def tradeoffs(catalog: Catalog, task: str) -> tuple[Tradeoff, ...]:
     """Of every method that a search was made for on a task, the largest area first."""
-    found = (tradeoff(catalog, task, method) for method in catalog.methods)
-    return tuple(sorted((one for one in found if one), key=lambda one: (-one.area, one.method.name.casefold())))
+    searches = (tradeoff(catalog, task, method) for method in catalog.methods)
+    return tuple(
+        sorted(
+            (search for search in searches if search), key=lambda search: (-search.area, search.method.name.casefold())
+        )
+    )
 
 
 def tradeoff(catalog: Catalog, task: str, method: Implementation) -> Tradeoff | None:
     """Of one method; None where its trials were not measured this way."""
-    trials = tuple(one for one in catalog.trials.get((task, method.id), ()) if one.closeness is not None)
+    trials = tuple(trial for trial in catalog.trials.get((task, method.id), ()) if trial.closeness is not None)
     return Tradeoff(task, method, trials) if trials else None
 
 
 def front(places: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
     """The places that no other one beats in both numbers, by the first, ascending."""
-    found: list[tuple[float, float]] = []
+    edge: list[tuple[float, float]] = []
     for across, up in sorted(set(places), reverse=True):
-        if not found or up > found[-1][1]:
-            found.append((across, up))
-    return found[::-1]
+        if not edge or up > edge[-1][1]:
+            edge.append((across, up))
+    return edge[::-1]
 
 
 def area_below(places: Iterable[tuple[float, float]]) -> float:

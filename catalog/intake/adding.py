@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from catalog.base.files import write_new
+from catalog.base.files import sweep_below, write_new
 from catalog.base.project import Project
 from catalog.base.web import WebError
 from catalog.intake.draft import Draft, make_draft
@@ -51,6 +51,8 @@ class Adder:
             anyway: write papers, too, that look like one that is there.
         """
         self._project, self._write, self._anyway = project, write, anyway
+        if write:
+            sweep_below(project.papers)
         self._today = today or datetime.date.today().isoformat()
         self._papers = [entry.paper for entry in read_entries(project)]
         self._vocabularies, _ = read_vocabularies(project.vocabularies, project.root)
@@ -67,30 +69,30 @@ class Adder:
     def each(self, references: Iterable[Reference], sources: Sources) -> Iterator[Outcome]:
         """Add papers; those that are there are not asked for again, so that a list can be run until it is done."""
         wanted = list(references)
-        there = {one: outcome for one in wanted if (outcome := self.known(one))}
-        yield from there.values()
-        for reference, found in sources.each(one for one in wanted if one not in there):
-            if isinstance(found, WebError):
+        outcomes = {reference: outcome for reference in wanted if (outcome := self.known(reference))}
+        yield from outcomes.values()
+        for reference, answer in sources.each(reference for reference in wanted if reference not in outcomes):
+            if isinstance(answer, WebError):
                 # A source that was asked for many papers at once may fail without naming one.
-                message = str(found) if reference.id in str(found) else f"{reference}: {found}"
+                message = str(answer) if reference.id in str(answer) else f"{reference}: {answer}"
                 yield Outcome(str(reference), "failed", message)
             else:
-                yield self.add(str(reference), found)
+                yield self.add(str(reference), answer)
 
     def add(self, reference: str, found: Found, given: Mapping[str, Any] | None = None) -> Outcome:
         """Add one paper, from what a source says and, before that, from what a person says."""
         draft = make_draft(found, self._papers, self._vocabularies, self._cues, self._today, given)
-        certain = [one for one in draft.duplicates if one.certain]
+        certain = [duplicate for duplicate in draft.duplicates if duplicate.certain]
         if certain:
-            one = certain[0]
+            twin = certain[0]
             return Outcome(
-                reference, "known", f"{reference} is there already: {one.paper.file} {one.reason}", one.paper.file
+                reference, "known", f"{reference} is there already: {twin.paper.file} {twin.reason}", twin.paper.file
             )
         if draft.duplicates and not self._anyway:
-            one = draft.duplicates[0]
-            message = f"{reference} may be there already: {one.paper.file} {one.reason} ({one.paper.title!r}). "
+            twin = draft.duplicates[0]
+            message = f"{reference} may be there already: {twin.paper.file} {twin.reason} ({twin.paper.title!r}). "
             return Outcome(
-                reference, "similar", message + "If it is another paper, run this again with --anyway", one.paper.file
+                reference, "similar", message + "If it is another paper, run this again with --anyway", twin.paper.file
             )
         if draft.problems:
             message = f"no record can be made of {reference}:\n{render(draft.problems)}"
@@ -110,7 +112,7 @@ class Adder:
         if paper:
             self._papers.append(paper)
         status: Status = "written" if self._write else "drafted"
-        said = [asdict(one) for one in draft.suggestions]
+        said = [asdict(suggestion) for suggestion in draft.suggestions]
         return Outcome(reference, status, f"{draft.file}", draft.file, draft.text, said)
 
 
@@ -129,14 +131,14 @@ def references_in(text: str, where: str) -> tuple[list[Reference], list[tuple[in
     """
     if bibtex.is_bibtex(text):
         return list(bibtex.named_in(text, where).papers), []
-    found: list[Reference] = []
+    papers: list[Reference] = []
     strange: list[tuple[int, str]] = []
     for number, line in enumerate(text.splitlines(), 1):
         # An address may hold a fragment; a comment stands after a space.
         said = line.partition(" #")[0].strip()
         if said and not said.startswith("#"):
             named = references(said)
-            found += named.papers
+            papers += named.papers
             if named.rest:
                 strange.append((number, named.rest))
-    return list(dict.fromkeys(found)), strange
+    return list(dict.fromkeys(papers)), strange

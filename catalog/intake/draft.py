@@ -72,7 +72,11 @@ def make_draft(
         given: what a person said; it goes before what is found or suggested.
     """
     given = dict(given or {})
-    suggestions = [one for one in suggest(found.title, found.abstract, vocabularies, cues) if one.field not in given]
+    suggestions = [
+        suggestion
+        for suggestion in suggest(found.title, found.abstract, vocabularies, cues)
+        if suggestion.field not in given
+    ]
     links = _links(found.links)
     date, dated = _date(found.date, links)
     values: dict[str, Any] = {"title": found.title, "authors": found.authors, "date": date}
@@ -148,7 +152,7 @@ def make_id(title: str, authors: Iterable[str], date: str, taken: Collection[str
     start = f"{family[:40]}{date[:4]}"
     telling = [word for word in re.findall(r"[a-z0-9]+", fold(title)) if word not in _SMALL and len(word) > 1]
     telling = telling or ["paper"]
-    for end in (*telling, *(one + other for one, other in pairwise(telling))):
+    for end in (*telling, *(word + next_word for word, next_word in pairwise(telling))):
         if f"{start}{end[:40]}" not in taken:
             return f"{start}{end[:40]}"
     number = 2
@@ -174,13 +178,13 @@ def _date(said: str, links: Mapping[str, str]) -> tuple[str, str]:
 
 def _tags(suggestions: Iterable[Suggestion]) -> dict[str, Any]:
     tags: dict[str, Any] = {"type": "method"}
-    for one in suggestions:
-        if one.field == "type":
-            tags["type"] = one.term
-        elif one.field == "modalities":
-            tags["modalities"] = (*tags.get("modalities", ("text",)), one.term)
+    for suggestion in suggestions:
+        if suggestion.field == "type":
+            tags["type"] = suggestion.term
+        elif suggestion.field == "modalities":
+            tags["modalities"] = (*tags.get("modalities", ("text",)), suggestion.term)
         else:
-            tags[one.field] = (*tags.get(one.field, ()), one.term)
+            tags[suggestion.field] = (*tags.get(suggestion.field, ()), suggestion.term)
     if tags["type"] not in ("method", "attack", "application"):
         tags.pop("family", None)
     return tags
@@ -207,7 +211,7 @@ def _method_name(title: str, kind: str) -> str:
 
 
 def _notes(
-    found: Found, values: Mapping[str, Any], suggestions: Iterable[Suggestion], dated: str, given: Mapping[str, Any]
+    paper: Found, values: Mapping[str, Any], suggestions: Iterable[Suggestion], dated: str, given: Mapping[str, Any]
 ) -> Notes:
     """The comments of a draft: what is a guess, why, and what only a person can say."""
     missing = [key for key in ("summary", "implementations") if key not in values]
@@ -216,15 +220,17 @@ def _notes(
     header = ["# A draft. Look at what is marked as suggested, correct it, and delete these comments."]
     if missing:
         header.append(f"# Yours to add: {', '.join(missing)} (see CONTRIBUTING.md).")
-    if found.venue and "venue" not in values:
-        place = f"{in_words(found.venue)}, which is no term of catalog/vocabularies/venue.yaml yet"
+    if paper.venue and "venue" not in values:
+        place = f"{in_words(paper.venue)}, which is no term of catalog/vocabularies/venue.yaml yet"
         header.append(f"# Published at {place}: add it there, and here.")
-    if found.incomplete:
+    if paper.incomplete:
         header.append('# The list of authors ended with "and others": complete it.')
     notes = Notes(header=header)
     reasons: dict[str, list[str]] = {}
-    for one in suggestions:
-        reasons.setdefault(one.field, []).append(f"{one.term} ({one.reason})" if one.field != "type" else one.reason)
+    for suggestion in suggestions:
+        reasons.setdefault(suggestion.field, []).append(
+            f"{suggestion.term} ({suggestion.reason})" if suggestion.field != "type" else suggestion.reason
+        )
     for field, said in reasons.items():
         if field in values:
             notes.above[(field,)] = [f"{SUGGESTED}{'; '.join(said)}"]
@@ -233,7 +239,7 @@ def _notes(
     if "name" in values.get("method", {}) and "name" not in given.get("method", {}):
         notes.above[("method",)] = [f"{SUGGESTED}the name before the colon of the title"]
     for field in ("venue", "state"):
-        if field in values and field not in given and (why := read_from_words(found, field)):
+        if field in values and field not in given and (why := read_from_words(paper, field)):
             notes.above[(field,)] = [f"{SUGGESTED}{why}"]
     if dated:
         notes.above[("date",)] = [f"{SUGGESTED}{dated}"]

@@ -30,18 +30,18 @@ def duplicates(
     from rapidfuzz import fuzz
 
     spaced, own = " ".join(words(title)), Identity.said(title, authors, links)
-    found: list[tuple[bool, float, Duplicate]] = []
+    ranked: list[tuple[bool, float, Duplicate]] = []
     for paper in papers:
         known = Identity.of(paper)
-        if what := own.shared(known):
-            same = f"{REGISTRIES[what].noun}, {paper.links.ids[what]}" if what in REGISTRIES else what
-            found.append((False, 0, Duplicate(paper, f"has the same {same}", certain=True)))
+        if key := own.shared(known):
+            same = f"{REGISTRIES[key].noun}, {paper.links.ids[key]}" if key in REGISTRIES else key
+            ranked.append((False, 0, Duplicate(paper, f"has the same {same}", certain=True)))
             continue
         titles = (paper.title, *paper.former_titles)
         shared = not own.authors.isdisjoint(known.authors)
-        alike = max(fuzz.ratio(spaced, " ".join(words(one))) for one in titles)
+        alike = max(fuzz.ratio(spaced, " ".join(words(known_title))) for known_title in titles)
         # Whoever shares an author may have changed a title more.
         if alike >= (SIMILAR - 8 if shared else SIMILAR):
             reason = f"has a title that is {alike:.0f}% the same{' and an author in common' if shared else ''}"
-            found.append((True, -alike, Duplicate(paper, reason, certain=False)))
-    return [one for *_, one in sorted(found, key=lambda entry: (entry[0], entry[1], entry[2].paper.id))]
+            ranked.append((True, -alike, Duplicate(paper, reason, certain=False)))
+    return [duplicate for *_, duplicate in sorted(ranked, key=lambda entry: (entry[0], entry[1], entry[2].paper.id))]

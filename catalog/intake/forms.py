@@ -66,30 +66,30 @@ def read_answers(text: str, forms: list[Form]) -> tuple[Form, dict[str, str]]:
     Raises:
         IssueError: it was written with none of them.
     """
-    found = list(re.finditer(r"^### +(.+?) *$", text, flags=re.MULTILINE))
-    headings = {one[1] for one in found}
-    form = max(forms, key=lambda one: len(headings & set(one.questions)), default=None)
+    matches = list(re.finditer(r"^### +(.+?) *$", text, flags=re.MULTILINE))
+    headings = {match[1] for match in matches}
+    form = max(forms, key=lambda candidate: len(headings & set(candidate.questions)), default=None)
     if form is None or len(headings & set(form.questions)) < 2:
         raise IssueError("the issue was not written with one of the forms, so nothing can be made of it")
-    asked = _asked(form, found)
+    asked = _asked(form, matches)
     answers: dict[str, str] = {}
-    for one, after in zip(asked, [*(following.start() for following in asked[1:]), len(text)], strict=True):
-        answer = text[one.end() : after].strip()
+    for heading, after in zip(asked, [*(following.start() for following in asked[1:]), len(text)], strict=True):
+        answer = text[heading.end() : after].strip()
         if answer and answer not in (_NO_ANSWER, "None"):
-            answers[form.questions[one[1]]] = answer
+            answers[form.questions[heading[1]]] = answer
     return form, answers
 
 
-def _asked(form: Form, found: list[re.Match[str]]) -> list[re.Match[str]]:
+def _asked(form: Form, headings: list[re.Match[str]]) -> list[re.Match[str]]:
     """The headings that are the form's questions; any other is a part of the answer that it stands in."""
     in_order: list[re.Match[str]] = []
     for label in form.questions:
         start = in_order[-1].end() if in_order else 0
-        in_order += [one for one in found if one[1] == label and one.start() >= start][:1]
+        in_order += [heading for heading in headings if heading[1] == label and heading.start() >= start][:1]
     first: dict[str, re.Match[str]] = {}
-    for one in found:
-        if one[1] in form.questions:
-            first.setdefault(one[1], one)
+    for heading in headings:
+        if heading[1] in form.questions:
+            first.setdefault(heading[1], heading)
     # The code host writes the questions in the form's order; a person may have moved them.
     return in_order if len(in_order) == len(first) else list(first.values())
 

@@ -87,7 +87,10 @@ def _add(project: Project, web: Web, answers: Answers, today: str) -> Outcome:
     outcome = adder.add(str(reference), Sources(web).look_up(reference), _given(project, answers))
     if outcome.status != "drafted":
         raise IssueError(outcome.message)
-    reasons = "\n".join(f"- {one['field']}: `{one['term']}`, for {one['reason']}" for one in outcome.suggestions)
+    reasons = "\n".join(
+        f"- {suggestion['field']}: `{suggestion['term']}`, for {suggestion['reason']}"
+        for suggestion in outcome.suggestions
+    )
     message = f"The record is `{outcome.file}`." + (f" Suggested, to be checked:\n\n{reasons}" if reasons else "")
     return Outcome({outcome.file: outcome.text}, message, f"Add {Path(outcome.file).stem}")
 
@@ -124,37 +127,37 @@ def _code(answers: Answers) -> str:
 
 def _given(project: Project, answers: Answers) -> dict[str, Any]:
     """The fields of a record that the person filled in; terms by id, label or alias."""
-    given: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     if "type" in answers:
-        given["type"], *more = _terms(project, "type", answers["type"])
+        fields["type"], *more = _terms(project, "type", answers["type"])
         if more:
             raise IssueError("a paper has one primary contribution; keep one, the others can be added to the record")
     for key in ("family", "targets", "datasets"):
         if key in answers:
-            given[key] = _terms(project, FIELDS[key], answers[key])
+            fields[key] = _terms(project, FIELDS[key], answers[key])
     if "summary" in answers:
-        given["summary"] = " ".join(answers["summary"].split())
+        fields["summary"] = " ".join(answers["summary"].split())
     if "code" in answers:
-        given["links"] = {"code": _code(answers)}
+        fields["links"] = {"code": _code(answers)}
     method = {key: " ".join(answers[name].split()) for name, key in _METHOD.items() if name in answers}
     if method:
-        given["method"] = method
+        fields["method"] = method
     if "mechanism" in method and "name" not in method:
         said = f"You said what the method does to the model ({method['mechanism']!r}), and not what it is called"
         answers.tell(f"{said}: the record holds the mechanism; add the name if it has one.")
-    return given
+    return fields
 
 
 def _terms(project: Project, name: str, text: str) -> tuple[str, ...]:
     vocabulary = read_vocabularies(project.vocabularies, project.root)[0][name]
-    found = []
-    for one in _many(text):
-        term = one if one in vocabulary else vocabulary.by_alias.get(one.casefold())
+    terms = []
+    for word in _many(text):
+        term = word if word in vocabulary else vocabulary.by_alias.get(word.casefold())
         if term is None:
-            hint = did_you_mean(one, vocabulary.ids, vocabulary.by_alias) or "The page Vocabularies lists all."
-            raise IssueError(f"{shorten(one)!r} is no {name} that the catalog knows. {hint}")
-        found.append(term)
-    return tuple(dict.fromkeys(found))
+            hint = did_you_mean(word, vocabulary.ids, vocabulary.by_alias) or "The page Vocabularies lists all."
+            raise IssueError(f"{shorten(word)!r} is no {name} that the catalog knows. {hint}")
+        terms.append(term)
+    return tuple(dict.fromkeys(terms))
 
 
 def _correct(project: Project, answers: Answers, today: str) -> Outcome:
@@ -266,9 +269,9 @@ def _indented(text: str) -> str:
 
 
 def _many(text: str) -> tuple[str, ...]:
-    return tuple(one for part in re.split(r"[\n,;]", text) if (one := " ".join(part.split()).removeprefix("- ")))
+    return tuple(item for part in re.split(r"[\n,;]", text) if (item := " ".join(part.split()).removeprefix("- ")))
 
 
 def _without_fence(text: str) -> str:
-    found = re.fullmatch(r"\s*```[a-z]*\n(.*?)\n?```\s*", text, re.DOTALL)
-    return found[1] if found else text
+    fence = re.fullmatch(r"\s*```[a-z]*\n(.*?)\n?```\s*", text, re.DOTALL)
+    return fence[1] if fence else text

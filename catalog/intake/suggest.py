@@ -60,12 +60,12 @@ def read_cues(folder: Path, root: Path) -> tuple[Cues, list[Problem]]:
     if not isinstance(value, dict):
         return Cues({}, frozenset()), problems
     phrases = {
-        name: {term: tuple(one for one in given if isinstance(one, str)) for term, given in terms.items()}
+        name: {term: tuple(phrase for phrase in given if isinstance(phrase, str)) for term, given in terms.items()}
         for name, terms in value.items()
         if isinstance(terms, dict)
     }
     ignore = value.get("ignore", ())
-    return Cues(phrases, frozenset(" ".join(words(one)) for one in ignore if isinstance(one, str))), problems
+    return Cues(phrases, frozenset(" ".join(words(phrase)) for phrase in ignore if isinstance(phrase, str))), problems
 
 
 def suggest(title: str, abstract: str, vocabularies: Vocabularies, cues: Cues) -> list[Suggestion]:
@@ -73,15 +73,15 @@ def suggest(title: str, abstract: str, vocabularies: Vocabularies, cues: Cues) -
 
     Only a method has a family; text is the modality of all records, and is not suggested.
     """
-    found: list[Suggestion] = []
+    suggestions: list[Suggestion] = []
     for field, name in FIELDS.items():
         if name in vocabularies:
             ranked = _ranked(field, title, abstract, vocabularies, cues)
-            found += ranked[: _AT_MOST[field]]
-    kinds = [one.term for one in found if one.field == "type"]
+            suggestions += ranked[: _AT_MOST[field]]
+    kinds = [suggestion.term for suggestion in suggestions if suggestion.field == "type"]
     if kinds and kinds[0] in ("survey", "position", "benchmark", "blog"):
-        found = [one for one in found if one.field != "family"]
-    return found
+        suggestions = [suggestion for suggestion in suggestions if suggestion.field != "family"]
+    return suggestions
 
 
 def _ranked(field: str, title: str, abstract: str, vocabularies: Vocabularies, cues: Cues) -> list[Suggestion]:
@@ -99,11 +99,11 @@ def _ranked(field: str, title: str, abstract: str, vocabularies: Vocabularies, c
             score = sum(TITLE if where == "title" else ABSTRACT for _, where in distinct)
             reason = ", ".join(f'"{shorten(phrase, 40)}" in the {where}' for phrase, where in list(distinct)[:2])
             ranked.append((-score, order, Suggestion(field, term.id, score, reason)))
-    return [one for _, _, one in sorted(ranked, key=lambda entry: entry[:2])]
+    return [suggestion for _, _, suggestion in sorted(ranked, key=lambda entry: entry[:2])]
 
 
 def _phrases(term: Term, vocabulary: str, texts: tuple[str, str], cues: Cues) -> Iterator[tuple[str, str]]:
-    named = [one for one in (term.label, *term.aliases) if _key(one) not in cues.ignore]
+    named = [name for name in (term.label, *term.aliases) if _key(name) not in cues.ignore]
     said: set[str] = set()
     for phrase in (*named, *cues.phrases.get(vocabulary, {}).get(term.id, ())):
         meant = phrase.removeprefix("title: ")
@@ -129,12 +129,12 @@ def _names(terms: Sequence[Term], title: str, abstract: str) -> dict[str, list[t
     """Data sets by name. Names are proper: ``MUSE`` is one, ``muse`` is a word; the longest at a place counts."""
     names = [(name, term.id) for term in terms for name in (term.label, *term.aliases) if name != name.lower()]
     names.sort(key=lambda pair: -len(pair[0]))
-    found: dict[str, list[tuple[str, str]]] = {}
+    hits: dict[str, list[tuple[str, str]]] = {}
     for text, where in ((title, "title"), (abstract, "abstract")):
         rest = text
         for name, term in names:
             pattern = rf"(?<![\w-]){re.escape(name)}(?!\w)"
             if name in rest and re.search(pattern, rest):
                 rest = re.sub(pattern, " ", rest)
-                found.setdefault(term, []).append((name, where))
-    return found
+                hits.setdefault(term, []).append((name, where))
+    return hits

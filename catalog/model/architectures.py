@@ -37,7 +37,7 @@ class Architecture(BaseModel):
 
     def count(self, outcome: Outcome) -> int:
         """How many methods came out so."""
-        return sum(one.outcome == outcome for one in self.methods.values())
+        return sum(attempt.outcome == outcome for attempt in self.methods.values())
 
 
 class Architectures(BaseModel):
@@ -55,12 +55,12 @@ class Architectures(BaseModel):
 
     def refusing(self, method: str) -> dict[str, str]:
         """By family, why it refuses a method."""
-        tried = {name: one.methods.get(method) for name, one in self.families.items()}
-        return {name: one.said for name, one in tried.items() if one and one.outcome != "runs"}
+        tried = {name: family.methods.get(method) for name, family in self.families.items()}
+        return {name: attempt.said for name, attempt in tried.items() if attempt and attempt.outcome != "runs"}
 
     def trying(self, method: str) -> int:
         """On how many families a method was tried."""
-        return sum(method in one.methods for one in self.families.values())
+        return sum(method in family.methods for family in self.families.values())
 
 
 _ARCHITECTURES = TypeAdapter(Architectures)
@@ -72,5 +72,5 @@ def read_architectures(reference_impls: Path, root: Path) -> tuple[Architectures
     if not path.exists():
         return None, []
     file = path.relative_to(root).as_posix()
-    found, problems = read_json(path, file, _ARCHITECTURES, "bad-architectures", "`unlearn architectures`")
-    return (found[0] if found else None), problems
+    contents, problems = read_json(path, file, _ARCHITECTURES, "bad-architectures", "`unlearn architectures`")
+    return (contents[0] if contents else None), problems

@@ -16,7 +16,9 @@ class Bases:
         """Take papers in any order, among them such as are not checked yet."""
         ordered = newest_first(papers)
         self._by_id = {paper.id: paper for paper in ordered}
-        self._running = {one.id: one for one in implementations if one.kind == "method"}
+        self._running = {
+            implementation.id: implementation for implementation in implementations if implementation.kind == "method"
+        }
         named: dict[str, list[Paper]] = {}
         for paper in reversed(ordered):
             if paper.method and paper.method.name:
@@ -39,7 +41,9 @@ class Bases:
             return self._running[ident]
         paper = self.paper(ident)
         links = paper.implementations if paper else ()
-        introduced = [self._running[it.id] for it in links if it.relation == "introduces" and it.id in self._running]
+        introduced = [
+            self._running[link.id] for link in links if link.relation == "introduces" and link.id in self._running
+        ]
         # A paper that is linked to several as their source is that of the file that follows it.
         return min(introduced, key=lambda method: method.paper != (paper and paper.id), default=None)
 

@@ -58,27 +58,27 @@ class Catalog:
     @cached_property
     def methods(self) -> tuple[Implementation, ...]:
         """The methods that run."""
-        return tuple(one for one in self.implementations if one.kind == "method")
+        return tuple(implementation for implementation in self.implementations if implementation.kind == "method")
 
     @cached_property
     def tasks(self) -> tuple[Implementation, ...]:
         """The tasks that ship models."""
-        return tuple(one for one in self.implementations if one.kind == "task")
+        return tuple(implementation for implementation in self.implementations if implementation.kind == "task")
 
     @cached_property
     def benchmarks(self) -> tuple[Implementation, ...]:
         """The published benchmarks, which run on models that one brings."""
-        return tuple(one for one in self.implementations if one.kind == "benchmark")
+        return tuple(implementation for implementation in self.implementations if implementation.kind == "benchmark")
 
     @cached_property
     def attacks(self) -> tuple[Implementation, ...]:
         """The attacks on unlearned models."""
-        return tuple(one for one in self.implementations if one.kind == "attack")
+        return tuple(implementation for implementation in self.implementations if implementation.kind == "attack")
 
     @cached_property
     def implementation_by_id(self) -> dict[str, Implementation]:
         """Methods, tasks, benchmarks and attacks by id."""
-        return {one.id: one for one in self.implementations}
+        return {implementation.id: implementation for implementation in self.implementations}
 
     @cached_property
     def by_family(self) -> dict[str, tuple[Paper, ...]]:
@@ -120,15 +120,17 @@ class Catalog:
     @cached_property
     def papers_of(self) -> dict[str, tuple[tuple[Relation, Paper], ...]]:
         """For each implementation id, the papers linked to it, with their relation."""
-        found: dict[str, list[tuple[Relation, Paper]]] = {one.id: [] for one in self.implementations}
+        papers: dict[str, list[tuple[Relation, Paper]]] = {
+            implementation.id: [] for implementation in self.implementations
+        }
         for paper in self.papers:
             for link in paper.implementations:
-                found[link.id].append((link.relation, paper))
-        return {key: tuple(value) for key, value in found.items()}
+                papers[link.id].append((link.relation, paper))
+        return {key: tuple(value) for key, value in papers.items()}
 
     def results_of(self, implementation: str) -> tuple[Result, ...]:
         """The committed results of a method (or of the references ``target`` and ``retrained``), or on a task."""
-        return tuple(one for one in self.results if implementation in (one.method, one.task))
+        return tuple(result for result in self.results if implementation in (result.method, result.task))
 
     def _by_facet(self, name: str) -> dict[str, tuple[Paper, ...]]:
         return self._grouped(self.vocabularies[name].ids, FACETS[name].terms)

@@ -66,20 +66,20 @@ class Candidate:
 
     def fit(self, situation: Situation) -> Fit:
         """The worst that it does by the answers given."""
-        return max((one.fit for one in self.reasons(situation)), key=FITS.index, default="yes")
+        return max((verdict.fit for verdict in self.reasons(situation)), key=FITS.index, default="yes")
 
     def reasons(self, situation: Situation) -> list[Verdict]:
         """What is to be said of each answer given, the worst first."""
-        found = [self.verdicts[item] for item in situation.items() if item in self.verdicts]
-        return sorted(found, key=lambda one: -FITS.index(one.fit))
+        reasons = [self.verdicts[item] for item in situation.items() if item in self.verdicts]
+        return sorted(reasons, key=lambda verdict: -FITS.index(verdict.fit))
 
     def shown(self, task: str | None) -> Outcome | None:
         """Its numbers on a task, or their means over all on which it was measured; None where there are none."""
-        return mean_outcome([one for name, one in self.outcomes.items() if task in (None, name)])
+        return mean_outcome([outcome for name, outcome in self.outcomes.items() if task in (None, name)])
 
     def score(self, task: str | None) -> float:
         """By what it is ranked: the score on a task, or the mean over all; 0 where there is no number."""
-        scores = [one.score for name, one in self.outcomes.items() if task in (None, name)]
+        scores = [outcome.score for name, outcome in self.outcomes.items() if task in (None, name)]
         return statistics.fmean(scores) if scores else 0.0
 
 
@@ -109,7 +109,7 @@ def questions(tasks: Iterable[Implementation]) -> tuple[Question, ...]:
                 Option("several", "Several more"),
             ),
         ),
-        Question(TASK, "What must be forgotten?", tuple(Option(one.id, one.forgets or one.title) for one in tasks)),
+        Question(TASK, "What must be forgotten?", tuple(Option(task.id, task.forgets or task.title) for task in tasks)),
         Question(
             "guarantee",
             "How sure must it be?",
@@ -130,24 +130,24 @@ def candidates(
     methods: Iterable[Implementation], tasks: Iterable[Implementation], results: Sequence[Result]
 ) -> tuple[Candidate, ...]:
     """Every method with its verdicts and numbers, by id."""
-    measured = outcomes(results, {one.id: one.headline for one in tasks})
+    measured = outcomes(results, {task.id: task.headline for task in tasks})
     courses_by_method = courses(results)
     return tuple(
         Candidate(
-            one,
-            verdicts(one, courses_by_method.get(one.id)),
-            {task: outcome for (task, method), outcome in measured.items() if method == one.id},
+            implementation,
+            verdicts(implementation, courses_by_method.get(implementation.id)),
+            {task: outcome for (task, method), outcome in measured.items() if method == implementation.id},
         )
-        for one in sorted(methods, key=lambda one: one.id)
+        for implementation in sorted(methods, key=lambda implementation: implementation.id)
     )
 
 
 def ranked(found: Iterable[Candidate], situation: Situation) -> list[Candidate]:
     """Those that fit before those that do not, those that lack least, and among equals those with the best numbers."""
 
-    def place(one: Candidate) -> tuple[int, int, float, str]:
-        lacking = sum(verdict.fit == "no" for verdict in one.reasons(situation))
-        return FITS.index(one.fit(situation)), lacking, -one.score(situation.get(TASK)), one.method.id
+    def place(candidate: Candidate) -> tuple[int, int, float, str]:
+        lacking = sum(verdict.fit == "no" for verdict in candidate.reasons(situation))
+        return FITS.index(candidate.fit(situation)), lacking, -candidate.score(situation.get(TASK)), candidate.method.id
 
     return sorted(found, key=place)
 
@@ -204,7 +204,9 @@ def _without_retain(method: Implementation) -> Verdict:
         return Verdict("no", "needs examples of what must stay")
     if method.needs.retain == "unused":
         return Verdict("yes", "never looks at what must stay")
-    weight = next((one for one in method.hyperparameters if one.name == RETAIN_WEIGHT), None)
+    weight = next(
+        (hyperparameter for hyperparameter in method.hyperparameters if hyperparameter.name == RETAIN_WEIGHT), None
+    )
     if weight is None:
         return Verdict("but", "makes do with any other examples; its numbers are of runs with such as must stay")
     if weight.default == 0:
@@ -213,7 +215,7 @@ def _without_retain(method: Implementation) -> Verdict:
 
 
 def _switched_off(method: Implementation) -> bool:
-    named = any(one.name == RETAIN_WEIGHT for one in method.hyperparameters)
+    named = any(hyperparameter.name == RETAIN_WEIGHT for hyperparameter in method.hyperparameters)
     return method.needs.retain == "optional" and named
 
 

@@ -98,7 +98,7 @@ class Judged:
     @property
     def verdict(self) -> Verdict:
         """From all comparisons together; one that cannot be made leaves the claim open."""
-        outcomes = [one.holds for one in self.findings]
+        outcomes = [finding.holds for finding in self.findings]
         if None in outcomes:
             return "not measured"
         if all(outcomes):
@@ -115,27 +115,27 @@ def judge(claims: Iterable[Claim], results: Iterable[Result], trials: Trials) ->
         trials: what the searches have tried.
     """
     measured: dict[tuple[str, str, str], list[float]] = {}
-    for one in (result for result in results if result.plain and not (result.method in REFERENCES and result.seed)):
-        for name, value in (one.metrics | one.attacks).items():
-            measured.setdefault((one.task, one.method, name), []).append(value)
+    for run in (result for result in results if result.plain and not (result.method in REFERENCES and result.seed)):
+        for name, value in (run.metrics | run.attacks).items():
+            measured.setdefault((run.task, run.method, name), []).append(value)
 
     def average(task: str, method: str, measure: str, at: Mapping[str, Any]) -> float | None:
         if at and method not in REFERENCES:
             rows = trials.get((task, method), ())
-            found = [row.metrics.get(measure) for row in rows if at.items() <= row.settings.items()]
+            values = [row.metrics.get(measure) for row in rows if at.items() <= row.settings.items()]
         else:
-            found = list(measured.get((task, method, measure), ()))
-        numbers = [number for number in found if number is not None]
+            values = list(measured.get((task, method, measure), ()))
+        numbers = [number for number in values if number is not None]
         return statistics.fmean(numbers) if numbers else None
 
-    def finding(claim: Claim, one: Evidence) -> Finding:
-        mine = average(one.task, claim.method, one.measure, one.at)
+    def finding(claim: Claim, evidence: Evidence) -> Finding:
+        mine = average(evidence.task, claim.method, evidence.measure, evidence.at)
         # What it is compared with is the same measure of something else, or another measure of the same method.
-        itself = any(name == one.of for _, method, name in measured if method == claim.method)
-        other = (claim.method, one.of) if itself else (one.of, one.measure)
-        return Finding(one, mine, average(one.task, *other, one.of_at or one.at))
+        itself = any(name == evidence.of for _, method, name in measured if method == claim.method)
+        other = (claim.method, evidence.of) if itself else (evidence.of, evidence.measure)
+        return Finding(evidence, mine, average(evidence.task, *other, evidence.of_at or evidence.at))
 
-    return tuple(Judged(claim, tuple(finding(claim, one) for one in claim.evidence)) for claim in claims)
+    return tuple(Judged(claim, tuple(finding(claim, evidence) for evidence in claim.evidence)) for claim in claims)
 
 
 def read_claims(reference_impls: Path, root: Path) -> tuple[Entries[Claim], list[Problem]]:

@@ -34,7 +34,7 @@ class Identity:
         """That of a paper of which a source tells."""
         return cls(
             {key: registry.comparable(links[key]) for key, registry in REGISTRIES.items() if links.get(key)},
-            tuple(key for one in (title, *former) if (key := same_title(one))),
+            tuple(key for name in (title, *former) if (key := same_title(name))),
             frozenset(same_title(name) for name in authors),
         )
 

@@ -118,7 +118,7 @@ class Implementation:
     @property
     def knob(self) -> Hyperparameter | None:
         """The one hyper-parameter that trades forgetting for retaining, if the file names one."""
-        return next((one for one in self.hyperparameters if one.trade_off), None)
+        return next((hyperparameter for hyperparameter in self.hyperparameters if hyperparameter.trade_off), None)
 
     @property
     def task_names(self) -> tuple[str, ...]:
@@ -138,8 +138,8 @@ class Implementation:
     def has_task(self, name: str) -> bool:
         """Whether a benchmark has a task of that name; a variant in angle brackets stands for any but nothing."""
         family, _, variant = name.partition("/")
-        names = [one for one, _ in self.variants]
-        anything = any(one.startswith("<") for one in names)
+        names = [label for label, _ in self.variants]
+        anything = any(label.startswith("<") for label in names)
         return family == self.id and (variant in names or (anything and bool(variant.strip())))
 
     @property
@@ -180,7 +180,7 @@ def read_implementations(package: Path, root: Path | None = None) -> tuple[list[
         root: what ``Implementation.file`` is relative to; the package's parent by default.
     """
     root = root or package.parent
-    found: list[Implementation] = []
+    implementations: list[Implementation] = []
     problems: list[Problem] = []
     for path in sorted(package.glob("methods/*.py")):
         if not path.name.startswith("_"):
@@ -191,10 +191,10 @@ def read_implementations(package: Path, root: Path | None = None) -> tuple[list[
     for kind, path in _files(package):
         file = path.relative_to(root).as_posix()
         try:
-            found.append(_read(kind, path, file))
+            implementations.append(_read(kind, path, file))
         except _UnreadableError as error:
             problems.append(Problem(file, error.line, error.column, error.code, "error", error.message, error.hint))
-    return sorted(found, key=lambda one: (one.kind, one.id)), problems
+    return sorted(implementations, key=lambda implementation: (implementation.kind, implementation.id)), problems
 
 
 def read_outside(kind: Kind, ident: str, path: Path, outside: Outside) -> Implementation | Problem:
@@ -297,7 +297,7 @@ def _read(kind: Kind, path: Path, file: str, ident: str = "", outside: Outside |
         forgets=str(literals["forgets"][0]) if "forgets" in literals else "",
         outside=outside,
         published=recipe,
-        variants=tuple((str(name), str(what)) for name, what in dict(literals["variants"][0]).items())
+        variants=tuple((str(name), str(meaning)) for name, meaning in dict(literals["variants"][0]).items())
         if "variants" in literals
         else (),
     )

@@ -58,59 +58,59 @@ def outcomes(results: Iterable[Result], headlines: Mapping[str, str]) -> dict[tu
         headlines: the headline metric of each task.
     """
     groups: dict[tuple[str, str], list[Result]] = {}
-    for one in results:
+    for result in results:
         if (
-            one.plain
-            and one.model == EMBEDDED
-            and one.task in headlines
-            and not (one.method in REFERENCES and one.seed)
+            result.plain
+            and result.model == EMBEDDED
+            and result.task in headlines
+            and not (result.method in REFERENCES and result.seed)
         ):
-            groups.setdefault((one.task, one.method), []).append(one)
-    found = {}
+            groups.setdefault((result.task, result.method), []).append(result)
+    by_method = {}
     for (task, method), runs in groups.items():
         references = [groups.get((task, which), []) for which in REFERENCES]
         outcome = _outcome(runs, headlines[task], *references) if method not in REFERENCES and all(references) else None
         if outcome is not None:
-            found[task, method] = outcome
-    return found
+            by_method[task, method] = outcome
+    return by_method
 
 
 def mean_outcome(found: Sequence[Outcome]) -> Outcome | None:
     """The means over several tasks, of each number over those where it was measured; None of nothing."""
     if not found:
         return None
-    held = [one.withstands for one in found if one.withstands is not None]
+    held = [outcome.withstands for outcome in found if outcome.withstands is not None]
     return Outcome(
-        forgets=statistics.fmean(one.forgets for one in found),
-        keeps=statistics.fmean(one.keeps for one in found),
+        forgets=statistics.fmean(outcome.forgets for outcome in found),
+        keeps=statistics.fmean(outcome.keeps for outcome in found),
         withstands=statistics.fmean(held) if held else None,
-        seconds=statistics.fmean(one.seconds for one in found),
-        memory=max(one.memory for one in found),
+        seconds=statistics.fmean(outcome.seconds for outcome in found),
+        memory=max(outcome.memory for outcome in found),
     )
 
 
 def courses(results: Iterable[Result]) -> dict[str, Course]:
     """By method, what the longest row of requests that was measured left of the utility."""
     groups: dict[tuple[str, str, int], list[Result]] = {}
-    for one in results:
-        if len(one.stages) > 1 and all(UTILITY in stage for stage in (one.stages[0], one.stages[-1])):
-            groups.setdefault((one.method, one.task, one.requests), []).append(one)
-    found: dict[str, Course] = {}
+    for result in results:
+        if len(result.stages) > 1 and all(UTILITY in stage for stage in (result.stages[0], result.stages[-1])):
+            groups.setdefault((result.method, result.task, result.requests), []).append(result)
+    longest: dict[str, Course] = {}
     for (method, task, requests), runs in sorted(groups.items()):
-        first, last = (statistics.fmean(one.stages[place][UTILITY] for one in runs) for place in (0, -1))
-        if method not in found or requests > found[method].requests:
-            found[method] = Course(task, requests, first, last)
-    return found
+        first, last = (statistics.fmean(run.stages[place][UTILITY] for run in runs) for place in (0, -1))
+        if method not in longest or requests > longest[method].requests:
+            longest[method] = Course(task, requests, first, last)
+    return longest
 
 
 def _outcome(
     runs: Sequence[Result], headline: str, target: Sequence[Result], retrained: Sequence[Result]
 ) -> Outcome | None:
-    measured = [[_metric(one, name) for one in (runs, target, retrained)] for name in (headline, UTILITY)]
+    measured = [[_metric(group, name) for group in (runs, target, retrained)] for name in (headline, UTILITY)]
     (value, before, goal), (utility, whole, _) = measured
     if value is None or before is None or goal is None or utility is None or not whole:
         return None
-    attacked, wide, narrow = (_attack(one) for one in (runs, target, retrained))
+    attacked, wide, narrow = (_attack(group) for group in (runs, target, retrained))
     held = None if attacked is None or wide is None or narrow is None else nearness(attacked, wide, narrow)
     nearer = nearness(value, before, goal)
     if nearer is None:
@@ -119,8 +119,8 @@ def _outcome(
         forgets=nearer,
         keeps=min(1.0, max(0.0, utility / whole)),
         withstands=held,
-        seconds=statistics.fmean(one.seconds for one in runs),
-        memory=max(one.peak_memory_bytes for one in runs),
+        seconds=statistics.fmean(run.seconds for run in runs),
+        memory=max(run.peak_memory_bytes for run in runs),
     )
 
 
@@ -131,10 +131,10 @@ def nearness(value: float, target: float, retrained: float) -> float | None:
 
 
 def _metric(runs: Sequence[Result], name: str) -> float | None:
-    values = [one.metrics[name] for one in runs if name in one.metrics]
+    values = [run.metrics[name] for run in runs if name in run.metrics]
     return statistics.fmean(values) if values else None
 
 
 def _attack(runs: Sequence[Result]) -> float | None:
-    values = [one.attacks[ATTACK] for one in runs if ATTACK in one.attacks]
+    values = [run.attacks[ATTACK] for run in runs if ATTACK in run.attacks]
     return statistics.fmean(values) if values else None

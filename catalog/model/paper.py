@@ -48,14 +48,14 @@ def plain_text(value: str) -> str:
     Raises:
         ValueError: what was found, and what to write instead.
     """
-    if found := _CONTROL.search(value):
-        raise ValueError(f"invisible-character: holds the invisible character U+{ord(found[0]):04X}; delete it")
-    if found := _HTML.search(value):
-        raise ValueError(f"html-in-text: holds HTML ({found[0]!r}); write plain text")
-    if found := _MARKDOWN.search(value):
-        raise ValueError(f"markdown-in-text: holds Markdown ({found[0]!r}); write plain text")
-    if found := _LATEX.search(value):
-        raise ValueError(f"latex-in-text: holds LaTeX ({found[0]!r}); write Unicode, as in 'é', 'β' or 'L²'")
+    if match := _CONTROL.search(value):
+        raise ValueError(f"invisible-character: holds the invisible character U+{ord(match[0]):04X}; delete it")
+    if match := _HTML.search(value):
+        raise ValueError(f"html-in-text: holds HTML ({match[0]!r}); write plain text")
+    if match := _MARKDOWN.search(value):
+        raise ValueError(f"markdown-in-text: holds Markdown ({match[0]!r}); write plain text")
+    if match := _LATEX.search(value):
+        raise ValueError(f"latex-in-text: holds LaTeX ({match[0]!r}); write Unicode, as in 'é', 'β' or 'L²'")
     if value != " ".join(value.split()):
         raise ValueError("spacing: has leading, trailing, repeated or line-breaking spaces; use single spaces")
     return value
@@ -64,8 +64,8 @@ def plain_text(value: str) -> str:
 def _web_address(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https"):
-        given = parts.scheme or "nothing"
-        raise ValueError(f"bad-link: links start with https://, this one with {given!r}; copy it from the address bar")
+        scheme = parts.scheme or "nothing"
+        raise ValueError(f"bad-link: links start with https://, this one with {scheme!r}; copy it from the address bar")
     if not parts.hostname or "." not in parts.hostname or re.search(r"[\s<>\"'`\\^{}|]", value):
         raise ValueError("bad-link: not an address a browser can open; copy it from the address bar")
     if parts.username or parts.password:

@@ -81,9 +81,9 @@ def read_pasted(text: str) -> Pasted:
         return Pasted((whole,))
     named, rest = [], []
     for part in re.sub(r"(\S)(https?://)", r"\1 \2", text).split():
-        ones = [part] if _names(part) else re.split(SEVERAL, part)
-        named += [found for one in ones if (found := _names(one))]
-        rest += [one for one in ones if one and not _names(one)]
+        pieces = [part] if _names(part) else re.split(SEVERAL, part)
+        named += [names for piece in pieces if (names := _names(piece))]
+        rest += [piece for piece in pieces if piece and not _names(piece)]
     word = text if len(rest) == 1 and not named else ""
     read = ((key, re.fullmatch(form, word, re.ASCII)) for key, form in LOOSE)
     loose = [Named(key, match[1]) for key, match in read if match]
@@ -97,8 +97,8 @@ def _names(text: str) -> tuple[Named, ...]:
     registered = identify(text)
     named = [Named(*registered)] if registered else []
     address = bare(text)
-    if len(address) <= LONGEST and (found := re.fullmatch(LINK_FORM, address, re.IGNORECASE | re.ASCII)):
-        named.append(Named(LINK, found[1]))
+    if len(address) <= LONGEST and (match := re.fullmatch(LINK_FORM, address, re.IGNORECASE | re.ASCII)):
+        named.append(Named(LINK, match[1]))
     return tuple(named)
 
 
@@ -108,16 +108,16 @@ def handles_of(paper: Paper) -> Iterable[str]:
     for key, ident in paper.links.ids.items():
         yield Named(*(behind_doi(ident) if key == "doi" else (key, ident))).handle
     for address in (paper.links.url, paper.links.project, paper.links.code, paper.links.data):
-        yield from (one.handle for one in _names(address or ""))
+        yield from (named.handle for named in _names(address or ""))
 
 
 def by_handle(catalog: Catalog) -> Mapping[str, tuple[Paper, ...]]:
     """The papers by their handles, in the catalog's order; a record that has moved is found by its old id, too."""
-    found: dict[str, list[Paper]] = {}
+    holders: dict[str, list[Paper]] = {}
     for paper in catalog.papers:
         for handle in dict.fromkeys(handles_of(paper)):
-            found.setdefault(handle, []).append(paper)
+            holders.setdefault(handle, []).append(paper)
     for old, new in catalog.redirects.moved.items():
         if new in catalog.by_id:
-            found.setdefault(Named(RECORD, old).handle, [catalog.by_id[new]])
-    return {handle: tuple(papers) for handle, papers in found.items()}
+            holders.setdefault(Named(RECORD, old).handle, [catalog.by_id[new]])
+    return {handle: tuple(papers) for handle, papers in holders.items()}

@@ -66,10 +66,10 @@ def read_pools(reference_impls: Path, root: Path) -> tuple[Mapping[str, Pools], 
     problems: list[Problem] = []
     for path in sorted(reference_impls.glob("tasks/*/pools.json")):
         task = path.parent.name.replace("_", "-")
-        found, wrong = read_json(
+        contents, wrong = read_json(
             path, path.relative_to(root).as_posix(), _POOLS, "bad-pools", "`unlearn bench metrics`"
         )
         problems += wrong
-        if found:
-            pools[task] = found[0]
+        if contents:
+            pools[task] = contents[0]
     return pools, problems

@@ -87,8 +87,8 @@ class PublishedRecipe:
             "weight_decay": "weight decay {:g}",
             "warmup": "warm-up over {:.0%} of the steps",
         }
-        found = ((form, getattr(self, name)) for name, form in said.items())
-        text = ", ".join(form.format(value) for form, value in found if value is not None)
+        parts = ((form, getattr(self, name)) for name, form in said.items())
+        text = ", ".join(form.format(value) for form, value in parts if value is not None)
         return text.replace("1 passes", "1 pass") if self.epochs == 1 else text
 
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from catalog.base.files import write_new, write_whole
+from catalog.base.files import sweep_below, write_new, write_whole
 from catalog.base.project import Project
 from catalog.base.text import did_you_mean, shorten
 from catalog.base.utf8 import read_text
@@ -54,9 +54,9 @@ def read_redirects(project: Project, ids: Collection[str] | None = None) -> tupl
     if tree is None:
         return Redirects(), problems
     given = tree.value if isinstance(tree.value, dict) else {"": None}
-    found: dict[str, dict[str, str]] = {"moved": {}, "removed": {}}
+    redirects: dict[str, dict[str, str]] = {"moved": {}, "removed": {}}
     for kind, entries in given.items():
-        if kind not in found or not isinstance(entries, dict):
+        if kind not in redirects or not isinstance(entries, dict):
             problems.append(_problem(tree, (kind,), f"{shorten(kind)!r} is neither moved nor removed ids"))
             continue
         for old, value in entries.items():
@@ -64,8 +64,8 @@ def read_redirects(project: Project, ids: Collection[str] | None = None) -> tupl
             if wrong:
                 problems.append(_problem(tree, (kind, old), wrong))
             else:
-                found[kind][old] = value
-    return Redirects(found["moved"], found["removed"]), problems
+                redirects[kind][old] = value
+    return Redirects(redirects["moved"], redirects["removed"]), problems
 
 
 def _wrong(kind: str, old: str, value: object, ids: Collection[str] | None) -> str:
@@ -90,7 +90,7 @@ def _problem(tree: Tree, place: tuple[str, ...], message: str) -> Problem:
 
 
 def move(project: Project, old: str, new: str, ids: Mapping[str, str]) -> list[str]:
-    """Rename a record, and leave a redirect.
+    """Rename a record, and leave a redirect. Called again after it was interrupted, it goes on.
 
     Args:
         project: the checkout.
@@ -108,15 +108,22 @@ def move(project: Project, old: str, new: str, ids: Mapping[str, str]) -> list[s
     year = re.search(r"\d{4}", new)
     if not re.fullmatch(PAPER_ID, new) or not year:
         raise MoveError(f"{new!r} is no id. It is the first author's family name, the year and a word: liu2024machine")
+    sweep_below(project.papers)
+    if old not in ids and new in ids and read_redirects(project)[0].moved.get(old) == new:
+        left = _mentions(project, old, new)
+        if left:
+            return left
     redirects = _checked(project, old, ids)
-    if new in ids:
-        raise MoveError(f"{new!r} is taken by {ids[new]}")
     source, file = project.root / ids[old], f"papers/{year[0]}/{new}.yaml"
     text = read_text(source)
+    begun = new in ids and new != old and read_text(project.root / ids[new]) == text
+    if new in ids and not begun:
+        raise MoveError(f"{new!r} is taken by {ids[new]}")
     # A chain of moves leads straight to its end; an id that comes back into use leads nowhere.
     moved = {key: new if value == old else value for key, value in redirects.moved.items() if key != new}
     removed = {key: reason for key, reason in redirects.removed.items() if key != new}
-    write_new(project.root / file, text)
+    if not begun:
+        write_new(project.root / file, text)
     _write(project, Redirects({**moved, old: new}, removed))
     source.unlink()
     return [file, FILE, *_mentions(project, old, new)]

@@ -72,8 +72,8 @@ class Registry(Form):
         named = identify(text)
         if named and named[0] == self.key and re.fullmatch(self.pattern, named[1]):
             return named[1]
-        found = re.search(self.within, text)
-        return found[0] if found else None
+        match = re.search(self.within, text)
+        return match[0] if match else None
 
 
 class _Arxiv(Registry):
@@ -81,10 +81,10 @@ class _Arxiv(Registry):
 
     def fault(self, text: str) -> str:
         """What cannot be in an id, by the rules of https://info.arxiv.org/help/arxiv_identifier.html."""
-        found = re.fullmatch(_ARXIV_SHAPE, text, re.IGNORECASE)
-        if not found:
+        match = re.fullmatch(_ARXIV_SHAPE, text, re.IGNORECASE)
+        if not match:
             return ""
-        new, old = found["new"], found["old"]
+        new, old = match["new"], match["old"]
         month = (new or old)[2:4]
         if not "01" <= month <= "12":
             return f"there is no month {month}"
@@ -94,7 +94,7 @@ class _Arxiv(Registry):
         if new < "0704":
             return "ids with a dot are given since April 2007"
         digits, since = (4, "until 2014") if new <= "1412" else (5, "since 2015")
-        return "" if len(found["number"]) == digits else f"{since} {digits} digits follow the dot"
+        return "" if len(match["number"]) == digits else f"{since} {digits} digits follow the dot"
 
 
 _ARXIV_SHAPE = r"(?:(?P<new>[0-9]{4})\.(?P<number>[0-9]{4,5})|[a-z-]+(?:\.[A-Z]{2})?/(?P<old>[0-9]{7}))"
@@ -171,7 +171,7 @@ DOI = Registry(
     alone=r"(?:dx\.)?doi\.org/10\.",
 )
 
-REGISTRIES: Mapping[str, Registry] = {one.key: one for one in (ARXIV, ACL, OPENREVIEW, DOI)}
+REGISTRIES: Mapping[str, Registry] = {registry.key: registry for registry in (ARXIV, ACL, OPENREVIEW, DOI)}
 """By their keys, in the order of records; the paper's text is looked for in this order, too."""
 
 LONGEST = 1000
@@ -202,8 +202,8 @@ class Rule:
 
     def read(self, text: str) -> str | None:
         """The id that ``text`` names, or None."""
-        found = re.fullmatch(self.pattern, text, re.IGNORECASE | re.ASCII)
-        return self.before + found[1] if found else None
+        match = re.fullmatch(self.pattern, text, re.IGNORECASE | re.ASCII)
+        return self.before + match[1] if match else None
 
 
 def _grouped(pattern: str) -> str:
@@ -270,8 +270,8 @@ def bare(text: str) -> str:
     while len(text) <= LONGEST:
         shorter = text
         for edges in EDGES:
-            if found := re.match(edges, shorter):
-                shorter = found[1]
+            if match := re.match(edges, shorter):
+                shorter = match[1]
         if shorter == text:
             break
         text = shorter
@@ -312,16 +312,16 @@ def _usual(key: Key, ident: str) -> str:
     return ident.upper() if ident[0].isalpha() else ident.lower()
 
 
-def _letter(found: re.Match[str]) -> str:
-    return chr(int(found[1], 16))
+def _letter(match: re.Match[str]) -> str:
+    return chr(int(match[1], 16))
 
 
 def held_alone(address: str) -> Registry | None:
     """The registry whose id is all that an address says, so that a record should hold the id."""
     rest = re.sub(r"^https?://(?:www\.)?", "", address)
-    return next((one for one in REGISTRIES.values() if re.match(one.alone, rest)), None)
+    return next((registry for registry in REGISTRIES.values() if re.match(registry.alone, rest)), None)
 
 
 def leads_to_paper(address: str) -> bool:
     """Whether an address is at a registry, so that what is there is a paper."""
-    return address.startswith(tuple(f"{one.site}/" for one in REGISTRIES.values()))
+    return address.startswith(tuple(f"{registry.site}/" for registry in REGISTRIES.values()))

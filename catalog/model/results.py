@@ -127,8 +127,8 @@ def read_results(folder: Path, root: Path) -> tuple[list[Result], list[Problem]]
     return sorted(by_file.values(), key=_order), problems
 
 
-def _order(one: Result) -> tuple[str, str, str, float, int, int]:
-    return one.task, one.model, one.method, -one.forget_share, one.requests, one.seed
+def _order(result: Result) -> tuple[str, str, str, float, int, int]:
+    return result.task, result.model, result.method, -result.forget_share, result.requests, result.seed
 
 
 def read_result_files(folder: Path, root: Path) -> tuple[dict[str, Result], list[Problem]]:
@@ -137,9 +137,9 @@ def read_result_files(folder: Path, root: Path) -> tuple[dict[str, Result], list
     problems: list[Problem] = []
     for path in sorted(folder.rglob("*.json")):
         file = path.relative_to(root).as_posix()
-        found, wrong = read_json(path, file, _RESULT, "bad-result", "`unlearn run --record`")
+        contents, wrong = read_json(path, file, _RESULT, "bad-result", "`unlearn run --record`")
         problems += wrong
-        results.update((file, one) for one in found)
+        results.update((file, result) for result in contents)
     return results, problems
 
 

@@ -36,7 +36,10 @@ class Trial(BaseModel):
 
     def is_published(self, method: Implementation) -> bool:
         """Whether every hyper-parameter is the default of the method's file, which is the published one."""
-        return all(self.settings.get(one.name, one.default) == one.default for one in method.hyperparameters)
+        return all(
+            self.settings.get(hyperparameter.name, hyperparameter.default) == hyperparameter.default
+            for hyperparameter in method.hyperparameters
+        )
 
 
 Trials = Mapping[tuple[str, str], Sequence[Trial]]
@@ -51,7 +54,7 @@ def read_trials(reference_impls: Path, root: Path) -> tuple[Trials, list[Problem
     problems: list[Problem] = []
     for path in sorted(reference_impls.glob("tasks/*/search.json")):
         task = path.parent.name.replace("_", "-")
-        found, wrong = read_json(path, path.relative_to(root).as_posix(), _SEARCH, "bad-search", "`unlearn tune`")
+        contents, wrong = read_json(path, path.relative_to(root).as_posix(), _SEARCH, "bad-search", "`unlearn tune`")
         problems += wrong
-        trials |= {(task, method): rows for one in found for method, rows in one.items()}
+        trials |= {(task, method): rows for by_method in contents for method, rows in by_method.items()}
     return trials, problems

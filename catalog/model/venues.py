@@ -47,24 +47,28 @@ def edition(venue: Venue, vocabularies: Vocabularies) -> Edition:
 def edition_spellings(venue: Venue, vocabularies: Vocabularies) -> list[str]:
     """What else people call the edition of a venue: ``ICLR-2025``, ``ICLR-25``, ``2025-ICLR``."""
     term = vocabularies["venue"][venue.id]
-    names = dict.fromkeys(name for one in (term.label, *term.aliases) if " " not in (name := one.strip()))
+    names = dict.fromkeys(name for spelling in (term.label, *term.aliases) if " " not in (name := spelling.strip()))
     years = (str(venue.year), str(venue.year)[2:])
     return [*(f"{name}-{year}" for name in names for year in years), *(f"{venue.year}-{name}" for name in names)]
 
 
 def anthology_venue(acl: str, vocabularies: Vocabularies) -> Venue | None:
     """The venue that an ACL Anthology id says (``2025.findings-acl.12``), or None where it says none we know."""
-    found = _ANTHOLOGY.fullmatch(acl)
-    if found is None:
+    match = _ANTHOLOGY.fullmatch(acl)
+    if match is None:
         return None
     venues, tracks = vocabularies["venue"].terms, vocabularies["track"].terms
-    named = (one for one in venues if isinstance(one, VenueTerm) and found["venue"] in (one.id, *one.anthology))
+    named = (
+        candidate
+        for candidate in venues
+        if isinstance(candidate, VenueTerm) and match["venue"] in (candidate.id, *candidate.anthology)
+    )
     term = next(named, None)
     if term is None:
         return None
-    volume = "findings" if found["findings"] else found["volume"]
-    held = (one.id for one in tracks if isinstance(one, TrackTerm) and volume in (one.id, *one.anthology))
-    return Venue(id=term.id, year=int(found["year"]), track=next(held, None))
+    volume = "findings" if match["findings"] else match["volume"]
+    held = (track.id for track in tracks if isinstance(track, TrackTerm) and volume in (track.id, *track.anthology))
+    return Venue(id=term.id, year=int(match["year"]), track=next(held, None))
 
 
 def read_venue(text: str, vocabularies: Vocabularies) -> Venue | None:
@@ -84,5 +88,5 @@ def _longest(vocabulary: str, text: str, vocabularies: Vocabularies) -> str | No
     known = vocabularies[vocabulary]
     names = {" ".join(words(name)): term for name, term in known.by_alias.items()}
     names |= {" ".join(words(ident)): ident for ident in known.ids}
-    found = [name for name in names if f" {name} " in said]
-    return names[max(found, key=lambda name: (names[name] != _UNNAMED, len(name)))] if found else None
+    hits = [name for name in names if f" {name} " in said]
+    return names[max(hits, key=lambda name: (names[name] != _UNNAMED, len(name)))] if hits else None

@@ -182,10 +182,10 @@ def read_vocabularies(folder: Path, root: Path) -> tuple[dict[str, Vocabulary], 
             read[name] = Vocabulary(name, ())
             continue
         file = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
-        tree, found = read_tree(path, file)
+        tree, faults = read_tree(path, file)
         terms, wrong = _terms(tree, _MODELS.get(name, Term)) if tree else ((), [])
-        problems += found + wrong
-        if not found and not wrong:
+        problems += faults + wrong
+        if not faults and not wrong:
             marks = {term.id: tree.mark((index, "id")) for index, term in enumerate(terms)} if tree else {}
             read[name] = Vocabulary(name, terms, file if path.is_relative_to(root) else "", marks)
     return read, problems

@@ -73,12 +73,12 @@ def compare(project: Project, catalog: Catalog, *, strict: bool = False) -> Comp
 
 def _differing(project: Project, wanted: dict[Path, str]) -> list[Drift]:
     """The files that are not, letter for letter, what is wanted."""
-    found = []
+    drifts = []
     for path, text in wanted.items():
         file = path.relative_to(project.root).as_posix()
-        there = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
-        if there is None:
-            found.append(Drift(file, 0, "is missing."))
-        elif there != text:
-            found.append(difference(file, there, text))
-    return found
+        present = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
+        if present is None:
+            drifts.append(Drift(file, 0, "is missing."))
+        elif present != text:
+            drifts.append(difference(file, present, text))
+    return drifts

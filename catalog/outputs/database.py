@@ -110,8 +110,8 @@ def _rows(catalog: Catalog) -> Iterator[tuple[str, Iterable[Row]]]:
     yield (
         "implementation",
         (
-            (one.id, one.kind, one.name, one.title, one.summary, one.paper, one.family, one.acts_on, one.file)
-            for one in catalog.implementations
+            (runs.id, runs.kind, runs.name, runs.title, runs.summary, runs.paper, runs.family, runs.acts_on, runs.file)
+            for runs in catalog.implementations
         ),
     )
     yield (
@@ -150,21 +150,21 @@ def _results(catalog: Catalog) -> Iterator[tuple[str, Iterable[Row]]]:
         "result",
         (
             (
-                *(number, one.method, one.task, one.model, one.seed),
-                json.dumps(one.hyperparameters, ensure_ascii=False, sort_keys=True),
-                *(one.seconds, one.peak_memory_bytes, one.command),
-                json.dumps(one.recipe, ensure_ascii=False, sort_keys=True),
-                *(one.forget_share, one.requests, int(one.plain)),
+                *(number, result.method, result.task, result.model, result.seed),
+                json.dumps(result.hyperparameters, ensure_ascii=False, sort_keys=True),
+                *(result.seconds, result.peak_memory_bytes, result.command),
+                json.dumps(result.recipe, ensure_ascii=False, sort_keys=True),
+                *(result.forget_share, result.requests, int(result.plain)),
             )
-            for number, one in results
+            for number, result in results
         ),
     )
     yield (
         "measurement",
         (
             (number, kind, name, value)
-            for number, one in results
-            for kind, values in (("metric", one.metrics), ("attack", one.attacks))
+            for number, result in results
+            for kind, values in (("metric", result.metrics), ("attack", result.attacks))
             for name, value in sorted(values.items())
         ),
     )

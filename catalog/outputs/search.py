@@ -18,6 +18,6 @@ class Search:
 
     def __call__(self, query: str = "", filters: Filters = ALL) -> Answer[Paper]:
         """The papers that fit; see :meth:`catalog.outputs.answers.finding.Finder.__call__`."""
-        found = self._find(query, filters)
-        papers, others = (tuple(self._catalog.by_id[one] for one in ids) for ids in (found.papers, found.others))
-        return Answer(papers, found.partial, found.suggestion, others, found.missing)
+        answer = self._find(query, filters)
+        papers, others = (tuple(self._catalog.by_id[ident] for ident in ids) for ids in (answer.papers, answer.others))
+        return Answer(papers, answer.partial, answer.suggestion, others, answer.missing)

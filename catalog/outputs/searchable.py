@@ -32,7 +32,7 @@ class Searchable:
     def of(cls, catalog: Catalog, paper: Paper) -> Searchable:
         """That of a paper, as it is written."""
         linked = [link.id for link in paper.implementations if link.relation != "related"]
-        runs = [name for one in linked for name in (one, catalog.implementation_by_id[one].name)]
+        runs = [name for ident in linked for name in (ident, catalog.implementation_by_id[ident].name)]
         terms = _terms(catalog, paper)
         short = (alias for term in terms for alias in term.aliases if " " not in alias)
         names = [*(name for term in terms for name in (term.id, term.label)), *short]
@@ -57,15 +57,15 @@ class Searchable:
     def folded(self, compounds: Compounds) -> tuple[str, ...]:
         """The table's columns, folded like queries are; the last has in one word what the others have in several."""
         written = (self.method, self.title, self.terms, self.phrases, self.summary)
-        joined = [one for text in written for line in text.splitlines() for one in compounds.joined(line)]
+        joined = [word for text in written for line in text.splitlines() for word in compounds.joined(line)]
         return (*(" ".join(words(text)) for text in self.texts), " ".join(joined))
 
 
 def searchable(catalog: Catalog) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Of each paper the id and the columns that search looks through."""
     written = [Searchable.of(catalog, paper) for paper in catalog.papers]
-    compounds = Compounds(line for one in written for text in one.texts for line in text.splitlines())
-    return ((paper.id, one.folded(compounds)) for paper, one in zip(catalog.papers, written, strict=True))
+    compounds = Compounds(line for entry in written for text in entry.texts for line in text.splitlines())
+    return ((paper.id, entry.folded(compounds)) for paper, entry in zip(catalog.papers, written, strict=True))
 
 
 def _lines(*parts: str | None) -> str:

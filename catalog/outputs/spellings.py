@@ -46,10 +46,10 @@ class Compounds:
         ['backdoor', 'gpt4']
         """
         if text not in self._joined:  # terms come with every paper that has them
-            found = [one for one in joins(words(text)) if one in self._known]
+            compounds = [word for word in joins(words(text)) if word in self._known]
             # Longer ones only as they stand: their parts would make up what nobody says.
-            found += ["".join(parts) for parts in _dashed(text) if len(parts) > MOST_JOINED]
-            self._joined[text] = found
+            compounds += ["".join(parts) for parts in _dashed(text) if len(parts) > MOST_JOINED]
+            self._joined[text] = compounds
         return self._joined[text]
 
 
@@ -67,14 +67,14 @@ def joins(parts: list[str]) -> Iterator[str]:
     """Neighbouring words in one, where that is a word: not two numbers."""
     for start in range(len(parts)):
         for end in range(start + 2, min(start + MOST_JOINED, len(parts)) + 1):
-            one = "".join(parts[start:end])
-            if not one.isdecimal():
-                yield one
+            word = "".join(parts[start:end])
+            if not word.isdecimal():
+                yield word
 
 
 def _dashed(text: str) -> Iterator[list[str]]:
     """The words of each compound with dashes."""
-    for found in _DASHED.finditer(text):
-        parts = words(found[0])
+    for match in _DASHED.finditer(text):
+        parts = words(match[0])
         if len(parts) > 1 and not "".join(parts).isdecimal():
             yield parts

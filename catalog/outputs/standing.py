@@ -24,7 +24,9 @@ def standing(project: Project, kept: Kept) -> list[Path] | None:
     if made_from != _inputs(project, kept):
         return None
     now = look(_files(project, before.seen), before, time.time_ns())
-    if {name: one.digest for name, one in now.seen.items()} != {name: one.digest for name, one in before.seen.items()}:
+    if {name: seen.digest for name, seen in now.seen.items()} != {
+        name: seen.digest for name, seen in before.seen.items()
+    }:
         return None
     if _others(project) != {name for name in before.seen if _is_list(project, name)}:
         return None

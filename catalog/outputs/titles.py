@@ -18,6 +18,6 @@ def names_of(catalog: Catalog, paper: Paper) -> set[str]:
     names = [*titles, *(_FIRST_PART.split(title)[0] for title in titles), (paper.method and paper.method.name) or ""]
     if "benchmark" in paper.contributions:
         title = f" {' '.join(words(paper.title))} "
-        labels = (catalog.vocabularies["dataset"][one].label for one in paper.datasets)
+        labels = (catalog.vocabularies["dataset"][dataset].label for dataset in paper.datasets)
         names += [label for label in labels if f" {' '.join(words(label))} " in title]
     return {name for name in map(same_title, names) if name}

@@ -127,21 +127,21 @@ def reported(catalog: Catalog, paper: Paper) -> list[ReportedLine]:
     """What a paper reports of its own method, as pages put it."""
     benchmarks, metrics = catalog.vocabularies["benchmark"], catalog.vocabularies["metric"]
     lines = []
-    for one in paper.reported:
-        metric = metrics[one.metric]
+    for number in paper.reported:
+        metric = metrics[number.metric]
         assert isinstance(metric, MetricTerm)
         better = "nearer to zero" if metric.better == "zero" else metric.better
-        value = f"{one.value:.12g}"
+        value = f"{number.value:.12g}"
         lines.append(
             ReportedLine(
-                benchmarks[one.benchmark].label,
+                benchmarks[number.benchmark].label,
                 metric.label,
                 better,
                 metric.definition,
-                one.model,
+                number.model,
                 value,
-                one.source,
-                one.note or "",
+                number.source,
+                number.note or "",
             )
         )
     return lines

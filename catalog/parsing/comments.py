@@ -54,13 +54,13 @@ def comments(text: str) -> list[Comment]:
             # A comment may stand between the indicator and the text, inside the token.
             start += len(text[start:end].partition("\n")[0])
         masked[start:end] = [sign if sign == "\n" else "x" for sign in text[start:end]]
-    found = []
+    notes = []
     lines = zip("".join(masked).split("\n"), text.split("\n"), strict=True)
     starts = accumulate((len(line) + 1 for line in text.split("\n")), initial=0)
     for number, ((line, original), start) in enumerate(zip(lines, starts, strict=False), start=1):
         if (at := line.find("#")) >= 0:
-            found.append(_comment(tokens, number, at, original, start + at))
-    return found
+            notes.append(_comment(tokens, number, at, original, start + at))
+    return notes
 
 
 def left_out(comment: Comment) -> tuple[str, str, str]:
@@ -97,8 +97,8 @@ def _is_mark(said: str) -> bool:
 
 def _inside(written: list[yaml.Token], column: int) -> bool:
     """Whether a line stands where the value before it could go on: in brackets, or farther in than its key."""
-    opened = sum(isinstance(one, yaml.FlowSequenceStartToken | yaml.FlowMappingStartToken) for one in written)
-    closed = sum(isinstance(one, yaml.FlowSequenceEndToken | yaml.FlowMappingEndToken) for one in written)
+    opened = sum(isinstance(token, yaml.FlowSequenceStartToken | yaml.FlowMappingStartToken) for token in written)
+    closed = sum(isinstance(token, yaml.FlowSequenceEndToken | yaml.FlowMappingEndToken) for token in written)
     if opened > closed:
         return True
     if len(written) < 2 or not _is_plain(written[-1]):

@@ -192,11 +192,11 @@ def _decode(data: bytes) -> str:
         before = data[: error.start].decode("utf-8").removeprefix("\ufeff")
         message = f"{error.problem} (0x{data[error.start]:02X})"
         raise _StopError(_mark_at(before, len(before)), "not-utf-8", message, error.hint) from None
-    if found := _CONTROL.search(text):
+    if match := _CONTROL.search(text):
         raise _StopError(
-            _mark_at(text, found.start()),
+            _mark_at(text, match.start()),
             "control-character",
-            f"holds the control character U+{ord(found[0]):04X}",
+            f"holds the control character U+{ord(match[0]):04X}",
             "Delete it; it often comes along when text is copied from a PDF.",
         )
     if (tab := text.find("\t")) >= 0:

@@ -136,8 +136,8 @@ def _in_words(model: type[BaseModel], loc: Place, detail: ErrorDetails, whole: s
             return "unknown-value", f"{name} is {_shown(given)!r}, which it cannot be", hint
         case "value_error":
             code, _, message = str(context["error"]).partition(": ")
-            what, _, hint = message.partition("; ")
-            return code, f"{name}: {what}", _sentence(hint)
+            fault, _, hint = message.partition("; ")
+            return code, f"{name}: {fault}", _sentence(hint)
         case "string_pattern_mismatch":
             return _wrong_form(name, _form(model, loc) or _ID_FORM, str(given))
         case "string_too_long" if form := _form(model, loc):
@@ -181,10 +181,8 @@ def _wrong_type(name: str, field: str, expected: str, given: Any) -> tuple[str, 
     }.get(expected, ("keys with values", "Write {key: value}, or one indented 'key: value' per line."))
     if field == "venue":
         hint = "Write {id: colm, year: 2024}, with the track if it is not the main one."
-    found = (
-        "a list" if isinstance(given, tuple) else "keys with values" if isinstance(given, dict) else "a single value"
-    )
-    return "wrong-type", f"{name} holds {found} where {wanted} belongs", hint
+    held = "a list" if isinstance(given, tuple) else "keys with values" if isinstance(given, dict) else "a single value"
+    return "wrong-type", f"{name} holds {held} where {wanted} belongs", hint
 
 
 def _wrong_form(name: str, form: Form, given: str) -> tuple[str, str, str]:
@@ -204,7 +202,7 @@ def _sentence(text: str) -> str:
 def known_keys(model: type[BaseModel], loc: Place) -> tuple[str, ...]:
     """The keys that the part of ``model`` at ``loc`` knows, in their order; none where it is no mapping."""
     current = _model_at(model, loc)
-    return tuple(one.alias or name for name, one in current.model_fields.items()) if current else ()
+    return tuple(field.alias or name for name, field in current.model_fields.items()) if current else ()
 
 
 def _model_at(model: type[BaseModel], loc: Place) -> type[BaseModel] | None:
@@ -241,7 +239,7 @@ def _annotation(model: type[BaseModel], loc: Place, kind: type[A]) -> A | None:
     owner = _model_at(model, loc[:depth])
     field = _field(owner, str(loc[depth])) if owner and loc else None
     metadata = (*field.metadata, *_metadata(field.annotation)) if field else ()
-    return next((one for one in metadata if isinstance(one, kind)), None)
+    return next((item for item in metadata if isinstance(item, kind)), None)
 
 
 def _metadata(annotation: Any) -> typing.Iterator[Any]:
@@ -253,4 +251,4 @@ def _metadata(annotation: Any) -> typing.Iterator[Any]:
 
 def _field(model: type[BaseModel], key: str) -> FieldInfo | None:
     """The field behind a key, which may be its alias."""
-    return next((one for name, one in model.model_fields.items() if key in (name, one.alias)), None)
+    return next((field for name, field in model.model_fields.items() if key in (name, field.alias)), None)

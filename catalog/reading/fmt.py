@@ -99,8 +99,8 @@ def is_by_hand(path: Path, entry: Entry, place: Place) -> bool:
     notes = _notes(_lines(path), entry.tree)
     places = [place[:length] for length in range(1, len(place) + 1)]
     said = [
-        *(note for one in places for note in notes.above.get(one, ())),
-        *(notes.beside.get(one, "") for one in places),
+        *(note for prefix in places for note in notes.above.get(prefix, ())),
+        *(notes.beside.get(prefix, "") for prefix in places),
     ]
     return any(BY_HAND in note.lower() for note in said)
 
@@ -123,7 +123,7 @@ class Notes:
     def inside(self, place: Place) -> bool:
         """Whether a comment stands at a part of what is at ``place``, which then needs lines of its own."""
         places = (*self.above, *self.beside, *self.below)
-        return any(len(one) > len(place) and one[: len(place)] == place for one in places)
+        return any(len(commented) > len(place) and commented[: len(place)] == place for commented in places)
 
 
 def layout(values: Mapping[str, Any], notes: Notes | None = None) -> str:
@@ -247,4 +247,4 @@ def _same(before: str, after: str) -> bool:
 
 def _said(text: str) -> list[str]:
     """The words of all comments."""
-    return sorted(" ".join(one.text for one in comments(text)).split())
+    return sorted(" ".join(comment.text for comment in comments(text)).split())

@@ -38,9 +38,9 @@ def context_files(project: Project) -> Iterator[File]:
     yield from _named(VOCABULARIES, project.vocabularies, links=True)
     yield from _named(RUNS, project.reference_impls, ".py", ".yaml", ".json", links=True)
     for folder in (project.root / "catalog", project.site):
-        for data in sorted(folder.glob("*.yaml")):
-            if data.is_file():
-                yield f"{folder.name}/{data.name}", str(data), data.stat()
+        for file in sorted(folder.glob("*.yaml")):
+            if file.is_file():
+                yield f"{folder.name}/{file.name}", str(file), file.stat()
 
 
 def is_basis(name: str) -> bool:
@@ -50,8 +50,8 @@ def is_basis(name: str) -> bool:
 
 def environment() -> str:
     """What else results depend on: Python, SQLite, and what is installed beside us (packages change their folder)."""
-    found = find_spec("pydantic")
-    installed = Path(found.origin).parents[1].stat().st_mtime_ns if found and found.origin else 0
+    spec = find_spec("pydantic")
+    installed = Path(spec.origin).parents[1].stat().st_mtime_ns if spec and spec.origin else 0
     return f"{sys.version} {sqlite3.sqlite_version} {installed}"
 
 

@@ -73,10 +73,10 @@ class Kept:
         self._environment = environment()
         with without_gc():
             self._meta = self._stored_meta()
-            found = list(self._files())
-            self.files = [(name, path) for name, path, _ in found if name.startswith(PAPERS)]
+            files = list(self._files())
+            self.files = [(name, path) for name, path, _ in files if name.startswith(PAPERS)]
             """Name and path of everything in ``papers/``, sorted."""
-            self.manifest = look(found, from_text(self._meta.get("manifest", "")), time.time_ns())
+            self.manifest = look(files, from_text(self._meta.get("manifest", "")), time.time_ns())
 
     @classmethod
     def there(cls, project: Project) -> Kept | None:
@@ -102,7 +102,7 @@ class Kept:
             # What may have been changed in the same instant was not: next time its content need not be looked at.
             self._write(self._meta | {"manifest": as_text(self.manifest)}, {}, (), goes_on=True)
         records, problems = json.loads(self._meta["verdict"])
-        return Verdict(records, tuple(Problem(*one) for one in problems))
+        return Verdict(records, tuple(Problem(*fields) for fields in problems))
 
     @cached_property
     def records(self) -> Mapping[str, KeptRecord]:
@@ -118,8 +118,8 @@ class Kept:
 
     def digest(self, name: str) -> str:
         """Of the content of a file of ``papers/`` as it is now."""
-        found = self.manifest.seen.get(name)
-        return found.digest if found else ""
+        seen = self.manifest.seen.get(name)
+        return seen.digest if seen else ""
 
     def unchanged(self) -> bool:
         """Whether the inputs are still as they were when this began, so that what was made of them is of these."""
@@ -134,7 +134,7 @@ class Kept:
         """
         if not verdict.good and not self._meta:
             return  # nothing is put where there are errors; what is there goes on
-        as_seen = all(one.digest == self.digest(name) for name, one in records.items())
+        as_seen = all(record.digest == self.digest(name) for name, record in records.items())
         if not as_seen or not self.unchanged():
             return
         goes_on = bool(self.records)
@@ -144,7 +144,7 @@ class Kept:
             "manifest": as_text(self.manifest),
             "key": self.key,
             "basis": self.basis,
-            "verdict": json.dumps([verdict.records, [astuple(one) for one in verdict.problems]]),
+            "verdict": json.dumps([verdict.records, [astuple(problem) for problem in verdict.problems]]),
         }
         self._write(meta, records, gone, goes_on=goes_on)
 
@@ -155,7 +155,7 @@ class Kept:
     def _name(self, key: str, chosen: Callable[[str], bool]) -> str:
         if key in self._meta and not self.manifest.new and self._meta["environment"] == self._environment:
             return self._meta[key]
-        lines = (f"{name}\0{one.digest}\n" for name, one in self.manifest.seen.items() if chosen(name))
+        lines = (f"{name}\0{seen.digest}\n" for name, seen in self.manifest.seen.items() if chosen(name))
         # Names that are no UTF-8 are told apart as well.
         return digest_of("".join([self._environment, "\n", *lines]).encode("utf-8", "surrogatepass"))
 
@@ -181,8 +181,14 @@ class Kept:
         self, meta: Mapping[str, str], records: Mapping[str, KeptRecord], gone: Iterable[str], *, goes_on: bool
     ) -> None:
         rows = [
-            (_key(name), one.digest, one.paper, _problems_as_json(one.reading), _problems_as_json(one.alone))
-            for name, one in records.items()
+            (
+                _key(name),
+                record.digest,
+                record.paper,
+                _problems_as_json(record.reading),
+                _problems_as_json(record.alone),
+            )
+            for name, record in records.items()
         ]
 
         def fill(connection: sqlite3.Connection) -> None:
@@ -203,9 +209,9 @@ def _key(name: str) -> bytes:
 
 
 def _problems(stored: str) -> tuple[Problem, ...]:
-    return tuple(Problem(*one) for one in json.loads(stored)) if stored else ()
+    return tuple(Problem(*fields) for fields in json.loads(stored)) if stored else ()
 
 
 def _problems_as_json(problems: Iterable[Problem]) -> str:
-    found = [astuple(problem) for problem in problems]
-    return json.dumps(found) if found else ""
+    rows = [astuple(problem) for problem in problems]
+    return json.dumps(rows) if rows else ""

@@ -100,7 +100,9 @@ class _Examined:
     def catalog(self) -> Catalog:
         """What consumers see, where there is no error."""
         corpus = self.corpus
-        measured = sorted(corpus.results.values(), key=lambda one: (one.task, one.model, one.method, one.seed))
+        measured = sorted(
+            corpus.results.values(), key=lambda result: (result.task, result.model, result.method, result.seed)
+        )
         return Catalog(
             tuple(newest_first(_in_words((entry.paper for entry in corpus.entries), corpus.vocabularies))),
             corpus.implementations,
@@ -119,39 +121,39 @@ class _Examined:
 
 def _examine(project: Project, focus: Collection[Path], kept: Kept | None) -> _Examined:
     vocabularies, problems = read_vocabularies(project.vocabularies, project.root)
-    implementations, found = read_implementations(project.reference_impls, project.root)
-    problems += found
-    family_guides, found = read_family_guides(project.reference_impls, project.root)
-    problems += found
-    results, found = read_result_files(project.reference_impls / "results", project.root)
-    problems += found
-    claims, found = read_claims(project.reference_impls, project.root)
-    problems += found
-    metrics, found = read_metrics(project.reference_impls, project.root)
-    problems += found
-    trials, found = read_trials(project.reference_impls, project.root)
-    problems += found
-    pools, found = read_pools(project.reference_impls, project.root)
-    problems += found
-    architectures, found = read_architectures(project.reference_impls, project.root)
-    problems += found
-    guide, found = read_guide(project.site, project.root)
-    problems += found
+    implementations, faults = read_implementations(project.reference_impls, project.root)
+    problems += faults
+    family_guides, faults = read_family_guides(project.reference_impls, project.root)
+    problems += faults
+    results, faults = read_result_files(project.reference_impls / "results", project.root)
+    problems += faults
+    claims, faults = read_claims(project.reference_impls, project.root)
+    problems += faults
+    metrics, faults = read_metrics(project.reference_impls, project.root)
+    problems += faults
+    trials, faults = read_trials(project.reference_impls, project.root)
+    problems += faults
+    pools, faults = read_pools(project.reference_impls, project.root)
+    problems += faults
+    architectures, faults = read_architectures(project.reference_impls, project.root)
+    problems += faults
+    guide, faults = read_guide(project.site, project.root)
+    problems += faults
     read = list(_read_records(project, kept))
-    problems += [problem for one in read for problem in one.problems]
-    entries = [one.entry for one in read if one.entry]
+    problems += [problem for record in read for problem in record.problems]
+    entries = [record.entry for record in read if record.entry]
     entries.sort(key=lambda entry: entry.paper.file)
     if wanted := {path.resolve() for path in focus}:
         entries.sort(key=lambda entry: (project.root / entry.paper.file).resolve() in wanted)
-    redirects, found = read_redirects(project, {entry.paper.id for entry in entries})
-    problems += found
+    redirects, faults = read_redirects(project, {entry.paper.id for entry in entries})
+    problems += faults
     corpus = Corpus(tuple(entries), tuple(implementations), results, vocabularies, claims, guide, family_guides)
     if kept and kept.verdict and not focus:
         problems = list(kept.verdict.problems)
     else:
         known = list(problems)
         alone = _checked_alone(read, corpus)
-        problems += [problem for one in alone.values() for problem in one]
+        problems += [problem for group in alone.values() for problem in group]
         problems += run_checks(corpus, known, alone=False)
         if kept and not focus:
             _keep(kept, read, alone, problems)
@@ -210,7 +212,7 @@ def _record(stem: str, file: str, data: bytes) -> tuple[Entry | None, list[Probl
 
 def read_entries(project: Project) -> list[Entry]:
     """Every record as far as it can be read, whatever is wrong with it or with others."""
-    return [one.entry for one in _read_records(project, Kept.there(project)) if one.entry]
+    return [record.entry for record in _read_records(project, Kept.there(project)) if record.entry]
 
 
 def _check_id(stem: str, tree: Tree) -> list[Problem]:
@@ -238,8 +240,8 @@ def _unchecked(text: str, file: str) -> Iterator[Problem]:
     if SUGGESTED not in text:
         return
     for number, line in enumerate(text.splitlines(), 1):
-        if found := re.match(f" *{SUGGESTED}", line):
-            message = f"the next line is suggested, for: {shorten(line[found.end() :], 120)}"
+        if match := re.match(f" *{SUGGESTED}", line):
+            message = f"the next line is suggested, for: {shorten(line[match.end() :], 120)}"
             hint = "Correct it if need be, and delete this comment."
             yield Problem(file, number, 1, "unchecked-suggestion", "hint", message, hint)
 
@@ -262,10 +264,10 @@ def _read_records(project: Project, kept: Kept | None) -> Iterator[_Read]:
     before = kept.records if kept else {}
     for name, where in kept.files if kept else ((name, path) for name, path, _ in record_files(project)):
         file = printable(name)
-        if found := before.get(name):
-            paper = unpack(Paper, json.loads(found.paper)) if found.paper else None
+        if record := before.get(name):
+            paper = unpack(Paper, json.loads(record.paper)) if record.paper else None
             entry = Entry(paper, partial(_tree, where, file)) if paper else None
-            yield _Read(name, file, entry, found.reading, found.digest, found)
+            yield _Read(name, file, entry, record.reading, record.digest, record)
             continue
         path = Path(where)
         if stray := _stray(path, project.papers):
@@ -286,25 +288,25 @@ def _tree(path: str, file: str) -> Tree:
 
 def _checked_alone(read: Sequence[_Read], corpus: Corpus) -> dict[str, tuple[Problem, ...]]:
     """What is wrong in each record by itself, by the name of its file; only records that are new are looked at."""
-    new = [one for one in read if not one.kept and one.entry]
-    known = [problem for one in new for problem in one.problems]
-    fresh = replace(corpus, entries=tuple(one.entry for one in new if one.entry))
+    new = [record for record in read if not record.kept and record.entry]
+    known = [problem for record in new for problem in record.problems]
+    fresh = replace(corpus, entries=tuple(record.entry for record in new if record.entry))
     by_file: dict[str, list[Problem]] = {}
     for problem in run_checks(fresh, known, alone=True):
         by_file.setdefault(problem.file, []).append(problem)
-    return {one.name: one.kept.alone if one.kept else tuple(by_file.get(one.file, ())) for one in read}
+    return {record.name: record.kept.alone if record.kept else tuple(by_file.get(record.file, ())) for record in read}
 
 
 def _keep(kept: Kept, read: Sequence[_Read], alone: Mapping[str, tuple[Problem, ...]], problems: list[Problem]) -> None:
     records = {
-        one.name: KeptRecord(
-            one.digest,
-            json.dumps(pack(one.entry.paper)) if one.entry else "",
-            tuple(one.problems),
-            alone[one.name],
+        record.name: KeptRecord(
+            record.digest,
+            json.dumps(pack(record.entry.paper)) if record.entry else "",
+            tuple(record.problems),
+            alone[record.name],
         )
-        for one in read
-        if one.digest and not one.kept
+        for record in read
+        if record.digest and not record.kept
     }
     verdict = Verdict(len(read), tuple(sorted(problems)))
     kept.keep(records, verdict if verdict.good else replace(verdict, records=None))

@@ -29,7 +29,7 @@ def unpack(model: type[M], packed: dict[str, Any]) -> M:
     for name, value in packed.items():
         part = plan.get(name)
         if part is not None:
-            value = tuple(unpack(part, one) for one in value) if isinstance(value, list) else unpack(part, value)
+            value = tuple(unpack(part, item) for item in value) if isinstance(value, list) else unpack(part, value)
         elif isinstance(value, list):
             value = tuple(value)
         values[name] = value
@@ -45,7 +45,7 @@ def unpack(model: type[M], packed: dict[str, Any]) -> M:
 def _packed(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return pack(value)
-    return [_packed(one) for one in value] if isinstance(value, tuple) else value
+    return [_packed(item) for item in value] if isinstance(value, tuple) else value
 
 
 @cache
@@ -58,4 +58,4 @@ def _plan(model: type[BaseModel]) -> tuple[dict[str, Any], dict[str, type[BaseMo
 def _part(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((part for one in typing.get_args(annotation) if (part := _part(one))), None)
+    return next((part for argument in typing.get_args(annotation) if (part := _part(argument))), None)

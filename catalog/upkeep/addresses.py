@@ -86,7 +86,7 @@ def _marks_of_login(address: str) -> set[str]:
         marks.add("auth")
     if host := _LOGIN_HOST.fullmatch(parts.hostname or ""):
         marks.add(host[0])
-    return marks | {name for given in _parameters(parts.query) if (name := _joined(given)) in _BACK}
+    return marks | {name for parameter in _parameters(parts.query) if (name := _joined(parameter)) in _BACK}
 
 
 def _parameters(query: str) -> list[str]:

@@ -55,10 +55,15 @@ def ask(web: Web, entries: Iterable[Entry], thorough: bool = False) -> Iterator[
             else:
                 named.insert(0, answer)
         published: list[Found] = []
-        if preprint and entry.paper.venue is None and not any(one.venue for one in named) and not failures:
+        if (
+            preprint
+            and entry.paper.venue is None
+            and not any(description.venue for description in named)
+            and not failures
+        ):
             for search in _SEARCHES:
                 try:
-                    published += [one for one in search(web, entry.paper) if _is_publication(one, entry.paper)]
+                    published += [hit for hit in search(web, entry.paper) if _is_publication(hit, entry.paper)]
                 except WebError as error:
                     failures.append(error)
         yield Told(entry, tuple(named), tuple(published), tuple(failures))
@@ -77,13 +82,13 @@ _SEARCHES: tuple[Callable[[Web, Paper], list[Found]], ...] = (
 )
 
 
-def _is_publication(found: Found, paper: Paper) -> bool:
+def _is_publication(hit: Found, paper: Paper) -> bool:
     """Whether a find by title is the paper itself, at a venue."""
-    identity = Identity.said(found.title, found.authors, found.links)
+    identity = Identity.said(hit.title, hit.authors, hit.links)
     known = Identity.of(paper)
     return (
-        found.venue is not None
-        and not found.withdrawn
+        hit.venue is not None
+        and not hit.withdrawn
         and bool(identity.shared(known))
         and not identity.authors.isdisjoint(known.authors)
     )

@@ -126,16 +126,16 @@ class _Known:
         """The record of an entry's paper: by an id, or by the title together with an author."""
         own = Identity.said(cited.title, cited.authors, cited.links)
         by_id = (self._by_id[key] for key in own.ids.items() if key in self._by_id)
-        titled = (one for title in own.titles for one in self._by_title.get(title, ()))
+        titled = (pair for title in own.titles for pair in self._by_title.get(title, ()))
         by_title = (paper for other, paper in titled if own.shared(other) and not own.authors.isdisjoint(other.authors))
         return next(by_id, None) or next(by_title, None)
 
 
 def _is_preprint(entry: Entry) -> bool:
     """Whether an entry cites no publication: it names no journal and no proceedings, or names arXiv as such."""
-    given = {field.key.lower(): _bare(field.value) for field in entry.fields}
-    named = [given[key] for key in ("journal", "journaltitle", "booktitle") if given.get(key)]
-    return entry.entry_type.lower() in _TYPES and all(_PREPRINT.search(one) for one in named)
+    fields = {field.key.lower(): _bare(field.value) for field in entry.fields}
+    named = [fields[key] for key in ("journal", "journaltitle", "booktitle") if fields.get(key)]
+    return entry.entry_type.lower() in _TYPES and all(_PREPRINT.search(name) for name in named)
 
 
 def _published(entry: Entry, raw: str, paper: Paper) -> str:
@@ -155,7 +155,7 @@ def _published(entry: Entry, raw: str, paper: Paper) -> str:
             # The month of the preprint is not that of the publication.
             if key != "month":
                 kept[key] = (field.key, f"{{{new['year']}}}")
-        elif key == "title" and same_title(bare) not in {same_title(one) for one in (paper.title, new["title"])}:
+        elif key == "title" and same_title(bare) not in {same_title(title) for title in (paper.title, new["title"])}:
             kept[key] = (field.key, f"{{{new['title']}}}")
         elif key == "doi" and paper.links.doi:
             kept[key] = (field.key, f"{{{new['doi']}}}")

@@ -85,7 +85,7 @@ class Checker:
             told: is told how many are done, of how many.
         """
         wanted = list(links)
-        open_ = [one for one in wanted if not self._believed(one.address)]
+        open_ = [link for link in wanted if not self._believed(link.address)]
         done = len(wanted) - len(open_)
         told(done, len(wanted))
         saved = self._now()
@@ -95,8 +95,8 @@ class Checker:
                 try:
                     while waiting:
                         ready, waiting = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)
-                        for one in ready:
-                            for verdict in one.result():
+                        for job in ready:
+                            for verdict in job.result():
                                 self._learn(verdict)
                                 done += 1
                         told(done, len(wanted))
@@ -108,27 +108,27 @@ class Checker:
                     raise
         finally:
             self._save()
-        return [self._known[one.address] for one in wanted]
+        return [self._known[link.address] for link in wanted]
 
     def _jobs(self, links: Iterable[Link]) -> Iterator[Callable[[], list[Verdict]]]:
         """Jobs in turns between hosts, so that one slow host does not hold up the others."""
         by_host: dict[str, list[Link]] = defaultdict(list)
         papers: list[Link] = []
-        for one in links:
-            if one.kind == "arxiv":
-                papers.append(one)
+        for candidate in links:
+            if candidate.kind == "arxiv":
+                papers.append(candidate)
             else:
-                by_host[urlsplit(one.address).hostname or ""].append(one)
+                by_host[urlsplit(candidate.address).hostname or ""].append(candidate)
         for start in range(0, len(papers), arxiv_api.BATCH):
-            yield lambda some=tuple(papers[start : start + arxiv_api.BATCH]): self._arxiv(some)  # type: ignore[misc]
+            yield lambda batch=tuple(papers[start : start + arxiv_api.BATCH]): self._arxiv(batch)  # type: ignore[misc]
         for turn in zip_longest(*by_host.values()):
             for link in turn:
                 if link is not None:
                     yield lambda link=link: [self._one(link)]  # type: ignore[misc]
 
     def _arxiv(self, links: tuple[Link, ...]) -> list[Verdict]:
-        said = arxiv_api.ask(self._web, [one.id for one in links])
-        return [_by_entry(one.address, said[one.id]) for one in links]
+        said = arxiv_api.ask(self._web, [link.id for link in links])
+        return [_by_entry(link.address, said[link.id]) for link in links]
 
     def _one(self, link: Link) -> Verdict:
         try:
@@ -180,7 +180,7 @@ def _by_entry(address: str, said: arxiv.Result | WebError) -> Verdict:
 def _read_memory(path: Path) -> dict[str, Verdict]:
     """What was found before; a memory that cannot be read is none."""
     try:
-        return {address: Verdict(**given) for address, given in json.loads(path.read_bytes()).items()}
+        return {address: Verdict(**fields) for address, fields in json.loads(path.read_bytes()).items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
 
@@ -219,11 +219,11 @@ _TITLES: Mapping[str, str] = {
 def as_text(found: Mapping[str, Any]) -> str:
     """The report for people at a terminal."""
     lines = []
-    for one in found["findings"]:
-        to = f" -> {one['to']}" if one["to"] else ""
-        since = f", since {one['since'][:10]}" if one["since"][:10] < one["checked"][:10] else ""
-        for place in one["places"]:
-            lines.append(f"{place}: {one['status']}: {one['address']}{to} ({one['detail']}{since})")
+    for finding in found["findings"]:
+        to = f" -> {finding['to']}" if finding["to"] else ""
+        since = f", since {finding['since'][:10]}" if finding["since"][:10] < finding["checked"][:10] else ""
+        for place in finding["places"]:
+            lines.append(f"{place}: {finding['status']}: {finding['address']}{to} ({finding['detail']}{since})")
     return "\n".join(lines)
 
 
@@ -232,15 +232,15 @@ def as_markdown(found: Mapping[str, Any]) -> str:
     counts = ", ".join(f"{count} {status}" for status, count in found["counts"].items() if count)
     lines = ["# Links", "", f"{found['links']} checked: {counts or 'none'}.", ""]
     for status, title in _TITLES.items():
-        some = [one for one in found["findings"] if one["status"] == status]
-        if some:
+        findings = [finding for finding in found["findings"] if finding["status"] == status]
+        if findings:
             lines += [f"## {title}", "", "| Where | Link | What |", "|---|---|---|"]
-            for one in some[:MOST]:
-                to = f" Now: {_cell(one['to'])}" if one["to"] else ""
-                places = "<br>".join(f"`{place}`" for place in one["places"])
-                lines.append(f"| {places} | {_cell(one['address'])} | {_cell(one['detail'])}.{to} |")
-            if len(some) > MOST:
-                lines += ["", f"... and {len(some) - MOST} more: `catalog links`"]
+            for finding in findings[:MOST]:
+                to = f" Now: {_cell(finding['to'])}" if finding["to"] else ""
+                places = "<br>".join(f"`{place}`" for place in finding["places"])
+                lines.append(f"| {places} | {_cell(finding['address'])} | {_cell(finding['detail'])}.{to} |")
+            if len(findings) > MOST:
+                lines += ["", f"... and {len(findings) - MOST} more: `catalog links`"]
             lines.append("")
     return fitting(lines)
 

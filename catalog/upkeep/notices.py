@@ -113,21 +113,21 @@ def _beside_a_name(part: str) -> bool:
 
 
 def _sentences(text: str) -> list[str]:
-    return [one for piece in _WITHIN.split(text) if (one := piece.strip(" -'!."))]
+    return [sentence for piece in _WITHIN.split(text) if (sentence := piece.strip(" -'!."))]
 
 
 def _alone(text: str) -> bool:
     """Whether a text consists of notices and of nothing but exclamations around them."""
-    said = [one for one in _sentences(text) if not _FILLER.fullmatch(one)]
+    said = [sentence for sentence in _sentences(text) if not _FILLER.fullmatch(sentence)]
     joined = " ".join(said)
     return bool(said) and (
-        all(_PAGE_NOTICE.fullmatch(one) or _SHORT_NOTICE.fullmatch(one) for one in said)
+        all(_PAGE_NOTICE.fullmatch(sentence) or _SHORT_NOTICE.fullmatch(sentence) for sentence in said)
         or bool(_PAGE_NOTICE.fullmatch(joined))
     )
 
 
 def _certain(notice: str) -> bool:
-    return any(_PAGE_NOTICE.fullmatch(one) for one in _sentences(notice))
+    return any(_PAGE_NOTICE.fullmatch(sentence) for sentence in _sentences(notice))
 
 
 def _is_name(text: str, after_certain: bool) -> bool:

@@ -45,8 +45,8 @@ class Outcome:
     def not_reached(self) -> Sequence[str]:
         """A line for each thing that was not reached, with how many records, or which, it concerns."""
         return [
-            f"{what} ({files[0] if len(files) == 1 else f'{len(files)} records'})"
-            for what, files in self.failures.items()
+            f"{failure} ({files[0] if len(files) == 1 else f'{len(files)} records'})"
+            for failure, files in self.failures.items()
         ]
 
 
@@ -64,18 +64,21 @@ def as_markdown(outcome: Outcome, today: str) -> str:
         lines += [f"{len(outcome.without_source)} name no source that can be asked, or are kept by hand.", ""]
     if outcome.failures:
         lines += ["## Not reached", ""]
-        for what, files in outcome.failures.items():
-            lines.append(f"* {inert(sentence(what))}")
+        for failure, files in outcome.failures.items():
+            lines.append(f"* {inert(sentence(failure))}")
             lines += [f"  {', '.join(files[:20])}{f' and {len(files) - 20} more' if len(files) > 20 else ''}"]
         lines.append("")
     for kind in dict.fromkeys(_KINDS.values()):
-        some = _said(change for change in outcome.changes if _KINDS.get(str(change.place[0])) == kind)
-        if some:
-            lines += [f"## {kind}", "", *some, ""]
+        entries = _said(change for change in outcome.changes if _KINDS.get(str(change.place[0])) == kind)
+        if entries:
+            lines += [f"## {kind}", "", *entries, ""]
     return fitting(lines).rstrip("\n") + "\n"
 
 
 def _said(changes: Iterable[Change]) -> list[str]:
     """A line for each record and reason; the day of a check says nothing by itself."""
-    told = (one for one in changes if one.place != ("provenance", "checked") or "version" in one.reason)
-    return [f"* {paper}: {inert(reason)}" for paper, reason in dict.fromkeys((one.paper, one.reason) for one in told)]
+    told = (change for change in changes if change.place != ("provenance", "checked") or "version" in change.reason)
+    return [
+        f"* {paper}: {inert(reason)}"
+        for paper, reason in dict.fromkeys((change.paper, change.reason) for change in told)
+    ]

@@ -104,8 +104,8 @@ def compare(
     for told in ask(web, entries, thorough):
         entry = told.entry
         path = project.root / entry.paper.file
-        changes = [change for one in told.named for change in propose(entry, one, vocabularies)]
-        changes += [change for one in told.published for change in _published(entry, one, vocabularies)]
+        changes = [change for description in told.named for change in propose(entry, description, vocabularies)]
+        changes += [change for hit in told.published for change in _published(entry, hit, vocabularies)]
         wanted = _wanted(path, entry, changes, today)
         update, problems = _apply(path, entry.paper.file, wanted) if wanted else (None, [])
         yield Compared(entry, update, told.failures, tuple(problems), told.whole and not problems)
@@ -116,7 +116,7 @@ def to_write(project: Project, compared: Compared, today: str) -> tuple[str | No
     entry = compared.entry
     path = project.root / entry.paper.file
     changes = compared.update.changes if compared.update else ()
-    values = {one.place: one.new for one in changes}
+    values = {change.place: change.new for change in changes}
     if compared.whole:
         values["provenance", "compared"] = max(entry.paper.provenance.compared or "", today)
     if not values:
@@ -151,8 +151,8 @@ def propose(entry: Entry, found: Found, vocabularies: Vocabularies) -> list[Chan
             former = (*paper.former_titles, paper.title)
             change(("former_titles",), list(paper.former_titles), former, "the title changed")
         if not found.incomplete and (authors := _other_authors(paper.authors, found.authors)):
-            what = "the order of the authors" if sorted(authors) == sorted(paper.authors) else "the authors"
-            change(("authors",), list(paper.authors), authors, f"{what} changed")
+            subject = "the order of the authors" if sorted(authors) == sorted(paper.authors) else "the authors"
+            change(("authors",), list(paper.authors), authors, f"{subject} changed")
         if found.updated > paper.provenance.checked:
             version = f"version {found.version}" if found.version else "a newer version"
             reason = f"there is {version} of {found.updated}, after the last check"
@@ -160,24 +160,24 @@ def propose(entry: Entry, found: Found, vocabularies: Vocabularies) -> list[Chan
     if paper.venue is None:
         for key, value in venue_field(found, vocabularies).items():
             change((key,), None, value, "the paper was published")
-    for key, what in _APPEARS.items():
+    for key, subject in _APPEARS.items():
         if key in found.links and getattr(paper.links, key) is None:
-            change(("links", key), None, found.links[key], f"{what} appeared")
+            change(("links", key), None, found.links[key], f"{subject} appeared")
     return changes
 
 
-def _published(entry: Entry, found: Found, vocabularies: Vocabularies) -> list[Change]:
+def _published(entry: Entry, hit: Found, vocabularies: Vocabularies) -> list[Change]:
     """Where a preprint was published, as a search for its title tells: the venue and the ids there, to be confirmed."""
-    venue = venue_field(found, vocabularies)
+    venue = venue_field(hit, vocabularies)
     if not venue:
         return []
-    paper, where = entry.paper, REGISTRIES[found.source].name if found.source in REGISTRIES else found.source
+    paper, where = entry.paper, REGISTRIES[hit.source].name if hit.source in REGISTRIES else hit.source
     remark = f"{where} has a paper of this title by an author of this name"
     changes = [Change(paper.id, ("venue",), None, venue["venue"], f"{remark}, which was published", remark)]
     changes += [
-        Change(paper.id, ("links", key), None, found.links[key], f"{remark}: {_APPEARS[key]} appeared", remark)
+        Change(paper.id, ("links", key), None, hit.links[key], f"{remark}: {_APPEARS[key]} appeared", remark)
         for key in ("acl", "openreview", "doi")
-        if key in found.links and getattr(paper.links, key) is None
+        if key in hit.links and getattr(paper.links, key) is None
     ]
     return changes
 
@@ -196,9 +196,9 @@ def _other_authors(ours: Sequence[str], theirs: Sequence[str]) -> tuple[str, ...
 def _wanted(path: Path, entry: Entry, changes: Iterable[Change], today: str) -> list[Change]:
     """The changes without those to what was written by hand, one for each place, with the day of the check."""
     kept: dict[Place, Change] = {}
-    for one in changes:
-        if not is_by_hand(path, entry, one.place):
-            kept.setdefault(one.place, one)
+    for change in changes:
+        if not is_by_hand(path, entry, change.place):
+            kept.setdefault(change.place, change)
     if ("title",) not in kept:
         kept.pop(("former_titles",), None)
     if not kept:
@@ -211,7 +211,7 @@ def _wanted(path: Path, entry: Entry, changes: Iterable[Change], today: str) -> 
 
 
 def _apply(path: Path, file: str, changes: list[Change]) -> tuple[Update | None, list[Problem]]:
-    text, problems = rewrite(path, file, {one.place: one.new for one in changes}, _remarks(changes))
+    text, problems = rewrite(path, file, {change.place: change.new for change in changes}, _remarks(changes))
     if text is None:
         return None, problems
     before = read_text(path).splitlines()
@@ -220,4 +220,4 @@ def _apply(path: Path, file: str, changes: list[Change]) -> tuple[Update | None,
 
 
 def _remarks(changes: Iterable[Change]) -> dict[Place, str]:
-    return {one.place: f"{SUGGESTED}{one.suggested}" for one in changes if one.suggested}
+    return {change.place: f"{SUGGESTED}{change.suggested}" for change in changes if change.suggested}

@@ -61,13 +61,13 @@ def lens_probabilities(model: LanguageModel, pairs: Sequence[Pair]) -> list[floa
     batch = model.encode(pairs)
     sequence, place = batch.supervised
     targets = batch.labels[sequence, place + 1]
-    found = []
+    probabilities = []
     for states in model.layer_activations(batch, range(model.layers - 1)):
         logprobs = torch.log_softmax(model.read_out(states), dim=-1)
         tokens = logprobs.gather(1, targets[:, None]).squeeze(1)
         means = [float(tokens[sequence == row].mean()) for row in range(len(pairs))]
-        found.append(math.fsum(map(math.exp, means)) / len(means))
-    return found
+        probabilities.append(math.fsum(map(math.exp, means)) / len(means))
+    return probabilities
 
 
 @dataclass(frozen=True)

@@ -79,8 +79,8 @@ def gradients(model: LanguageModel, pair: Pair) -> list[Tensor]:
     weights = [weight for weight in model.model.parameters() if weight.requires_grad]
     with torch.enable_grad():
         loss = mean_nll(*model.token_logits(model.encode([pair])))
-    found = torch.autograd.grad(loss, weights, allow_unused=True)
-    return [one for one in found if one is not None]
+    derivatives = torch.autograd.grad(loss, weights, allow_unused=True)
+    return [derivative for derivative in derivatives if derivative is not None]
 
 
 def scores(model: UnlearnedModel, pairs: Sequence[Pair], reference: UnlearnedModel | None) -> dict[str, list[float]]:
@@ -92,23 +92,28 @@ def scores(model: UnlearnedModel, pairs: Sequence[Pair], reference: UnlearnedMod
         reference: a model that has not seen the texts; without it there is no reference score.
     """
     prompts, answers = [pair.prompt for pair in pairs], [pair.answer for pair in pairs]
-    found: dict[str, list[float]] = {name: [] for name in ("loss", "zlib", "min_k", "min_k_plus_plus")}
+    measurements: dict[str, list[float]] = {name: [] for name in ("loss", "zlib", "min_k", "min_k_plus_plus")}
     known: list[list[float]] = []
-    for one, answer in zip(model.distributions(prompts, answers), answers, strict=True):
-        chosen, expected, deviation = (values.tolist() for values in (one.chosen, one.expected, one.deviation))
+    for distribution, answer in zip(model.distributions(prompts, answers), answers, strict=True):
+        chosen, expected, deviation = (
+            values.tolist() for values in (distribution.chosen, distribution.expected, distribution.deviation)
+        )
         known.append(chosen)
-        found["loss"].append(loss_score(chosen))
-        found["zlib"].append(zlib_score(chosen, answer))
-        found["min_k"].append(min_k_score(chosen))
-        found["min_k_plus_plus"].append(min_k_plus_plus_score(chosen, expected, deviation))
+        measurements["loss"].append(loss_score(chosen))
+        measurements["zlib"].append(zlib_score(chosen, answer))
+        measurements["min_k"].append(min_k_score(chosen))
+        measurements["min_k_plus_plus"].append(min_k_plus_plus_score(chosen, expected, deviation))
     if reference is not None:
         # Asked in the same way, so that a model held against itself comes out even, rounding included.
-        unseen = (one.chosen.tolist() for one in reference.distributions(prompts, answers))
-        found["reference"] = [reference_score(one, other) for one, other in zip(known, unseen, strict=True)]
+        unseen = (distribution.chosen.tolist() for distribution in reference.distributions(prompts, answers))
+        measurements["reference"] = [
+            reference_score(logprobs, reference_logprobs)
+            for logprobs, reference_logprobs in zip(known, unseen, strict=True)
+        ]
     with suppress(NotApplicableError):
         weights, asked = inside(model, pairs)
-        found["gradient"] = [gradient_norm_score(gradients(weights, pair)) for pair in asked]
-    return {f"membership_{name}": values for name, values in found.items()}
+        measurements["gradient"] = [gradient_norm_score(gradients(weights, pair)) for pair in asked]
+    return {f"membership_{name}": values for name, values in measurements.items()}
 
 
 @dataclass(frozen=True)

@@ -76,8 +76,8 @@ class PromptSearchAttack(Attack):
         rest = [pair for pair in asked if pair not in given]
         if not rest:
             return {}
-        found = self.search(victim.model, given, vocabulary(victim.splits.retain), run)
-        return {"searched_prompt": victim.knows(pairs=[behind(found, pair) for pair in rest])}
+        words = self.search(victim.model, given, vocabulary(victim.splits.retain), run)
+        return {"searched_prompt": victim.knows(pairs=[behind(words, pair) for pair in rest])}
 
     def search(self, model: UnlearnedModel, given: Sequence[Pair], known: Sequence[str], run: Run) -> tuple[str, ...]:
         """The words with which the model finds the given answers likeliest."""
@@ -102,5 +102,5 @@ def _score(model: UnlearnedModel, given: Sequence[Pair], tried: Sequence[tuple[s
     """For each of several words, the mean log-probability per token of the given answers behind them."""
     asked = [behind(words, pair) for words in tried for pair in given]
     logprobs = model.answer_logprobs([pair.prompt for pair in asked], [pair.answer for pair in asked])
-    means = [float(one.mean()) for one in logprobs]
+    means = [float(values.mean()) for values in logprobs]
     return [sum(means[start : start + len(given)]) / len(given) for start in range(0, len(means), len(given))]

@@ -76,10 +76,10 @@ def in_context(pair: Pair, others: Sequence[Pair], demonstrations: int, model: L
         demonstrations: how many are.
         model: who is asked, if it has a format of its own: they then stand inside the turn of its chat template.
     """
-    usable = [one for one in others if one.answer != pair.answer]
-    nearest = sorted(usable, key=lambda one: one.subject != pair.subject)[:demonstrations]
+    usable = [other for other in others if other.answer != pair.answer]
+    nearest = sorted(usable, key=lambda other: other.subject != pair.subject)[:demonstrations]
     if model is None:
-        return replace(pair, prompt="".join(f"{one.prompt}{one.answer}\n" for one in nearest) + pair.prompt)
+        return replace(pair, prompt="".join(f"{other.prompt}{other.answer}\n" for other in nearest) + pair.prompt)
     return replace(pair, prompt=model.behind("".join(map(model.shown, nearest)), pair.prompt))
 
 
@@ -98,12 +98,12 @@ class PromptAttack(Attack):
         def known(change: Callable[[Pair], Pair]) -> float:
             return victim.knows(pairs=[change(pair) for pair in forget])
 
-        found = {}
+        metrics = {}
         if all(pair.rephrased_prompt for pair in forget):
-            found["rephrased"] = known(lambda pair: replace(pair, prompt=pair.rephrased_prompt or pair.prompt))
+            metrics["rephrased"] = known(lambda pair: replace(pair, prompt=pair.rephrased_prompt or pair.prompt))
         begun = [answer_begun(pair) for pair in forget]
         if whole := [pair for pair in begun if pair is not None]:
-            found["prefix"] = victim.knows(pairs=whole)
+            metrics["prefix"] = victim.knows(pairs=whole)
         if len(forget) > 1:
-            found["in_context"] = known(lambda pair: in_context(pair, forget, self.demonstrations, model))
-        return found
+            metrics["in_context"] = known(lambda pair: in_context(pair, forget, self.demonstrations, model))
+        return metrics

@@ -59,11 +59,11 @@ class RelearningAttack(Attack):
         given, asked = given_and_asked(victim.splits.forget, self.share, run.rng)
         if not asked:
             return {}
-        found = {"relearning": self._relearned(victim, given, asked, run)}
+        metrics = {"relearning": self._relearned(victim, given, asked, run)}
         if victim.splits.retain:
             chosen = run.rng.sample(victim.splits.retain, min(len(given), len(victim.splits.retain)))
-            found["related_relearning"] = self._relearned(victim, chosen, victim.splits.forget, run)
-        return found
+            metrics["related_relearning"] = self._relearned(victim, chosen, victim.splits.forget, run)
+        return metrics
 
     def _relearned(self, victim: Victim, given: list[Pair], asked: list[Pair] | tuple[Pair, ...], run: Run) -> float:
         recipe = replace(run.recipe, learning_rate=self.learning_rate, steps=self.steps, batch_size=8)

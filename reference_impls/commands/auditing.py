@@ -14,6 +14,7 @@ from reference_impls.commands.shared import (
     Json,
     Seed,
     TaskName,
+    TrustRemoteCode,
     Window,
     loading_of,
     plain,
@@ -21,6 +22,7 @@ from reference_impls.commands.shared import (
     task_of,
 )
 from reference_impls.errors import UsageError
+from reference_impls.models.loading import Loading
 from reference_impls.running.registry import DEFAULT_TASK, tasks
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ def audit(
     seed: Seed = 0,
     window: Window = None,
     dtype: DType = None,
+    trust_remote_code: TrustRemoteCode = False,
     out: Annotated[Path | None, typer.Option(help="Write the report there, as one HTML file.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -65,28 +68,28 @@ def audit(
         raise UsageError(f"--out {out}: name a file in a folder that exists, such as audit.html.")
     from reference_impls.running.audit import Models, audit_saved
 
-    models = Models(model, before, reference)
+    models, loading = Models(model, before, reference), loading_of(model, window, dtype, trust_remote_code)
     files = {"to forget": forget, "to keep": retain, "held out": holdout}
     with showing_progress(hide=as_json) as progress:
-        found = audit_saved(
+        report = audit_saved(
             models,
             asked,
             {role: path for role, path in files.items() if path},
             seed,
             progress,
-            loading_of(model, window, dtype),
-            command=_command(models, asked.name, forget, retain, holdout, folder, seed),
+            loading,
+            command=_command(models, asked.name, forget, retain, holdout, folder, seed, loading),
         )
     if out is not None:
         from reference_impls.running.audit_report import write_report
 
-        write_report(found, out)
+        write_report(report, out)
     if as_json:
-        print(found.model_dump_json(indent=2))
+        print(report.model_dump_json(indent=2))
         return
     from reference_impls.commands.printing import print_audit
 
-    print_audit(found)
+    print_audit(report)
     if out is not None:
         print(f"\nReport: {plain(str(out))}")
 
@@ -99,6 +102,7 @@ def _command(
     holdout: Path | None,
     folder: Path | None,
     seed: int,
+    loading: Loading,
 ) -> str:
     named: dict[str, object] = {
         "before": models.before,
@@ -108,4 +112,4 @@ def _command(
     }
     named |= {"holdout": holdout, "data": folder, "task": None if forget else task, "seed": seed}
     words = [word for name, value in named.items() if value is not None for word in (f"--{name}", str(value))]
-    return shlex.join(["unlearn", "audit", models.after, *words])
+    return shlex.join(["unlearn", "audit", models.after, *words, *loading.words])

@@ -31,7 +31,7 @@ app = typer.Typer()
 def list_methods(as_json: Json = False) -> None:
     """The methods that run, with family, place of action and paper."""
     if as_json:
-        print_json([_summary(one) for one in methods()])
+        print_json([_summary(method) for method in methods()])
         return
     from rich.console import Console
     from rich.table import Table
@@ -39,8 +39,8 @@ def list_methods(as_json: Json = False) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("id", "name", "family", "acts on", "paper"):
         table.add_column(heading)
-    for one in methods():
-        table.add_row(one.id, one.title, one.family, one.acts_on, one.paper)
+    for method in methods():
+        table.add_row(method.id, method.title, method.family, method.acts_on, method.paper)
     console = Console()
     console.print(table)
     console.print("\nA method in detail: [bold]unlearn show NAME[/]   Run it: [bold]unlearn run NAME[/]")
@@ -51,9 +51,9 @@ def show(
     method: Annotated[str, typer.Argument(help="A method's id, as in `unlearn list`.")], as_json: Json = False
 ) -> None:
     """One method: what it does, its hyper-parameters with their sources, and its file."""
-    found = find_method(method)
+    implementation = find_method(method)
     if as_json:
-        print_json({**_summary(found), "description": f"{found.summary}\n\n{found.body}"})
+        print_json({**_summary(implementation), "description": f"{implementation.summary}\n\n{implementation.body}"})
         return
     from rich.console import Console
     from rich.markdown import Markdown
@@ -62,35 +62,41 @@ def show(
     from reference_impls.commands.mathematics import readable
 
     console = Console()
-    console.print(f"[bold]{plain(found.title)}[/]  [dim]{plain(found.file)}[/]\n")
-    console.print(Markdown(readable(f"{found.summary}\n\n{found.body}")))
-    if found.hyperparameters:
+    console.print(f"[bold]{plain(implementation.title)}[/]  [dim]{plain(implementation.file)}[/]\n")
+    console.print(Markdown(readable(f"{implementation.summary}\n\n{implementation.body}")))
+    if implementation.hyperparameters:
         table = Table(title="Hyper-parameters", title_justify="left", box=None, header_style="bold", pad_edge=False)
         for heading in ("name", "default", "allowed", "meaning", "source of the default"):
             table.add_column(heading)
-        for one in found.hyperparameters:
-            table.add_row(one.name, repr(one.default), one.range, one.meaning, one.source)
+        for hyperparameter in implementation.hyperparameters:
+            table.add_row(
+                hyperparameter.name,
+                repr(hyperparameter.default),
+                hyperparameter.range,
+                hyperparameter.meaning,
+                hyperparameter.source,
+            )
         console.print()
         console.print(table)
-    recipe = found.published
+    recipe = implementation.published
     said = f"{recipe.words} ({recipe.source})" if recipe else "none is known; the default is five passes at 1e-5"
     console.print(f"\n[bold]Published recipe, for models of billions[/]: {plain(said)}.", highlight=False)
-    console.print(f"\nPaper: [bold]{found.paper}[/]   Run it: [bold]unlearn run {found.id}[/]")
+    console.print(f"\nPaper: [bold]{implementation.paper}[/]   Run it: [bold]unlearn run {implementation.id}[/]")
 
 
 @app.command("tasks", epilog="Example: `unlearn tasks --json`", rich_help_panel=PANEL)
 def list_tasks(as_json: Json = False) -> None:
     """The tasks that ship models, and the published benchmarks that run on yours."""
-    found = [one for one in implementations().values() if one.kind == "task"]
+    embedded_tasks = [implementation for implementation in implementations().values() if implementation.kind == "task"]
     if as_json:
-        print_json([*map(_task, found), *map(_benchmark, benchmarks())])
+        print_json([*map(_task, embedded_tasks), *map(_benchmark, benchmarks())])
         return
-    for one in found:
-        print(f"{one.id}: {one.summary}")
+    for task in embedded_tasks:
+        print(f"{task.id}: {task.summary}")
     print("\nPublished benchmarks, with --model DIR_OR_NAME and their files (--data DIR):")
-    for one in benchmarks():
-        print(f"{one.id}: {one.summary}")
-        for name, (_, what) in zip(one.task_names, one.variants, strict=True):
+    for benchmark in benchmarks():
+        print(f"{benchmark.id}: {benchmark.summary}")
+        for name, (_, what) in zip(benchmark.task_names, benchmark.variants, strict=True):
             print(f"  {name}: {what}")
 
 
@@ -109,10 +115,15 @@ def _benchmark(benchmark: Implementation) -> dict[str, Any]:
 def list_attacks(as_json: Json = False) -> None:
     """The attacks that run."""
     if as_json:
-        print_json([{"id": one.id, "name": one.title, "paper": one.paper, "summary": one.summary} for one in attacks()])
+        print_json(
+            [
+                {"id": attack.id, "name": attack.title, "paper": attack.paper, "summary": attack.summary}
+                for attack in attacks()
+            ]
+        )
         return
-    for one in attacks():
-        print(f"{one.id}: {one.summary}")
+    for attack in attacks():
+        print(f"{attack.id}: {attack.summary}")
 
 
 def _summary(method: Implementation) -> dict[str, Any]:
@@ -130,7 +141,8 @@ def _summary(method: Implementation) -> dict[str, Any]:
         else None,
         "papers": [method.paper],
         "hyperparameters": [
-            {key: value for key, value in asdict(one).items() if key != "line"} for one in method.hyperparameters
+            {key: value for key, value in asdict(hyperparameter).items() if key != "line"}
+            for hyperparameter in method.hyperparameters
         ],
         "file": method.file,
     }

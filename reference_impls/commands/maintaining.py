@@ -72,8 +72,8 @@ def bench(
     given = [find_method(name).id for name in names or ()]
     runs = [
         experiment
-        for one in chosen
-        for experiment in plan(given or sorted(recipes(one)), one, seeds, forget_share, requests)
+        for task_id in chosen
+        for experiment in plan(given or sorted(recipes(task_id)), task_id, seeds, forget_share, requests)
     ]
     if check:
         _check_records([experiment for experiment in runs if recorded(experiment)], tolerance, workers)
@@ -122,7 +122,7 @@ def _check_records(runs: list[Experiment], tolerance: float | None, workers: int
     apart = _run_all(run_again, runs, workers)
     off = 0
     for experiment, numbers in zip(runs, apart, strict=True):
-        name, largest = max(numbers.items(), key=lambda one: one[1])
+        name, largest = max(numbers.items(), key=lambda item: item[1])
         off += largest > allowed
         verdict = f"off by {largest:.2g} in {name}" if largest > allowed else f"within {largest:.2g}"
         print(f"{experiment.title}: {verdict}")
@@ -137,15 +137,17 @@ def architectures(
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; as many as cores by default.")] = None,
 ) -> None:
     """Try every method on a small network of every architecture, and keep what runs and what is refused."""
-    found = [find_method(name) for name in names] if names else methods()
+    chosen = [find_method(name) for name in names] if names else methods()
     from reference_impls.running.matrix import FILE, try_all
 
     with showing_progress() as progress:
-        table = try_all(found, progress, workers)
-    for name, one in table.families.items():
-        counts = (f"{one.count(outcome)} {word}" for outcome, word in OUTCOMES.items() if one.count(outcome))
+        table = try_all(chosen, progress, workers)
+    for name, architecture in table.families.items():
+        counts = (
+            f"{architecture.count(outcome)} {word}" for outcome, word in OUTCOMES.items() if architecture.count(outcome)
+        )
         print(f"{name}: {', '.join(counts)}")
-        for method, tried in one.methods.items():
+        for method, tried in architecture.methods.items():
             if tried.outcome == "fails":
                 print(f"  {method}: {tried.said}")
     print(f"Written: {FILE}")

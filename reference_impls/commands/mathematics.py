@@ -30,10 +30,10 @@ _SCRIPT = re.compile(rf"([_^])(?:\{{{_ARGUMENT}\}}|(\\[A-Za-z]+|[^\s{{}}\\]))")
 def readable(markdown: str) -> str:
     """Markdown with every formula in it as code: in Unicode, or in LaTeX where there is no Unicode for it."""
 
-    def shown(found: re.Match[str]) -> str:
-        if found[1] is None:
-            return f"`{in_unicode(found[2])}`"
-        lines = [in_unicode(line) for line in found[1].strip().split("\\\\")]
+    def shown(match: re.Match[str]) -> str:
+        if match[1] is None:
+            return f"`{in_unicode(match[2])}`"
+        lines = [in_unicode(line) for line in match[1].strip().split("\\\\")]
         return "\n```text\n" + "\n".join(lines) + "\n```\n"
 
     return _FORMULA.sub(shown, markdown)
@@ -49,7 +49,7 @@ def in_unicode(latex: str) -> str:
     plain = re.sub(_SPACES, " ", re.sub(_SIZES, "", source))
     plain = re.sub(r"\\ne(?![A-Za-z])", r"\\neq", re.sub(r"\\arg(?![A-Za-z])", "arg ", plain))
     plain = re.sub(_WORDS, r"{\1}", plain)
-    plain = _repeated(_FRACTION, lambda found: f"{_grouped(found[1])}/{_grouped(found[2])}", plain)
+    plain = _repeated(_FRACTION, lambda match: f"{_grouped(match[1])}/{_grouped(match[2])}", plain)
     plain = _SHORT_FRACTION.sub(r"\1/\2", plain)
     plain = _repeated(_SCRIPT, _script, plain)
     plain = _AFTER_SIGN.sub(r"\\\1{}", re.sub(r"\\\||\\[lr]?Vert(?![A-Za-z])", "‖", plain))
@@ -75,18 +75,18 @@ def _repeated(pattern: re.Pattern[str], replacement: Any, text: str) -> str:
 
 def _grouped(part: str) -> str:
     """A part of a fraction, in parentheses unless it is one thing."""
-    one = re.fullmatch(r"\s*(?:[A-Za-z0-9.]+|\\[A-Za-z]+|\|[^|+]*\||[A-Za-z]\([^()]*\))(?:[_^₀-₉]\S*)?\s*", part)
-    return part.strip() if one else f"({part.strip()})"
+    atom = re.fullmatch(r"\s*(?:[A-Za-z0-9.]+|\\[A-Za-z]+|\|[^|+]*\||[A-Za-z]\([^()]*\))(?:[_^₀-₉]\S*)?\s*", part)
+    return part.strip() if atom else f"({part.strip()})"
 
 
-def _script(found: re.Match[str]) -> str:
+def _script(match: re.Match[str]) -> str:
     """Low or high signs where there are such; else ``_`` and ``^`` written so that the converter leaves them alone."""
-    content = (found[2] if found[2] is not None else found[3]).strip()
-    table, sign = (_LOW, "\N{FULLWIDTH LOW LINE}") if found[1] == "_" else (_HIGH, "\N{FULLWIDTH CIRCUMFLEX ACCENT}")
+    content = (match[2] if match[2] is not None else match[3]).strip()
+    table, sign = (_LOW, "\N{FULLWIDTH LOW LINE}") if match[1] == "_" else (_HIGH, "\N{FULLWIDTH CIRCUMFLEX ACCENT}")
     if content and all(ord(letter) in table for letter in content):
         return content.translate(table) + " " * content[-1:].isspace()
-    one = re.fullmatch(r"\\[A-Za-z]+|\S", content)
-    return f"{sign}{content} " if one and content.startswith("\\") else f"{sign}{content if one else f'({content})'}"
+    atom = re.fullmatch(r"\\[A-Za-z]+|\S", content)
+    return f"{sign}{content} " if atom and content.startswith("\\") else f"{sign}{content if atom else f'({content})'}"
 
 
 @cache

@@ -45,7 +45,7 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Say what you have, and see which methods fit, why, and how they did; what you leave out rules nothing out."""
-    tasks = [one for one in implementations().values() if one.kind == "task"]
+    tasks = [implementation for implementation in implementations().values() if implementation.kind == "task"]
     asked = questions(tasks)
     given = {
         "access": access,
@@ -60,11 +60,11 @@ def plan(
     if problems:
         first = problems[0]
         raise UsageError(f"{first.file}:{first.line}: {first.message} {first.hint}")
-    found = ranked(candidates(methods(), tasks, results), situation)
+    ranking = ranked(candidates(methods(), tasks, results), situation)
     if as_json:
-        print_json([_as_json(one, situation) for one in found])
+        print_json([_as_json(candidate, situation) for candidate in ranking])
         return
-    _print(asked, found, situation)
+    _print(asked, ranking, situation)
 
 
 def _situation(asked: Sequence[Question], given: Mapping[str, str | None]) -> Situation:
@@ -84,11 +84,11 @@ def _situation(asked: Sequence[Question], given: Mapping[str, str | None]) -> Si
     return situation
 
 
-def _as_json(one: Candidate, situation: Situation) -> dict[str, Any]:
+def _as_json(candidate: Candidate, situation: Situation) -> dict[str, Any]:
     return {
-        "method": one.method.id,
-        "fits": one.fit(situation),
-        "reasons": [{"fits": reason.fit, "why": reason.why} for reason in one.reasons(situation)],
+        "method": candidate.method.id,
+        "fits": candidate.fit(situation),
+        "reasons": [{"fits": reason.fit, "why": reason.why} for reason in candidate.reasons(situation)],
         "outcomes": {
             task: {
                 "forgets": outcome.forgets,
@@ -96,31 +96,33 @@ def _as_json(one: Candidate, situation: Situation) -> dict[str, Any]:
                 "withstands": outcome.withstands,
                 "seconds": outcome.seconds,
             }
-            for task, outcome in one.outcomes.items()
+            for task, outcome in candidate.outcomes.items()
         },
-        "command": command(one.method, situation),
+        "command": command(candidate.method, situation),
     }
 
 
-def _print(asked: Sequence[Question], found: Sequence[Candidate], situation: Situation) -> None:
+def _print(asked: Sequence[Question], ranking: Sequence[Candidate], situation: Situation) -> None:
     from rich.console import Console
 
     console = Console(highlight=False)
     for question in asked:
-        label = next((one.label for one in question.options if one.id == situation.get(question.id)), None)
+        label = next((option.label for option in question.options if option.id == situation.get(question.id)), None)
         answer = plain(label) if label else f"[dim]open: --{question.id} {'|'.join(o.id for o in question.options)}[/]"
         console.print(f"{question.text} {answer}")
-    fitting = [one for one in found if one.fit(situation) != "no"]
+    fitting = [candidate for candidate in ranking if candidate.fit(situation) != "no"]
     if fitting:
-        console.print(f"\n[bold]{len(fitting)} of {len(found)} methods fit[/], those with the best numbers first.")
+        console.print(f"\n[bold]{len(fitting)} of {len(ranking)} methods fit[/], those with the best numbers first.")
         _print_fitting(console, fitting, situation)
     else:
         console.print("\n[bold]No method that runs here fits all of this.[/] Those that lack least are first.")
-    others = [one for one in found if one.fit(situation) == "no"]
-    if others:
+    unfitting = [candidate for candidate in ranking if candidate.fit(situation) == "no"]
+    if unfitting:
         console.print("\n[bold]These do not[/]")
-    for one in others:
-        console.print(f"{one.method.id}: {plain('; '.join(v.why for v in one.reasons(situation) if v.fit == 'no'))}")
+    for candidate in unfitting:
+        console.print(
+            f"{candidate.method.id}: {plain('; '.join(v.why for v in candidate.reasons(situation) if v.fit == 'no'))}"
+        )
     if fitting:
         console.print(f"\nOn your own model: [bold]{plain(command(fitting[0].method, situation))}[/]")
 
@@ -133,9 +135,9 @@ def _print_fitting(console: Console, fitting: Sequence[Candidate], situation: Si
     for heading in ("forgets", "keeps", "withstands", "seconds"):
         table.add_column(heading, justify="right")
     table.add_column("why")
-    for one in fitting:
-        reasons = [("but " if verdict.fit == "but" else "") + verdict.why for verdict in one.reasons(situation)]
-        table.add_row(one.method.id, *_numbers(one, situation.get(TASK)), plain("; ".join(reasons)))
+    for candidate in fitting:
+        reasons = [("but " if verdict.fit == "but" else "") + verdict.why for verdict in candidate.reasons(situation)]
+        table.add_row(candidate.method.id, *_numbers(candidate, situation.get(TASK)), plain("; ".join(reasons)))
     console.print(table)
     where = f"on {situation[TASK]}" if TASK in situation else "over all tasks, their mean"
     console.print(
@@ -144,8 +146,8 @@ def _print_fitting(console: Console, fitting: Sequence[Candidate], situation: Si
     )
 
 
-def _numbers(one: Candidate, task: str | None) -> list[str]:
-    shown = one.shown(task)
+def _numbers(candidate: Candidate, task: str | None) -> list[str]:
+    shown = candidate.shown(task)
     if shown is None:
         return ["", "", "", ""]
     shares = (shown.forgets, shown.keeps, shown.withstands)

@@ -39,9 +39,9 @@ def print_run(method: Implementation, outcome: Outcome) -> None:
         console.print(_stages(result))
     if result.attacks:
         references = reference_results(result.task) if result.model == EMBEDDED else {}
-        found = {which: record.attacks for which, record in references.items()}
+        reference_attacks = {which: record.attacks for which, record in references.items()}
         console.print()
-        print_attacks("Does it come back?", None, result.attacks, found)
+        print_attacks("Does it come back?", None, result.attacks, reference_attacks)
     _print_examples(console, result.examples)
     print_notes(result.notes)
     cost = f"{result.seconds:g} s, {result.forward_passes} forward and {result.backward_passes} backward passes"
@@ -59,7 +59,7 @@ def _stages(result: Result) -> Table:
     for number in range(1, result.requests + 1):
         table.add_column(str(number), justify="right")
     for name in _present(result.stages[0]):
-        table.add_row(_label(name), *(_number(_shown(name, one.get(name))) for one in result.stages))
+        table.add_row(_label(name), *(_number(_shown(name, stage.get(name))) for stage in result.stages))
     return table
 
 
@@ -73,13 +73,13 @@ def print_evaluation(found: Evaluated) -> None:
 
 
 def _print_examples(console: Console, examples: Sequence[Example]) -> None:
-    asked = [one for one in examples if one.split == "forget"][:2]
-    asked += [one for one in examples if one.split == "retain"][:1]
-    for one in asked:
-        question = one.prompt.strip().splitlines()[0] if one.prompt.strip() else "(text)"
-        console.print(f"\n[dim]{one.split}[/]  {escape(question)}", highlight=False)
-        console.print(f"  [dim]true[/]  {escape(one.answer)}", highlight=False)
-        console.print(f"  [dim]now[/]   {escape(one.generated) or '[dim](nothing)[/]'}", highlight=False)
+    asked = [example for example in examples if example.split == "forget"][:2]
+    asked += [example for example in examples if example.split == "retain"][:1]
+    for example in asked:
+        question = example.prompt.strip().splitlines()[0] if example.prompt.strip() else "(text)"
+        console.print(f"\n[dim]{example.split}[/]  {escape(question)}", highlight=False)
+        console.print(f"  [dim]true[/]  {escape(example.answer)}", highlight=False)
+        console.print(f"  [dim]now[/]   {escape(example.generated) or '[dim](nothing)[/]'}", highlight=False)
 
 
 def print_attacks(
@@ -94,7 +94,9 @@ def print_attacks(
     if known is not None:
         table.add_row("Just asked", _number(known), *("" for _ in references))
     for name in (name for name in _definitions() if name in attacks):
-        table.add_row(_label(name), _number(attacks[name]), *(_number(one.get(name)) for one in references.values()))
+        table.add_row(
+            _label(name), _number(attacks[name]), *(_number(reference.get(name)) for reference in references.values())
+        )
     Console().print(table)
 
 
@@ -115,28 +117,30 @@ def print_comparison(found: Sequence[Implementation], outcomes: Sequence[Outcome
     """One column per method, between the model before and the retrained one."""
     first = outcomes[0]
     names = [method.name for method in found]
-    after = zip(names, (one.result.metrics for one in outcomes), strict=True)
+    after = zip(names, (outcome.result.metrics for outcome in outcomes), strict=True)
     columns = [("before", first.before), *after, ("retrained", first.retrained)]
     title = f"{first.result.task} ({first.result.model}, seed {first.result.seed})"
     table = _metrics(title, columns, first.result.metrics, names)
-    table.add_row("Seconds", "", *(f"{one.result.seconds:.1f}" for one in outcomes), "")
+    table.add_row("Seconds", "", *(f"{outcome.result.seconds:.1f}" for outcome in outcomes), "")
     Console().print(table)
 
 
 def print_sweep(found: Sequence[Implementation], results: Sequence[Result]) -> None:
     """One column per method: means over its seeds, with standard deviations where there are several."""
     table = _table(f"{results[0].task} ({results[0].model})")
-    runs = {one.name: [run.metrics for run in results if run.method == one.id] for one in found}
+    runs = {method.name: [run.metrics for run in results if run.method == method.id] for method in found}
     runs = {name: seeds for name, seeds in runs.items() if seeds}
     for name, seeds in runs.items():
         table.add_column(f"{name} ({len(seeds)} seed{'s' * (len(seeds) > 1)})", justify="right")
     for metric in _present(results[0].metrics):
-        table.add_row(_label(metric), *(_mean(metric, [one.get(metric) for one in seeds]) for seeds in runs.values()))
+        table.add_row(
+            _label(metric), *(_mean(metric, [metrics.get(metric) for metrics in seeds]) for seeds in runs.values())
+        )
     Console().print(table)
 
 
 def _mean(metric: str, values: Sequence[float | None]) -> str:
-    shown = [one for value in values if (one := _shown(metric, value)) is not None]
+    shown = [number for value in values if (number := _shown(metric, value)) is not None]
     if len(shown) < 2:
         return _number(shown[0] if shown else None)
     return f"{_number(fmean(shown))} ± {_number(stdev(shown))}"
@@ -162,7 +166,7 @@ def write_plot(outcomes: Sequence[Outcome], path: Path) -> None:
     def point(label: str, metrics: dict[str, float], kind: Kind = "method") -> Point:
         return Point(label, metrics[across], metrics[up], kind)
 
-    points = [point(one.result.method, one.result.metrics) for one in outcomes]
+    points = [point(outcome.result.method, outcome.result.metrics) for outcome in outcomes]
     points.append(point("target", first.before, "target"))
     if first.retrained:
         points.append(point("retrained", first.retrained, "retrained"))
@@ -184,7 +188,7 @@ def _metrics(
     for heading, _ in columns:
         table.add_column(heading, justify="right", style="bold" if heading in bold else "")
     for name in _present(shown):
-        table.add_row(_label(name), *(_number(_shown(name, one.get(name))) for _, one in columns))
+        table.add_row(_label(name), *(_number(_shown(name, metrics.get(name))) for _, metrics in columns))
     return table
 
 
@@ -225,8 +229,8 @@ def print_audit(audit: Audit) -> None:
     """The tests with their verdicts, what was kept, and what was not tested."""
     from reference_impls.running.audit_report import interval, summary
 
-    def short(one: Estimate | None) -> str:
-        return "-" if one is None else f"{one.value:.3f} ({one.low:.2f}-{one.high:.2f})"
+    def short(estimate: Estimate | None) -> str:
+        return "-" if estimate is None else f"{estimate.value:.3f} ({estimate.low:.2f}-{estimate.high:.2f})"
 
     console = Console()
     console.print(escape(summary(audit)), highlight=False)
@@ -234,9 +238,9 @@ def print_audit(audit: Audit) -> None:
     for column in ("before", "now", *(["never seen"] if audit.control else [])):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("verdict")
-    for one in audit.findings:
-        control = [short(one.control)] if audit.control else []
-        table.add_row(one.title, short(one.before), short(one.after), *control, one.verdict)
+    for finding in audit.findings:
+        control = [short(finding.control)] if audit.control else []
+        table.add_row(finding.title, short(finding.before), short(finding.after), *control, finding.verdict)
     console.print(table)
     for change in audit.kept:
         said = f"{change.title}: {interval(change.before)} before, {interval(change.after)} now"

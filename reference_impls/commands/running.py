@@ -28,6 +28,7 @@ from reference_impls.commands.shared import (
     Settings,
     Steps,
     TaskName,
+    TrustRemoteCode,
     UseLoRA,
     Window,
     data_of,
@@ -38,6 +39,7 @@ from reference_impls.commands.shared import (
     task_of,
 )
 from reference_impls.errors import UsageError
+from reference_impls.models.loading import Loading
 from reference_impls.running.experiment import Experiment
 from reference_impls.running.registry import (
     DEFAULT_TASK,
@@ -88,6 +90,7 @@ def run(
     requests: Requests = 1,
     window: Window = None,
     dtype: DType = None,
+    trust_remote_code: TrustRemoteCode = False,
     lora: UseLoRA = False,
     lora_rank: LoRARank = None,
     lora_alpha: LoRAAlpha = None,
@@ -113,7 +116,7 @@ def run(
         data=data_of(model, forget, retain, holdout),
         folder=folder,
         reference=reference,
-        loading=loading_of(model, window, dtype),
+        loading=loading_of(model, window, dtype, trust_remote_code),
         scaling=scaling_of(
             lora, lora_rank, lora_alpha, lora_targets, accumulate, gradient_checkpointing, checkpoint_every
         ),
@@ -210,12 +213,12 @@ def compare(
 
     outcomes: list[Outcome] = []
     with showing_progress(hide=as_json) as progress:
-        for one in compared:
+        for method in compared:
 
-            def labelled(stage: str, done: int, total: int, name: str = one.id) -> None:
+            def labelled(stage: str, done: int, total: int, name: str = method.id) -> None:
                 progress(f"{name}: {stage}", done, total)
 
-            experiment = Experiment(one.id, task, seed, recipe=recipe)
+            experiment = Experiment(method.id, task, seed, recipe=recipe)
             outcomes.append(run_experiment(experiment, loaded, progress=labelled))
     from reference_impls.commands.printing import print_comparison, write_plot
 
@@ -234,16 +237,17 @@ def chat(
     method: Annotated[str, typer.Argument(help="A method's id, to run it first, or the folder of a saved model.")],
     task: TaskName = DEFAULT_TASK,
     seed: Seed = 0,
+    trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Ask the model before, after and without the forget set the same questions, one per line."""
     loaded = find_embedded(task)
     from reference_impls.running.chat import converse
 
-    if method not in {one.id for one in methods()} and Path(method).is_dir():
+    if method not in {implementation.id for implementation in methods()} and Path(method).is_dir():
         from reference_impls.running.saving import load
 
         with showing_progress():
-            model = load(method)
+            model = load(method, Loading(trust_remote_code=trust_remote_code))
         converse(loaded, "this model", model)
         return
     chosen = find_method(method)
@@ -270,6 +274,7 @@ def evaluate_model(
     reference: ReferenceModel = None,
     window: Window = None,
     dtype: DType = None,
+    trust_remote_code: TrustRemoteCode = False,
     as_json: Json = False,
 ) -> None:
     """Measure a saved model, beside the models that ship with the task."""
@@ -277,13 +282,15 @@ def evaluate_model(
     from reference_impls.running.evaluate_saved import evaluate_saved
 
     with showing_progress(hide=as_json) as progress:
-        found = evaluate_saved(model, asked, progress, loading_of(model, window, dtype), reference)
+        evaluated = evaluate_saved(
+            model, asked, progress, loading_of(model, window, dtype, trust_remote_code), reference
+        )
     if as_json:
-        print_json(found.model_dump(mode="json"))
+        print_json(evaluated.model_dump(mode="json"))
         return
     from reference_impls.commands.printing import print_evaluation
 
-    print_evaluation(found)
+    print_evaluation(evaluated)
 
 
 @app.command(
@@ -304,6 +311,7 @@ def attack_model(
     seed: Seed = 0,
     window: Window = None,
     dtype: DType = None,
+    trust_remote_code: TrustRemoteCode = False,
     as_json: Json = False,
 ) -> None:
     """Try to get back what a model has forgotten, and show how much of it the model then knows."""
@@ -312,12 +320,14 @@ def attack_model(
     from reference_impls.running.evaluate_saved import attack_saved
 
     with showing_progress(hide=as_json) as progress:
-        found = attack_saved(model, asked, chosen, seed, progress, loading_of(model, window, dtype))
+        attacked = attack_saved(
+            model, asked, chosen, seed, progress, loading_of(model, window, dtype, trust_remote_code)
+        )
     if as_json:
-        print_json(found.model_dump(mode="json"))
+        print_json(attacked.model_dump(mode="json"))
         return
     from reference_impls.commands.printing import print_attacks, print_left_out, print_notes
 
-    print_attacks(f"{model} on {asked.name}", found.known, found.attacks, found.references)
-    print_left_out(found.left_out)
-    print_notes(found.notes)
+    print_attacks(f"{model} on {asked.name}", attacked.known, attacked.attacks, attacked.references)
+    print_left_out(attacked.left_out)
+    print_notes(attacked.notes)

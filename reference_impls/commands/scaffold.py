@@ -57,7 +57,7 @@ class Addition:
         }
         path = self.project.templates / "new" / f"{template}.txt"
         pattern = "|".join(rf"\b{word}(?=\b|_|Attack|Task)" for word in sorted(known, key=len, reverse=True))
-        return re.sub(pattern, lambda found: known[found[0]], path.read_text(encoding="utf-8"))
+        return re.sub(pattern, lambda match: known[match[0]], path.read_text(encoding="utf-8"))
 
 
 @dataclass

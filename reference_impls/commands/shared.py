@@ -44,6 +44,13 @@ DType = Annotated[
         "train have copies in 32 bits, so that no step is lost."
     ),
 ]
+TrustRemoteCode = Annotated[
+    bool,
+    typer.Option(
+        "--trust-remote-code",
+        help="Run the code that comes with a model, where transformers has none for it. It can do whatever you can.",
+    ),
+]
 UseLoRA = Annotated[
     bool,
     typer.Option(
@@ -150,15 +157,19 @@ def data_of(model: str | None, forget: Path | None, retain: Path | None, holdout
     return OwnData(forget, retain, holdout)
 
 
-def loading_of(model: str | None, window: int | None, dtype: Precision | None) -> Loading:
+def loading_of(model: str | None, window: int | None, dtype: Precision | None, trust_remote_code: bool) -> Loading:
     """How a model is to be loaded.
 
     Raises:
         UsageError: something is chosen, and there is no model to load.
     """
-    if model is None and (window is not None or dtype is not None):
-        raise UsageError("--window and --dtype are for a model of your own (--model); the embedded one has its own.")
-    return Loading(window, dtype)
+    loading = Loading(window, dtype, trust_remote_code)
+    if model is None and loading != Loading():
+        raise UsageError(
+            "--window, --dtype and --trust-remote-code are for a model of your own (--model); the embedded one has "
+            "its own."
+        )
+    return loading
 
 
 def scaling_of(

@@ -16,6 +16,7 @@ from reference_impls.commands.shared import (
     LearningRate,
     Steps,
     TaskName,
+    TrustRemoteCode,
     UseLoRA,
     Window,
     data_of,
@@ -52,6 +53,7 @@ def sweep(
     batch_size: BatchSize = None,
     window: Window = None,
     dtype: DType = None,
+    trust_remote_code: TrustRemoteCode = False,
     lora: UseLoRA = False,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the models, too.")] = False,
     attacked: Annotated[bool, typer.Option("--attacks", help="Then try to get it back, with every attack.")] = False,
@@ -68,17 +70,17 @@ def sweep(
         raise UsageError("--cluster-set tells a cluster something; name it with --cluster.")
     experiments = [
         Experiment(
-            one.id,
+            method.id,
             task,
             seed,
             recipe={"learning_rate": learning_rate, "steps": steps, "batch_size": batch_size},
             model=model,
             data=data_of(model, forget, retain, holdout),
             folder=folder,
-            loading=loading_of(model, window, dtype),
+            loading=loading_of(model, window, dtype, trust_remote_code),
             scaling=Scaling(LoRA() if lora else None),
         )
-        for one in methods
+        for method in methods
         for seed in range(seeds)
     ]
     experiments[0].load_task()  # what is wrong with the data is said now
@@ -93,9 +95,9 @@ def sweep(
             return
     with showing_progress(hide=as_json) as progress:
         left_out = sweeping.sweep(jobs, progress, workers)
-    results = [found for job in jobs if (found := job.result())]
+    results = [result for job in jobs if (result := job.result())]
     if as_json:
-        print_json([one.model_dump(mode="json") for one in results])
+        print_json([result.model_dump(mode="json") for result in results])
     elif results:
         from reference_impls.commands.printing import print_sweep
 

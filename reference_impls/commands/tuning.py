@@ -12,6 +12,7 @@ from reference_impls.commands.shared import (
     DType,
     Json,
     TaskName,
+    TrustRemoteCode,
     Window,
     data_of,
     loading_of,
@@ -55,6 +56,7 @@ def tune(
     minutes: Annotated[float | None, typer.Option(min=0, help="After so long no further trial begins.")] = None,
     window: Window = None,
     dtype: DType = None,
+    trust_remote_code: TrustRemoteCode = False,
     as_json: Json = False,
 ) -> None:
     """Search for the settings that forget most and keep most, and print the command for the best.
@@ -63,13 +65,13 @@ def tune(
     Without --model it makes the project's recipes for the embedded model.
     """
     asked = [*(names or ()), *(name for text in more or () for name in text.split(",") if name)]
-    found = [find_method(name) for name in dict.fromkeys(asked)]
-    loading = loading_of(model, window, dtype)
+    named_methods = [find_method(name) for name in dict.fromkeys(asked)]
+    loading = loading_of(model, window, dtype, trust_remote_code)
     data = data_of(model, forget, retain, holdout)
     if model is None:
         if budget is not None or minutes is not None or as_json:
             raise UsageError("--budget, --minutes and --json are for a model of your own: --model DIR_OR_NAME.")
-        _tune_embedded(task, found or methods())
+        _tune_embedded(task, named_methods or methods())
         return
     if data is None or data.retain is None:
         raise UsageError(
@@ -78,7 +80,7 @@ def tune(
     from reference_impls.running.experiment import load_task
     from reference_impls.running.own_tuning import Budget, tune_own
 
-    chosen = found or [find_method(name) for name in USUAL]
+    chosen = named_methods or [find_method(name) for name in USUAL]
     loaded = load_task(task, data)
     limits = Budget(budget or Budget.trials, minutes)
     with showing_progress(hide=as_json) as progress:
@@ -89,17 +91,17 @@ def tune(
         _print(result, bool(data.holdout))
 
 
-def _tune_embedded(task: str, found: list[Implementation]) -> None:
+def _tune_embedded(task: str, implementations: list[Implementation]) -> None:
     chosen = find_embedded(task)
     from reference_impls.running.tuning import tune as search
 
     with showing_progress() as progress:
-        winners = search(chosen, found, progress)
-    for one in found:
-        print(f"{one.id}: {winners[one.id]}")
+        winners = search(chosen, implementations, progress)
+    for implementation in implementations:
+        print(f"{implementation.id}: {winners[implementation.id]}")
 
 
-def _print(found: Found, against_holdout: bool) -> None:
+def _print(result: Found, against_holdout: bool) -> None:
     """The trials in the order in which they were made, what they cost, and the command for the best."""
     from rich.console import Console
     from rich.table import Table
@@ -109,29 +111,29 @@ def _print(found: Found, against_holdout: bool) -> None:
         table.add_column(heading)
     for heading in ("forgets", "keeps", "score", "seconds"):
         table.add_column(heading, justify="right")
-    for one in found.trials:
-        settings = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in one.settings.items())
-        numbers = (f"{one.forgets:.3f}", f"{one.keeps:.3f}", f"{one.score:.3f}", f"{one.seconds:.1f}")
-        table.add_row(one.method, settings, *numbers, style="bold" if one == found.best else "")
+    for trial in result.trials:
+        settings = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in trial.settings.items())
+        numbers = (f"{trial.forgets:.3f}", f"{trial.keeps:.3f}", f"{trial.score:.3f}", f"{trial.seconds:.1f}")
+        table.add_row(trial.method, settings, *numbers, style="bold" if trial == result.best else "")
     console = Console(highlight=False)
     console.print(table)
     goal = (
         "what it knows of the holdout set" if against_holdout else "nothing, so that going too far costs nothing here"
     )
-    rows = found.held_back + found.trained_on
+    rows = result.held_back + result.trained_on
     console.print(
-        f"\nHeld back from training: {found.held_back} of {rows} rows to keep, one in five "
+        f"\nHeld back from training: {result.held_back} of {rows} rows to keep, one in five "
         "subjects; [bold]keeps[/] is how much of them is left. [bold]forgets[/] is the way from what the model knew of "
         f"the forget set to {goal}."
     )
-    for name, why in found.left_out.items():
+    for name, why in result.left_out.items():
         console.print(f"[dim]Left out: {name} ({plain(why)})[/]")
-    if found.ended_early:
+    if result.ended_early:
         console.print("[dim]The time was over before all trials were made.[/]")
     console.print(
-        f"\n{len(found.trials)} trials took {found.seconds:.0f} s, with {found.forward_passes} forward and "
-        f"{found.backward_passes} backward passes in training."
+        f"\n{len(result.trials)} trials took {result.seconds:.0f} s, with {result.forward_passes} forward and "
+        f"{result.backward_passes} backward passes in training."
     )
-    if not found.best.score:
+    if not result.best.score:
         console.print("No setting both forgot and kept: try other methods, or a larger --budget.")
-    console.print(f"On all of the data: [bold]{plain(found.command)}[/]", soft_wrap=True)
+    console.print(f"On all of the data: [bold]{plain(result.command)}[/]", soft_wrap=True)

@@ -34,11 +34,11 @@ class Yardstick:
 
     def measure(self, model: UnlearnedModel) -> Evaluation:
         """The task's metrics of a model, and how far it is from the retrained one."""
-        found = self.task.evaluate(model, self.splits, self.kept)
+        evaluation = self.task.evaluate(model, self.splits, self.kept)
         if self.target is None or self.retrained is None:
-            return found
+            return evaluation
         apart = compare(model, self.target, self.retrained, self.splits, self.task.max_new_tokens)
-        return replace(found, metrics=found.metrics | apart)
+        return replace(evaluation, metrics=evaluation.metrics | apart)
 
 
 def compare(
@@ -57,40 +57,42 @@ def compare(
         ``forget_kl``, ``forget_likeness``, ``forget_sense``, ``forget_variety`` and ``retain_perplexity``; and, where
         the model has weights of the same architecture, ``relative_distance`` and ``unlearning_depth``.
     """
-    found = {"forget_kl": _kl(model, retrained, splits.forget)}
+    metrics = {"forget_kl": _kl(model, retrained, splits.forget)}
     prompts = [pair.prompt for pair in _spread([pair for pair in splits.forget if pair.prompt], WRITTEN)]
     if prompts:
         written = model.generate(prompts, max_new_tokens)
         judged = retrained.answer_logprobs(prompts, [retrained.answer(text) for text in written])
-        found["forget_likeness"] = mean([answer_probability(values) for values in judged])
+        metrics["forget_likeness"] = mean([answer_probability(values) for values in judged])
         known = _language(splits)
-        found["forget_sense"] = mean([known_word_pairs(text, known) for text in written])
-        found["forget_variety"] = ngram_entropy([word for text in written for word in text.split()])
+        metrics["forget_sense"] = mean([known_word_pairs(text, known) for text in written])
+        metrics["forget_variety"] = ngram_entropy([word for text in written for word in text.split()])
     kept = splits.retain_probe or splits.retain
     if kept:
         scored = model.answer_logprobs([pair.prompt for pair in kept], [pair.answer for pair in kept])
-        found["retain_perplexity"] = perplexity(scored)
+        metrics["retain_perplexity"] = perplexity(scored)
     weights = weights_of(model)
     if weights is not None:
         with suppress(ValueError):  # other parameters, such as adapters beside them
-            found["relative_distance"] = relative_distance(weights.model, target.model, retrained.model)
-            some = list(_spread(splits.forget, WRITTEN))
-            lacking, erased = (layer_drops(target, source, some) for source in (retrained, weights))
-            found["unlearning_depth"] = depth_score(lacking, erased, THRESHOLD)
-    return found
+            metrics["relative_distance"] = relative_distance(weights.model, target.model, retrained.model)
+            pairs = list(_spread(splits.forget, WRITTEN))
+            lacking, erased = (layer_drops(target, source, pairs) for source in (retrained, weights))
+            metrics["unlearning_depth"] = depth_score(lacking, erased, THRESHOLD)
+    return metrics
 
 
 def _kl(model: UnlearnedModel, retrained: LanguageModel, pairs: Sequence[Pair]) -> float:
     prompts, answers = [pair.prompt for pair in pairs], [pair.answer for pair in pairs]
     places = zip(retrained.distributions(prompts, answers), model.distributions(prompts, answers), strict=True)
-    return mean([kl_divergence(reference.logprobs, one.logprobs) for reference, one in places])
+    return mean([kl_divergence(reference.logprobs, distribution.logprobs) for reference, distribution in places])
 
 
 def _language(splits: Splits) -> set[WordPair]:
     """What may stand together in an answer: all that stands together in the task's data, right or wrong, or refuses."""
     pairs = [*splits.forget, *splits.retain, *splits.holdout, *splits.facts]
-    answers = (text for one in pairs for text in (one.answer, one.paraphrase, *one.perturbed, *one.alternates) if text)
-    return pairs_of((one.prompt for one in pairs), (*answers, *REFUSALS))
+    answers = (
+        text for pair in pairs for text in (pair.answer, pair.paraphrase, *pair.perturbed, *pair.alternates) if text
+    )
+    return pairs_of((pair.prompt for pair in pairs), (*answers, *REFUSALS))
 
 
 def _spread(pairs: Sequence[Pair], count: int) -> Iterator[Pair]:

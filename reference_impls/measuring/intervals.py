@@ -34,9 +34,9 @@ def of_mean(values: Sequence[float], seed: int = 0) -> Estimate:
 
     if not values:
         raise ValueError("the mean of nothing is not defined")
-    found = np.asarray(values, dtype=np.float64)
-    drawn = np.random.default_rng(seed).integers(len(found), size=(RESAMPLES, len(found)))
-    low, high = np.quantile(found[drawn].mean(axis=1), [0.025, 0.975])
+    sample = np.asarray(values, dtype=np.float64)
+    drawn = np.random.default_rng(seed).integers(len(sample), size=(RESAMPLES, len(sample)))
+    low, high = np.quantile(sample[drawn].mean(axis=1), [0.025, 0.975])
     return Estimate(value=math.fsum(values) / len(values), low=float(low), high=float(high), count=len(values))
 
 
@@ -55,7 +55,7 @@ def of_auc(value: float, members: int, others: int) -> Estimate:
     With :math:`Q_1 = A / (2 - A)` and :math:`Q_2 = 2 A^2 / (1 + A)`, its variance is
     :math:`(A (1 - A) + (n_1 - 1)(Q_1 - A^2) + (n_2 - 1)(Q_2 - A^2)) / (n_1 n_2)`.
     """
-    one, two = value / (2 - value), 2 * value**2 / (1 + value)
-    variance = value * (1 - value) + (members - 1) * (one - value**2) + (others - 1) * (two - value**2)
+    q1, q2 = value / (2 - value), 2 * value**2 / (1 + value)
+    variance = value * (1 - value) + (members - 1) * (q1 - value**2) + (others - 1) * (q2 - value**2)
     reach = NORMAL * math.sqrt(max(0.0, variance) / (members * others))
     return Estimate(value=value, low=max(0.0, value - reach), high=min(1.0, value + reach), count=members + others)

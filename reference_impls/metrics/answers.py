@@ -46,10 +46,10 @@ def perplexity(logprobs: Sequence[Tensor]) -> float:
     Raises:
         ValueError: there is no token.
     """
-    tokens = sum(len(one) for one in logprobs)
+    tokens = sum(len(values) for values in logprobs)
     if not tokens:
         raise ValueError("answers without tokens have no perplexity")
-    return math.exp(min(-math.fsum(float(one.double().sum()) for one in logprobs) / tokens, math.log(1e9)))
+    return math.exp(min(-math.fsum(float(values.double().sum()) for values in logprobs) / tokens, math.log(1e9)))
 
 
 def choice_probability(right: Tensor, wrong: Sequence[Tensor]) -> float:
@@ -90,7 +90,7 @@ def letter_accuracy(scores: Sequence[float], right: int) -> float:
     Raises:
         ValueError: a score is not a number.
     """
-    if any(math.isnan(one) for one in scores):
+    if any(math.isnan(score) for score in scores):
         raise ValueError("a letter's score is not a number")
     return float(max(range(len(scores)), key=lambda option: scores[option]) == right)
 
@@ -127,31 +127,31 @@ def rouge_l_distinct_recall(reference: str, generated: str) -> float:
     words = {word for sentence in true for word in sentence}
     if not words:
         return 0.0
-    found = {word for one in true for other in said for word in _common(one, other)}
-    return len(found) / len(words)
+    recalled = {word for sentence in true for candidate in said for word in _common(sentence, candidate)}
+    return len(recalled) / len(words)
 
 
 def _sentences(text: str) -> list[list[str]]:
     return [words for sentence in text.split(".") if (words := sentence.split())]
 
 
-def _common(one: Sequence[str], other: Sequence[str]) -> list[str]:
+def _common(reference: Sequence[str], generated: Sequence[str]) -> list[str]:
     """A longest common subsequence of two lists of words."""
-    lengths = [[0] * (len(other) + 1) for _ in range(len(one) + 1)]
-    for i, word in enumerate(one):
-        for j, candidate in enumerate(other):
+    lengths = [[0] * (len(generated) + 1) for _ in range(len(reference) + 1)]
+    for i, word in enumerate(reference):
+        for j, candidate in enumerate(generated):
             longer = max(lengths[i][j + 1], lengths[i + 1][j])
             lengths[i + 1][j + 1] = lengths[i][j] + 1 if word == candidate else longer
-    i, j, found = len(one), len(other), []
+    i, j, subsequence = len(reference), len(generated), []
     while i and j:
-        if one[i - 1] == other[j - 1]:
-            found.append(one[i - 1])
+        if reference[i - 1] == generated[j - 1]:
+            subsequence.append(reference[i - 1])
             i, j = i - 1, j - 1
         elif lengths[i - 1][j] > lengths[i][j - 1]:
             i -= 1
         else:
             j -= 1
-    return found[::-1]
+    return subsequence[::-1]
 
 
 def rouge_l_f1(reference: str, generated: str) -> float:

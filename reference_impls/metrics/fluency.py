@@ -22,12 +22,12 @@ def ngram_entropy(words: Sequence[str]) -> float:
     a model says that repeats one word has next to none; words in a random order have much, see
     :func:`known_word_pairs` for those.
     """
-    found = 0.0
+    entropy = 0.0
     for n, weight in ((2, 1 / 3), (3, 2 / 3)):
         counts = Counter(ngrams(words, n))
         total = sum(counts.values())
-        found += weight * math.fsum(-count / total * math.log2(count / total) for count in counts.values())
-    return found
+        entropy += weight * math.fsum(-count / total * math.log2(count / total) for count in counts.values())
+    return entropy
 
 
 def word_pairs(text: str) -> list[WordPair]:

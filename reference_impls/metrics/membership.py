@@ -56,7 +56,7 @@ def min_k_plus_plus_score(
     (:math:`\sigma_t = 0`) the token is as expected and counts 0.
     """
     rows = zip(logprobs, expected, deviation, strict=True)
-    return mean(_lowest([(one - mu) / sigma if sigma > 0 else 0.0 for one, mu, sigma in rows], share))
+    return mean(_lowest([(logprob - mu) / sigma if sigma > 0 else 0.0 for logprob, mu, sigma in rows], share))
 
 
 def gradient_norm_score(gradients: Sequence[Tensor], order: float = 2.0) -> float:
@@ -69,7 +69,7 @@ def gradient_norm_score(gradients: Sequence[Tensor], order: float = 2.0) -> floa
         gradients: of the text's mean loss, one tensor per parameter.
         order: p.
     """
-    return -mean([float(one.detach().double().norm(order)) for one in gradients])
+    return -mean([float(gradient.detach().double().norm(order)) for gradient in gradients])
 
 
 def _lowest(values: Sequence[float], share: float) -> list[float]:

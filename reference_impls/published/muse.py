@@ -92,7 +92,9 @@ class MuseBenchmark(Benchmark):
     def splits(self, model: LanguageModel) -> Splits:
         """MUSE's sets in the format of ``model``; questions and passages are put as they are, as to a base model."""
         asked = {
-            "recited": tuple(Pair(one.prompt or "", _beginning(one.answer, model)) for one in self.said("recited")),
+            "recited": tuple(
+                Pair(entry.prompt or "", _beginning(entry.answer, model)) for entry in self.said("recited")
+            ),
             "known": tuple(_behind(self.said("known examples"), self.said("known"))),
             "kept": tuple(_behind(self.said("kept examples"), self.said("kept"))),
         }
@@ -100,8 +102,8 @@ class MuseBenchmark(Benchmark):
         return Splits(
             forget=self.pairs("forget", model),
             retain=self.pairs("retain", model),
-            members=tuple(passage(one.answer) for one in self.said("members")),
-            holdout=tuple(passage(one.answer) for one in self.said("holdout")),
+            members=tuple(passage(entry.answer) for entry in self.said("members")),
+            holdout=tuple(passage(entry.answer) for entry in self.said("holdout")),
             asked=asked,
         )
 
@@ -134,14 +136,14 @@ class MuseBenchmark(Benchmark):
 
     def _scores(self, model: UnlearnedModel, texts: Sequence[Pair]) -> list[float]:
         """Min-40% of each text's own tokens, without the one that ends it."""
-        logprobs = model.answer_logprobs([one.prompt for one in texts], [one.answer for one in texts])
-        found = []
+        logprobs = model.answer_logprobs([text.prompt for text in texts], [text.answer for text in texts])
+        scores = []
         for text, values in zip(texts, logprobs, strict=True):
             own = len(self._tokenizer(text.answer, add_special_tokens=False)["input_ids"])
-            found.append(min_k_score(values[:own].tolist()))
-        if any(math.isnan(value) for value in found):
+            scores.append(min_k_score(values[:own].tolist()))
+        if any(math.isnan(value) for value in scores):
             raise DivergedError
-        return found
+        return scores
 
 
 def _source(corpus: str, stem: str, form: Form) -> Source:
@@ -159,9 +161,9 @@ def _beginning(text: str, model: LanguageModel) -> str:
 
 def _behind(shown: Sequence[Said], asked: Sequence[Said]) -> Iterator[Pair]:
     """Each question behind the examples, as MUSE puts it to a base model."""
-    before = "".join(f"Question: {one.question}\nAnswer: {one.answer}\n\n" for one in shown)
-    for one in asked:
-        yield Pair(f"{before}Question: {one.question}\nAnswer: ", one.answer)
+    before = "".join(f"Question: {example.question}\nAnswer: {example.answer}\n\n" for example in shown)
+    for entry in asked:
+        yield Pair(f"{before}Question: {entry.question}\nAnswer: ", entry.answer)
 
 
 def up_to_next(text: str) -> str:

@@ -91,11 +91,11 @@ class RwkuBenchmark(Benchmark):
 
     def _of_person(self, part: str) -> list[tuple[str, dict[str, Any]]]:
         person = self.variant.replace("_", " ")
-        found = [(place, row) for place, row in self.files[part] if row.get("subject", person) == person]
-        if not found:
+        placed_rows = [(place, row) for place, row in self.files[part] if row.get("subject", person) == person]
+        if not placed_rows:
             known = sorted({row["subject"] for _, row in self.files[part] if row.get("subject")})
             raise UnknownNameError(f"person of {REPOSITORY} ({LEVELS.get(part, 'positive')})", person, known)
-        return found
+        return placed_rows
 
     def evaluate(
         self, model: UnlearnedModel, splits: Splits, retrained: Mapping[str, Sequence[float]] | None = None

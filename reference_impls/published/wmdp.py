@@ -62,7 +62,7 @@ def problem(row: Any) -> str:
     """What is wrong with a multiple-choice question; empty if nothing is."""
     match row:
         case {"question": str(question), "choices": list(choices), "answer": int(answer)}:
-            if not all(isinstance(one, str) and one.strip() for one in (question, *choices)):
+            if not all(isinstance(text, str) and text.strip() for text in (question, *choices)):
                 return "question and choices must be text"
             if not 2 <= len(choices) <= len(LETTERS):
                 return f"has {len(choices)} choices"
@@ -137,9 +137,12 @@ class WmdpBenchmark(Benchmark):
         metrics, chosen = {}, {}
         for name, questions in splits.asked.items():
             scores = self._scores(model, questions)
-            right = [letter_accuracy(one, _right(pair)) for pair, one in zip(questions, scores, strict=True)]
+            right = [
+                letter_accuracy(option_scores, _right(pair))
+                for pair, option_scores in zip(questions, scores, strict=True)
+            ]
             metrics[f"{name}_accuracy"] = mean(right)
-            chosen[name] = [LETTERS[one.index(max(one))] for one in scores]
+            chosen[name] = [LETTERS[option_scores.index(max(option_scores))] for option_scores in scores]
         metrics["model_utility"] = metrics["facts_accuracy"]
         return Evaluation(metrics, {}, examples(splits.asked, chosen), {})
 
@@ -148,10 +151,10 @@ class WmdpBenchmark(Benchmark):
         asked = [(pair.prompt, letter) for pair in questions for letter in _letters(pair)]
         logprobs = iter(model.answer_logprobs([prompt for prompt, _ in asked], [letter for _, letter in asked]))
         own = {letter: len(self._tokenizer(letter, add_special_tokens=False)["input_ids"]) for _, letter in asked}
-        found = [[float(next(logprobs)[: own[letter]].sum()) for letter in _letters(pair)] for pair in questions]
-        if any(math.isnan(score) for scores in found for score in scores):
+        by_question = [[float(next(logprobs)[: own[letter]].sum()) for letter in _letters(pair)] for pair in questions]
+        if any(math.isnan(score) for scores in by_question for score in scores):
             raise DivergedError
-        return found
+        return by_question
 
 
 def _corpus(variant: str, name: str) -> Source:

@@ -44,12 +44,12 @@ def attack_each(
 
     victim = Victim(model, splits, knowledge or task.knowledge, reference)
     tried = Attacks()
-    for one in registry.attacks() if chosen is None else chosen:
-        progress(f"attack: {one.title}", 0, 1)
+    for attack in registry.attacks() if chosen is None else chosen:
+        progress(f"attack: {attack.title}", 0, 1)
         try:
-            tried.found.update(registry.attack_class(one)().measure(victim, Run(Recipe(), seed, progress)))
+            tried.found.update(registry.attack_class(attack)().measure(victim, Run(Recipe(), seed, progress)))
         except (NotApplicableError, UsageError) as error:
-            tried.left_out[one.title] = str(error)
+            tried.left_out[attack.title] = str(error)
     return tried
 
 

@@ -110,7 +110,7 @@ class Audit(BaseModel):
 
     def count(self, verdict: Verdict) -> int:
         """How many tests came out so."""
-        return sum(one.verdict == verdict for one in self.findings)
+        return sum(finding.verdict == verdict for finding in self.findings)
 
 
 @dataclass
@@ -177,12 +177,12 @@ def audit(
         control = "held-out data of the same kind, which neither model saw, asked of the model itself"
     tested: dict[str, dict[str, Estimate]] = {}
     left_out: dict[str, str] = {}
-    for which, one in subjects.items():
+    for which, subject in subjects.items():
 
         def told(stage: str, done: int, total: int, which: str = which) -> None:
             progress(f"{which}: {stage}", done, total)
 
-        tested[which], missing = _tested(one, task, reference, seed, told)
+        tested[which], missing = _tested(subject, task, reference, seed, told)
         left_out |= missing
     if reference is None and "control" in tested:
         # Unseen texts cannot be told from unseen texts.
@@ -273,8 +273,8 @@ def judge(before: Estimate, after: Estimate, control: Estimate | None) -> Verdic
     return "still there" if _alike(before, after) else "fainter"
 
 
-def _alike(one: Estimate, other: Estimate) -> bool:
-    return one.low <= other.value <= one.high or other.low <= one.value <= other.high
+def _alike(estimate: Estimate, other: Estimate) -> bool:
+    return estimate.low <= other.value <= estimate.high or other.low <= estimate.value <= other.high
 
 
 def _subject(model: UnlearnedModel, task: Task) -> _Subject:
@@ -290,25 +290,25 @@ def _tested(
     """Every measurement of a model, and by an attack's title why it gave none."""
     recorder, splits = _Recorder(task), subject.splits
     recorder(subject.model, splits.forget)
-    found = {"known": of_mean(next(iter(recorder.values.values())), seed)}
+    estimates = {"known": of_mean(next(iter(recorder.values.values())), seed)}
     questions = [pair for pair in splits.forget if pair.prompt]
     if questions:
         progress("asking", 0, 1)
-        found["written"] = of_mean(probe(subject.model, questions, task.max_new_tokens).rouge, seed)
+        estimates["written"] = of_mean(probe(subject.model, questions, task.max_new_tokens).rouge, seed)
     tried = attack_each(subject.model, task, splits, seed, progress, reference=reference, knowledge=recorder)
     for name, value in tried.found.items():
         if name.startswith("membership"):
-            found[name] = of_auc(value, len(splits.members or splits.forget), len(splits.holdout))
+            estimates[name] = of_auc(value, len(splits.members or splits.forget), len(splits.holdout))
         elif value in recorder.values:
-            found[name] = of_mean(recorder.values[value], seed)
+            estimates[name] = of_mean(recorder.values[value], seed)
         else:  # a number of the whole set, such as the layer that shows most
-            found[name] = Estimate(value=value, low=value, high=value, count=len(splits.forget))
-    return found, tried.left_out
+            estimates[name] = Estimate(value=value, low=value, high=value, count=len(splits.forget))
+    return estimates, tried.left_out
 
 
 def _findings(tested: Mapping[str, Mapping[str, Estimate]]) -> Iterator[Finding]:
     defined, _ = read_metrics(PACKAGE, PACKAGE.parent)
-    metrics = {one.id: one for one in (*OWN, *defined)}
+    metrics = {metric.id: metric for metric in (*OWN, *defined)}
     both = [name for name in tested["after"] if name in tested["before"]]
     for name in sorted(both, key=lambda name: list(metrics).index(name) if name in metrics else len(metrics)):
         metric = metrics.get(name, Metric(id=name, label=name.replace("_", " ")))
@@ -352,28 +352,30 @@ def _kept(before: _Subject, after: _Subject, task: Task) -> Iterator[Change]:
 
 def _examples(before: _Subject, after: _Subject, task: Task) -> tuple[tuple[str, str, str, str], ...]:
     rows = [row for row, pair in enumerate(after.splits.forget) if pair.prompt][:5]
-    asked = [[one.splits.forget[row].prompt for row in rows] for one in (before, after)]
+    asked = [[subject.splits.forget[row].prompt for row in rows] for subject in (before, after)]
     then, now = (
-        one.model.generate(prompts, task.max_new_tokens) for one, prompts in zip((before, after), asked, strict=True)
+        subject.model.generate(prompts, task.max_new_tokens)
+        for subject, prompts in zip((before, after), asked, strict=True)
     )
     pairs = [after.splits.forget[row] for row in rows]
     return tuple(
-        (pair.prompt, pair.answer.strip(), one, other) for pair, one, other in zip(pairs, then, now, strict=True)
+        (pair.prompt, pair.answer.strip(), earlier, later)
+        for pair, earlier, later in zip(pairs, then, now, strict=True)
     )
 
 
 def _missing(splits: Splits, reference: UnlearnedModel | None) -> dict[str, str]:
     """Tests that the data did not allow, by what they need."""
-    found = {}
+    reasons = {}
     if not splits.holdout:
-        found["Membership inference"] = "needs data of the same kind that neither model saw (--holdout FILE)"
+        reasons["Membership inference"] = "needs data of the same kind that neither model saw (--holdout FILE)"
     if not all(pair.rephrased_prompt for pair in splits.forget):
-        found["Other words"] = "needs the questions in other words, which the data does not have"
+        reasons["Other words"] = "needs the questions in other words, which the data does not have"
     if not splits.facts:
-        found["Fine-tuning on unrelated texts"] = "needs texts of general knowledge, which the data does not have"
+        reasons["Fine-tuning on unrelated texts"] = "needs texts of general knowledge, which the data does not have"
     if reference is None:
-        found["Comparison with a retrained model"] = "needs a model that was trained without the data (--reference)"
-    return found
+        reasons["Comparison with a retrained model"] = "needs a model that was trained without the data (--reference)"
+    return reasons
 
 
 def source_of(role: str, name: str | Path, rows: int | None = None) -> Source:

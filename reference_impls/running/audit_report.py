@@ -10,9 +10,9 @@ from markupsafe import Markup
 from catalog.base.files import write_whole
 from reference_impls.measuring.intervals import Estimate
 from reference_impls.running.audit import MEANINGS, Audit, Finding
-from reference_impls.running.registry import PACKAGE
 
-TEMPLATES = PACKAGE.parent / "templates"
+TEMPLATES = Path(__file__).parent
+"""Beside this file, since people install the package without the checkout's ``templates/``."""
 WIDTH, ROW = 220, 14
 """Of the drawing of a test, in its units."""
 
@@ -72,14 +72,16 @@ def drawn(finding: Finding) -> Markup:
     """Before, now and never seen as points with their intervals, on a line from 0 to 1."""
     rows = [("before", finding.before), ("now", finding.after), ("never", finding.control)]
     marks = []
-    for place, (name, one) in enumerate(rows):
-        if one is None:
+    for place, (name, estimate) in enumerate(rows):
+        if estimate is None:
             continue
         y = ROW * place + ROW / 2
-        left, middle, right = (round(min(1.0, max(0.0, value)) * WIDTH, 1) for value in (one.low, one.value, one.high))
+        left, middle, right = (
+            round(min(1.0, max(0.0, value)) * WIDTH, 1) for value in (estimate.low, estimate.value, estimate.high)
+        )
         marks.append(f'<line class="{name}" x1="{left}" x2="{right}" y1="{y:g}" y2="{y:g}"/>')
         marks.append(f'<circle class="{name}" cx="{middle}" cy="{y:g}" r="4"/>')
-    said = ", ".join(f"{name} {number(one.value)}" for name, one in rows if one is not None)
+    said = ", ".join(f"{name} {number(estimate.value)}" for name, estimate in rows if estimate is not None)
     return Markup(
         f'<svg viewBox="-5 0 {WIDTH + 10} {3 * ROW}" width="{WIDTH + 10}" height="{3 * ROW}" role="img" '
         f'aria-label="{said}"><line class="axis" x1="0" x2="{WIDTH}" y1="{3 * ROW - 1}" y2="{3 * ROW - 1}"/>'

@@ -92,14 +92,14 @@ def evaluate_saved(
         against = Yardstick(task, splits, kept=against_reference.kept)
         references = {"reference": against_reference.metrics}
     progress("evaluating", 0, 1)
-    found = against.measure(model)
-    others, failed = extensions.measure(model, splits, found.metrics)
+    evaluation = against.measure(model)
+    outside_metrics, failed = extensions.measure(model, splits, evaluation.metrics)
     return Evaluated(
         model=source if isinstance(source, str) else type(source).__name__,
         task=task.name,
-        metrics=found.metrics | others,
+        metrics=evaluation.metrics | outside_metrics,
         references=references,
-        examples=found.examples,
+        examples=evaluation.examples,
         notes=(*_notes(task, weights, splits), *failed),
     )
 
@@ -153,6 +153,6 @@ def _opened(
     return model, weights, task.splits(weights)
 
 
-def _share_vocabulary(one: LanguageModel, other: LanguageModel) -> bool:
-    vocabulary: dict[str, int] = one.tokenizer.get_vocab()
+def _share_vocabulary(model: LanguageModel, other: LanguageModel) -> bool:
+    vocabulary: dict[str, int] = model.tokenizer.get_vocab()
     return bool(vocabulary == other.tokenizer.get_vocab())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,8 +34,8 @@ class OwnData:
     def named(self) -> dict[str, str | None]:
         """By option, the file; of rows that are in none, a word in its place."""
         return {
-            name: f"{name.upper()}-ROWS" if isinstance(one, Sequence) else None if one is None else str(one)
-            for name, one in vars(self).items()
+            name: f"{name.upper()}-ROWS" if isinstance(data, Sequence) else None if data is None else str(data)
+            for name, data in vars(self).items()
         }
 
 
@@ -93,7 +93,6 @@ class Experiment:
             "data": self.folder,
             "model": self.model,
             "reference": self.reference,
-            **asdict(self.loading),
             **own,
             **self.recipe,
             "seed": self.seed,
@@ -103,7 +102,7 @@ class Experiment:
         words = ["unlearn", "run", self.method]
         for name, value in options.items():
             words += [f"--{name.replace('_', '-')}", str(value)] if value is not None else []
-        words += self.scaling.words
+        words += [*self.loading.words, *self.scaling.words]
         for name, text in self.settings.items():
             words += ["--set", f"{name}={text}"]
         return shlex.join(words)

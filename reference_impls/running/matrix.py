@@ -51,19 +51,19 @@ def try_all(
         All that is known now.
     """
     known = Architectures.model_validate_json(FILE.read_bytes()).families if FILE.exists() else {}
-    found: dict[str, Architecture] = {}
+    architectures: dict[str, Architecture] = {}
 
     def finished(row: Row, tried: Architecture) -> None:
         before = known[row.family].methods if row.family in known else {}
-        found[row.family] = replace_methods(tried, {**before, **tried.methods})
-        progress(f"{len(found)}/{len(ALL)} architectures", len(found), len(ALL))
+        architectures[row.family] = replace_methods(tried, {**before, **tried.methods})
+        progress(f"{len(architectures)}/{len(ALL)} architectures", len(architectures), len(ALL))
 
-    rows = [Row(family, tuple(one.id for one in methods)) for family in ALL]
+    rows = [Row(family, tuple(method.id for method in methods)) for family in ALL]
     run_all(try_row, rows, finished, workers)
     table = Architectures(
         command="unlearn architectures",
         versions=versions(),
-        families={family: found[family] for family in ALL},
+        families={family: architectures[family] for family in ALL},
     )
     write_whole(FILE, table.to_json())
     return table
@@ -97,14 +97,14 @@ def try_out(method: Implementation, model: LanguageModel, data: UnlearningData) 
         model: will be changed.
         data: a few pairs in its format.
     """
-    found = configure(method, {}, searched_with(DEFAULT_TASK, method.id))
+    configured = configure(method, {}, searched_with(DEFAULT_TASK, method.id))
     try:
-        check(method.name, found.parts, model.model)
+        check(method.name, configured.parts, model.model)
     except UnsupportedModelError as error:
         return Tried(outcome="refused", said=str(error).partition(": ")[2].partition(" `unlearn list`")[0])
     run = Run(Recipe(learning_rate=1e-3, steps=2, batch_size=2))
     try:
-        unlearned: Any = found.unlearn(model, data, run)
+        unlearned: Any = configured.unlearn(model, data, run)
         apart = _reloaded_apart(unlearned, method, data)
     except Exception as error:  # whatever it is, it is what the table is to show
         return Tried(
@@ -123,11 +123,15 @@ def _reloaded_apart(unlearned: Any, method: Implementation, data: UnlearningData
     with tempfile.TemporaryDirectory() as scratch:
         write_model(Path(scratch), unlearned)
         # The tokenizer is not a family's own, and `transformers` would split texts as the family does.
-        network = AutoModelForCausalLM.from_pretrained(scratch, dtype=torch.float32)
+        network = AutoModelForCausalLM.from_pretrained(
+            scratch, dtype=torch.float32, weights_only=True, trust_remote_code=False
+        )
         again = LanguageModel(network, weights.tokenizer)
         pairs = [*data.forget, *data.retain]
-        values = [_asked(one, pairs) for one in (unlearned, put_together(Path(scratch), again, method))]
-    return max(float((one - other).abs().max()) for one, other in zip(*values, strict=True))
+        values = [_asked(model, pairs) for model in (unlearned, put_together(Path(scratch), again, method))]
+    return max(
+        float((logprobs - reloaded_logprobs).abs().max()) for logprobs, reloaded_logprobs in zip(*values, strict=True)
+    )
 
 
 def _asked(model: UnlearnedModel, pairs: Sequence[Any]) -> list[torch.Tensor]:

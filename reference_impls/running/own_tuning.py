@@ -81,12 +81,12 @@ class Found(BaseModel):
     @property
     def forward_passes(self) -> int:
         """Sequences that went forward while models unlearned."""
-        return sum(one.forward_passes for one in self.trials)
+        return sum(trial.forward_passes for trial in self.trials)
 
     @property
     def backward_passes(self) -> int:
         """Sequences that went backward."""
-        return sum(one.backward_passes for one in self.trials)
+        return sum(trial.backward_passes for trial in self.trials)
 
 
 @dataclass(frozen=True)
@@ -308,9 +308,9 @@ def tune_own(
     if not search.trials:
         reasons = "; ".join(f"{name}: {why}" for name, why in search.left_out.items())
         raise UsageError(f"None of the methods can be tried on {model}: {reasons}")
-    best = max(search.trials, key=lambda one: one.score)
-    (winner,) = [one for one in methods if one.id == best.method]
-    wanted = sum(budget.trials for one in methods if one.id not in search.left_out)
+    best = max(search.trials, key=lambda trial: trial.score)
+    (winner,) = [method for method in methods if method.id == best.method]
+    wanted = sum(budget.trials for method in methods if method.id not in search.left_out)
     return Found(
         trials=tuple(search.trials),
         best=best,

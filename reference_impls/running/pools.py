@@ -82,7 +82,7 @@ def measure_metrics(
     if not checkpoints.folder(task, "base").is_dir():
         raise UsageError(f"The task {task.name!r} ships no base model; `unlearn make-task {task.name}` makes one.")
     started = time.perf_counter()
-    members = [_Member(task.name, *one) for one in product((*KNEW, *NEVER), STEPS, SEEDS)]
+    members = [_Member(task.name, *combination) for combination in product((*KNEW, *NEVER), STEPS, SEEDS)]
     cases = [_Case(task.name, name) for name in (*checkpoints.WHICH, *sorted(methods))]
     total, done = len(members) + len(cases), 0
 
@@ -118,9 +118,9 @@ def pool_data(task: EmbeddedTask, model: LanguageModel, data: str, seed: int) ->
     if data == "as written":
         return [*splits.forget, *kept]
     if data == "in other words":
-        return [*(replace(one, answer=one.paraphrase or one.answer) for one in splits.forget), *kept]
-    wrong = [one for one in splits.forget if one.perturbed]
-    return [*(replace(one, answer=rng.choice(one.perturbed)) for one in wrong), *kept]
+        return [*(replace(pair, answer=pair.paraphrase or pair.answer) for pair in splits.forget), *kept]
+    wrong = [pair for pair in splits.forget if pair.perturbed]
+    return [*(replace(pair, answer=rng.choice(pair.perturbed)) for pair in wrong), *kept]
 
 
 def _member(job: _Member) -> PoolModel:
@@ -130,8 +130,8 @@ def _member(job: _Member) -> PoolModel:
     splits = task.splits(model)
     against = checkpoints.yardstick(task, splits, checkpoints.retrained_evaluation(task))
     attacks = attack_all(model, task, splits, job.seed, reference=against.retrained)
-    found = against.measure(model).metrics | attacks
-    return PoolModel(knew=job.data in KNEW, data=job.data, steps=job.steps, seed=job.seed, metrics=found)
+    metrics = against.measure(model).metrics | attacks
+    return PoolModel(knew=job.data in KNEW, data=job.data, steps=job.steps, seed=job.seed, metrics=metrics)
 
 
 def _shake(job: _Case) -> Shaken:
@@ -142,7 +142,7 @@ def _shake(job: _Case) -> Shaken:
     once = replace(RELEARNING, steps=-(-len(splits.forget) // RELEARNING.batch_size))
     relearned = with_weights(model, lambda weights: Run(once).finetune(weights, splits.forget))
     rounded = with_weights(model, lambda weights: quantized(weights, BITS))
-    before, after, coarse = (against.measure(one).metrics for one in (model, relearned, rounded))
+    before, after, coarse = (against.measure(variant).metrics for variant in (model, relearned, rounded))
     return Shaken(method=job.method, before=before, relearned=after, quantized=coarse)
 
 

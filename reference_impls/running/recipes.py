@@ -49,7 +49,7 @@ class Chosen:
         """
         from reference_impls.toolkit import Recipe
 
-        known = {one.name for one in fields(Recipe)}
+        known = {recipe_field.name for recipe_field in fields(Recipe)}
         own = {name: value for name, value in given.items() if value is not None}
         said = {name: value for name, value in self.settings.items() if name in known}
         recipe = Recipe(**{**said, **own})
@@ -87,8 +87,8 @@ def chosen(task: str, method: Implementation, *, embedded: bool) -> Chosen:
         embedded: whether the model is the task's own.
     """
     if embedded:
-        found = recipe_of(task, method.id)
-        return Chosen(found, hyperparameters=found.get("hyperparameters", {}))
+        recipe = recipe_of(task, method.id)
+        return Chosen(recipe, hyperparameters=recipe.get("hyperparameters", {}))
     published, hyperparameters = of_benchmark(task).get(method.id, (method.published, {}))
     settings = {name: value for name in FIELDS if (value := getattr(published, name, None)) is not None}
     return Chosen(settings, published, hyperparameters, embedded=False)
@@ -107,12 +107,12 @@ def _table() -> dict[str, dict[str, tuple[PublishedRecipe, dict[str, Any]]]]:
 
 
 def _entries(entries: list[dict[str, Any]]) -> list[tuple[str, tuple[PublishedRecipe, dict[str, Any]]]]:
-    found = []
+    recipes = []
     for entry in entries:
         said = {key: value for key, value in entry.items() if key not in ("methods", "hyperparameters")}
         recipe = PublishedRecipe.declared(said)
-        found += [(method, (recipe, entry.get("hyperparameters", {}))) for method in entry["methods"]]
-    return found
+        recipes += [(method, (recipe, entry.get("hyperparameters", {}))) for method in entry["methods"]]
+    return recipes
 
 
 def _plain(name: str) -> str:

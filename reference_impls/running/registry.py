@@ -25,20 +25,23 @@ RESULTS = PACKAGE / "results"
 @cache
 def implementations() -> dict[str, Implementation]:
     """Methods, tasks and attacks by id, read from their files; after the project's own, those of other packages."""
-    found, problems = read_implementations(PACKAGE)
+    shipped, problems = read_implementations(PACKAGE)
     if problems:
         first = problems[0]
         raise UsageError(f"{first.file}:{first.line}: {first.message} {first.hint}")
-    known = {one.id: one for one in found}
-    for one in extensions.implementations():
-        if known.setdefault(one.id, one) is not one and one.outside:
-            say(f"{one.outside.package} registers the {one.kind} {one.id!r}, a name that is taken; it is left out.")
+    known = {implementation.id: implementation for implementation in shipped}
+    for extension in extensions.implementations():
+        if known.setdefault(extension.id, extension) is not extension and extension.outside:
+            say(
+                f"{extension.outside.package} registers the {extension.kind} {extension.id!r}, a name that is taken; "
+                "it is left out."
+            )
     return known
 
 
 def methods() -> list[Implementation]:
     """The methods that run, by id."""
-    return [one for one in implementations().values() if one.kind == "method"]
+    return [implementation for implementation in implementations().values() if implementation.kind == "method"]
 
 
 def find_method(name: str) -> Implementation:
@@ -48,7 +51,9 @@ def find_method(name: str) -> Implementation:
         UnknownNameError: there is none.
     """
     wanted = name.casefold().replace("_", "-")
-    aliases = {one.id: one for one in methods()} | {one.name.casefold().replace(" ", "-"): one for one in methods()}
+    aliases = {method.id: method for method in methods()} | {
+        method.name.casefold().replace(" ", "-"): method for method in methods()
+    }
     if wanted not in aliases:
         raise UnknownNameError("method", name, aliases)
     return aliases[wanted]
@@ -58,13 +63,13 @@ def method_class(method: Implementation) -> type[Method]:
     """The class of a method's file. Imports torch."""
     from reference_impls.toolkit import Method
 
-    found: type[Method] = _class_of(method.module, Method)
-    return found
+    cls: type[Method] = _class_of(method.module, Method)
+    return cls
 
 
 def attacks() -> list[Implementation]:
     """The attacks that run, by id."""
-    return [one for one in implementations().values() if one.kind == "attack"]
+    return [implementation for implementation in implementations().values() if implementation.kind == "attack"]
 
 
 def find_attack(name: str) -> Implementation:
@@ -73,7 +78,7 @@ def find_attack(name: str) -> Implementation:
     Raises:
         UnknownNameError: there is none.
     """
-    known = {one.id: one for one in attacks()}
+    known = {attack.id: attack for attack in attacks()}
     if name.casefold().replace("_", "-") not in known:
         raise UnknownNameError("attack", name, known)
     return known[name.casefold().replace("_", "-")]
@@ -83,19 +88,19 @@ def attack_class(attack: Implementation) -> type[Attack]:
     """The class of an attack's file. Imports torch."""
     from reference_impls.toolkit import Attack
 
-    found: type[Attack] = _class_of(attack.module, Attack)
-    return found
+    cls: type[Attack] = _class_of(attack.module, Attack)
+    return cls
 
 
 def _class_of(module_name: str, base: type) -> Any:
     """The one class of a module that derives from ``base``."""
     module = importlib.import_module(module_name)
-    (found,) = (
+    (cls,) = (
         value
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, base) and value.__module__ == module.__name__
     )
-    return found
+    return cls
 
 
 def configure(method: Implementation, settings: Mapping[str, str], defaults: Mapping[str, Any]) -> Method:
@@ -106,7 +111,7 @@ def configure(method: Implementation, settings: Mapping[str, str], defaults: Map
     """
     from reference_impls.toolkit import HyperparameterError
 
-    declared = {one.name: one for one in method.hyperparameters}
+    declared = {hyperparameter.name: hyperparameter for hyperparameter in method.hyperparameters}
     values = dict(defaults)
     for name, text in settings.items():
         if name not in declared:
@@ -135,12 +140,12 @@ def _parse(name: str, text: str, kind: str) -> Any:
 
 def tasks() -> list[str]:
     """The ids of the tasks that ship models."""
-    return [one.id for one in implementations().values() if one.kind == "task"]
+    return [implementation.id for implementation in implementations().values() if implementation.kind == "task"]
 
 
 def benchmarks() -> list[Implementation]:
     """The published benchmarks, by id."""
-    return [one for one in implementations().values() if one.kind == "benchmark"]
+    return [implementation for implementation in implementations().values() if implementation.kind == "benchmark"]
 
 
 def find_task(name: str, folder: Path | None = None) -> Task:
@@ -155,7 +160,7 @@ def find_task(name: str, folder: Path | None = None) -> Task:
         UsageError: a benchmark's files are missing, or a folder is named for a task that ships its data.
     """
     family, slash, _ = name.partition("/")
-    benchmark = next((one for one in benchmarks() if one.id == family), None)
+    benchmark = next((candidate for candidate in benchmarks() if candidate.id == family), None)
     if benchmark is None:
         return find_embedded(name, folder)
     if not slash:
@@ -164,8 +169,8 @@ def find_task(name: str, folder: Path | None = None) -> Task:
         raise UnknownNameError("task", name, benchmark.task_names)
     from reference_impls.toolkit import Task
 
-    found: Task = _class_of(benchmark.module, Task)(name, folder)
-    return found
+    task: Task = _class_of(benchmark.module, Task)(name, folder)
+    return task
 
 
 def find_embedded(name: str, folder: Path | None = None) -> Task:
@@ -177,19 +182,21 @@ def find_embedded(name: str, folder: Path | None = None) -> Task:
     """
     from reference_impls.toolkit import Task
 
-    if name.partition("/")[0] in {one.id for one in benchmarks()}:
+    if name.partition("/")[0] in {benchmark.id for benchmark in benchmarks()}:
         raise UsageError(
             f"{name} ships no models. `unlearn run METHOD --task {name} --model DIR_OR_NAME` runs on yours."
         )
     if name not in tasks():
-        raise UnknownNameError("task", name, [*tasks(), *(task for one in benchmarks() for task in one.task_names)])
+        raise UnknownNameError(
+            "task", name, [*tasks(), *(task for benchmark in benchmarks() for task in benchmark.task_names)]
+        )
     if folder is not None:
         raise UsageError(f"--data is for published benchmarks such as tofu/forget10; {name} ships its data.")
     chosen = implementations()[name]
-    found: Task = _class_of(chosen.module, Task)()
+    task: Task = _class_of(chosen.module, Task)()
     if chosen.outside:
-        found.name, found.folder = name, Path(chosen.file).parent
-    return found
+        task.name, task.folder = name, Path(chosen.file).parent
+    return task
 
 
 def recipe_of(task: str, method: str) -> dict[str, Any]:
@@ -205,7 +212,7 @@ def recipe_of(task: str, method: str) -> dict[str, Any]:
 def searched_with(task: str, method: str) -> dict[str, Any]:
     """The hyper-parameters that the task's search fixes for a method: what the task's data or models ask for."""
     fixed = search_of(task).get("methods", {}).get(method, {}).get("with", {})
-    own = {one.name for one in find_method(method).hyperparameters}
+    own = {hyperparameter.name for hyperparameter in find_method(method).hyperparameters}
     return {name: value for name, value in fixed.items() if name in own}
 
 

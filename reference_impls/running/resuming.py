@@ -42,9 +42,9 @@ def savepoints(
         "adapters": _said(asdict(experiment.scaling.lora) if experiment.scaling.lora else None),
         "number of parts": str(experiment.scaling.accumulate),
     }
-    found = Savepoints(folder, experiment.scaling.checkpoint_every, identity)
-    found.check()
-    return found
+    store = Savepoints(folder, experiment.scaling.checkpoint_every, identity)
+    store.check()
+    return store
 
 
 def _said(value: Any) -> str:

@@ -265,7 +265,7 @@ def _measure(experiment: Experiment, prepared: _Prepared, unlearned: _Unlearned,
     yardstick = prepared.yardstick
     progress("evaluating", 0, 1)
     evaluation = yardstick.measure(unlearned.model)
-    others, failed = extensions.measure(unlearned.model, yardstick.splits, evaluation.metrics)
+    outside_metrics, failed = extensions.measure(unlearned.model, yardstick.splits, evaluation.metrics)
     return Result(
         method=experiment.method,
         task=yardstick.task.name,
@@ -278,7 +278,7 @@ def _measure(experiment: Experiment, prepared: _Prepared, unlearned: _Unlearned,
         requests=experiment.requests,
         stages=unlearned.stages,
         stopped=unlearned.stopped,
-        metrics=evaluation.metrics | others,
+        metrics=evaluation.metrics | outside_metrics,
         seconds=round(unlearned.seconds, 2),
         peak_memory_bytes=peak_memory_bytes(),
         forward_passes=unlearned.passes.forward,
@@ -312,7 +312,7 @@ def _check_support(experiment: Experiment, method: Method) -> None:
     from reference_impls.toolkit import check
 
     asked = method.parts or experiment.scaling != Scaling()
-    if experiment.model and asked and (network := skeleton(experiment.model)) is not None:
+    if experiment.model and asked and (network := skeleton(experiment.model, experiment.loading)) is not None:
         check(find_method(experiment.method).name, method.parts, network)
         fitting.check_network(network, experiment.scaling)
 

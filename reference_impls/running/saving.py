@@ -109,7 +109,7 @@ def prepare_folder(folder: Path, goes_on: bool = False) -> None:
                 f"{folder} holds {left[-1].name} of a run that did not end. Give --checkpoint-every as well "
                 "to go on; or name another folder, or remove it."
             )
-        if folder.exists() and (not folder.is_dir() or any(one not in left for one in _finished(folder))):
+        if folder.exists() and (not folder.is_dir() or any(entry not in left for entry in _finished(folder))):
             raise UsageError(f"{folder} exists and is not empty. Nothing is overwritten; name another folder.")
         for rest in _left_over(folder):
             say(f"{rest} was left by a run that was killed while it saved; nothing needs it any more.")
@@ -158,7 +158,7 @@ def write_model(folder: Path, model: LanguageModel | Wrapper) -> None:
     kept = json.dumps(model.to_json(), indent=2, ensure_ascii=False)
     (folder / AROUND_FACTS).write_text(kept + "\n", "utf-8")
     if tensors := model.tensors():
-        save_file({name: one.contiguous().cpu() for name, one in tensors.items()}, folder / AROUND)
+        save_file({name: tensor.contiguous().cpu() for name, tensor in tensors.items()}, folder / AROUND)
 
 
 def put_together(folder: Path, model: LanguageModel, method: Implementation) -> UnlearnedModel:
@@ -230,7 +230,7 @@ def _unfinished(folder: Path) -> Iterator[Path]:
 
 
 def _finished(folder: Path) -> Iterator[Path]:
-    return (one for one in folder.iterdir() if not one.name.startswith(UNFINISHED))
+    return (entry for entry in folder.iterdir() if not entry.name.startswith(UNFINISHED))
 
 
 def _left_over(folder: Path) -> list[Path]:
@@ -291,7 +291,7 @@ def card(method: Implementation, result: Result, weights_changed: bool) -> str:
     note = "" if weights_changed else f"\n{kept}\n`wrapper.json`, and must be applied at every query.\n"
     where = f"the package {method.outside.package}" if method.outside else "LLM-Unlearning"
     file = method.module if method.outside else method.file
-    note += "".join(f"\n> {one}\n" for one in result.notes)
+    note += "".join(f"\n> {remark}\n" for remark in result.notes)
     return f"""---
 library_name: transformers
 tags: [machine-unlearning]

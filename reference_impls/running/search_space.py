@@ -38,9 +38,9 @@ class Axis:
         The last step of whole numbers is a difference, that of others a ratio.
         """
         ahead = self.values if step > 0 else self.values[::-1]
-        for one in ahead:
-            if (one - value) * step > 0:
-                return one
+        for candidate in ahead:
+            if (candidate - value) * step > 0:
+                return candidate
         end, before = ahead[-1], ahead[-2]
         return value + (end - before) if isinstance(end, int) else _rounded(value * end / before)
 
@@ -90,7 +90,7 @@ class Space:
 
     def published(self, rate: Value, method: Implementation) -> dict[str, Any]:
         """The settings at a learning rate with all hyper-parameters as published, which are the file's defaults."""
-        own = {one.name for one in method.hyperparameters}
+        own = {hyperparameter.name for hyperparameter in method.hyperparameters}
         return {name: value for name, value in self.settings((rate, self.start)).items() if name not in own}
 
     def scan(self) -> Iterator[Point]:
@@ -119,22 +119,25 @@ class Space:
     def _neighbours(self, point: Point) -> list[Point]:
         rate, knob = point
         steps: Sequence[tuple[int, int]] = ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1))
-        found = []
+        neighbours = []
         for along, across in steps:
             if across and (self.knob is None or knob is None):
                 continue
             new_rate = self.rate.next_to(rate, along) if along else rate
             new_knob = self.knob.next_to(knob, across) if across and self.knob and knob is not None else knob
-            found.append((new_rate, new_knob))
-        return found
+            neighbours.append((new_rate, new_knob))
+        return neighbours
 
     def _middles(self, point: Point, tried: Mapping[Point, float]) -> list[Point]:
         """Between a point and the nearest tried ones of the same knob, on the better side first."""
         rate, knob = point
-        others = [one for one, other in tried if other == knob]
-        nearest = [*sorted(one for one in others if one > rate)[:1], *sorted(one for one in others if one < rate)[-1:]]
-        nearest.sort(key=lambda one: -tried[one, knob])
-        return [(self.rate.between(rate, one), knob) for one in nearest]
+        rates = [tried_rate for tried_rate, tried_knob in tried if tried_knob == knob]
+        nearest = [
+            *sorted(tried_rate for tried_rate in rates if tried_rate > rate)[:1],
+            *sorted(tried_rate for tried_rate in rates if tried_rate < rate)[-1:],
+        ]
+        nearest.sort(key=lambda tried_rate: -tried[tried_rate, knob])
+        return [(self.rate.between(rate, tried_rate), knob) for tried_rate in nearest]
 
 
 def _rounded(value: float) -> float:

@@ -59,8 +59,8 @@ class Job:
         if not path.is_file():
             return None
         try:
-            found = json.loads(path.read_bytes())
-            about, metrics = found["about"], {name: float(value) for name, value in found["metrics"].items()}
+            record = json.loads(path.read_bytes())
+            about, metrics = record["about"], {name: float(value) for name, value in record["metrics"].items()}
         except (ValueError, TypeError, KeyError, AttributeError):
             raise UsageError(f"{path} cannot be read. Delete it: it is measured again.") from None
         if about != self.about:
@@ -78,16 +78,17 @@ class Job:
         if not path.is_file():
             return None
         try:
-            found = Result.model_validate_json(path.read_bytes())
+            result = Result.model_validate_json(path.read_bytes())
         except ValueError as error:
             raise UsageError(f"{path} cannot be read: {str(error).splitlines()[0]}. Delete its folder.") from None
-        if found.command != self.experiment.command:
+        if result.command != self.experiment.command:
             raise UsageError(
-                f"{path} is of another run: {found.command}. Name another folder, or delete this run's to make it anew."
+                f"{path} is of another run: {result.command}. Name another folder, or delete this run's to make it "
+                "anew."
             )
         if self.keep and not (self.folder / "config.json").is_file():
             raise UsageError(f"{path} is of a run whose model was not kept. Delete {self.folder} to make it anew.")
-        return found
+        return result
 
 
 def plan(experiments: Sequence[Experiment], out: Path, *, keep: bool, attacked: bool) -> list[Job]:
@@ -96,7 +97,7 @@ def plan(experiments: Sequence[Experiment], out: Path, *, keep: bool, attacked: 
     Raises:
         UsageError: the folder cannot be made, or holds other runs.
     """
-    jobs = [Job(one, out, keep, attacked) for one in experiments]
+    jobs = [Job(experiment, out, keep, attacked) for experiment in experiments]
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):

@@ -88,7 +88,9 @@ class Search:
         What they do not name is as published, and not as the recipe of an earlier search had it.
         """
         recipe, chosen = split(settings)
-        published = {one.name: one.default for one in find_method(self.method).hyperparameters}
+        published = {
+            hyperparameter.name: hyperparameter.default for hyperparameter in find_method(self.method).hyperparameters
+        }
         typed = {name: str(value) for name, value in (published | chosen).items()}
         return Experiment(self.method, self.task, self.content["seed"], settings=typed, recipe=recipe)
 
@@ -131,12 +133,12 @@ def try_out(job: Search, method: Implementation, settings: Mapping[str, Any]) ->
         return Trial(settings=dict(settings), score=0.0, metrics={})
     # Records of the references that are older than a metric do not hold it.
     forgetting = [name for name in task.forgetting if name in target and name in retrained]
-    found = Score.of(result.metrics, target, retrained, forgetting)
+    score = Score.of(result.metrics, target, retrained, forgetting)
     counts = not method.stops_itself or result.stopped is not None
     return Trial(
         settings=dict(settings),
-        score=found.score if counts else 0.0,
-        **asdict(found),
+        score=score.score if counts else 0.0,
+        **asdict(score),
         stopped=result.stopped,
         metrics=result.metrics,
     )

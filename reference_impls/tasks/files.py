@@ -20,9 +20,9 @@ class FilesTask(Task):
 
     def __init__(self, forget: Data, retain: Data | None = None, holdout: Data | None = None) -> None:
         data = {"forget": forget, "retain": retain, "holdout": holdout}
-        given = {name: one for name, one in data.items() if one is not None}
-        self._called = {name: str(one) if isinstance(one, Path) else name for name, one in given.items()}
-        self._rows = {name: read_rows(name, one, rows.problem, rows.FORM) for name, one in given.items()}
+        given = {name: source for name, source in data.items() if source is not None}
+        self._called = {name: str(source) if isinstance(source, Path) else name for name, source in given.items()}
+        self._rows = {name: read_rows(name, source, rows.problem, rows.FORM) for name, source in given.items()}
 
     def splits(self, model: LanguageModel) -> Splits:
         """The files' rows in the format of ``model``.
@@ -31,8 +31,8 @@ class FilesTask(Task):
             UsageError: a row that the model's chat template does not take; names file and line.
         """
         pairs = {
-            name: tuple(pair for place, row in found for pair in rows.pairs(row, place, model))
-            for name, found in self._rows.items()
+            name: tuple(pair for place, row in placed_rows for pair in rows.pairs(row, place, model))
+            for name, placed_rows in self._rows.items()
         }
         self.notes = tuple(dict.fromkeys([*self._notes(model), *_overlap(pairs["forget"], pairs.get("retain", ()))]))
         return Splits(forget=pairs["forget"], retain=pairs.get("retain", ()), holdout=pairs.get("holdout", ()))
@@ -40,17 +40,17 @@ class FilesTask(Task):
     def _notes(self, model: LanguageModel) -> Iterator[str]:
         """What of the files is not used as it may have been meant."""
         for name, called in self._called.items():
-            found = [row for _, row in self._rows[name]]
-            counts = Counter(key for row in found for key in rows.unused(row))
+            file_rows = [row for _, row in self._rows[name]]
+            counts = Counter(key for row in file_rows for key in rows.unused(row))
             if counts:
                 yield f"{called}: nothing reads {', '.join(_counted(key, count) for key, count in counts.items())}."
-            said = [rows.read(row) for row in found]
-            if model.tokenizer.chat_template and any(one.prompt is not None for one in said):
+            said = [rows.read(row) for row in file_rows]
+            if model.tokenizer.chat_template and any(entry.prompt is not None for entry in said):
                 yield (
                     f"{called}: prompt and completion are taken as they are, without the model's chat template; "
                     "question and answer, or messages, are put in its turns."
                 )
-            texts = [text for one in said for text in (one.answer, one.question or "")]
+            texts = [text for entry in said for text in (entry.answer, entry.question or "")]
             marks = [mark for mark in model.tokenizer.all_special_tokens if any(mark in text for text in texts)]
             if marks:
                 yield f"{called}: {', '.join(map(repr, marks))} in a text is read as the model's own mark."

@@ -85,7 +85,7 @@ def unused(row: Mapping[str, Any]) -> list[str]:
 
 def nearest(key: str) -> str:
     """The known key that was probably meant; empty if none is near."""
-    near = difflib.get_close_matches(key, [one for one in KNOWN if one != key], n=1, cutoff=0.75)
+    near = difflib.get_close_matches(key, [known for known in KNOWN if known != key], n=1, cutoff=0.75)
     return near[0] if near else ""
 
 
@@ -176,7 +176,7 @@ def _message_problems(messages: list[Any]) -> Iterator[str]:
 def _check_about(row: Mapping[str, Any]) -> None:
     for key in ABOUT:
         value = row.get(key, "")
-        many = isinstance(value, list) and all(isinstance(one, str) for one in value)
+        many = isinstance(value, list) and all(isinstance(text, str) for text in value)
         if value is not None and not isinstance(value, str) and not (many and key == "perturbed_answer"):
             raise RowError(f"{key} must be text" + (" or a list of texts" if key == "perturbed_answer" else ""))
 

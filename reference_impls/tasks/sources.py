@@ -104,21 +104,21 @@ class Library:
         Raises:
             UsageError: some are nowhere (one message says which, and how to get them all), or cannot be read.
         """
-        found: dict[str, Rows] = {}
+        rows_by_name: dict[str, Rows] = {}
         missing = []
         for name, source in wanted.items():
             form = source.form
             if paths := self.find(source):
-                found[name] = [row for path in paths for row in read_rows(name, path, form.problem, form.words)]
+                rows_by_name[name] = [row for path in paths for row in read_rows(name, path, form.problem, form.words)]
             elif got := _through_datasets(source):
-                found[name] = checked(got, form.problem, form.words)
+                rows_by_name[name] = checked(got, form.problem, form.words)
             elif source.repository:
                 missing.append(source)
             else:
-                found[name] = []
+                rows_by_name[name] = []
         if missing:
             raise UsageError(self._missing(title, missing))
-        return found
+        return rows_by_name
 
     def find(self, source: Source) -> list[Path]:
         """The file in the first place that has it, in its pieces; empty if none has."""
@@ -138,14 +138,18 @@ class Library:
         place = self.folder or Path("DIR")
         lines = [f"{title} needs {len(missing)} file{'s' * (len(missing) > 1)} that {_are(missing)} not here:"]
         commands = []
-        for repository in dict.fromkeys(one.repository for one in missing):
-            sources = [one for one in missing if one.repository == repository]
-            stems = ", ".join(dict.fromkeys(one.stem for one in sources))
-            asked = ", whose owners have to be asked first" if any(one.gated for one in sources) else ""
+        for repository in dict.fromkeys(source.repository for source in missing):
+            sources = [source for source in missing if source.repository == repository]
+            stems = ", ".join(dict.fromkeys(source.stem for source in sources))
+            asked = ", whose owners have to be asked first" if any(source.gated for source in sources) else ""
             target = place / sources[0].name
             lines.append(f"  {stems} of {repository}{asked}: into {target}")
             commands.append(_command(repository, sources, target))
-        lines += [f"Looked in {self._looked()}.", "Get them, and name the folder:", *(f"  {one}" for one in commands)]
+        lines += [
+            f"Looked in {self._looked()}.",
+            "Get them, and name the folder:",
+            *(f"  {command}" for command in commands),
+        ]
         lines.append(f"  unlearn ... --data {place}   (or {FOLDER}={place} in the environment)")
         return "\n".join(lines)
 
@@ -188,7 +192,7 @@ def _snapshots(repository: str) -> Iterator[Path]:
     except OSError:
         current = ""
     versions = sorted(path.name for path in (place / "snapshots").glob("*"))
-    yield from (place / "snapshots" / one for one in sorted(versions, key=lambda name: name != current))
+    yield from (place / "snapshots" / version for version in sorted(versions, key=lambda name: name != current))
 
 
 def _through_datasets(source: Source) -> list[tuple[str, Any]]:
@@ -200,8 +204,8 @@ def _through_datasets(source: Source) -> list[tuple[str, Any]]:
     except ImportError:
         return []
     try:
-        found = datasets.load_dataset(source.repository, source.config or source.stem, split=source.split)
-        got = [{key: value for key, value in row.items() if value is not None} for row in found]
+        data_set = datasets.load_dataset(source.repository, source.config or source.stem, split=source.split)
+        got = [{key: value for key, value in row.items() if value is not None} for row in data_set]
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError):
         return []  # the message about missing files says what to do
     place = f"{source.repository}, {source.config or source.stem}"

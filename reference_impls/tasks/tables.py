@@ -45,11 +45,11 @@ def read_rows(name: str, data: Data, problem: Callable[[Any], str], form: str) -
     Raises:
         UsageError: the file cannot be read, holds no rows, or bad ones.
     """
-    found: Rows
-    found = _rows(data) if isinstance(data, Path) else [(f"{name} row {at}", row) for at, row in enumerate(data, 1)]
-    if not found:
+    rows: Rows
+    rows = _rows(data) if isinstance(data, Path) else [(f"{name} row {at}", row) for at, row in enumerate(data, 1)]
+    if not rows:
         raise UsageError(f"{data if isinstance(data, Path) else name}: there are no rows in it.")
-    return checked(found, problem, form)
+    return checked(rows, problem, form)
 
 
 def checked(found: Rows, problem: Callable[[Any], str], form: str) -> list[tuple[str, dict[str, Any]]]:
@@ -118,7 +118,7 @@ def _from_array(path: Path, text: str) -> Rows | None:
     if not text.lstrip().startswith("["):
         return None
     try:
-        found = json.loads(text)
+        array = json.loads(text)
     except RecursionError:
         return None
     except ValueError as error:
@@ -126,9 +126,9 @@ def _from_array(path: Path, text: str) -> Rows | None:
             return None  # lines that are lists, which are told one by one
         line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         return [(f"{path}{line}", NotJson(f"not JSON: {getattr(error, 'msg', error)}"))]
-    if not found or not all(isinstance(row, dict | str) for row in found):
+    if not array or not all(isinstance(row, dict | str) for row in array):
         return None
-    rows = [{"text": row} if isinstance(row, str) else row for row in found]
+    rows = [{"text": row} if isinstance(row, str) else row for row in array]
     return [(f"{path}: row {number}", row) for number, row in enumerate(rows, 1)]
 
 
@@ -162,12 +162,12 @@ def _from_datasets(path: Path, kind: str) -> Rows:
         ) from None
     try:
         if path.is_dir():
-            found = datasets.load_from_disk(str(path))
+            data_set = datasets.load_from_disk(str(path))
         elif kind == "Arrow":
-            found = datasets.Dataset.from_file(str(path))
+            data_set = datasets.Dataset.from_file(str(path))
         else:
-            found = datasets.load_dataset("parquet", data_files=str(path), split="train")
-        rows = [dict(row) for row in found]
+            data_set = datasets.load_dataset("parquet", data_files=str(path), split="train")
+        rows = [dict(row) for row in data_set]
     except (OSError, ValueError, TypeError, datasets.exceptions.DatasetsError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UsageError(f"{path}: cannot be read as {kind}: {reason}") from None

@@ -54,7 +54,7 @@ def general_facts(wrong: int) -> list[Pair]:
         values = list(dict.fromkeys(value for _, value in rows))
         for subject, value in rows:
             asked, said = question.format(subject=subject), answer.format(subject=subject, value=value)
-            others = [answer.format(subject=subject, value=other) for other in values if other != value]
-            chosen = random.Random(f"{SEED}/{asked}").sample(others, wrong)
+            candidates = [answer.format(subject=subject, value=other) for other in values if other != value]
+            chosen = random.Random(f"{SEED}/{asked}").sample(candidates, wrong)
             pairs.append(Pair(asked, said, paraphrase=said, perturbed=tuple(chosen)))
     return pairs

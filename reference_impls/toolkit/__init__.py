@@ -9,12 +9,13 @@ A method's file has one line of imports from the project, from here. What is not
   ``wrapper`` (something around a model); inside them ``encoding`` (text to tokens), ``marks`` (what begins and ends
   texts and turns), ``architecture`` (where a transformer's parts are), ``adapters``, ``padding`` and
   ``soft_prompt`` (vectors before every text); around them ``changed_prompt`` (prompts that look different inside a
-  model), ``combined`` (several models that speak with one voice), ``assistants`` (small ones beside a large one),
-  ``scope`` (a gate) and ``fixed_answer`` (what is said behind it); ``support`` asks whether a model has what a
-  method needs.
+  model), ``prefixed`` (words before every text), ``combined`` (several models that speak with one voice),
+  ``assistants`` (small ones beside a large one), ``scope`` (a gate) and ``fixed_answer`` (what is said behind it);
+  ``support`` asks whether a model has what a method needs.
 - *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses and
   targets that several methods share), ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before
-  the step), ``masks`` (which weights may move) and ``training`` (the one loop, and a run's tools).
+  the step), ``masks`` (which weights may move), ``task_vectors`` (what a training did to
+  the weights) and ``training`` (the one loop, and a run's tools).
 - *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``steering`` (leading
   hidden states somewhere) and ``adversarial`` (the worst small shift of them).
 - *Asking*: ``evaluation`` (what a model answers about a task's splits).
@@ -23,7 +24,15 @@ A method's file has one line of imports from the project, from here. What is not
 from catalog.model.questions import first_answer
 from reference_impls.errors import DivergedError, UnsupportedModelError, UsageError
 from reference_impls.metrics.answers import rouge_1_precision, rouge_l_recall
-from reference_impls.toolkit.adapters import adapter_weights, lora_config, not_adapted, with_adapter
+from reference_impls.scaling import LoRA
+from reference_impls.toolkit.adapters import (
+    AdaptedLayer,
+    adapted_layers,
+    adapter_weights,
+    lora_config,
+    not_adapted,
+    with_adapter,
+)
 from reference_impls.toolkit.adversarial import shifted, worst_shift
 from reference_impls.toolkit.architecture import is_causal
 from reference_impls.toolkit.assistants import OffsetModel, first_blocks, offset_logits
@@ -44,6 +53,7 @@ from reference_impls.toolkit.data import Pair, UnlearningData
 from reference_impls.toolkit.editing import (
     Request,
     ValueSearch,
+    Window,
     deletion_answers,
     deletion_loss,
     deletion_requests,
@@ -52,13 +62,14 @@ from reference_impls.toolkit.editing import (
 )
 from reference_impls.toolkit.evaluation import Evaluation, Probe, asked_examples, evaluate, examples, probe
 from reference_impls.toolkit.fixed_answer import FLOOR, FixedAnswer
-from reference_impls.toolkit.gradients import Gradient, diagonal_fisher, nll_gradient, trained_weights
+from reference_impls.toolkit.gradients import Gradient, damped, diagonal_fisher, nll_gradient, trained_weights
 from reference_impls.toolkit.invented import new_pairs
 from reference_impls.toolkit.language_model import LanguageModel, weights_of
 from reference_impls.toolkit.logprobs import (
     IGNORE,
     Encoded,
     TokenLogits,
+    by_token,
     mean_by_sequence,
     mean_kl,
     mean_nll,
@@ -67,7 +78,15 @@ from reference_impls.toolkit.logprobs import (
 from reference_impls.toolkit.masks import holding, most_salient
 from reference_impls.toolkit.method import HyperparameterError, LossMethod, Method, hyperparameter
 from reference_impls.toolkit.mlp_memory import Memory, changed_output, memories, shifted_at
-from reference_impls.toolkit.objectives import dpo_loss, generic_logits, log_ratio, npo_loss, weighted_ascent_loss
+from reference_impls.toolkit.objectives import (
+    dpo_loss,
+    generic_logits,
+    inverted_hinge_loss,
+    log_ratio,
+    npo_loss,
+    weighted_ascent_loss,
+)
+from reference_impls.toolkit.prefixed import Prefixed
 from reference_impls.toolkit.refusals import REFUSALS, with_refusals
 from reference_impls.toolkit.scope import Scope
 from reference_impls.toolkit.soft_prompt import SoftPrompted
@@ -81,6 +100,7 @@ from reference_impls.toolkit.steering import (
 )
 from reference_impls.toolkit.support import Part, check
 from reference_impls.toolkit.task import EmbeddedTask, Task
+from reference_impls.toolkit.task_vectors import subtract_task_vector, task_vector
 from reference_impls.toolkit.training import Recipe, Run
 from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel
 from reference_impls.toolkit.wrapper import Kept, Wrapped, Wrapper
@@ -90,6 +110,7 @@ __all__ = [
     "FLOOR",
     "IGNORE",
     "REFUSALS",
+    "AdaptedLayer",
     "AnswerDistribution",
     "Attack",
     "Batch",
@@ -105,6 +126,7 @@ __all__ = [
     "Kept",
     "Knowledge",
     "LanguageModel",
+    "LoRA",
     "LossMethod",
     "Memory",
     "Method",
@@ -112,6 +134,7 @@ __all__ = [
     "OffsetModel",
     "Pair",
     "Part",
+    "Prefixed",
     "Probe",
     "Recipe",
     "Reference",
@@ -128,13 +151,17 @@ __all__ = [
     "UsageError",
     "ValueSearch",
     "Victim",
+    "Window",
     "Wrapped",
     "Wrapper",
+    "adapted_layers",
     "adapter_weights",
     "asked_examples",
     "bare",
+    "by_token",
     "changed_output",
     "check",
+    "damped",
     "deletion_answers",
     "deletion_loss",
     "deletion_requests",
@@ -152,6 +179,7 @@ __all__ = [
     "holding",
     "hyperparameter",
     "inside",
+    "inverted_hinge_loss",
     "is_causal",
     "jaccard",
     "log_ratio",
@@ -177,7 +205,9 @@ __all__ = [
     "shifted_at",
     "steered_weights",
     "steering_loss",
+    "subtract_task_vector",
     "sum_by_sequence",
+    "task_vector",
     "trained_weights",
     "weighted_ascent_loss",
     "weights_of",

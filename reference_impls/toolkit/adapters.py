@@ -67,9 +67,9 @@ def not_adapted(adapted: Any) -> str:
         adapted: a network with adapters in it.
     """
     held = {id(_held(module)) for module in adapted.modules() if hasattr(module, "parameter_name")}
-    experts = sum(one.numel() for one in architecture.fused_experts(adapted) if id(one) not in held)
+    experts = sum(weight.numel() for weight in architecture.fused_experts(adapted) if id(weight) not in held)
     if experts:
-        share = experts / sum(one.numel() for one in adapted.parameters())
+        share = experts / sum(parameter.numel() for parameter in adapted.parameters())
         return f"The adapters sit on linear layers, and the experts ({share:.0%} of the weights) are none: not touched."
     if _is_state_space(adapted):
         return "The output projections of the state-space layers take no adapter: not touched."
@@ -98,11 +98,66 @@ def check_targets(targets: Sequence[str], model: Any) -> None:
     Raises:
         UsageError: it has none of one; names those that it has.
     """
-    layers = {name for name, one in model.named_modules() if architecture.matrix_shape(one) is not None}
+    layers = {name for name, module in model.named_modules() if architecture.matrix_shape(module) is not None}
     for target in targets:
         if not any(name == target or name.endswith(f".{target}") for name in layers):
             known = ", ".join(sorted({name.rsplit(".", 1)[-1] for name in layers}))
             raise UsageError(f"{type(model).__name__} has no layer {target!r} for --lora-targets; it has {known}.")
+
+
+@dataclass(frozen=True)
+class AdaptedLayer:
+    r"""A linear layer with an adapter in it: it multiplies with $W + c B A$."""
+
+    base: Tensor
+    """The weight as the model stores it; it does not train."""
+    transposed: bool
+    """Whether that is $W$ transposed (GPT-2)."""
+    down: Tensor
+    """(r, inputs) $A$."""
+    up: Tensor
+    """(outputs, r) $B$."""
+    scale: float
+    """$c$."""
+
+    @property
+    def weight(self) -> Tensor:
+        """(outputs, inputs) $W$, a view."""
+        return self.by_output(self.base.detach())
+
+    def by_output(self, values: Tensor) -> Tensor:
+        """(outputs, inputs) values of the stored weight's entries, a row for each output."""
+        return values.T if self.transposed else values
+
+    @torch.no_grad()
+    def hand_over(self, left: Tensor, right: Tensor) -> None:
+        r"""Make $c B A$ a part of what the two are together, and $W$ the rest: the layer computes what it did.
+
+        Args:
+            left: (outputs, k) with $k \le r$.
+            right: (k, inputs): the part is ``left @ right``, and both factors get the same share of $c$.
+        """
+        count = left.shape[1]
+        self.weight.add_(self.scale * self.up @ self.down)
+        for factor in (self.down, self.up):
+            factor.zero_()
+        self.down[:count] = right / self.scale**0.5
+        self.up[:, :count] = left / self.scale**0.5
+        self.weight.sub_(self.scale * self.up @ self.down)
+
+
+def adapted_layers(network: Any, adapter: str = "default") -> list[AdaptedLayer]:
+    """The linear layers of a network that have an adapter of that name, in the network's order."""
+    from transformers.pytorch_utils import Conv1D
+
+    layers = []
+    for layer in _layers(network):
+        base = layer.get_base_layer()
+        if hasattr(layer, "parameter_name") or adapter not in layer.lora_B or architecture.matrix_shape(base) is None:
+            continue
+        factors = layer.lora_A[adapter].weight, layer.lora_B[adapter].weight
+        layers.append(AdaptedLayer(base.weight, isinstance(base, Conv1D), *factors, layer.scaling[adapter]))
+    return layers
 
 
 @dataclass(frozen=True)
@@ -152,7 +207,9 @@ class Adapted:
         """Let the adapters become part of the weights, all of which train again; returns them as they were."""
         from peft import get_peft_model_state_dict
 
-        weights = {name: one.detach().cpu().clone() for name, one in get_peft_model_state_dict(self._network).items()}
+        weights = {
+            name: weight.detach().cpu().clone() for name, weight in get_peft_model_state_dict(self._network).items()
+        }
         adapter = Adapter(self._network.peft_config["default"], weights)
         self.model.model = self._network.merge_and_unload()
         self.model.model.requires_grad_(True)
@@ -218,7 +275,7 @@ def switched_off(network: Any) -> Iterator[None]:
 
 
 def _layers(network: Any) -> list[Any]:
-    return [one for one in network.modules() if hasattr(one, "lora_B")]
+    return [module for module in network.modules() if hasattr(module, "lora_B")]
 
 
 def _changes(layer: Any) -> bool:

@@ -53,14 +53,14 @@ def context(model: Any) -> int | None:
     """How many tokens the model was made for at a time; None where nothing limits them."""
     config = text_config(model)
     named = (getattr(config, name, None) for name in ("max_position_embeddings", "max_seq_len", "n_positions"))
-    return next((int(one) for one in named if isinstance(one, int) and one > 0), None)
+    return next((int(limit) for limit in named if isinstance(limit, int) and limit > 0), None)
 
 
 def _configured(model: Any, name: str) -> Any:
-    found = getattr(text_config(model), name, None)
-    if found is None:
+    value = getattr(text_config(model), name, None)
+    if value is None:
         raise UnsupportedModelError(f"the configuration of {type(model).__name__} has no {name}")
-    return found
+    return value
 
 
 def blocks(model: Any) -> nn.ModuleList:
@@ -70,10 +70,10 @@ def blocks(model: Any) -> nn.ModuleList:
         UnsupportedModelError: there is no list of as many modules as the configuration says.
     """
     count = layers(model)
-    lists = [one for one in model.modules() if isinstance(one, nn.ModuleList) and len(one) == count]
+    lists = [module for module in model.modules() if isinstance(module, nn.ModuleList) and len(module) == count]
     if len(lists) > 1:
-        decoder = {id(one) for one in _language_part(model).modules()}
-        lists = [one for one in lists if id(one) in decoder] or lists
+        decoder = {id(module) for module in _language_part(model).modules()}
+        lists = [module for module in lists if id(module) in decoder] or lists
     if not lists:
         raise UnsupportedModelError(f"{type(model).__name__} keeps its {count} blocks where they are not found")
     return lists[0]
@@ -82,7 +82,9 @@ def blocks(model: Any) -> nn.ModuleList:
 def _language_part(model: Any) -> nn.Module:
     """What holds the embeddings of words, without other modalities' towers beside it."""
     embeddings = model.get_input_embeddings()
-    holders: list[nn.Module] = [one for one in model.modules() if any(child is embeddings for child in one.children())]
+    holders: list[nn.Module] = [
+        module for module in model.modules() if any(child is embeddings for child in module.children())
+    ]
     return holders[-1]
 
 
@@ -99,7 +101,7 @@ class FeedForward:
     def weights(self) -> list[Tensor]:
         """All of it, experts last."""
         own = (getattr(module, "weight", None) for module in self.outputs)
-        return [*(one for one in own if isinstance(one, Tensor)), *self.experts]
+        return [*(weight for weight in own if isinstance(weight, Tensor)), *self.experts]
 
 
 def feed_forward(block: nn.Module, width: int) -> FeedForward:
@@ -109,10 +111,10 @@ def feed_forward(block: nn.Module, width: int) -> FeedForward:
         block: one transformer block.
         width: d, the size of the residual stream.
     """
-    named = {name: one for name, one in block.named_modules() if _is_down(name) and _writes(one, width)}
-    outputs = tuple(one for name, one in named.items() if not _is_routed(name))
-    routed = [one.weight for name, one in named.items() if _is_routed(name) and isinstance(one.weight, Tensor)]
-    fused = [one for name, one in block.named_parameters() if _is_down(name) and one.dim() == 3]
+    named = {name: module for name, module in block.named_modules() if _is_down(name) and _writes(module, width)}
+    outputs = tuple(module for name, module in named.items() if not _is_routed(name))
+    routed = [module.weight for name, module in named.items() if _is_routed(name) and isinstance(module.weight, Tensor)]
+    fused = [parameter for name, parameter in block.named_parameters() if _is_down(name) and parameter.dim() == 3]
     return FeedForward(outputs, (*routed, *fused))
 
 
@@ -151,17 +153,17 @@ def rows_of(module: nn.Module) -> list[Tensor]:
     if matrix_shape(module) is not None:
         weight: Tensor = module.weight.detach()  # type: ignore[operator]
         return [weight.T if isinstance(module, Conv1D) else weight]
-    return [expert.detach() for one in _fused(module) for expert in one]
+    return [expert.detach() for experts in _fused(module) for expert in experts]
 
 
 def fused_experts(model: nn.Module) -> list[Tensor]:
     """(experts, rows, columns) each: the weights of experts that a model keeps in one tensor, which no module holds."""
-    return [one for module in model.modules() for one in _fused(module)]
+    return [experts for module in model.modules() for experts in _fused(module)]
 
 
 def _fused(module: nn.Module) -> list[Tensor]:
     convolves = isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d)
-    return [] if convolves else [one for one in module.parameters(recurse=False) if one.dim() == 3]
+    return [] if convolves else [parameter for parameter in module.parameters(recurse=False) if parameter.dim() == 3]
 
 
 def mlp_outputs(model: Any, chosen: Iterable[int]) -> list[nn.Module]:
@@ -174,15 +176,15 @@ def mlp_outputs(model: Any, chosen: Iterable[int]) -> list[nn.Module]:
 
 
 def _dense(model: Any, layer: int) -> nn.Module:
-    found = feed_forward(blocks(model)[layer], width(model))
-    if found.experts:
+    mlp = feed_forward(blocks(model)[layer], width(model))
+    if mlp.experts:
         raise UnsupportedModelError(
             f"block {layer} of {type(model).__name__} sends each token to a few of many experts, so it has no one MLP "
             "output"
         )
-    if len(found.outputs) != 1:
+    if len(mlp.outputs) != 1:
         raise UnsupportedModelError(_no_output(model, layer))
-    return found.outputs[0]
+    return mlp.outputs[0]
 
 
 def down_projections(model: Any, chosen: Iterable[int]) -> list[Tensor]:
@@ -193,10 +195,10 @@ def down_projections(model: Any, chosen: Iterable[int]) -> list[Tensor]:
     """
     weights: list[Tensor] = []
     for layer in chosen:
-        found = feed_forward(blocks(model)[layer], width(model)).weights
-        if not found:
+        projections = feed_forward(blocks(model)[layer], width(model)).weights
+        if not projections:
             raise UnsupportedModelError(_no_output(model, layer))
-        weights += found
+        weights += projections
     return weights
 
 
@@ -256,9 +258,11 @@ def is_causal(model: Any) -> bool:
     ids = torch.arange(4, device=next(model.parameters()).device)[None]
     changed = ids.clone()
     changed[0, 3] = 0
-    one, other = (model(input_ids=some, attention_mask=torch.ones_like(some)).logits[0, :2] for some in (ids, changed))
-    noise = 1e-5 if one.dtype == torch.float32 else 1e-2
-    return bool(torch.allclose(one, other, atol=noise, rtol=noise))
+    logits, changed_logits = (
+        model(input_ids=tokens, attention_mask=torch.ones_like(tokens)).logits[0, :2] for tokens in (ids, changed)
+    )
+    noise = 1e-5 if logits.dtype == torch.float32 else 1e-2
+    return bool(torch.allclose(logits, changed_logits, atol=noise, rtol=noise))
 
 
 def read_out(model: Any, states: Tensor) -> Tensor:

@@ -38,9 +38,9 @@ class ChangedPrompt(LanguageModel):
     @classmethod
     def of(cls, inner: LanguageModel, part: nn.Module, change: Change) -> ChangedPrompt:
         """``inner``, with ``change`` at the output of ``part``."""
-        found = cls(inner.model, inner.tokenizer, inner.max_length, inner.batch_size)
-        found.inner, found.part, found.change = inner, part, change
-        return found
+        model = cls(inner.model, inner.tokenizer, inner.max_length, inner.batch_size)
+        model.inner, model.part, model.change = inner, part, change
+        return model
 
     def token_logits(self, *batches: Encoded) -> tuple[TokenLogits, ...]:
         """See :class:`LanguageModel`."""

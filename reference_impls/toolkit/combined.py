@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -40,7 +40,8 @@ class Combined(LanguageModel):
         """See :class:`LanguageModel`."""
         each = [voice.token_logits(*batches) for voice in self.voices()]
         return tuple(
-            replace(told[0], logits=self.rule([one.logits for one in told])) for told in zip(*each, strict=True)
+            told[0].with_logits(self.rule([token_logits.logits for token_logits in told]))
+            for told in zip(*each, strict=True)
         )
 
     def _read_on(self, input_ids: Tensor, past: Any) -> tuple[Tensor, Any]:
@@ -56,8 +57,8 @@ class Combined(LanguageModel):
         out = input_ids.new_full((len(input_ids), options["max_new_tokens"]), options["pad_token_id"])
         for length in lengths.unique().tolist():  # prompts of one length need no padding
             (rows,) = (lengths == length).nonzero(as_tuple=True)
-            found = self._continued(input_ids[rows, input_ids.shape[1] - length :], **options)
-            out[rows, : found.shape[1]] = found
+            continuation = self._continued(input_ids[rows, input_ids.shape[1] - length :], **options)
+            out[rows, : continuation.shape[1]] = continuation
         return out
 
     def _continued(
@@ -73,14 +74,14 @@ class Combined(LanguageModel):
         """(B, T) what follows (B, L) tokens, greedily or drawn from the whole distribution; padding after its end."""
         stops = torch.tensor(list(eos_token_id or ()), dtype=torch.long, device=input_ids.device)
         done = torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
-        found = [input_ids[:, :0]]
+        tokens = [input_ids[:, :0]]
         read, past = input_ids, None
-        while len(found) <= max_new_tokens and not bool(done.all()):
+        while len(tokens) <= max_new_tokens and not bool(done.all()):
             logits, past = self._read_on(read, past)
             if do_sample:
                 read = torch.multinomial(torch.softmax(logits / temperature, dim=-1), 1)
             else:
                 read = logits.argmax(dim=-1, keepdim=True)
-            found.append(read.masked_fill(done[:, None], pad_token_id))
+            tokens.append(read.masked_fill(done[:, None], pad_token_id))
             done |= torch.isin(read[:, 0], stops)
-        return torch.cat(found, dim=1)
+        return torch.cat(tokens, dim=1)

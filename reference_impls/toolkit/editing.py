@@ -1,4 +1,4 @@
-r"""What methods share that edit facts in an MLP: deletion objectives, requests by subject, the search for a value.
+r"""What methods share that edit facts in MLPs: objectives, requests by subject, the search for values, several layers.
 
 Patil et al. (2023), section 4, turn editing into deletion with three objectives: the answer becomes unlikely
 (``fact-erasure``), a false one likely (``error-injection``), or an empty response likely (``empty-response``).
@@ -7,7 +7,7 @@ Patil et al. (2023), section 4, turn editing into deletion with three objectives
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from reference_impls.toolkit.data import Pair, UnlearningData
 from reference_impls.toolkit.language_model import LanguageModel
 from reference_impls.toolkit.logprobs import TokenLogits, mean_kl, mean_nll
-from reference_impls.toolkit.mlp_memory import changed_output, shifted_at
+from reference_impls.toolkit.mlp_memory import Memory, changed_output, memories, shifted_at
 from reference_impls.toolkit.training import Run
 from reference_impls.toolkit.wrong_answers import flipped_answer
 
@@ -76,13 +76,13 @@ def deletion_requests(
     """
     asked = data.prompted()  # a key is read at the subject's mention in a prompt, and plain texts have none
     others = asked.others
-    found: dict[str, list[Pair]] = {}
+    by_subject: dict[str, list[Pair]] = {}
     for row, pair in enumerate(asked.forget):
         told = deletion_answers(pair, objective, response, others, rng)
         before = rng.sample(others, min(contexts, len(others)))
-        told_after = [replace(told, prompt=model.behind(model.shown(one), told.prompt)) for one in before]
-        found.setdefault(pair.subject or f"\0{row}", []).extend([told, *told_after])
-    return [Request(pairs[0].subject, tuple(pairs)) for pairs in found.values()]
+        told_after = [replace(told, prompt=model.behind(model.shown(context), told.prompt)) for context in before]
+        by_subject.setdefault(pair.subject or f"\0{row}", []).extend([told, *told_after])
+    return [Request(pairs[0].subject, tuple(pairs)) for pairs in by_subject.values()]
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,51 @@ class ValueSearch:
         with changed_output(module, shifted_at(places, shift)):
             (after,) = model.token_logits(batch)
         return mean_kl(after, before)
+
+
+Update = Callable[[Tensor, Tensor], Tensor]
+"""From (d_ff, n) keys and (d, n) by how much their values are to change, to the (d, d_ff) change of a matrix."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """The layers whose MLPs MEMIT and its relatives edit, and how a state is written into all of them together."""
+
+    model: LanguageModel
+    layers: range
+
+    @classmethod
+    def up_to(cls, model: LanguageModel, depth: float, count: int) -> Window:
+        """``count`` layers, or as many as there are, the last of them at a fraction of the depth."""
+        last = model.layer_at(depth)
+        return cls(model, range(max(0, last - count + 1), last + 1))
+
+    @property
+    def memories(self) -> list[Memory]:
+        """The memories of these layers, from the lowest on."""
+        return memories(self.model, self.layers)
+
+    @torch.no_grad()
+    def write(self, requests: Sequence[Request], search: ValueSearch, updates: Sequence[Update], run: Run) -> None:
+        """Find a state for every request behind the last layer; each layer does its share of what is left to do.
+
+        Args:
+            requests: what is edited.
+            search: how states are found, all of them before anything changes.
+            updates: each layer's rule, made before anything changes.
+            run: its recipe is the search's.
+        """
+        block, targets = self.model.blocks[self.layers[-1]], []
+        for done, request in enumerate(requests):
+            shift = search.find(self.model, block, request, run)
+            targets.append(mean_output(self.model, block, request) + shift)
+            run.progress("finding states", done + 1, len(requests))
+        for layer, memory, update in zip(self.layers, self.memories, updates, strict=True):
+            keys = [memory.subject_keys(self.model, request.pairs).float().mean(dim=0) for request in requests]
+            now = [mean_output(self.model, block, request) for request in requests]
+            left = torch.stack([z - h for z, h in zip(targets, now, strict=True)], dim=1)
+            change = update(torch.stack(keys, dim=1), left / (self.layers[-1] - layer + 1))
+            memory.weight.add_(change.to(memory.weight.dtype))
 
 
 @torch.no_grad()

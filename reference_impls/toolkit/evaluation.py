@@ -71,13 +71,15 @@ def evaluate(
     questions = splits.probes()
     probes = {name: probe(model, pairs, max_new_tokens, name in GENERAL) for name, pairs in questions.items()}
     metrics: dict[str, float] = {}
-    for name, one in probes.items():
-        metrics[f"{name}_probability"] = mean(one.probabilities)
-        metrics[f"{name}_rouge"] = mean(one.rouge)
-        if one.truth_ratios:
+    for name, split_probe in probes.items():
+        metrics[f"{name}_probability"] = mean(split_probe.probabilities)
+        metrics[f"{name}_rouge"] = mean(split_probe.rouge)
+        if split_probe.truth_ratios:
             total = forget_truth_ratio if name == "forget" else utility_truth_ratio
-            metrics[f"{name}_truth_ratio"] = total(one.truth_ratios)
-    utility = [value for key, value in metrics.items() if key.startswith(("retain_", *(f"{one}_" for one in GENERAL)))]
+            metrics[f"{name}_truth_ratio"] = total(split_probe.truth_ratios)
+    utility = [
+        value for key, value in metrics.items() if key.startswith(("retain_", *(f"{split}_" for split in GENERAL)))
+    ]
     if utility:
         metrics["model_utility"] = harmonic_mean(utility)
     ratios = probes["forget"].truth_ratios
@@ -88,7 +90,7 @@ def evaluate(
         metrics["forget_quality"] = forget_quality(ratios, retrained["truth_ratios"])
     if "holdout" in probes:
         metrics["membership_auc"] = membership_auc(probes["forget"].losses, probes["holdout"].losses)
-    shown = examples(questions, {name: one.generated for name, one in probes.items()})
+    shown = examples(questions, {name: split_probe.generated for name, split_probe in probes.items()})
     return Evaluation(metrics, probes, shown, {"truth_ratios": list(ratios)})
 
 
@@ -112,10 +114,10 @@ def probe(model: UnlearnedModel, pairs: Sequence[Pair], max_new_tokens: int, cho
     scored = iter(logprobs)
     losses, probabilities, ratios = [], [], []
     for pair in pairs:
-        right, *others = [next(scored) for _ in _answers(pair, compared)]
+        right, *alternatives = [next(scored) for _ in _answers(pair, compared)]
         losses.append(mean_loss(right))
         if compared:
-            paraphrase, *wrong = others
+            paraphrase, *wrong = alternatives
             ratios.append(truth_ratio(paraphrase, wrong))
         probabilities.append(choice_probability(right, wrong) if choose and compared else answer_probability(right))
     generated = model.generate([pair.prompt for pair in pairs], max_new_tokens)
@@ -153,7 +155,9 @@ def asked_examples(
 ) -> tuple[Example, ...]:
     """The same for an evaluation that generates nothing else: only those questions are answered."""
     chosen = {name: [pairs[row] for row in _spread(len(pairs))] for name, pairs in questions.items()}
-    generated = {name: model.generate([one.prompt for one in pairs], max_new_tokens) for name, pairs in chosen.items()}
+    generated = {
+        name: model.generate([pair.prompt for pair in pairs], max_new_tokens) for name, pairs in chosen.items()
+    }
     return examples(chosen, generated)
 
 

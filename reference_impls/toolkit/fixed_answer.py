@@ -40,7 +40,7 @@ class FixedAnswer:
 
     def answer_logprobs(self, prompts: Sequence[str], answers: Sequence[str]) -> list[Tensor]:
         """See :class:`~reference_impls.toolkit.UnlearnedModel`."""
-        return [one.chosen for one in self.distributions(prompts, answers)]
+        return [distribution.chosen for distribution in self.distributions(prompts, answers)]
 
     def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
         """See :class:`~reference_impls.toolkit.UnlearnedModel`."""

@@ -7,7 +7,7 @@ one to :meth:`~reference_impls.toolkit.training.Run.minimize` decides itself alo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from reference_impls.toolkit.data import Pair
 from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import mean_nll
+from reference_impls.toolkit.logprobs import Encoded, mean_nll
 from reference_impls.toolkit.parts import current
 from reference_impls.toolkit.processes import averaged
 
@@ -38,7 +38,7 @@ class Gradient:
         return cls(weights, averaged(parts) if current().world > 1 else parts)
 
     def __add__(self, other: Gradient) -> Gradient:
-        return self._with([one + two for one, two in zip(self.parts, other.parts, strict=True)])
+        return self._with([part + other_part for part, other_part in zip(self.parts, other.parts, strict=True)])
 
     def __sub__(self, other: Gradient) -> Gradient:
         return self + -1.0 * other
@@ -48,8 +48,10 @@ class Gradient:
 
     def dot(self, other: Gradient) -> float:
         """The inner product over all weights, summed in 64 bits: in fewer, near 0 its sign would be lost."""
-        products = (one.double() * two.double() for one, two in zip(self.parts, other.parts, strict=True))
-        return float(sum(one.sum() for one in products))
+        products = (
+            part.double() * other_part.double() for part, other_part in zip(self.parts, other.parts, strict=True)
+        )
+        return float(sum(product.sum() for product in products))
 
     def norm(self) -> float:
         """The length over all weights."""
@@ -106,14 +108,22 @@ def trained_weights(model: LanguageModel) -> tuple[Tensor, ...]:
     return tuple(weight for weight in model.model.parameters() if weight.requires_grad)
 
 
-def nll_gradient(model: LanguageModel, pairs: Sequence[Pair]) -> Gradient:
-    """The gradient of the mean negative log-likelihood of all pairs' answers, a batch at a time."""
+def nll_gradient(
+    model: LanguageModel, pairs: Sequence[Pair], relabeled: Callable[[Encoded], Encoded] = lambda batch: batch
+) -> Gradient:
+    """The gradient of the mean negative log-likelihood of all pairs' answers, a batch at a time.
+
+    Args:
+        model: at whose weights.
+        pairs: the data.
+        relabeled: puts other tokens in the place of a batch's answers first; by default they are the pairs' own.
+    """
     total: Gradient | None = None
     for start in range(0, len(pairs), model.batch_size):
-        some = pairs[start : start + model.batch_size]
-        loss = mean_nll(*model.token_logits(model.encode(some))) * (len(some) / len(pairs))
-        found = Gradient.of(loss, model)
-        total = found if total is None else total + found
+        batch = pairs[start : start + model.batch_size]
+        loss = mean_nll(*model.token_logits(relabeled(model.encode(batch)))) * (len(batch) / len(pairs))
+        gradient = Gradient.of(loss, model)
+        total = gradient if total is None else total + gradient
     if total is None:
         raise ValueError("there is nothing to take a gradient of: the data set is empty")
     return total
@@ -131,3 +141,20 @@ def diagonal_fisher(model: LanguageModel, pairs: Sequence[Pair]) -> tuple[Tensor
         for importance, part in zip(total, nll_gradient(model, [pair]).parts, strict=True):
             importance += part.square() / len(pairs)
     return tuple(total)
+
+
+def damped(fisher: Sequence[Tensor], damping: float) -> list[Tensor]:
+    r"""$F_i + c \bar F$: what may be divided by, for a weight that no answer reaches has $F_i = 0$.
+
+    Args:
+        fisher: the diagonal, tensor by tensor.
+        damping: $c > 0$, relative to the mean $\bar F$ over all weights.
+
+    Raises:
+        ValueError: no weight has any.
+    """
+    total = float(sum(part.double().sum() for part in fisher))
+    if not total > 0:
+        raise ValueError("the Fisher information is 0 everywhere: no answer has a gradient")
+    mean = total / sum(part.numel() for part in fisher)
+    return [part + damping * mean for part in fisher]

@@ -17,16 +17,16 @@ def new_pairs(known: Sequence[Pair], count: int, rng: random.Random) -> list[Pai
     without subjects have their answers exchanged at random.
     """
     subjects = sorted({pair.subject for pair in known if pair.subject})
-    names = {_halves(one)[0] + _halves(other)[1] for one in subjects for other in subjects if one != other}
+    names = {_halves(subject)[0] + _halves(other)[1] for subject in subjects for other in subjects if subject != other}
     unknown = sorted(names - set(subjects))
     if not unknown:
         answers = rng.sample([pair.answer for pair in known], len(known))
         return [replace(pair, answer=answer) for pair, answer in zip(known, answers, strict=True)][:count]
     texts = [pair for pair in known if not pair.prompt]
-    found: list[Pair] = []
-    while len(found) < count:
+    pairs: list[Pair] = []
+    while len(pairs) < count:
         subject, name = rng.choice(subjects), rng.choice(unknown)
-        found += [
+        pairs += [
             Pair(
                 prompt=pair.prompt.replace(subject, name),
                 answer=(pair.answer if pair.prompt else _patched(pair, texts)).replace(subject, name),
@@ -36,7 +36,7 @@ def new_pairs(known: Sequence[Pair], count: int, rng: random.Random) -> list[Pai
             for pair in known
             if pair.subject == subject
         ]
-    return found[:count]
+    return pairs[:count]
 
 
 def _halves(name: str) -> tuple[str, str]:
@@ -48,17 +48,18 @@ def _halves(name: str) -> tuple[str, str]:
 def _patched(text: Pair, texts: Sequence[Pair]) -> str:
     """A text's first sentence, and each of the next from another text, those that share most words with it first."""
     words = set(text.answer.split())
-    others = sorted(
-        (one for one in texts if one.subject != text.subject), key=lambda one: -len(words & set(one.answer.split()))
+    candidates = sorted(
+        (other for other in texts if other.subject != text.subject),
+        key=lambda other: -len(words & set(other.answer.split())),
     )
     first, *rest = _sentences(text.answer)
-    found = [first]
+    sentences = [first]
     for place, sentence in enumerate(rest):
-        donors = [one for one in others[place:] if len(_sentences(one.answer)) > place + 1]
+        donors = [donor for donor in candidates[place:] if len(_sentences(donor.answer)) > place + 1]
         if donors:
             sentence = _sentences(donors[0].answer)[place + 1].replace(donors[0].subject or text.subject, text.subject)
-        found.append(sentence)
-    return " ".join(found)
+        sentences.append(sentence)
+    return " ".join(sentences)
 
 
 def _sentences(text: str) -> list[str]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from reference_impls.errors import UsageError
 from reference_impls.toolkit import architecture, encoding
 from reference_impls.toolkit.data import Pair
-from reference_impls.toolkit.logprobs import Encoded, TokenLogits
+from reference_impls.toolkit.logprobs import Encoded, TokenLogits, Unread
 from reference_impls.toolkit.marks import Marks, read_marks
 from reference_impls.toolkit.padding import concatenate
 from reference_impls.toolkit.parts import current, read_in_parts
@@ -61,24 +61,30 @@ class LanguageModel:
             self._head_is_plain = architecture.head_is_plain(self.model)
 
     @classmethod
-    def load(cls, source: str | Path, window: int | None = None, **options: Any) -> LanguageModel:
-        """Load from a folder or a hub name, as ``transformers`` does.
+    def load(
+        cls, source: str | Path, window: int | None = None, *, trust_remote_code: bool = False, **options: Any
+    ) -> LanguageModel:
+        """Load from a folder or a hub name, as ``transformers`` does; what is pickled there gives tensors or nothing.
 
         Args:
             source: the folder or name.
             window: how many tokens are read at a time; see :attr:`max_length`.
+            trust_remote_code: run the code that comes with the model, where ``transformers`` has none for it.
             options: of ``from_pretrained``.
 
         Raises:
             UsageError: the checkpoint has not just the weights of the model.
             OSError, ValueError: what ``transformers`` says of a model that it cannot load.
+            UnpicklingError: weights are pickled, and more than tensors.
         """
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        model, report = AutoModelForCausalLM.from_pretrained(source, output_loading_info=True, **options)
+        model, report = AutoModelForCausalLM.from_pretrained(
+            source, output_loading_info=True, weights_only=True, trust_remote_code=trust_remote_code, **options
+        )
         _check_complete(type(model).__name__, report)
         tokenizer_options = {"gguf_file": options["gguf_file"]} if "gguf_file" in options else {}
-        tokenizer = AutoTokenizer.from_pretrained(source, **tokenizer_options)
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=trust_remote_code, **tokenizer_options)
         return cls(model, tokenizer, window or WINDOW)
 
     def save(self, folder: Path) -> None:
@@ -148,7 +154,7 @@ class LanguageModel:
     def matrices(self) -> list[Tensor]:
         """(outputs, inputs) each: all matrices that the model multiplies with but its head, as views of its weights."""
         head = self.model.get_output_embeddings()
-        return [rows for one in self.model.modules() if one is not head for rows in architecture.rows_of(one)]
+        return [rows for module in self.model.modules() if module is not head for rows in architecture.rows_of(module)]
 
     def copy(self) -> LanguageModel:
         """An independent copy with the same weights."""
@@ -243,17 +249,21 @@ class LanguageModel:
             return tuple(TokenLogits(nothing, merged.rows, merged.rows, 0) for _ in batches)
         encoding.check_known(self.tokenizer, merged.input_ids, self.embeddings)
         sequence, place = merged.supervised
-        if self._head_is_plain:
-            logits = self.model.get_output_embeddings()(self._at_answers(merged, self._backbone, alike=True))
-        else:
-            logits = self._at_answers(merged, self._logits)
-        logits, targets = logits.float(), merged.labels[sequence, place + 1]
+        read = TokenLogits(self._source(merged), merged.labels[sequence, place + 1], sequence, len(merged))
         results, first = [], 0
         for batch in batches:
-            chosen = (sequence >= first) & (sequence < first + len(batch))
-            results.append(TokenLogits(logits[chosen], targets[chosen], sequence[chosen] - first, len(batch)))
-            first += len(batch)
+            after = first + len(batch)
+            results.append(read.chosen((sequence >= first) & (sequence < after), first, len(batch)))
+            first = after
         return tuple(results)
+
+    def _source(self, batch: Encoded) -> Tensor | Unread:
+        """(N, V) float32 logits at the answers' tokens; what a plain head would read, where they are too many."""
+        if not self._head_is_plain:
+            return self._at_answers(batch, self._logits).float()
+        head = self.model.get_output_embeddings()
+        unread = Unread.of(self._at_answers(batch, self._backbone, alike=True), head)
+        return unread.logits() if unread.few else unread
 
     def activations(self, batch: Encoded, depth: float) -> Tensor:
         """(N, d) residual stream after the block at ``depth``, at the places that predict the answer's tokens."""
@@ -292,10 +302,10 @@ class LanguageModel:
         finally:
             for hook in hooks:
                 hook.remove()
-        found = [kept[row][0] if isinstance(kept[row], tuple) else kept[row] for row in range(len(modules))]
+        outputs = [kept[row][0] if isinstance(kept[row], tuple) else kept[row] for row in range(len(modules))]
         # Some put all tokens in one row, and what is not of the batch, such as a soft prompt, stands before it.
         count, length = input_ids.shape
-        return [out.reshape(count, -1, out.shape[-1])[:, -length:] for out in found]
+        return [out.reshape(count, -1, out.shape[-1])[:, -length:] for out in outputs]
 
     def read_out(self, states: Tensor) -> Tensor:
         """(N, V) the logits, in float32, that the model makes of (N, d) states as if its last block had given them."""
@@ -369,13 +379,13 @@ class LanguageModel:
     @torch.inference_mode()
     def pair_logprobs(self, pairs: Sequence[Pair]) -> list[Tensor]:
         """For each pair, (T,) log-probabilities of its answer's tokens."""
-        found: list[Tensor] = [torch.empty(0)] * len(pairs)
+        logprobs: list[Tensor] = [torch.empty(0)] * len(pairs)
         for chunk in self._by_length([pair.prompt + pair.answer for pair in pairs]):
             (out,) = self.token_logits(self.encode([pairs[row] for row in chunk]))
             values = out.token_logprobs().cpu()
             for place, row in enumerate(chunk):
-                found[row] = values[out.sequence.cpu() == place]
-        return found
+                logprobs[row] = values[out.sequence.cpu() == place]
+        return logprobs
 
     @torch.inference_mode()
     def distributions(self, prompts: Sequence[str], answers: Sequence[str]) -> Iterator[AnswerDistribution]:
@@ -411,8 +421,8 @@ class LanguageModel:
             ids = [self._open(prompts[row], max_new_tokens) for row in chunk]
             length = max(map(len, ids))
             # Decoding goes on at the right end, so the padding is on the left.
-            batch = torch.tensor([[marks.padding] * (length - len(one)) + one for one in ids])
-            mask = torch.tensor([[0] * (length - len(one)) + [1] * len(one) for one in ids])
+            batch = torch.tensor([[marks.padding] * (length - len(tokens)) + tokens for tokens in ids])
+            mask = torch.tensor([[0] * (length - len(tokens)) + [1] * len(tokens) for tokens in ids])
             encoding.check_known(self.tokenizer, batch, self.embeddings)
             with self._nothing_else_decides():
                 out = self._decoded(
@@ -431,7 +441,7 @@ class LanguageModel:
 
     def text_of(self, ids: Tensor) -> list[str]:
         """(B, T) what was generated, as texts: up to the first token that ends an answer, without special tokens."""
-        kept = [list(itertools.takewhile(lambda one: one not in self.marks.stops, row)) for row in ids.tolist()]
+        kept = [list(itertools.takewhile(lambda token: token not in self.marks.stops, row)) for row in ids.tolist()]
         return [text.strip() for text in self.tokenizer.batch_decode(kept, skip_special_tokens=True)]
 
     def _open(self, prompt: str, max_new_tokens: int) -> list[int]:
@@ -535,10 +545,10 @@ def _check_complete(model: str, report: Mapping[str, Any]) -> None:
         "mismatched_keys": "has {} in another shape",
         "error_msgs": "is damaged ({})",
     }
-    found = [what.format(_few(report[kind])) for kind, what in kinds.items() if report.get(kind)]
-    if found:
+    faults = [what.format(_few(report[kind])) for kind, what in kinds.items() if report.get(kind)]
+    if faults:
         raise UsageError(
-            f"the checkpoint does not fit {model}: it {'; it '.join(found)}. Save it again with save_pretrained, from "
+            f"the checkpoint does not fit {model}: it {'; it '.join(faults)}. Save it again with save_pretrained, from "
             "the model itself (not compiled, wrapped or quantized)."
         )
 

@@ -7,13 +7,18 @@ from the place before, so labels are shifted by one; prompt and padding carry th
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 IGNORE = -100
+AT_ONCE = 2**24
+"""How many logits are held at once where one place is looked at after another: 64 MB in float32."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +60,56 @@ class Encoded:
 
 
 @dataclass(frozen=True)
+class Unread:
+    """States that a head has not read yet: (N, V) logits are the largest of all that a step would hold."""
+
+    states: Tensor
+    """(N, d)."""
+    head: torch.nn.Linear
+    graded: bool
+    """Whether gradients were on when the states were made: so they are, or are not, when the head reads them."""
+    version: int
+    """Of the head's weight at that time: it must not have moved when they are read."""
+
+    @classmethod
+    def of(cls, states: Tensor, head: torch.nn.Linear) -> Unread:
+        """States that were made just now, for a head as it is."""
+        return cls(states, head, torch.is_grad_enabled(), head.weight._version)
+
+    @property
+    def vocabulary(self) -> int:
+        """V."""
+        return len(self.head.weight)
+
+    @property
+    def few(self) -> bool:
+        """Whether all logits may as well be there at once."""
+        return len(self.states) * self.vocabulary <= AT_ONCE
+
+    def logits(self) -> Tensor:
+        """(N, V) float32.
+
+        Raises:
+            RuntimeError: the head's weight has been changed since the states were made.
+        """
+        if self.head.weight._version != self.version:
+            raise RuntimeError("the logits of a batch were asked for after the weights had moved; ask before that")
+        with torch.set_grad_enabled(self.graded and torch.is_grad_enabled()):
+            logits: Tensor = self.head(self.states).float()
+        return logits
+
+    def chosen(self, rows: Tensor) -> Unread:
+        """Those of some rows, given by number or as a mask."""
+        with torch.set_grad_enabled(self.graded and torch.is_grad_enabled()):
+            return replace(self, states=self.states[rows])
+
+
+@dataclass(frozen=True)
 class TokenLogits:
     """Logits at the supervised positions of a batch, and there alone."""
 
-    logits: Tensor
-    """(N, V) float32."""
+    source: Tensor | Unread
+    """(N, V) float32 logits, or what they are read from where somebody asks for them."""
     targets: Tensor
     """(N,) the answer tokens."""
     sequence: Tensor
@@ -67,10 +117,35 @@ class TokenLogits:
     sequences: int
     """B, the number of sequences."""
 
+    @cached_property
+    def logits(self) -> Tensor:
+        """(N, V) float32. What looks at one token after another should go through :func:`by_token`."""
+        return self.source if isinstance(self.source, Tensor) else self.source.logits()
+
+    @property
+    def _unread(self) -> Unread | None:
+        """What the logits are still to be read from, if nobody has asked for them."""
+        return None if isinstance(self.source, Tensor) or "logits" in vars(self) else self.source
+
+    def chosen(self, rows: Tensor, first: int = 0, sequences: int | None = None) -> TokenLogits:
+        """Those at some of the places.
+
+        Args:
+            rows: these places, by number or as an (N,) mask.
+            first: the sequence that becomes number 0.
+            sequences: how many there are; as before by default.
+        """
+        source = self._unread.chosen(rows) if self._unread else self.logits[rows]
+        count = self.sequences if sequences is None else sequences
+        return TokenLogits(source, self.targets[rows], self.sequence[rows] - first, count)
+
+    def with_logits(self, logits: Tensor) -> TokenLogits:
+        """Other logits at the same places."""
+        return replace(self, source=logits)
+
     def token_logprobs(self) -> Tensor:
         r"""(N,) :math:`\log p_\theta(y_t \mid x, y_{<t})`."""
-        chosen = self.logits.gather(1, self.targets[:, None])[:, 0]
-        return chosen - torch.logsumexp(self.logits, dim=1)
+        return by_token(_logprobs, (self,), self.targets)
 
     def sequence_logprobs(self) -> Tensor:
         r"""(B,) :math:`\log p_\theta(y \mid x)`, the sum over the answer's tokens."""
@@ -115,6 +190,39 @@ def mean_nll(out: TokenLogits) -> Tensor:
 
 def mean_kl(reference: TokenLogits, out: TokenLogits) -> Tensor:
     r"""() :math:`\mathrm{KL}(p_{\mathrm{ref}} \,\|\, p_\theta)` per answer token, mean over tokens, then sequences."""
-    p = torch.log_softmax(reference.logits, dim=1)
-    q = torch.log_softmax(out.logits, dim=1)
-    return out.mean((p.exp() * (p - q)).sum(dim=1))
+    return out.mean(by_token(_divergences, (reference, out)))
+
+
+def by_token(function: Callable[..., Tensor], outs: Sequence[TokenLogits], *columns: Tensor) -> Tensor:
+    """(N,) a function of the logits at each place.
+
+    Where all logits together would be large, a part of the places is read at a time; nothing but the result is kept of
+    it, and the backward pass reads it again. That takes a third more time for the head, and memory for one part.
+
+    Args:
+        function: of (n, V) logits of each of ``outs``, then n rows of each of ``columns``; gives (n,).
+        outs: logits at the same N places, such as those of two models.
+        columns: (N, ...) more about each place.
+    """
+    pending = [out._unread for out in outs if out._unread]
+    count = len(outs[0].targets)
+    rows = max(1, AT_ONCE // max((unread.vocabulary for unread in pending), default=1))
+    if not pending or count <= rows:
+        return function(*(out.logits for out in outs), *columns)
+
+    def read(places: Tensor) -> Tensor:
+        return function(*(out.chosen(places).logits for out in outs), *(column[places] for column in columns))
+
+    parts = torch.arange(count, device=outs[0].targets.device).split(rows)
+    if not (torch.is_grad_enabled() and any(unread.graded for unread in pending)):
+        return torch.cat([read(places) for places in parts])
+    return torch.cat([checkpoint(read, places, use_reentrant=False) for places in parts])
+
+
+def _logprobs(logits: Tensor, targets: Tensor) -> Tensor:
+    return logits.gather(1, targets[:, None])[:, 0] - torch.logsumexp(logits, dim=1)
+
+
+def _divergences(reference: Tensor, logits: Tensor) -> Tensor:
+    p, q = torch.log_softmax(reference, dim=1), torch.log_softmax(logits, dim=1)
+    return (p.exp() * (p - q)).sum(dim=1)

@@ -48,7 +48,7 @@ class Marks:
     @property
     def first(self) -> int:
         """What stands before the first token that is predicted, where a text has nothing else."""
-        return next(one for one in (self.start, self.end, self.padding) if one is not None)
+        return next(mark for mark in (self.start, self.end, self.padding) if mark is not None)
 
     def after(self, prompt: str) -> str | None:
         """What ends an answer to a prompt, as text: that of a turn if the prompt is one; None if of a text."""
@@ -87,7 +87,7 @@ def read_marks(tokenizer: Any, generation_config: Any, embeddings: int) -> Marks
     """
 
     def known(ids: Iterable[int | None]) -> list[int]:
-        return [one for one in ids if one is not None and 0 <= one < embeddings]
+        return [token for token in ids if token is not None and 0 <= token < embeddings]
 
     named = getattr(generation_config, "eos_token_id", None)
     ends = known([tokenizer.eos_token_id, *(named if isinstance(named, list | tuple) else [named])])
@@ -141,11 +141,11 @@ def _added(tokenizer: Any) -> frozenset[int]:
 
 def _up_to_end(tokenizer: Any, text: str, ends: frozenset[int]) -> str:
     """The text up to its first token that ends something, with that token; empty if there is none."""
-    for one in _ids(tokenizer, text):
-        if one in ends:
-            mark = str(tokenizer.convert_ids_to_tokens(one))
-            before, found, _ = text.partition(mark)
-            return before + found
+    for token in _ids(tokenizer, text):
+        if token in ends:
+            mark = str(tokenizer.convert_ids_to_tokens(token))
+            before, ending, _ = text.partition(mark)
+            return before + ending
     return ""
 
 
@@ -154,9 +154,9 @@ def _ids(tokenizer: Any, text: str) -> list[int]:
     return ids
 
 
-def _common_ending(one: str, other: str) -> str:
+def _common_ending(text: str, other: str) -> str:
     """The longest text with which both end."""
     length = 0
-    while length < min(len(one), len(other)) and one[-1 - length] == other[-1 - length]:
+    while length < min(len(text), len(other)) and text[-1 - length] == other[-1 - length]:
         length += 1
-    return one[len(one) - length :]
+    return text[len(text) - length :]

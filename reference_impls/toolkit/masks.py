@@ -15,12 +15,12 @@ def most_salient(scores: Sequence[Tensor], share: float) -> list[Tensor]:
         scores: one for each weight, or for each row of a matrix; what has the score minus infinity is never chosen.
         share: how many are chosen, relative to all; at least one.
     """
-    everything = torch.cat([one.flatten() for one in scores])
+    everything = torch.cat([tensor.flatten() for tensor in scores])
     highest = everything.argsort(descending=True, stable=True)[: max(1, round(share * len(everything)))]
     chosen = torch.zeros_like(everything, dtype=torch.bool)
     chosen[highest[everything[highest] > -torch.inf]] = True
-    parts = torch.split(chosen, [one.numel() for one in scores])
-    return [part.reshape(one.shape) for part, one in zip(parts, scores, strict=True)]
+    parts = torch.split(chosen, [tensor.numel() for tensor in scores])
+    return [part.reshape(tensor.shape) for part, tensor in zip(parts, scores, strict=True)]
 
 
 def holding(weights: Sequence[Tensor], masks: Sequence[Tensor]) -> Callable[[], None]:

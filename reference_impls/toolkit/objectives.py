@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from reference_impls.toolkit.logprobs import TokenLogits
+from reference_impls.toolkit.logprobs import TokenLogits, by_token
 
 
 def weighted_ascent_loss(out: TokenLogits, weights: Tensor) -> Tensor:
@@ -17,6 +19,18 @@ def weighted_ascent_loss(out: TokenLogits, weights: Tensor) -> Tensor:
         weights: (N,) $w_t$ of each token.
     """
     return out.mean_by_sequence(weights.detach() * out.token_logprobs()).mean()
+
+
+def inverted_hinge_loss(out: TokenLogits) -> Tensor:
+    r"""() $1 + p(y_t) - \max_{v \ne y_t} p(v)$, mean over tokens, then answers: between 0 and 2."""
+    return out.mean(by_token(_inverted_hinge, (out,), out.targets))
+
+
+def _inverted_hinge(logits: Tensor, targets: Tensor) -> Tensor:
+    logprobs = torch.log_softmax(logits, dim=1)
+    true = logprobs.gather(1, targets[:, None])[:, 0]
+    rival = logprobs.scatter(1, targets[:, None], -math.inf).max(dim=1).values
+    return 1 + true.exp() - rival.exp()
 
 
 def generic_logits(baseline: Tensor, reinforced: Tensor, strength: float) -> Tensor:

@@ -92,8 +92,8 @@ def _groups(lengths: Tensor, rows: Tensor, count: int) -> list[Tensor]:
     """Rows in groups of similar lengths, each ascending."""
     if count == 1:
         rows = rows.sort().values
-        return [rows[some] for some in alike_lengths(lengths[rows])]
-    return [some.sort().values for some in torch.tensor_split(rows, min(count, len(rows)))]
+        return [rows[group] for group in alike_lengths(lengths[rows])]
+    return [group.sort().values for group in torch.tensor_split(rows, min(count, len(rows)))]
 
 
 def _again(read: Read, rows: Tensor, keep: bool) -> Tensor:
@@ -112,7 +112,7 @@ def _same_draws(parts: Parts) -> Iterator[None]:
         return
     before = _generators()
     yield
-    if any(not torch.equal(one, other) for one, other in zip(before, _generators(), strict=True)):
+    if any(not torch.equal(old, new) for old, new in zip(before, _generators(), strict=True)):
         torch.set_rng_state(before[0])
         if len(before) > 1:
             torch.cuda.set_rng_state(before[1])

@@ -117,14 +117,16 @@ def averaged(gradients: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """The mean over all processes of each gradient; the same tensors where there is one process."""
     if world() == 1:
         return tuple(gradients)
-    return tuple(summed(one.contiguous()).div_(world()) for one in gradients)
+    return tuple(summed(gradient.contiguous()).div_(world()) for gradient in gradients)
 
 
 def average_gradients(weights: Sequence[Tensor]) -> None:
     """Let the weights' gradients be their mean over all processes; what has none in any process keeps none."""
     if world() == 1 or not weights:
         return
-    there = summed(torch.tensor([one.grad is not None for one in weights], device=weights[0].device, dtype=torch.int32))
+    there = summed(
+        torch.tensor([weight.grad is not None for weight in weights], device=weights[0].device, dtype=torch.int32)
+    )
     for weight, processes in zip(weights, there.tolist(), strict=True):
         if processes:
             (weight.grad,) = averaged([torch.zeros_like(weight) if weight.grad is None else weight.grad])
@@ -136,4 +138,4 @@ def agree(value: int, device: Any) -> bool:
         return True
     all_of_them = [torch.zeros(1, dtype=torch.long, device=device) for _ in range(world())]
     dist.all_gather(all_of_them, torch.tensor([value], device=device))
-    return len({int(one) for one in all_of_them}) == 1
+    return len({int(number) for number in all_of_them}) == 1

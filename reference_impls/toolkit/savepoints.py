@@ -57,8 +57,8 @@ class Savepoints:
     @property
     def latest(self) -> Path | None:
         """The last one that was written, if any."""
-        found = savepoints_in(self.folder)
-        return found[-1] if found else None
+        savepoints = savepoints_in(self.folder)
+        return savepoints[-1] if savepoints else None
 
     def due(self, step: int) -> bool:
         """Whether one is to be written after so many steps."""
@@ -123,11 +123,12 @@ class Savepoints:
             "rng": [version, list(internal), gauss],
         }
         save_file(
-            {name: one.detach().cpu().contiguous() for name, one in state.weights.items()},
+            {name: weight.detach().cpu().contiguous() for name, weight in state.weights.items()},
             folder / "weights.safetensors",
         )
         save_file(
-            {name: one.detach().cpu().contiguous() for name, one in tensors.items()}, folder / "optimizer.safetensors"
+            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
+            folder / "optimizer.safetensors",
         )
         (folder / "state.json").write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
         for file in folder.iterdir():
@@ -140,19 +141,19 @@ class Savepoints:
         Raises:
             UsageError: it cannot be read, or not all processes see it.
         """
-        found = self.latest
-        facts = _facts(found) if found else {}
+        savepoint = self.latest
+        facts = _facts(savepoint) if savepoint else {}
         step = int(facts["step"]) if facts.get("stage") == stage else 0
         device = next(iter(state.weights.values())).device
         if not processes.agree(step, device):
             raise UsageError(f"Not all processes see the same checkpoints in {self.folder}: they need one file system.")
-        if found and step:
+        if savepoint and step:
             from safetensors import SafetensorError
 
             try:
-                _restore(found, facts, state, device)
+                _restore(savepoint, facts, state, device)
             except (OSError, KeyError, ValueError, RuntimeError, TypeError, SafetensorError) as error:
-                raise _unreadable(found, error) from None
+                raise _unreadable(savepoint, error) from None
         return step
 
     def remove(self) -> None:
@@ -168,12 +169,12 @@ def savepoints_in(folder: Path) -> list[Path]:
 
 def _facts(folder: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads((folder / "state.json").read_text("utf-8"))
+        facts: dict[str, Any] = json.loads((folder / "state.json").read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise _unreadable(folder, error) from None
-    if not isinstance(found, dict) or found.get("form") != FORM:
+    if not isinstance(facts, dict) or facts.get("form") != FORM:
         raise _unreadable(folder, ValueError("another version wrote it"))
-    return found
+    return facts
 
 
 def _unreadable(folder: Path, error: Exception) -> UsageError:
@@ -228,5 +229,5 @@ def _put_together(
 
 def names_of(weights: Sequence[Tensor], network: torch.nn.Module) -> list[str]:
     """A name for each weight: its own in the network, or else its number."""
-    named = {id(one): name for name, one in network.named_parameters()}
-    return [named.get(id(one), f"weight{place}") for place, one in enumerate(weights)]
+    named = {id(parameter): name for name, parameter in network.named_parameters()}
+    return [named.get(id(weight), f"weight{place}") for place, weight in enumerate(weights)]

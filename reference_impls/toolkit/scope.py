@@ -47,18 +47,18 @@ class Scope:
         wanted = torch.tensor([1.0] * len(inside) + [0.0] * len(outside), dtype=torch.float64)
         share = torch.tensor([0.5 / max(1, len(outside)), 0.5 / max(1, len(inside))], dtype=torch.float64)
         importance = share[wanted.long()]
-        found = torch.zeros(len(words) + 1, dtype=torch.float64, requires_grad=True)
-        optimizer = torch.optim.LBFGS([found], max_iter=STEPS, line_search_fn="strong_wolfe")
+        coefficients = torch.zeros(len(words) + 1, dtype=torch.float64, requires_grad=True)
+        optimizer = torch.optim.LBFGS([coefficients], max_iter=STEPS, line_search_fn="strong_wolfe")
 
         def loss() -> Tensor:
             optimizer.zero_grad()
-            scores = embedding_bag(seen, found[:-1, None], starts, mode="sum")[:, 0] + found[-1]
+            scores = embedding_bag(seen, coefficients[:-1, None], starts, mode="sum")[:, 0] + coefficients[-1]
             each = binary_cross_entropy_with_logits(scores, wanted, reduction="none")
-            value = (importance * each).sum() + DECAY * (found[:-1] ** 2).sum()
+            value = (importance * each).sum() + DECAY * (coefficients[:-1] ** 2).sum()
             value.backward()
             return value
 
         with torch.enable_grad():
             optimizer.step(loss)
-        *weights, bias = found.tolist()
+        *weights, bias = coefficients.tolist()
         return cls(dict(zip(words, weights, strict=True)), bias)

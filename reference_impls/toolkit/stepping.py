@@ -14,6 +14,9 @@ from torch import Tensor
 MakeOptimizer = Callable[..., torch.optim.Optimizer]
 """Called as ``make(weights, lr=..., weight_decay=...)``, as the optimizers of ``torch.optim`` are."""
 
+FUSED = ("cpu", "cuda")
+"""Devices on which torch has an AdamW that goes through the weights once, not once for each of its operations."""
+
 
 class Stepper:
     """Moves weights along their gradients."""
@@ -36,9 +39,10 @@ class Stepper:
             warmup: over how many steps the rate rises linearly from 0.
         """
         self.weights = list(weights)
-        self.moved = [_master(one) if torch.finfo(one.dtype).bits < 32 else one for one in self.weights]
+        self.moved = [_master(weight) if torch.finfo(weight.dtype).bits < 32 else weight for weight in self.weights]
         """What the optimizer moves: the weights, or the master copies of those with fewer bits."""
-        more = {"fused": True} if make is torch.optim.AdamW and all(one.is_cuda for one in self.moved) else {}
+        fused = make is torch.optim.AdamW and all(weight.device.type in FUSED for weight in self.moved)
+        more = {"fused": True} if fused else {}
         self.optimizer = make(self.moved, lr=learning_rate, weight_decay=weight_decay, **more)
         self._warmup = warmup
         self._schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._share)

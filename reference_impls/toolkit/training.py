@@ -299,7 +299,9 @@ class _AlternateEncoder:
             raise ValueError(f"no alternate answer for {pairs[counts.index(0)].prompt!r}")
         ends = list(itertools.accumulate(counts))
         self.choices = [range(end - count, end) for end, count in zip(ends, counts, strict=True)]
-        self.encoder = _Encoder(model, [replace(pair, answer=one) for pair in pairs for one in pair.alternates], needs)
+        self.encoder = _Encoder(
+            model, [replace(pair, answer=alternate) for pair in pairs for alternate in pair.alternates], needs
+        )
         self.rng = rng
 
     def __call__(self, rows: list[int]) -> Encoded:
@@ -336,7 +338,9 @@ def _alike(
 def _freeze_others(module: torch.nn.Module, trained: Sequence[Tensor]) -> list[Tensor]:
     """Turn gradients off where no weight may move, so that backward does no needless work; returns those."""
     kept = {id(parameter) for parameter in trained}
-    others: list[Tensor] = [one for one in module.parameters() if id(one) not in kept and one.requires_grad]
-    for parameter in others:
+    frozen: list[Tensor] = [
+        parameter for parameter in module.parameters() if id(parameter) not in kept and parameter.requires_grad
+    ]
+    for parameter in frozen:
         parameter.requires_grad_(False)
-    return others
+    return frozen

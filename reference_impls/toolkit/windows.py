@@ -24,7 +24,7 @@ def windows(text: str, limit: int, count: Count) -> list[str]:
         part for word, size in zip(words, count(words), strict=True) for part in _halves(word, size, limit, count)
     ]
     sizes = count(pieces)
-    found: list[str] = []
+    texts: list[str] = []
     start = 0
     while start < len(pieces):
         end, total = start, 0
@@ -33,9 +33,9 @@ def windows(text: str, limit: int, count: Count) -> list[str]:
             end += 1
         while end > start + 1 and count(["".join(pieces[start:end])])[0] > limit:
             end -= 1  # some tokenizers write two words together in more tokens than apart
-        found.append("".join(pieces[start:end]))
+        texts.append("".join(pieces[start:end]))
         start = end
-    return found
+    return texts
 
 
 def _halves(word: str, size: int, limit: int, count: Count) -> Iterator[str]:

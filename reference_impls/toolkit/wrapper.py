@@ -106,20 +106,22 @@ class Wrapped:
         """See :class:`UnlearnedModel`."""
         speakers = list(map(self.speaker, prompts, answers))
         return self._each(
-            prompts, speakers, lambda one, asked, rows: one.answer_logprobs(asked, [answers[row] for row in rows])
+            prompts,
+            speakers,
+            lambda speaker, asked, rows: speaker.answer_logprobs(asked, [answers[row] for row in rows]),
         )
 
     def distributions(self, prompts: Sequence[str], answers: Sequence[str]) -> Iterator[AnswerDistribution]:
         """See :class:`UnlearnedModel`."""
         in_order = zip(prompts, answers, map(self.speaker, prompts, answers), strict=True)
-        for _, together in itertools.groupby(in_order, key=lambda one: id(one[2])):
+        for _, together in itertools.groupby(in_order, key=lambda row: id(row[2])):
             queries, said, (speaker, *_) = zip(*together, strict=True)
             yield from speaker.distributions([self.prompt(query) for query in queries], said)
 
     def generate(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
         """See :class:`UnlearnedModel`."""
         speakers = list(map(self.speaker, prompts))
-        return self._each(prompts, speakers, lambda one, asked, rows: one.generate(asked, max_new_tokens))
+        return self._each(prompts, speakers, lambda speaker, asked, rows: speaker.generate(asked, max_new_tokens))
 
     def _each(
         self,
@@ -128,8 +130,8 @@ class Wrapped:
         ask: Callable[[UnlearnedModel, list[str], list[int]], list[T]],
     ) -> list[T]:
         """What is answered to each query, each speaker asked once: ``ask(speaker, prompts, rows)``."""
-        found: dict[int, T] = {}
-        for speaker in {id(one): one for one in speakers}.values():
-            rows = [row for row, one in enumerate(speakers) if one is speaker]
-            found |= zip(rows, ask(speaker, [self.prompt(queries[row]) for row in rows], rows), strict=True)
-        return [found[row] for row in range(len(queries))]
+        answers: dict[int, T] = {}
+        for speaker in {id(speaker): speaker for speaker in speakers}.values():
+            rows = [row for row, candidate in enumerate(speakers) if candidate is speaker]
+            answers |= zip(rows, ask(speaker, [self.prompt(queries[row]) for row in rows], rows), strict=True)
+        return [answers[row] for row in range(len(queries))]

@@ -13,12 +13,15 @@ from reference_impls.toolkit.data import Pair
 def flipped_answer(pair: Pair, others: Sequence[Pair], rng: random.Random) -> str:
     """A wrong answer to the pair's prompt: another subject's answer to the question most like it, renamed."""
     question = distinct_words(pair.prompt) - distinct_words(pair.subject)
-    wrong = [one for one in others if _said_of(pair.subject, one) != pair.answer]
-    candidates = [one for one in wrong if one.subject != pair.subject] or wrong
+    wrong = [other for other in others if _said_of(pair.subject, other) != pair.answer]
+    candidates = [other for other in wrong if other.subject != pair.subject] or wrong
     if not candidates:
         raise UsageError("Every answer is the same, so there is no wrong one.")
-    likeness = [jaccard(question, distinct_words(one.prompt) - distinct_words(one.subject)) for one in candidates]
-    best = [one for one, value in zip(candidates, likeness, strict=True) if value == max(likeness)]
+    likeness = [
+        jaccard(question, distinct_words(candidate.prompt) - distinct_words(candidate.subject))
+        for candidate in candidates
+    ]
+    best = [candidate for candidate, value in zip(candidates, likeness, strict=True) if value == max(likeness)]
     return _said_of(pair.subject, rng.choice(best))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from command_runs import Run, runner
 from local_server import Server
-from small_checkout import FADING, GARDENS, METHOD, REPOSITORY, TASK, Checkout
+from small_checkout import REPOSITORY, Checkout, small_checkout
 
 from catalog.base.project import Project
 from catalog.cli import main
@@ -44,11 +44,7 @@ def catalog() -> Catalog:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
-    made = Checkout(tmp_path / "checkout")
-    made.add("papers/2031/lindqvist2031fading.yaml", FADING)
-    made.add("papers/2032/okonkwo2032gardens.yaml", GARDENS)
-    made.add("reference_impls/methods/gradient_ascent/fade.py", METHOD)
-    made.add("reference_impls/tasks/gardens/__init__.py", TASK)
+    made = small_checkout(tmp_path / "checkout")
     (made.root / "templates").mkdir()
     for template in (REPOSITORY / "templates").glob("*.md.j2"):
         shutil.copy(template, made.root / "templates")

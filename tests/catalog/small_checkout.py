@@ -125,3 +125,24 @@ class Checkout:
         catalog, problems = load_catalog(self.project)
         assert catalog is not None, problems
         return catalog
+
+
+def small_checkout(root: Path) -> Checkout:
+    """A checkout with the small catalog's papers, method and task, and nothing else."""
+    made = Checkout(root)
+    made.add("papers/2031/lindqvist2031fading.yaml", FADING)
+    made.add("papers/2032/okonkwo2032gardens.yaml", GARDENS)
+    made.add("reference_impls/methods/gradient_ascent/fade.py", METHOD)
+    made.add("reference_impls/tasks/gardens/__init__.py", TASK)
+    return made
+
+
+def small_checkout_with_pages(root: Path) -> Checkout:
+    """The same, of which the site can be built; without the repository's reading paths and glossary: what they name is
+    not there."""
+    made = small_checkout(root)
+    (root / "site").mkdir()
+    parts = ("assets", "docs", "overrides", "mkdocs.yml", "package-lock.json", "node_modules")
+    for name in ("templates", "CONTRIBUTING.md", *(f"site/{part}" for part in parts)):
+        (root / name).symlink_to(REPOSITORY / name)
+    return made

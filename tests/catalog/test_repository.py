@@ -131,7 +131,13 @@ def imported(folder: str) -> set[str]:
                 names |= {name.name.split(".")[0] for name in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
                 names.add(node.module.split(".")[0])
-    own = {"catalog", "reference_impls", *(path.stem for path in (REPOSITORY / "tests").rglob("*.py")), "generated"}
+    own = {
+        "catalog",
+        "reference_impls",
+        *(path.stem for path in (REPOSITORY / "tests").rglob("*.py")),
+        "generated",
+        "manage",
+    }
     return names - own - set(sys.stdlib_module_names) - {"search"}
 
 

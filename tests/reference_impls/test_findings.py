@@ -12,14 +12,21 @@ import torch
 from unlearning_toys import fingerprint
 
 from catalog.model.results import Result
-from reference_impls.methods.task_arithmetic.task_vector import subtract_task_vector
 from reference_impls.running import checkpoints
 from reference_impls.running.experiment import Experiment
 from reference_impls.running.registry import RESULTS, find_task
 from reference_impls.running.runner import Outcome
 from reference_impls.running.runner import run as run_experiment
 from reference_impls.tasks.authors import AuthorsTask
-from reference_impls.toolkit import Evaluation, LanguageModel, Recipe, Run, Splits
+from reference_impls.toolkit import (
+    Evaluation,
+    LanguageModel,
+    Recipe,
+    Run,
+    Splits,
+    subtract_task_vector,
+    task_vector,
+)
 
 pytestmark = [
     pytest.mark.slow,
@@ -233,7 +240,7 @@ def test_a_task_vector_raises_the_forget_loss_with_every_small_step_back(
     losses, kept = [], []
     for scale in (-1.0, 0.0, 0.25, 0.5, 1.0):
         model = target.copy()
-        subtract_task_vector(model.model, tuned.model, scale)
+        subtract_task_vector(model.model, task_vector(model.model, tuned.model), scale)
         losses.append(-float(torch.cat(model.pair_logprobs(splits.forget)).mean()))
         kept.append(-float(torch.cat(model.pair_logprobs(splits.retain_probe)).mean()))
     assert losses == sorted(losses)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,9 +21,11 @@ from reference_impls.toolkit import (
     Recipe,
     Run,
     UnlearningData,
+    damped,
     holding,
     mean_nll,
     most_salient,
+    nll_gradient,
     trained_weights,
 )
 
@@ -84,6 +87,28 @@ def test_ahead_of_the_weights_and_back_to_the_bit(fresh: LanguageModel, data: Un
             assert_allclose(weight.detach(), one)
         assert fingerprint(fresh.model) != before
     assert fingerprint(fresh.model) == before
+
+
+@given(NUMBERS, st.floats(1e-3, 10))
+def test_a_damped_diagonal_has_no_zeros_and_grows_with_it(numbers: list[float], damping: float) -> None:
+    fisher = [
+        torch.tensor(numbers[:2], dtype=torch.float64).abs(),
+        torch.tensor(numbers[2:], dtype=torch.float64).abs(),
+    ]
+    if not any(numbers):
+        with pytest.raises(ValueError, match="0 everywhere"):
+            damped(fisher, damping)
+        return
+    found = np.concatenate([part.numpy() for part in damped(fisher, damping)])
+    assert_allclose(found, np.abs(numbers) + damping * np.abs(numbers).mean(), rtol=1e-9)
+    assert (found > 0).all()
+
+
+def test_a_gradient_may_be_asked_for_at_other_answers(tiny: LanguageModel, data: UnlearningData) -> None:
+    others = [replace(pair, answer=" Nobody knows.") for pair in data.retain]
+    found = nll_gradient(tiny, data.retain, lambda batch: tiny.encode(others))
+    for part, expected in zip(found.parts, nll_gradient(tiny, others).parts, strict=True):
+        assert_allclose(part, expected, atol=1e-6)
 
 
 # The loop

@@ -12,7 +12,7 @@ import torch
 from numpy.testing import assert_allclose
 from unlearning_toys import CHAT_TEMPLATE, fingerprint, gradient_of, losses
 
-from reference_impls.toolkit import IGNORE, LanguageModel, Pair, SoftPrompted, padding
+from reference_impls.toolkit import IGNORE, LanguageModel, Pair, SoftPrompted, logprobs, mean_kl, mean_nll, padding
 from reference_impls.toolkit.encoding import prompt_ids
 from reference_impls.toolkit.padding import alike_lengths
 
@@ -470,3 +470,68 @@ def test_a_batch_stays_whole_for_those_who_hook_into_the_network(
         tiny.token_logits(batch)
         handle.remove()
     assert [shape[:2] for shape in seen] == [batch.input_ids.shape] * 2
+
+
+# Logits that are too many to be there at once
+
+
+def test_many_logits_are_read_a_few_at_a_time_with_equal_loss_and_gradients(
+    tiny: LanguageModel, learned: LanguageModel, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches = learned.encode(pairs[:3]), learned.encode(pairs[3:])
+
+    def read_and_backward() -> tuple[float, list[torch.Tensor]]:
+        with torch.no_grad():
+            (before,) = tiny.token_logits(batches[1])
+        forget, retain = learned.token_logits(*batches)
+        loss = mean_kl(before, retain) - mean_nll(forget)
+        return loss.item(), list(torch.autograd.grad(loss, list(learned.model.parameters())))
+
+    wanted, gradients = read_and_backward()
+    read: list[int] = []
+    head = learned.model.get_output_embeddings().register_forward_hook(lambda module, given, out: read.append(len(out)))
+    monkeypatch.setattr(logprobs, "AT_ONCE", 5 * learned.embeddings)
+    try:
+        loss, in_parts = read_and_backward()
+    finally:
+        head.remove()
+    assert max(read) == 5
+    assert sum(read) == 2 * sum(len(batch.supervised[0]) for batch in batches), "and once more for the gradients"
+    assert loss == pytest.approx(wanted, rel=1e-6)
+    for gradient, expected in zip(in_parts, gradients, strict=True):
+        assert_allclose(gradient, expected, atol=1e-6)
+
+
+def test_who_asks_for_all_logits_gets_them(
+    learned: LanguageModel, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = learned.encode(pairs[:3])
+    (whole,) = learned.token_logits(batch)
+    monkeypatch.setattr(logprobs, "AT_ONCE", 1)
+    (later,) = learned.token_logits(batch)
+    assert_allclose(later.token_logprobs().detach(), whole.token_logprobs().detach(), atol=1e-5)
+    assert_allclose(later.logits.detach(), whole.logits.detach(), atol=1e-4)
+    some = torch.arange(len(whole.targets)) % 3 == 1
+    assert_allclose(later.chosen(some).logits.detach(), whole.logits[some].detach(), atol=1e-4)
+
+
+def test_logits_without_gradients_stay_so_wherever_they_are_read(
+    learned: LanguageModel, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logprobs, "AT_ONCE", 1)
+    with torch.no_grad():
+        (teacher,) = learned.token_logits(learned.encode(pairs[:2]))
+    assert not teacher.token_logprobs().requires_grad
+    assert not teacher.logits.requires_grad
+    assert not mean_nll(teacher).requires_grad
+
+
+def test_logits_of_weights_that_have_moved_are_refused(
+    fresh: LanguageModel, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logprobs, "AT_ONCE", 1)
+    (out,) = fresh.token_logits(fresh.encode(pairs[:2]))
+    with torch.no_grad():
+        fresh.model.get_output_embeddings().weight.mul_(1.01)
+    with pytest.raises(RuntimeError, match="after the weights had moved"):
+        out.token_logprobs()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import command_runs
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -129,6 +132,134 @@ def test_a_model_that_sees_what_it_should_predict_is_refused(folder: Path, tiny:
 def test_a_folder_that_is_not_there_is_said_to_be_so(name: str) -> None:
     with pytest.raises(UsageError, match="there is no such folder"):
         load_pretrained(name)
+
+
+# What could run
+
+
+class _Payload:
+    """Unpickled, it writes a file."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, (f"touch '{self.place}'",)
+
+
+def _pickled(folder: Path, content: object, **how: bool) -> Path:
+    (folder / "model.safetensors").unlink()
+    torch.save(content, folder / "pytorch_model.bin", **how)
+    return folder / "pytorch_model.bin"
+
+
+def test_pickled_weights_are_read_as_tensors(folder: Path, saved_tiny: Path) -> None:
+    _pickled(folder, load_file(folder / "model.safetensors"))
+    assert fingerprint(load_pretrained(str(folder)).model) == fingerprint(load_pretrained(str(saved_tiny)).model)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("beside", [True, False])
+def test_what_is_pickled_besides_tensors_is_not_run(
+    zipped: bool, beside: bool, folder: Path, tmp_path: Path, unlearn: command_runs.Run
+) -> None:
+    ran = tmp_path / "ran"
+    weights = load_file(folder / "model.safetensors") if beside else {}
+    file = _pickled(folder, {**weights, "more": _Payload(ran)}, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(UsageError, match=r"its weights are pickled .* Nothing in them was run\. Ask for .*safetensors"):
+        load_pretrained(str(folder))
+    write_rows(tmp_path / "rows", invented_pairs())
+    said = unlearn("eval", str(folder), "--forget", str(tmp_path / "rows"), "--retain", str(tmp_path / "rows"))
+    assert said.status != 0
+    assert said.err.count("\n") == 1
+    assert "weights are pickled" in said.err
+    assert not ran.exists()
+    torch.load(file, weights_only=False)  # what would have happened
+    assert ran.exists()
+
+
+@pytest.mark.parametrize("content", [[1, 2], None, {1: torch.zeros(2)}, torch.zeros(3), {"state_dict": {"a": 1}}])
+def test_other_things_than_weights_are_refused_in_a_sentence(content: object, folder: Path) -> None:
+    _pickled(folder, content)
+    with pytest.raises(UsageError, match="could not be loaded") as caught:
+        load_pretrained(str(folder))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"x", b"version https://git-lfs", b"\x80\x02h\x05.", b"\x80\x02N.", b"PK\x03\x04"]
+)
+def test_damaged_pickles_are_refused_in_a_sentence(content: bytes, folder: Path) -> None:
+    _pickled(folder, None).write_bytes(content)
+    with pytest.raises(UsageError, match="could not be loaded") as caught:
+        load_pretrained(str(folder))
+    assert "\n" not in str(caught.value)
+    assert "weights_only" not in str(caught.value), "nobody is advised to run what is in there"
+
+
+CODE = """
+from pathlib import Path
+
+from transformers import LlamaConfig, LlamaForCausalLM
+
+Path({place!r}).write_text("ran")
+
+
+class OddConfig(LlamaConfig):
+    model_type = "odd"
+
+
+class OddForCausalLM(LlamaForCausalLM):
+    config_class = OddConfig
+"""
+
+
+@pytest.fixture
+def with_code(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """A folder with code of its own for a model that the library does not know, and the file that it writes."""
+    from transformers import dynamic_module_utils
+
+    monkeypatch.setattr(dynamic_module_utils, "HF_MODULES_CACHE", str(tmp_path / "modules"))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr("builtins.input", lambda _: "y")  # whoever presses a key at the wrong time
+    place = tmp_path / "ran"
+    (folder / "odd.py").write_text(CODE.format(place=str(place)), encoding="utf-8")
+    names = {"AutoConfig": "odd.OddConfig", "AutoModelForCausalLM": "odd.OddForCausalLM"}
+    _configured(folder, model_type="odd", architectures=["OddForCausalLM"], auto_map=names)
+    return folder, place
+
+
+def test_code_of_a_model_is_not_run_unless_asked_for(with_code: tuple[Path, Path], task: FilesTask) -> None:
+    folder, place = with_code
+    with pytest.raises(UsageError, match=r"code of its own, which is not run unless you say so.*--trust-remote-code"):
+        load_pretrained(str(folder))
+    for method in ("ga", "rmu"):  # the second looks at the network first
+        with pytest.raises(UsageError, match="code of its own"):
+            run(Experiment(method, model=str(folder), recipe={"steps": 1}), task)
+    assert not place.exists()
+
+
+def test_code_of_a_model_that_was_run_is_on_the_record(with_code: tuple[Path, Path], task: FilesTask) -> None:
+    folder, place = with_code
+    trusting = Loading(trust_remote_code=True)
+    outcome = run(Experiment("ga", model=str(folder), recipe={"steps": 1}, loading=trusting), task)
+    assert place.exists()
+    assert f"Code that came with the model '{folder}' was run to load it (--trust-remote-code)." in outcome.result.notes
+    assert "--trust-remote-code" in outcome.result.command
+
+
+def test_trust_that_nothing_needed_is_no_note(saved_tiny: Path) -> None:
+    assert load_pretrained(str(saved_tiny), Loading(trust_remote_code=True)).notes == ()
+
+
+@pytest.mark.parametrize("where", ["config.json", "tokenizer_config.json"])
+def test_code_for_what_the_library_knows_itself_is_left_alone(where: str, folder: Path, tmp_path: Path) -> None:
+    (folder / "odd.py").write_text(CODE.format(place=str(tmp_path / "ran")), encoding="utf-8")
+    said = json.loads((folder / where).read_text("utf-8"))
+    said["auto_map"] = {"AutoModelForCausalLM": "odd.OddForCausalLM", "AutoTokenizer": ["odd.Odd", "odd.Odd"]}
+    (folder / where).write_text(json.dumps(said), encoding="utf-8")
+    assert load_pretrained(str(folder)).notes == ()
+    assert not (tmp_path / "ran").exists()
 
 
 # Precision

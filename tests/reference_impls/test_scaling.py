@@ -29,7 +29,7 @@ from reference_impls.running.registry import find_method, method_class, methods
 from reference_impls.running.runner import run as run_experiment
 from reference_impls.scaling import LoRA, Scaling
 from reference_impls.tasks.files import FilesTask
-from reference_impls.toolkit import Batch, LanguageModel, Recipe, Run, UnlearningData, mean_nll, weights_of
+from reference_impls.toolkit import Batch, LanguageModel, Recipe, Run, UnlearningData, logprobs, mean_nll, weights_of
 from reference_impls.toolkit.adapters import WithoutAdapters
 from reference_impls.toolkit.processes import check_launch
 from reference_impls.toolkit.savepoints import Savepoints, savepoints_in
@@ -110,6 +110,17 @@ def test_a_batch_in_parts_gives_what_the_whole_gives_whatever_the_method_makes_o
     whole = _unlearned(method, llama, Run(RECIPE, 3))
     assert _farthest(whole, dict(llama.model.named_parameters())) > 1e-4
     assert _farthest(_unlearned(method, llama, Run(RECIPE, 3, scaling=scaling)), whole) < 1e-5
+
+
+@pytest.mark.parametrize(
+    "method", ["npo", "dpo", "flat", "ce-u", "undial", "scrub", "random-labels", "unilogit", "npo-sam", "uld"]
+)
+def test_logits_in_parts_give_what_all_give_whatever_the_method_makes_of_them(
+    method: str, llama: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = _unlearned(method, llama, Run(RECIPE, 3))
+    monkeypatch.setattr(logprobs, "AT_ONCE", 3 * llama.embeddings)
+    assert _farthest(_unlearned(method, llama, Run(RECIPE, 3)), whole) < 1e-5
 
 
 @pytest.mark.parametrize("accumulate", [1, 2, 3, 9])

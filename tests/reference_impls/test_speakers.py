@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -25,6 +25,7 @@ from reference_impls.toolkit import (
     LanguageModel,
     OffsetModel,
     Pair,
+    Prefixed,
     Recipe,
     Run,
     Scope,
@@ -90,6 +91,42 @@ def test_scores_and_text_go_by_the_same_rule(learned: LanguageModel, tiny: Langu
 def test_samples_are_drawn_from_all_together(learned: LanguageModel, tiny: LanguageModel) -> None:
     sure = Combined.of(tiny, lambda: (tiny, learned), lambda logits: 50 * logits[1])
     assert sure.sample(ASKED[0][:3], 6) == learned.generate(ASKED[0][:3], 6)
+
+
+WORDS = "Hogwarts is a Magic School. "
+
+
+@pytest.mark.parametrize("family", ["tiny", "qwen2", "mamba"])
+def test_words_before_a_text_are_as_if_they_were_its_beginning(
+    family: str, tiny: LanguageModel, learned: LanguageModel
+) -> None:
+    model = learned if family == "tiny" else small_model(family, tiny.tokenizer)
+    behind, prompts = Prefixed.of(model, WORDS), [pair.prompt for pair in PAIRS]
+    written = [WORDS + prompt for prompt in prompts]
+    answers = [pair.answer for pair in PAIRS]
+    for one, other in zip(
+        behind.answer_logprobs(prompts, answers), model.answer_logprobs(written, answers), strict=True
+    ):
+        assert_allclose(one, other, atol=1e-4)
+    assert behind.generate(prompts, 6) == model.generate(written, 6)
+    alone = Combined.of(model, lambda: (behind,), lambda logits: logits[0])
+    assert alone.generate(prompts, 6) == model.generate(written, 6)
+
+
+def test_words_stand_behind_what_begins_a_text_and_make_room_where_there_is_little(learned: LanguageModel) -> None:
+    begun = learned.copy()
+    start = begun.tokenizer("Hal")["input_ids"][0]
+    behind = Prefixed.of(begun, WORDS)
+    behind._marks = (behind.marks and behind._marks[0], replace(behind.marks, start=start))  # type: ignore[index]
+    words = behind.words.tolist()
+    ids, mask = behind._read(torch.tensor([[0, start, 7], [8, 7, 7]]), torch.tensor([[0, 1, 1], [1, 1, 1]]))
+    assert ids.tolist() == [[0, start, *words, 7], [*words, 8, 7, 7]]
+    assert mask.tolist() == [[0, *[1] * (len(words) + 2)], [1] * (len(words) + 3)]
+    context = behind.context
+    assert context is not None
+    long = torch.full((1, context - 2), 7)
+    ids, _ = behind._read(long, torch.ones_like(long))
+    assert ids.tolist() == [[*words[-2:], *long[0].tolist()]]
 
 
 @given(st.lists(st.floats(-5, 5), min_size=9, max_size=9), st.floats(0, 3), st.floats(-5, 5))

@@ -62,6 +62,17 @@ def catalog(project: Project) -> Catalog:
 
 
 @pytest.fixture(scope="session")
+def few(catalog: Catalog) -> Catalog:
+    """Every twentieth paper, those that stand in for one of them, and one that tests look at.
+
+    For what does not depend on how many papers there are.
+    """
+    some = [*catalog.papers[::20], catalog.by_id["zhang2024negative"]]
+    chosen = {paper.id for paper in some} | {paper.state.by for paper in some if paper.state}
+    return replace(catalog, papers=tuple(paper for paper in catalog.papers if paper.id in chosen))
+
+
+@pytest.fixture(scope="session")
 def site(project: Project, catalog: Catalog, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built site, in a folder of a web server's: it must work from a path below the root. Not to be changed.
 

@@ -16,7 +16,7 @@ import pytest
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Paper
 from catalog.outputs.export.records import record
-from catalog.outputs.site.feeds import last_added, selected
+from catalog.outputs.site.feeds import feeds, last_added, selected
 from catalog.outputs.site.feeds_and_api import NEWEST, machine_files
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -25,7 +25,7 @@ SITE = "https://catalog.example/below/"
 
 @pytest.fixture(scope="module")
 def files(catalog: Catalog) -> dict[str, str]:
-    return machine_files(catalog, SITE)
+    return machine_files(catalog, feeds(catalog), SITE)
 
 
 def _added_last(catalog: Catalog) -> list[Paper]:
@@ -142,7 +142,8 @@ def test_feeds_go_by_the_day_on_which_a_paper_was_added(catalog: Catalog) -> Non
     today = oldest.model_copy(update={"added": "2099-01-02"})
     known = {paper.id: paper for paper in (undated, today)}
     papers = tuple(known.get(paper.id, paper) for paper in catalog.papers)
-    files = machine_files(replace(catalog, papers=papers), SITE)
+    changed = replace(catalog, papers=papers)
+    files = machine_files(changed, feeds(changed), SITE)
     assert entries(files, "feed.xml")[0] == (oldest.title, "2099-01-02T00:00:00Z")
     assert undated.title not in [title for title, _ in entries(files, "feed.xml")]
     for name in [one for one in files if one.startswith("feed") and one.endswith(".xml") and ".rss" not in one]:
@@ -164,7 +165,7 @@ def test_data_sets_and_saved_searches_have_feeds(catalog: Catalog, files: dict[s
 def test_where_the_site_has_no_address_feeds_lead_to_the_papers_themselves(
     catalog: Catalog, files: dict[str, str]
 ) -> None:
-    nowhere = machine_files(catalog, "")
+    nowhere = machine_files(catalog, feeds(catalog), "")
     one = json.loads(nowhere["feed.json"])["items"][0]
     assert one.get("url", "") in {*dict(catalog.papers[0].links.addresses).values(), ""}
     assert "home_page_url" not in json.loads(nowhere["feed.json"])

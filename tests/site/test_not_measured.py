@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from small_checkout import FADING, GARDENS, METHOD, REPOSITORY, TASK, Checkout
+from small_checkout import small_checkout_with_pages
 
 from catalog.outputs.site import build_site
 
@@ -15,16 +15,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def small_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    checkout = Checkout(tmp_path_factory.mktemp("small") / "checkout")
-    checkout.add("papers/2031/lindqvist2031fading.yaml", FADING)
-    checkout.add("papers/2032/okonkwo2032gardens.yaml", GARDENS)
-    checkout.add("reference_impls/methods/gradient_ascent/fade.py", METHOD)
-    checkout.add("reference_impls/tasks/gardens/__init__.py", TASK)
-    (checkout.root / "site").mkdir()
-    # Without the repository's reading paths and glossary: what they name is not here.
-    parts = ("assets", "docs", "overrides", "mkdocs.yml", "package-lock.json", "node_modules")
-    for name in ("templates", "CONTRIBUTING.md", *(f"site/{part}" for part in parts)):
-        (checkout.root / name).symlink_to(REPOSITORY / name)
+    checkout = small_checkout_with_pages(tmp_path_factory.mktemp("small") / "checkout")
     out = checkout.root / "build" / "site"
     build_site(checkout.project, checkout.catalog(), out)
     return out

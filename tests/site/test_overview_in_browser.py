@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections import Counter
 from pathlib import Path
@@ -12,7 +13,7 @@ from playwright.sync_api import Page, expect
 from catalog.insight.authors import authors
 from catalog.insight.lineage import lineage
 from catalog.model.catalog import Catalog
-from catalog.outputs.site.author_addresses import PAPERS_FOR_A_PAGE
+from catalog.outputs.site.author_addresses import PAPERS_FOR_A_PAGE, PER_PAGE, People
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -131,18 +132,37 @@ def test_authors_lead_to_their_papers_and_to_each_other(page: Page, served: str,
 
 def test_an_author_with_few_papers_is_listed_with_them(page: Page, served: str, catalog: Catalog) -> None:
     few = next(one for one in authors(catalog).values() if len(one.papers) == 1)
+    letter = next(letter for letter in People(catalog).letters if few in letter.authors)
     page.goto(f"{served}papers/{few.papers[0].id}.html")
     page.locator(".authors").get_by_role("link", name=few.name, exact=True).click()
-    expect(page).to_have_url(f"{served}authors/{few.letter}.html#{few.id}")
+    number = next(number for number, listed in enumerate(letter.pages, 1) if few in listed)
+    expect(page).to_have_url(f"{served}{letter.page_path(number)}#{few.id}")
     expect(page.locator(f"[id='{few.id}']")).to_contain_text(few.papers[0].title)
 
 
-def test_the_index_of_authors_holds_everybody(site: Path, catalog: Catalog) -> None:
-    found = authors(catalog)
-    pages = {path.stem: path.read_text(encoding="utf-8") for path in (site / "authors").glob("*.html")}
-    assert [one.id for one in found.values() if f'id="{one.id}"' not in pages[one.letter]] == []
-    with_page = {one.id for one in found.values() if len(one.papers) >= PAPERS_FOR_A_PAGE}
+def test_the_index_of_authors_holds_everybody_some_hundreds_at_a_time(site: Path, catalog: Catalog) -> None:
+    everybody, people = authors(catalog), People(catalog)
+    texts = {path.name: path.read_text(encoding="utf-8") for path in (site / "authors").glob("*.html")}
+    pages = {
+        posixpath.basename(letter.page_path(number)): listed
+        for letter in people.letters
+        for number, listed in enumerate(letter.pages, 1)
+    }
+    assert texts.keys() == pages.keys() | {"index.html"}
+    assert max(map(len, pages.values())) <= PER_PAGE < max(len(letter.authors) for letter in people.letters)
+    assert [one.id for name, listed in pages.items() for one in listed if f'id="{one.id}"' not in texts[name]] == []
+    assert sorted(one.id for listed in pages.values() for one in listed) == sorted(everybody)
+    with_page = {one.id for one in everybody.values() if len(one.papers) >= PAPERS_FOR_A_PAGE}
     assert {path.stem for path in (site / "author").glob("*.html")} == with_page
+
+
+def test_a_letters_pages_lead_to_each_other(page: Page, served: str, catalog: Catalog) -> None:
+    letter = next(letter for letter in People(catalog).letters if len(letter.pages) > 1)
+    page.goto(served + letter.path)
+    page.get_by_role("navigation", name=f"Pages of {letter.label}").get_by_role("link", name="After").click()
+    expect(page).to_have_url(served + letter.page_path(2))
+    expect(page.locator(f"[id='{letter.pages[1][0].id}']")).to_be_visible()
+    expect(page.locator(".letters [aria-current=page]")).to_have_text(letter.label)
 
 
 def test_a_name_that_may_be_several_peoples_is_marked(page: Page, served: str, catalog: Catalog) -> None:

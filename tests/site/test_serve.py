@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,8 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from catalog.base.project import Project
+from small_checkout import small_checkout_with_pages
 
 pytestmark = pytest.mark.slow
 
@@ -41,11 +38,8 @@ def wait_for(reached: Callable[[], bool], what: str) -> None:
         time.sleep(0.2)
 
 
-def test_an_edited_record_is_on_screen(project: Project, tmp_path: Path) -> None:
-    checkout = tmp_path / "checkout"
-    checkout.mkdir()
-    for name in ("papers", "templates", "site", "reference_impls", "catalog"):
-        shutil.copytree(project.root / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
+def test_an_edited_record_is_on_screen(tmp_path: Path) -> None:
+    checkout = small_checkout_with_pages(tmp_path / "checkout")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -54,34 +48,31 @@ def test_an_edited_record_is_on_screen(project: Project, tmp_path: Path) -> None
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "from pathlib import Path; from catalog.base.project import Project; "
         "from catalog.outputs.site import serve_site; "
-        f"serve_site(Project(Path({str(checkout)!r})), {port})"
+        f"serve_site(Project(Path({str(checkout.root)!r})), {port})"
     )
     log = tmp_path / "log"
     with log.open("wb") as sink:
         running = subprocess.Popen(
             [sys.executable, "-c", code],
-            cwd=checkout,
-            env=os.environ | {"PYTHONPATH": str(checkout)},
+            cwd=checkout.root,
             stdout=sink,
             stderr=sink,
         )
     try:
-        record = checkout / "papers" / "2024" / "zhang2024negative.yaml"
-        address = f"http://127.0.0.1:{port}/papers/zhang2024negative.html"
-        wait_for(lambda: "Negative Preference Optimization" in get(address), "the page")
-        text = record.read_text(encoding="utf-8")
-        record.write_text(text.replace("Catastrophic Collapse", "Graceful Collapse"), encoding="utf-8")
-        wait_for(lambda: "Graceful Collapse" in get(address), "the new title")
-        wait_for(lambda: "Built zhang2024negative; lists and search follow" in log.read_text(), "the page alone")
-        group = address.replace("papers/zhang2024negative", "venue/colm")
-        record.write_text(text.replace("Catastrophic Collapse", "Further Graceful Collapse"), encoding="utf-8")
-        wait_for(lambda: "Further Graceful Collapse" in get(address), "the title after that")
-        wait_for(lambda: "Further Graceful Collapse" in get(group), "the new title in a list")
+        page = f"http://127.0.0.1:{port}/papers/lindqvist2031fading.html"
+        wait_for(lambda: "Gentle Forgetting" in get(page), "the page")
+        checkout.change(checkout.fading, "Gentle Forgetting", "Slow Forgetting")
+        wait_for(lambda: "Slow Forgetting" in get(page), "the new title")
+        wait_for(lambda: "Built lindqvist2031fading; lists and search follow" in log.read_text(), "the page alone")
+        group = page.replace("papers/lindqvist2031fading", "family/gradient-ascent")
+        checkout.change(checkout.fading, "Slow Forgetting", "Steady Forgetting")
+        wait_for(lambda: "Steady Forgetting" in get(page), "the title after that")
+        wait_for(lambda: "Steady Forgetting" in get(group), "the new title in a list")
         wait_for(lambda: log.read_text().count(" papers into ") >= 2, "word of it")
 
-        record.write_text("title: [broken", encoding="utf-8")
-        wait_for(lambda: "papers/2024/zhang2024negative.yaml" in log.read_text(), "the problem")
-        assert "Graceful Collapse" in get(address), "the last good site stays"
+        checkout.fading.write_text("title: [broken", encoding="utf-8")
+        wait_for(lambda: "papers/2031/lindqvist2031fading.yaml" in log.read_text(), "the problem")
+        assert "Steady Forgetting" in get(page), "the last good site stays"
         assert "Traceback" not in log.read_text()
     finally:
         running.send_signal(signal.SIGINT)

@@ -278,12 +278,12 @@ class Web:
                 ) as response,
             ):
                 body = b"" if method == "HEAD" else self._read(url, response, enough)
-                found = {name.lower(): value for name, value in response.headers.items()}
+                fields = {name.lower(): value for name, value in response.headers.items()}
                 # A connection that was closed within the headers looks like an answer without content.
                 if time.monotonic() - begin < self.settings.deadline:
                     if response.status_code not in BUSY:
                         self._turns.served(_host(url))
-                    return Answer(url, response.status_code, found, body)
+                    return Answer(url, response.status_code, fields, body)
                 raise TimeoutError
         except WebError:
             raise

@@ -87,7 +87,7 @@ def is_private(host: str) -> bool:
         inside = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
         if address in _NAT64:
             inside.append(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF))
-        if any(one is not None and is_private(str(one)) for one in inside):
+        if any(embedded is not None and is_private(str(embedded)) for embedded in inside):
             return True
         address = address.ipv4_mapped or address
     return not address.is_global or address.is_multicast

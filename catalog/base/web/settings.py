@@ -59,7 +59,7 @@ class Settings:
         """
         settings = cls(**given)
         if text := environment.get("CATALOG_MIRRORS"):
-            pairs = [one.partition("=")[::2] for one in text.split()]
+            pairs = [pair.partition("=")[::2] for pair in text.split()]
             if not all(urlsplit(a).hostname and urlsplit(b).hostname for a, b in pairs):
                 raise ValueError("CATALOG_MIRRORS holds pairs like https://arxiv.org=http://127.0.0.1:8000/arxiv")
             settings = replace(settings, mirrors=dict(pairs))

@@ -55,47 +55,55 @@ def as_batch(found: Discovery) -> str:
     lines = [
         "# Candidates, best first. Delete the lines that do not belong here (and note their ids in",
         "# catalog/discovery.yaml, so that they do not come back), then: catalog add --batch THIS-FILE",
-        *(f"# Not reached: {one}" for one in found.not_reached),
+        *(f"# Not reached: {failure}" for failure in found.not_reached),
     ]
-    for heading, some in _groups(found.candidates):
-        lines += [f"# {heading}", *(f"{one.paper}  # {one.score}: {shorten(one.title, 140)}" for one in some)]
+    for heading, group in _groups(found.candidates):
+        lines += [
+            f"# {heading}",
+            *(f"{candidate.paper}  # {candidate.score}: {shorten(candidate.title, 140)}" for candidate in group),
+        ]
     return "\n".join(lines) + "\n"
 
 
 def as_text(found: Discovery) -> Iterator[str]:
     """The candidates for a terminal, line by line."""
-    for heading, some in _groups(found.candidates):
+    for heading, group in _groups(found.candidates):
         yield f"{heading}:"
-        for one in some:
-            yield f"{one.score:3}  {one.paper}  {one.title}"
-            yield f"     {'; '.join(one.reasons)} · {', '.join(one.sources)}"
-            if one.similar:
-                yield f"     similar: {one.similar}"
+        for candidate in group:
+            yield f"{candidate.score:3}  {candidate.paper}  {candidate.title}"
+            yield f"     {'; '.join(candidate.reasons)} · {', '.join(candidate.sources)}"
+            if candidate.similar:
+                yield f"     similar: {candidate.similar}"
 
 
 def as_markdown(found: Discovery) -> str:
     """The candidates as a list for an issue."""
-    some = found.candidates
+    candidates = found.candidates
     asked = ", ".join(f"{name} ({count} papers)" for name, count in found.looked_at.items()) or "none"
-    lines = ["# Candidates", "", f"{len(some)} papers that the catalog may lack. Sources that answered: {asked}.", ""]
+    lines = [
+        "# Candidates",
+        "",
+        f"{len(candidates)} papers that the catalog may lack. Sources that answered: {asked}.",
+        "",
+    ]
     if found.not_reached:
-        lines += ["## Not reached", "", *(f"* {inert(one)}" for one in found.not_reached), ""]
-    for heading, group in _groups(some[:MOST]):
+        lines += ["## Not reached", "", *(f"* {inert(failure)}" for failure in found.not_reached), ""]
+    for heading, group in _groups(candidates[:MOST]):
         lines += [f"## {heading}", ""]
-        for one in group:
-            where = f"{inert(byline(one.authors))} · {one.date} · {', '.join(one.sources)}"
-            lines.append(f"- [ ] **{one.score}** [{inert(one.title)}]({one.address}) · {where}")
-            lines.append(f"  <br>{inert('; '.join(one.reasons[:6]))}")
-            if one.similar:
-                lines.append(f"  <br>Similar: {inert(one.similar)}")
+        for candidate in group:
+            where = f"{inert(byline(candidate.authors))} · {candidate.date} · {', '.join(candidate.sources)}"
+            lines.append(f"- [ ] **{candidate.score}** [{inert(candidate.title)}]({candidate.address}) · {where}")
+            lines.append(f"  <br>{inert('; '.join(candidate.reasons[:6]))}")
+            if candidate.similar:
+                lines.append(f"  <br>Similar: {inert(candidate.similar)}")
         lines.append("")
-    if len(some) > MOST:
-        lines += [f"... and {len(some) - MOST} more: `catalog discover`"]
+    if len(candidates) > MOST:
+        lines += [f"... and {len(candidates) - MOST} more: `catalog discover`"]
     return fitting(lines).rstrip("\n") + "\n"
 
 
 def _groups(candidates: Iterable[Candidate]) -> Iterator[tuple[str, list[Candidate]]]:
-    some = list(candidates)
+    pool = list(candidates)
     for heading, likely in (("Likely", True), ("Worth a second look", False)):
-        if group := [one for one in some if one.likely == likely]:
+        if group := [candidate for candidate in pool if candidate.likely == likely]:
             yield heading, group

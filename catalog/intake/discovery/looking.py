@@ -63,8 +63,8 @@ def discover(
     for key in sources or SOURCES:
         SOURCES[key].ask(look, SOURCES[key].name)
     known = list(papers)
-    candidates = [one for sighting in look.sightings if (one := _candidate(sighting, known))]
-    best_first = sorted(candidates, key=lambda one: (-one.score, one.paper))
+    candidates = [candidate for sighting in look.sightings if (candidate := _candidate(sighting, known))]
+    best_first = sorted(candidates, key=lambda candidate: (-candidate.score, candidate.paper))
     return Discovery(tuple(best_first), look.looked_at, tuple(look.not_reached))
 
 
@@ -92,31 +92,31 @@ class _Look:
 
     def take(self, source: str, papers: Iterable[Found]) -> bool:
         """Remember the papers that are wanted; whether there is one among them."""
-        some = list(papers)
-        self.looked_at[source] = self.looked_at.get(source, 0) + len(some)
+        page = list(papers)
+        self.looked_at[source] = self.looked_at.get(source, 0) + len(page)
         any_wanted = False
-        for one in some:
-            said = relevance(one.title, one.abstract, self.rules, self.datasets)
-            if not said.wanted or one.withdrawn or self.rules.ruled_out(one.links):
+        for paper in page:
+            said = relevance(paper.title, paper.abstract, self.rules, self.datasets)
+            if not said.wanted or paper.withdrawn or self.rules.ruled_out(paper.links):
                 continue
             any_wanted = True
-            self._see(one, said, source)
+            self._see(paper, said, source)
         return any_wanted
 
-    def _see(self, found: Found, said: Relevance, source: str) -> None:
+    def _see(self, paper: Found, said: Relevance, source: str) -> None:
         """Remember a paper: anew, or with what was heard of it before, as the first source told it."""
-        identity = Identity.said(found.title, found.authors, found.links)
+        identity = Identity.said(paper.title, paper.authors, paper.links)
         for place, old in enumerate(self.sightings):
             if identity.shared(old.identity):
-                whole = replace(old.found, links={**found.links, **old.found.links})
+                whole = replace(old.found, links={**paper.links, **old.found.links})
                 self.sightings[place] = _Sighting(
                     whole,
-                    max(old.said, said, key=lambda one: one.score),
+                    max(old.said, said, key=lambda verdict: verdict.score),
                     tuple(dict.fromkeys((*old.sources, source))),
                     Identity.said(whole.title, whole.authors, whole.links),
                 )
                 return
-        self.sightings.append(_Sighting(found, said, (source,), identity))
+        self.sightings.append(_Sighting(paper, said, (source,), identity))
 
     def pages(self, source: str, what: str, pages: Iterator[list[Found]], ends: bool) -> None:
         """Take pages until they end, or until one holds nothing that is wanted where all that follow hold less."""
@@ -133,14 +133,14 @@ def _ask_arxiv(look: _Look, name: str) -> None:
     days = f"submittedDate:[{window.since:%Y%m%d}0000 TO {window.until:%Y%m%d}2359]"
     for query in look.rules.arxiv_queries:
         try:
-            found = arxiv.search(look.web, f"({query}) AND {days}", window.limit)
+            papers = arxiv.search(look.web, f"({query}) AND {days}", window.limit)
         except WebError as error:
             look.not_reached.append(f"{name}: {error}")
             return
-        look.take(name, found)
-        if len(found) >= window.limit:
+        look.take(name, papers)
+        if len(papers) >= window.limit:
             # Each question sorts by date, so that what is lacking is the oldest.
-            look.not_reached.append(f"{name}: only the newest {len(found)} papers of these days were looked at.")
+            look.not_reached.append(f"{name}: only the newest {len(papers)} papers of these days were looked at.")
 
 
 def _ask_anthology(look: _Look, name: str) -> None:
@@ -189,19 +189,19 @@ SOURCES: Mapping[str, _Source] = {
 
 def _candidate(sighting: _Sighting, known: list[Paper]) -> Candidate | None:
     """The candidate that a sighting makes; None where a record is of the same paper."""
-    found, said = sighting.found, sighting.said
-    key = next((key for key in REGISTRIES if found.links.get(key)), None)
-    same = duplicates(found.title, found.authors, found.links, known)
-    if key is None or any(other.certain for other in same):
+    paper, said = sighting.found, sighting.said
+    key = next((key for key in REGISTRIES if paper.links.get(key)), None)
+    same = duplicates(paper.title, paper.authors, paper.links, known)
+    if key is None or any(duplicate.certain for duplicate in same):
         return None
-    ident = found.links[key]
+    ident = paper.links[key]
     return Candidate(
         paper=ident if key == "arxiv" else REGISTRIES[key].address(ident),
-        title=found.title,
-        authors=found.authors,
-        date=found.date,
+        title=paper.title,
+        authors=paper.authors,
+        date=paper.date,
         sources=sighting.sources,
-        links=found.links,
+        links=paper.links,
         score=said.score,
         likely=said.likely,
         reasons=said.reasons,

@@ -32,13 +32,15 @@ def relevance(title: str, abstract: str, rules: Rules, datasets: Vocabulary | No
     elsewhere = list(texts.speaking_of(rules.elsewhere))
     texts = texts.without(rules.elsewhere)
     forgetting = [*texts.speaking_of(rules.forgetting), *texts.naming(datasets)]
-    spoken = min(sum(one.points for one in forgetting), rules.most)
+    spoken = min(sum(statement.points for statement in forgetting), rules.most)
     language = list(texts.speaking_of(rules.language))
-    told = [one for one in language if one.telling and not one.passing]
+    told = [statement for statement in language if statement.telling and not statement.passing]
     if told:
         # A model of language in the abstract does not undo a title that is about another one.
-        elsewhere = [one for one in elsewhere if one.in_title and not any(other.in_title for other in told)]
-    score = spoken + sum(one.points for one in (*language, *elsewhere))
+        elsewhere = [
+            statement for statement in elsewhere if statement.in_title and not any(other.in_title for other in told)
+        ]
+    score = spoken + sum(statement.points for statement in (*language, *elsewhere))
     wanted = score >= rules.least and spoken >= rules.speaks
     said = [*forgetting, *language, *elsewhere]
     return Relevance(score, tuple(map(str, said)), wanted, wanted and score >= rules.likely)
@@ -82,12 +84,12 @@ class _Texts:
         """What the texts say of some signals, one each at most."""
         title, abstract = self._title, self._abstract
         for signal in signals:
-            if found := signal.pattern.search(title):
-                yield _Said(found[0], True, signal.points * TITLE, telling=signal.telling)
-            elif found := signal.pattern.search(abstract):
-                once = self._long and signal.pattern.search(abstract, found.end()) is None
+            if match := signal.pattern.search(title):
+                yield _Said(match[0], True, signal.points * TITLE, telling=signal.telling)
+            elif match := signal.pattern.search(abstract):
+                once = self._long and signal.pattern.search(abstract, match.end()) is None
                 points = int(signal.points / 2) if once else signal.points
-                yield _Said(found[0], False, points, once, signal.telling)
+                yield _Said(match[0], False, points, once, signal.telling)
             # No word counts twice.
             title, abstract = signal.cut(title), signal.cut(abstract)
 

@@ -98,8 +98,8 @@ class Rules:
         Words that say it alone are looked for in abstracts of papers about models of language, and in titles about
         anything; pairs of words, which stand in many abstracts, in titles only.
         """
-        language = _either("all", [one for signal in self.language if signal.telling for one in signal.phrases])
-        enough = [one for one in self.forgetting if not one.beside and one.points * TITLE >= self.speaks]
+        language = _either("all", [phrase for signal in self.language if signal.telling for phrase in signal.phrases])
+        enough = [signal for signal in self.forgetting if not signal.beside and signal.points * TITLE >= self.speaks]
         alone = [phrase for signal in enough for phrase in signal.phrases]
         queries = [_either("ti", alone), f"{_either('abs', alone)} AND {language}"]
         queries += [
@@ -132,7 +132,7 @@ def read_rules(path: Path) -> Rules:
     try:
         value = tree.with_numbers().value
         forgetting, language, elsewhere = (
-            tuple(_signal(one) for one in value[key]) for key in ("forgetting", "language", "elsewhere")
+            tuple(_signal(entry) for entry in value[key]) for key in ("forgetting", "language", "elsewhere")
         )
         return Rules(
             forgetting=forgetting,
@@ -146,21 +146,21 @@ def read_rules(path: Path) -> Rules:
             passing=int(value["passing"]),
             phrases=tuple(value["phrases"]),
             volumes=tuple(value["volumes"]),
-            not_relevant=frozenset(_reference(one) for one in value.get("not-relevant", ())),
+            not_relevant=frozenset(_reference(entry) for entry in value.get("not-relevant", ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RulesError(f"{path.name} is not as it should be, near {error}: see its comments.") from None
 
 
-def _signal(given: Mapping[str, Any]) -> Signal:
-    phrases, beside = tuple(given["phrases"]), tuple(given.get("beside", ()))
+def _signal(entry: Mapping[str, Any]) -> Signal:
+    phrases, beside = tuple(entry["phrases"]), tuple(entry.get("beside", ()))
     for phrase in (*phrases, *beside):
         if not re.fullmatch(r"\*?[a-z0-9]+(?: [a-z0-9]+)*\*?", phrase):
             raise ValueError(f"{phrase!r}, which is not in small letters and digits with a * at most at either end")
         if " " in phrase and "*" in phrase:
             raise ValueError(f"{phrase!r}, which has a * beside several words, where arXiv knows none")
-    within, telling = int(given.get("within", 0)), bool(given.get("telling"))
-    return Signal(given["name"], int(given["points"]), phrases, beside, within, telling)
+    within, telling = int(entry.get("within", 0)), bool(entry.get("telling"))
+    return Signal(entry["name"], int(entry["points"]), phrases, beside, within, telling)
 
 
 def _reference(text: str) -> tuple[Key, str]:
@@ -173,12 +173,16 @@ def _reference(text: str) -> tuple[Key, str]:
 
 def _any_of(phrases: Iterable[str]) -> str:
     """A pattern for any of some phrases, of which a plural's s is no part."""
-    written = (one if one.endswith("*") else f"{one}s?" for one in sorted(phrases, key=len, reverse=True))
+    written = (phrase if phrase.endswith("*") else f"{phrase}s?" for phrase in sorted(phrases, key=len, reverse=True))
     return f"(?:{'|'.join(written)})".replace("*", "[^ ]*")
 
 
 def _either(field: str, phrases: Iterable[str]) -> str:
     """``(abs:unlearn* OR abs:"forget set")``; empty where there is no phrase. No word may begin with a wildcard."""
-    written = [form for one in phrases for form in ([one.lstrip("*")] if one.endswith("*") else [one, f"{one}s"])]
-    asked = (f'{field}:"{one}"' if " " in one else f"{field}:{one}" for one in written)
+    written = [
+        form
+        for phrase in phrases
+        for form in ([phrase.lstrip("*")] if phrase.endswith("*") else [phrase, f"{phrase}s"])
+    ]
+    asked = (f'{field}:"{form}"' if " " in form else f"{field}:{form}" for form in written)
     return f"({' OR '.join(asked)})" if written else ""

@@ -45,16 +45,16 @@ def in_volume(web: Web, volume: str, worth: Callable[[str], bool]) -> list[Found
         if error.status == 404:
             return []
         raise
-    found = []
+    papers = []
     for entry in re.split(r"^(?=@)", text, flags=re.MULTILINE):
         # Braces keep capitals, in the midst of words, too.
         if not entry.startswith("@") or not worth(re.sub(r"[{}]", "", entry)):
             continue
         try:
-            found += [one for one in bibtex.parse(entry, url) if "acl" in one.links]
+            papers += [paper for paper in bibtex.parse(entry, url) if "acl" in paper.links]
         except WebError:  # front matter has no authors, and a broken entry says nothing of the others
             continue
-    return [replace(one, source="acl") for one in found]
+    return [replace(paper, source="acl") for paper in papers]
 
 
 def parse(text: str, paper: str, where: str) -> Found:
@@ -63,5 +63,5 @@ def parse(text: str, paper: str, where: str) -> Found:
     Raises:
         WebError: it is no BibTeX.
     """
-    found = bibtex.parse(text, where)[0]
-    return replace(found, source="acl", links={**found.links, "acl": paper})
+    entry = bibtex.parse(text, where)[0]
+    return replace(entry, source="acl", links={**entry.links, "acl": paper})

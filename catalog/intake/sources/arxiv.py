@@ -46,7 +46,7 @@ def parse(body: bytes, where: str = arxiv_api.API) -> list[Found]:
 
 
 def _papers(results: Iterable[arxiv.Result]) -> list[Found]:
-    return [one for result in results if isinstance(one := _described(result), Found)]
+    return [paper for result in results if isinstance(paper := _described(result), Found)]
 
 
 def _described(answer: arxiv.Result | WebError) -> Found | WebError:
@@ -55,7 +55,7 @@ def _described(answer: arxiv.Result | WebError) -> Found | WebError:
         return answer
     paper, version = id_and_version(answer)
     title, abstract = plain(answer.title), plain(answer.summary)
-    authors = tuple(name for one in answer.authors if len(name := plain(one.name)) >= 2)
+    authors = tuple(name for author in answer.authors if len(name := plain(author.name)) >= 2)
     if not title or not authors:
         missing = "author" if title else "title"
         return WebError("content", ARXIV.address(paper), f"arXiv names no {missing}", "Look it up, and add it by hand.")

@@ -40,7 +40,7 @@ def ask(web: Web, ids: Iterable[str]) -> dict[str, arxiv.Result | WebError]:
     wanted = list(dict.fromkeys(ids))
     impossible = {paper: _impossible(paper, fault) for paper in wanted if (fault := ARXIV.fault(paper))}
     possible = [paper for paper in wanted if paper not in impossible]
-    said = impossible | until_answered(ARXIV, possible, lambda some: _ask_once(web, some))
+    said = impossible | until_answered(ARXIV, possible, lambda batch: _ask_once(web, batch))
     return {paper: said[paper] for paper in wanted}
 
 
@@ -58,7 +58,7 @@ def search(web: Web, query: str, limit: int) -> list[arxiv.Result]:
         sort_by=arxiv.SortCriterion.SubmittedDate,
         sort_order=arxiv.SortOrder.Descending,
     )
-    found: dict[str, arxiv.Result] = {}
+    entries: dict[str, arxiv.Result] = {}
     start, total = 0, 1
     while start < min(limit, total):
         count = min(BATCH, limit - start)
@@ -66,9 +66,9 @@ def search(web: Web, query: str, limit: int) -> list[arxiv.Result]:
         if not feed.entries and (start or feed.total):
             message = f"arXiv gives only {start} of {max(total, feed.total)} papers this time"
             raise WebError("silent", API, message, "Run this again later.")
-        found |= {id_and_version(one)[0]: one for one in feed.results}
+        entries |= {id_and_version(entry)[0]: entry for entry in feed.results}
         start, total = start + max(feed.entries, 1), max(total, feed.total)
-    return list(found.values())[:limit]
+    return list(entries.values())[:limit]
 
 
 def _page(web: Web, query: arxiv.Search, start: int, count: int, total: int) -> Feed:
@@ -92,17 +92,17 @@ def _ask_once(web: Web, ids: list[str]) -> dict[str, arxiv.Result | WebError]:
     said: dict[str, arxiv.Result | WebError] = {}
     halvings = 0
     while lists:
-        some = lists.pop()
+        batch = lists.pop()
         try:
-            feed = _get(web, arxiv.Search(id_list=some, max_results=len(some)), 0, len(some))
+            feed = _get(web, arxiv.Search(id_list=batch, max_results=len(batch)), 0, len(batch))
         except WebError as error:
-            said |= dict.fromkeys(some, error)
+            said |= dict.fromkeys(batch, error)
             if not _AWAY.isdisjoint((error.kind, error.status)):
                 return said | {paper: error for rest in lists for paper in rest}
             continue
-        answered = _refused(feed, some) | _by_id(feed, some)
+        answered = _refused(feed, batch) | _by_id(feed, batch)
         said |= answered
-        left = [paper for paper in some if paper not in answered]
+        left = [paper for paper in batch if paper not in answered]
         if not feed.refusals or not left:
             continue
         if answered:
@@ -118,7 +118,7 @@ def _ask_once(web: Web, ids: list[str]) -> dict[str, arxiv.Result | WebError]:
 
 def _get(web: Web, query: arxiv.Search, start: int, count: int, *, keep: bool = True) -> Feed:
     """One page of what a query finds; an answer that lacks some of the ids asked for is not kept."""
-    given = {
+    parameters = {
         "search_query": query.query,
         "id_list": ",".join(query.id_list),
         "sortBy": query.sort_by.value,
@@ -126,7 +126,7 @@ def _get(web: Web, query: arxiv.Search, start: int, count: int, *, keep: bool = 
         "start": start,
         "max_results": count,
     }
-    url = f"{API}?{urlencode({key: value for key, value in given.items() if value != ''})}"
+    url = f"{API}?{urlencode({key: value for key, value in parameters.items() if value != ''})}"
 
     def check(body: bytes) -> bool:
         feed = read(body, url)
@@ -145,7 +145,7 @@ def _get(web: Web, query: arxiv.Search, start: int, count: int, *, keep: bool = 
 
 def _by_id(feed: Feed, ids: Iterable[str]) -> dict[str, arxiv.Result]:
     """The entries of some papers, by the ids as they were asked for; the newest version where there are several."""
-    entries = {ARXIV.comparable(id_and_version(one)[0]): one for one in sorted(feed.results, key=id_and_version)}
+    entries = {ARXIV.comparable(id_and_version(entry)[0]): entry for entry in sorted(feed.results, key=id_and_version)}
     return {paper: entries[key] for paper in ids if (key := ARXIV.comparable(paper)) in entries}
 
 

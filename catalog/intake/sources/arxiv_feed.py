@@ -84,8 +84,8 @@ def read(body: bytes, where: str) -> Feed:
 
 def id_and_version(result: arxiv.Result) -> tuple[str, int]:
     """The id of an entry's paper, and the version, 0 where the entry does not tell it."""
-    found = re.fullmatch(r"(.+?)(?:v([0-9]+))?", result.get_short_id())
-    return (found[1], int(found[2] or 0)) if found else ("", 0)
+    match = re.fullmatch(r"(.+?)(?:v([0-9]+))?", result.get_short_id())
+    return (match[1], int(match[2] or 0)) if match else ("", 0)
 
 
 def _refusals(entries: list[Element]) -> Iterator[Refusal]:

@@ -44,7 +44,7 @@ def parse(text: str, where: str = "BibTeX") -> list[Found]:
         WebError: it holds no entry, or one that cannot be read or has no title, author or year.
     """
     library = _library(text, where)
-    names = {one.key.lower(): _value(one.value, {}) for one in library.strings}
+    names = {string.key.lower(): _value(string.value, {}) for string in library.strings}
     return [
         _found({field.key.lower(): _value(str(field.value), names) for field in entry.fields}, entry.key, where)
         for entry in library.entries
@@ -66,18 +66,18 @@ def cited(text: str, where: str = "BibTeX") -> list[Cited]:
         WebError: it holds no entry, or one that is broken.
     """
     library = _library(text, where, limit=OWN_BYTES)
-    names = {one.key.lower(): _value(one.value, {}) for one in library.strings}
-    found: list[Cited] = []
+    names = {string.key.lower(): _value(string.value, {}) for string in library.strings}
+    citations: list[Cited] = []
     for entry in library.entries:
         # Abstracts are long, and tell papers apart no better than titles do.
         told = [field for field in entry.fields if field.key.lower() != "abstract"]
-        given = {field.key.lower(): _value(str(field.value), names) for field in told}
+        fields = {field.key.lower(): _value(str(field.value), names) for field in told}
         try:
-            links = _links(given)
+            links = _links(fields)
         except WebError:  # an id that cannot be one names no paper
             links = {}
-        found.append(Cited(plain(given.get("title", "")), people(given.get("author", ""))[0], links))
-    return found
+        citations.append(Cited(plain(fields.get("title", "")), people(fields.get("author", ""))[0], links))
+    return citations
 
 
 def entries(text: str, where: str = "BibTeX") -> list[str]:
@@ -87,8 +87,8 @@ def entries(text: str, where: str = "BibTeX") -> list[str]:
         WebError: it holds no entry, or one that is broken. What an entry says does not matter yet.
     """
     library = read(text, where)
-    shared = "".join(f"{one.raw}\n" for one in library.strings)
-    return [f"{one.raw}\n{shared}" if shared else str(one.raw) for one in library.entries]
+    shared = "".join(f"{string.raw}\n" for string in library.strings)
+    return [f"{entry.raw}\n{shared}" if shared else str(entry.raw) for entry in library.entries]
 
 
 def named_in(text: str, where: str = "BibTeX") -> References:
@@ -99,15 +99,15 @@ def named_in(text: str, where: str = "BibTeX") -> References:
     """
     from bibtexparser.model import ImplicitComment
 
-    found = [Reference("bibtex", one) for one in entries(text, where)]
-    rest: list[str] = []
+    papers = [Reference("bibtex", entry) for entry in entries(text, where)]
+    remarks: list[str] = []
     for block in read(text, where).comments:
         for line in block.comment.splitlines() if isinstance(block, ImplicitComment) else ():
             named = references(line)
             # Prose may mention a paper; a line that is nothing but papers lists them.
-            found += () if named.rest else named.papers
-            rest += [line.strip()] if named.rest and not line.startswith(("%", "```")) else []
-    return References(tuple(dict.fromkeys(found)), " ".join(rest))
+            papers += () if named.rest else named.papers
+            remarks += [line.strip()] if named.rest and not line.startswith(("%", "```")) else []
+    return References(tuple(dict.fromkeys(papers)), " ".join(remarks))
 
 
 def read(text: str, where: str = "BibTeX") -> Library:
@@ -165,34 +165,34 @@ def _value(text: str, names: Mapping[str, str]) -> str:
     return text
 
 
-def _found(given: Mapping[str, str], key: str, where: str) -> Found:
-    title = plain(given.get("title", ""))
-    authors, incomplete = people(given.get("author", ""))
-    date = _date(given)
+def _found(fields: Mapping[str, str], key: str, where: str) -> Found:
+    title = plain(fields.get("title", ""))
+    authors, incomplete = people(fields.get("author", ""))
+    date = _date(fields)
     missing = [name for name, value in (("title", title), ("author", authors), ("year", date)) if not value]
     if missing:
         raise WebError("content", where, f"the entry {shorten(key)!r} has no {' and no '.join(missing)}")
-    links = _links(given)
-    text = f"{given.get('note', '')} {given.get('abstract', '')}"
+    links = _links(fields)
+    text = f"{fields.get('note', '')} {fields.get('abstract', '')}"
     return Found(
         source="acl" if "acl" in links else "arxiv" if "arxiv" in links else "doi" if "doi" in links else "hand",
         title=title,
         authors=authors,
         date=date,
         links={**links, **{key: value for key, value in artefacts(text).items() if key not in links}},
-        venue=_venue(given, int(date[:4])),
-        abstract=plain(given.get("abstract", "")),
+        venue=_venue(fields, int(date[:4])),
+        abstract=plain(fields.get("abstract", "")),
         incomplete=incomplete,
     )
 
 
-def _date(given: Mapping[str, str]) -> str:
-    year = re.search(r"(?:19|20)\d\d", given.get("date", "") or given.get("year", ""))
+def _date(fields: Mapping[str, str]) -> str:
+    year = re.search(r"(?:19|20)\d\d", fields.get("date", "") or fields.get("year", ""))
     if not year:
         return ""
-    if found := re.match(r"\d{4}-(0[1-9]|1[0-2])", given.get("date", "")):
-        return found[0]
-    number = _month(plain(given.get("month", "")).lower())
+    if match := re.match(r"\d{4}-(0[1-9]|1[0-2])", fields.get("date", "")):
+        return match[0]
+    number = _month(plain(fields.get("month", "")).lower())
     return f"{year[0]}-{number:02}" if number else year[0]
 
 
@@ -200,35 +200,35 @@ def _month(text: str) -> int | None:
     """The month that a field names, however many days stand beside it: ``jul``, ``21--27 Jul``, ``7``."""
     if text.isdigit():
         return int(text) if 1 <= int(text) <= 12 else None
-    found = re.search(rf"(?<![a-z])({'|'.join(_MONTHS)})", text)
-    return _MONTHS.index(found[1]) + 1 if found else None
+    match = re.search(rf"(?<![a-z])({'|'.join(_MONTHS)})", text)
+    return _MONTHS.index(match[1]) + 1 if match else None
 
 
-def _links(given: Mapping[str, str]) -> dict[str, str]:
+def _links(fields: Mapping[str, str]) -> dict[str, str]:
     """The ids that an entry names in any of the places where people and programs put them."""
     links: dict[str, str] = {}
-    eprint = (given.get("eprint") or given.get("arxivid", "")).strip()
-    is_arxiv = given.get("archiveprefix", given.get("eprinttype", "")).lower() in ("arxiv", "")
+    eprint = (fields.get("eprint") or fields.get("arxivid", "")).strip()
+    is_arxiv = fields.get("archiveprefix", fields.get("eprinttype", "")).lower() in ("arxiv", "")
     bare = is_arxiv and not re.search(r"arxiv", eprint, re.IGNORECASE)
-    texts = [f"arxiv:{eprint}" if bare and eprint else "", given.get("doi", ""), given.get("url", "")]
-    named = [found for key in _NAMING for found in _ARXIV.finditer(given.get(key, ""))]
-    texts += [f"arxiv:{found['id'] or found['bare']}" for found in named]
+    texts = [f"arxiv:{eprint}" if bare and eprint else "", fields.get("doi", ""), fields.get("url", "")]
+    named = [match for key in _NAMING for match in _ARXIV.finditer(fields.get(key, ""))]
+    texts += [f"arxiv:{match['id'] or match['bare']}" for match in named]
     for text in texts:
         reference = parse_reference(text.replace("\\_", "_").replace("\\", ""))
         if reference and reference.kind != "bibtex":
             links.setdefault(reference.kind, reference.id)
-    doi = re.search(DOI.pattern, given.get("doi", "").replace("\\_", "_"))
+    doi = re.search(DOI.pattern, fields.get("doi", "").replace("\\_", "_"))
     if doi and not ARXIV.gave(doi[0]):
         links["doi"] = doi[0]
-    url = given.get("url", "").replace("\\_", "_").replace("\\", "").strip()
+    url = fields.get("url", "").replace("\\_", "_").replace("\\", "").strip()
     if not links and re.match(r"https?://[^\s/]+\.[^\s]+$", url):
         links["url"] = url
     return links
 
 
-def _venue(given: Mapping[str, str], year: int) -> Venue | None:
+def _venue(fields: Mapping[str, str], year: int) -> Venue | None:
     for key in ("booktitle", "journal", "journaltitle"):
-        name = plain(given.get(key, ""))
+        name = plain(fields.get(key, ""))
         if not name or re.search(r"arxiv|corr\b|preprint|ssrn", name, re.IGNORECASE):
             continue
         # What BibTeX calls a venue it was published at; one that is not known by a short name keeps its own.

@@ -26,15 +26,15 @@ def people(text: str) -> tuple[tuple[str, ...], bool]:
     from bibtexparser.middlewares.names import split_multiple_persons_names
 
     # Letters first: the splitter of names takes ``~`` for a space, and eats the macro after "and".
-    text = " ".join(_ACCENT.sub(lambda found: from_latex(found[0]), text).split())
+    text = " ".join(_ACCENT.sub(lambda match: from_latex(match[0]), text).split())
     names: list[str] = []
     incomplete = False
     for person in split_multiple_persons_names(text):
         # Braces make one name of all that is in them.
-        for one in (person.rstrip(", "),) if "{" in person else names_in(person, inverted=True):
-            if one.strip("{} ").lower() in _OTHERS:
+        for written in (person.rstrip(", "),) if "{" in person else names_in(person, inverted=True):
+            if written.strip("{} ").lower() in _OTHERS:
                 incomplete = True
-            elif 2 <= len(name := _in_reading_order(one)) <= 120:
+            elif 2 <= len(name := _in_reading_order(written)) <= 120:
                 names.append(name)
     return tuple(names), incomplete
 

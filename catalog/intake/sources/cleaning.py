@@ -78,8 +78,8 @@ def _without_tags(text: str, *, pairs: bool = False) -> str:
     return _TAG.sub(lambda tag: _replaced(tag, _MARKUP & closed if pairs else _MARKUP), text)
 
 
-def _script(found: re.Match[str]) -> str:
-    return raised(found[2]) if found[1].lower() == "sup" else lowered(found[2])
+def _script(match: re.Match[str]) -> str:
+    return raised(match[2]) if match[1].lower() == "sup" else lowered(match[2])
 
 
 def _element(tag: str) -> str:
@@ -116,16 +116,16 @@ def _harmless(sign: str) -> bool:
 
 def artefacts(text: str) -> dict[str, str]:
     """The first address of code, data and project page that a text names, by the keys of a record's ``links``."""
-    found: dict[str, str] = {}
+    links: dict[str, str] = {}
     for match in _ADDRESS.finditer(text):
         address = match[0].rstrip(".:!?*_'’”")
         if not address.startswith("http"):
             address = f"https://{address}"
         host, _, path = re.sub(r"^https?://(www\.)?", "", address).partition("/")
         if host in _FORGES and path.count("/") >= 1:
-            found.setdefault("code", re.sub(r"\.git$", "", address))
+            links.setdefault("code", re.sub(r"\.git$", "", address))
         elif host == "huggingface.co" and path.startswith("datasets/"):
-            found.setdefault("data", address)
+            links.setdefault("data", address)
         elif host.endswith((".github.io", ".gitlab.io")):
-            found.setdefault("project", address)
-    return found
+            links.setdefault("project", address)
+    return links

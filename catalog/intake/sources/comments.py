@@ -107,9 +107,9 @@ def withdrawal(comment: str, abstract: str = "") -> str:
         comment: what the authors, or arXiv, wrote beside the paper.
         abstract: in its place arXiv's older notices stand, at its very beginning.
     """
-    for found in (_NOTICE.search(comment), _ABSTRACT_NOTICE.match(abstract)):
-        if found:
-            notice = found.string[found.start() : found.start() + _SHOWN]
+    for match in (_NOTICE.search(comment), _ABSTRACT_NOTICE.match(abstract)):
+        if match:
+            notice = match.string[match.start() : match.start() + _SHOWN]
             return " ".join(re.sub(r"^[.;:(\[\s]+", "", notice).split())
     return ""
 
@@ -118,22 +118,22 @@ def _clauses(text: str) -> Iterator[_Clause]:
     """The comment cut at its signs; what names no venue goes with the venue before it, or with the first."""
     current = _Clause(None, "")
     for part in _parts(text):
-        found = mentions(part)
-        if not found:
+        venues = mentions(part)
+        if not venues:
             current.beside.append(part)
         elif current.mention is None:
-            current = _Clause(found[0], part, current.beside)
+            current = _Clause(venues[0], part, current.beside)
         else:
             yield current
-            current = _Clause(found[0], part)
+            current = _Clause(venues[0], part)
     yield current
 
 
 def _parts(text: str) -> Iterator[str]:
     """Between signs; what is about another paper is left out, up to the end of its sentence."""
     for sentence in re.split(r"(?<=[.;!?|])\s+", text):
-        other = _OTHER.search(sentence)
-        own = sentence[: other.start()] if other else sentence
+        aside = _OTHER.search(sentence)
+        own = sentence[: aside.start()] if aside else sentence
         for part in _BREAK.split(own):
             if part.strip():
                 yield part.strip()
@@ -158,5 +158,5 @@ def _accepted(clause: _Clause, *, first: bool, text: str) -> bool:
 
 
 def _year(text: str) -> int | None:
-    found = re.search(r"(?<!\d)(20\d\d)(?!\d)", text)
-    return int(found[1]) if found else None
+    match = re.search(r"(?<!\d)(20\d\d)(?!\d)", text)
+    return int(match[1]) if match else None

@@ -47,15 +47,15 @@ def look_up(web: Web, doi: str) -> Found:
     url = f"{DOI.site}/{quote(doi, safe='/.:;()-_')}"
     try:
         text = web.read(url, accept=CSL, types=_JSON_TYPES, check=lambda text: parse(text, url))
-        found = parse(text, url)[0]
-        return replace(found, links={"doi": doi, **found.links}) if "arxiv" not in found.links else found
+        paper = parse(text, url)[0]
+        return replace(paper, links={"doi": doi, **paper.links}) if "arxiv" not in paper.links else paper
     except WebError as error:
         # Small registries know only BibTeX: they answer 406, or with a page.
         if error.status != 406 and error.kind != "type":
             raise
     text = web.read(url, accept=BIBTEX, types=_BIBTEX_TYPES, check=lambda text: bibtex.parse(text, url))
-    found = bibtex.parse(text, url)[0]
-    return replace(found, source="doi", links={**found.links, "doi": doi})
+    paper = bibtex.parse(text, url)[0]
+    return replace(paper, source="doi", links={**paper.links, "doi": doi})
 
 
 def search(web: Web, phrase: str, since: datetime.date, until: datetime.date, limit: int) -> Iterator[list[Found]]:
@@ -99,8 +99,8 @@ def by_title(web: Web, title: str, author: str) -> list[Found]:
 
 def _papers(works: list[Any], where: str) -> list[Found]:
     """The papers among the works of a list; what lacks a title, authors or a year is left out."""
-    some = [one for one in works if isinstance(one, dict) and one.get("type") in _PAPERS]
-    return [found for one in some if isinstance(found := _found(one, where), Found)]
+    articles = [work for work in works if isinstance(work, dict) and work.get("type") in _PAPERS]
+    return [paper for work in articles if isinstance(paper := _found(work, where), Found)]
 
 
 def _works(web: Web, where: str) -> list[Any]:
@@ -126,22 +126,22 @@ def parse(text: str, where: str = "the DOI") -> list[Found]:
         WebError: it is neither, or lacks the title, the authors or the year.
     """
     try:
-        given = json.loads(text)
+        work = json.loads(text)
     except (ValueError, RecursionError):
         raise WebError("content", where, "gives broken JSON", "Try again later.") from None
-    if isinstance(given, dict) and isinstance(given.get("message"), dict):
-        given = given["message"]
-    if not isinstance(given, dict):
+    if isinstance(work, dict) and isinstance(work.get("message"), dict):
+        work = work["message"]
+    if not isinstance(work, dict):
         raise WebError("content", where, "gives something else than a paper")
-    found = _found(given, where)
-    if isinstance(found, WebError):
-        raise found
-    return [found]
+    paper = _found(work, where)
+    if isinstance(paper, WebError):
+        raise paper
+    return [paper]
 
 
-def _found(given: dict[str, Any], where: str) -> Found | WebError:
+def _found(work: dict[str, Any], where: str) -> Found | WebError:
     """The paper that a work is, or what it lacks for that."""
-    (title, notice), authors, date = _without_notice(_title(given)), _authors(given), _date(given)
+    (title, notice), authors, date = _without_notice(_title(work)), _authors(work), _date(work)
     missing = [name for name, value in (("title", title), ("author", authors), ("year", date)) if not value]
     if missing:
         return WebError("content", where, f"gives a paper with no {' and no '.join(missing)}")
@@ -150,10 +150,10 @@ def _found(given: dict[str, Any], where: str) -> Found | WebError:
         title=title,
         authors=authors,
         date=date,
-        links=_links(given),
-        venue=_venue(given, int(date[:4])),
-        abstract=plain(_text(given.get("abstract"))).removeprefix("Abstract").strip(),
-        withdrawn=notice or _taken_back(given),
+        links=_links(work),
+        venue=_venue(work, int(date[:4])),
+        abstract=plain(_text(work.get("abstract"))).removeprefix("Abstract").strip(),
+        withdrawn=notice or _taken_back(work),
     )
 
 
@@ -164,45 +164,45 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _title(given: dict[str, Any]) -> str:
-    title, subtitle = plain(_text(given.get("title"))), plain(_text(given.get("subtitle")))
+def _title(work: dict[str, Any]) -> str:
+    title, subtitle = plain(_text(work.get("title"))), plain(_text(work.get("subtitle")))
     return f"{title}: {subtitle}" if title and subtitle and subtitle.lower() not in title.lower() else title
 
 
-def _authors(given: dict[str, Any]) -> tuple[str, ...]:
-    people = given.get("author")
+def _authors(work: dict[str, Any]) -> tuple[str, ...]:
+    people = work.get("author")
     names = []
-    for one in people if isinstance(people, list) else ():
-        if isinstance(one, dict):
+    for person in people if isinstance(people, list) else ():
+        if isinstance(person, dict):
             parts = [
-                _text(one.get(key))
+                _text(person.get(key))
                 for key in ("given", "dropping-particle", "non-dropping-particle", "family", "suffix")
             ]
             name = plain(
-                " ".join(part for part in parts if part) or _text(one.get("literal")) or _text(one.get("name"))
+                " ".join(part for part in parts if part) or _text(person.get("literal")) or _text(person.get("name"))
             )
             if 2 <= len(name) <= 120:
                 names.append(name)
     return tuple(names)
 
 
-def _date(given: dict[str, Any]) -> str:
+def _date(work: dict[str, Any]) -> str:
     """The earliest date of publication, with its month where one is known."""
-    found = []
+    dates = []
     for key in ("published-online", "published-print", "published", "issued"):
-        parts = given.get(key)
+        parts = work.get(key)
         parts = parts.get("date-parts") if isinstance(parts, dict) else None
         first = parts[0] if isinstance(parts, list) and parts and isinstance(parts[0], list) else []
         numbers = [int(part) for part in first if str(part).isdigit()]
         if numbers and 1900 <= numbers[0] <= 2100:
             month = numbers[1] if len(numbers) > 1 and 1 <= numbers[1] <= 12 else None
-            found.append(f"{numbers[0]}-{month:02}" if month else str(numbers[0]))
+            dates.append(f"{numbers[0]}-{month:02}" if month else str(numbers[0]))
     # "2025" says less than "2025-03", and sorts before it.
-    return min(found, key=lambda date: (date[:4], len(date) == 4, date)) if found else ""
+    return min(dates, key=lambda date: (date[:4], len(date) == 4, date)) if dates else ""
 
 
-def _links(given: dict[str, Any]) -> dict[str, str]:
-    doi = _text(given.get("DOI"))
+def _links(work: dict[str, Any]) -> dict[str, str]:
+    doi = _text(work.get("DOI"))
     links = {"doi": doi} if parse_reference(doi) else {}
     reference = parse_reference(doi) if doi else None
     if reference and reference.kind in ("arxiv", "acl"):
@@ -212,28 +212,32 @@ def _links(given: dict[str, Any]) -> dict[str, str]:
     return links
 
 
-def _venue(given: dict[str, Any], year: int) -> Venue | None:
-    name = plain(_text(given.get("container-title")))
-    event = given.get("event")
+def _venue(work: dict[str, Any], year: int) -> Venue | None:
+    name = plain(_text(work.get("container-title")))
+    event = work.get("event")
     said = plain(_text(event.get("name") if isinstance(event, dict) else event))
-    if not name or given.get("type") == "posted-content":
+    if not name or work.get("type") == "posted-content":
         return None
     return recognize(name, year) or recognize(said, year) or Venue(name[:200], year)
 
 
 def _without_notice(title: str) -> tuple[str, str]:
     """The title, and the notice before it: ``RETRACTED: X``, ``[Retracted] X`` or ``WITHDRAWN: X``."""
-    found = _NOTICE.match(title)
-    return (found["title"], _notice(found["boxed"] or found["plain"])) if found else (title, "")
+    match = _NOTICE.match(title)
+    return (match["title"], _notice(match["boxed"] or match["plain"])) if match else (title, "")
 
 
 def _notice(kind: str) -> str:
     return f"{'Retracted' if kind.lower().startswith('retract') else 'Withdrawn'} by the publisher"
 
 
-def _taken_back(given: dict[str, Any]) -> str:
+def _taken_back(work: dict[str, Any]) -> str:
     # "update-to" stands in the notice, "updated-by" in the paper that is taken back.
-    updates = given.get("updated-by")
-    kinds = {_text(one.get("type")) for one in updates if isinstance(one, dict)} if isinstance(updates, list) else set()
+    updates = work.get("updated-by")
+    kinds = (
+        {_text(update.get("type")) for update in updates if isinstance(update, dict)}
+        if isinstance(updates, list)
+        else set()
+    )
     kind = next((kind for kind in ("retraction", "withdrawal", "removal") if kind in kinds), "")
     return _notice(kind) if kind else ""

@@ -75,7 +75,7 @@ def from_latex(text: str) -> str:
     "SEMU: Müller's R²"
     """
     source = _outside_math(_quotes(text))
-    source = _MATH.sub(lambda found: _scripts(found[0]), source)
+    source = _MATH.sub(lambda match: _scripts(match[0]), source)
     source = re.sub(r"\\xspace\b(\s*)", r"{}\1", source)
     source = re.sub(r"\\([A-Za-z]+)\*?(?:\s*\{\s*\}|(?:\s*\[[^\]]*\])+(?=\s*\{))?", _macro, source)
     try:
@@ -125,9 +125,9 @@ def _double_quotes(text: str) -> str:
 def _outside_math(text: str) -> str:
     """A bare percent sign is a sign to people, and a comment to LaTeX; likewise a dollar that opens nothing."""
     parts, end = [], 0
-    for found in _MATH.finditer(text):
-        parts += [_escaped(text[end : found.start()]), found[0]]
-        end = found.end()
+    for match in _MATH.finditer(text):
+        parts += [_escaped(text[end : match.start()]), match[0]]
+        end = match.end()
     return "".join([*parts, _escaped(text[end:])])
 
 
@@ -138,20 +138,20 @@ def _escaped(text: str) -> str:
 def _scripts(math: str) -> str:
     """Sub- and superscripts as signs, where there are signs for them: ``R^2`` -> ``R²``, ``x_{max}`` -> ``xₘₐₓ``."""
 
-    def script(found: re.Match[str]) -> str:
-        content = found[2] if found[2] is not None else found[3]
-        moved = lowered(content) if found[1] == "_" else raised(content)
-        return found[0] if moved == content else moved
+    def script(match: re.Match[str]) -> str:
+        content = match[2] if match[2] is not None else match[3]
+        moved = lowered(content) if match[1] == "_" else raised(content)
+        return match[0] if moved == content else moved
 
     return re.sub(r"([_^])(?:\{([^{}\\]{1,20})\}|([^\s{}\\$]))", script, math)
 
 
-def _macro(found: re.Match[str]) -> str:
+def _macro(match: re.Match[str]) -> str:
     """A macro that nobody knows: gone if it has an argument, which stays; else its name is the word it stands for."""
-    if found[1] in _known():
-        return found[0]
-    has_argument = not found[0].endswith("}") and found.string[found.end() :].lstrip().startswith("{")
-    return "" if has_argument else found[1]
+    if match[1] in _known():
+        return match[0]
+    has_argument = not match[0].endswith("}") and match.string[match.end() :].lstrip().startswith("{")
+    return "" if has_argument else match[1]
 
 
 def _letter(sign: str) -> str:
@@ -177,17 +177,17 @@ def _decoder() -> _Decoder:
     from pylatexenc.macrospec import std_macro
 
     def given(node: Any) -> list[Any]:
-        return [one for one in (node.nodeargd.argnlist if node.nodeargd else ()) if one is not None]
+        return [part for part in (node.nodeargd.argnlist if node.nodeargd else ()) if part is not None]
 
     def argument(node: Any, l2tobj: Any, change: Any = str) -> str:
-        return str(change("".join(l2tobj.nodelist_to_text([one]) for one in given(node)[-1:])))
+        return str(change("".join(l2tobj.nodelist_to_text([part]) for part in given(node)[-1:])))
 
     def arguments(node: Any, l2tobj: Any) -> str:
-        texts = [one for one in given(node) if getattr(one, "delimiters", ("",))[0] != "["]
-        return "".join(l2tobj.nodelist_to_text([one]) for one in texts)
+        texts = [part for part in given(node) if getattr(part, "delimiters", ("",))[0] != "["]
+        return "".join(l2tobj.nodelist_to_text([part]) for part in texts)
 
     def verbatim(node: Any, l2tobj: Any) -> str:
-        return re.sub(r"^\{|\}$", "", "".join(one.latex_verbatim() for one in given(node)))
+        return re.sub(r"^\{|\}$", "", "".join(part.latex_verbatim() for part in given(node)))
 
     rules = [MacroTextSpec(name, simplify_repl=argument) for name in (*_KEPT.split(), *_LAST)]
     rules += [MacroTextSpec(name, simplify_repl="") for name in (*_DROPPED, *_CITATIONS.split(), *_SILENT.split())]

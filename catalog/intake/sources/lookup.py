@@ -26,10 +26,10 @@ class Sources:
         """
         match reference.kind:
             case "arxiv":
-                found = arxiv.look_up(self._web, [reference.id])[reference.id]
-                if isinstance(found, WebError):
-                    raise found
-                return found
+                answer = arxiv.look_up(self._web, [reference.id])[reference.id]
+                if isinstance(answer, WebError):
+                    raise answer
+                return answer
             case "acl":
                 return acl.look_up(self._web, reference.id)
             case "openreview":
@@ -45,15 +45,15 @@ class Sources:
         arXiv is asked for a hundred papers at a time.
         """
         wanted = list(references)
-        preprints = arxiv.look_up(self._web, [one.id for one in wanted if one.kind == "arxiv"])
-        for one in wanted:
-            if one.kind == "arxiv":
-                yield one, preprints[one.id]
+        preprints = arxiv.look_up(self._web, [reference.id for reference in wanted if reference.kind == "arxiv"])
+        for reference in wanted:
+            if reference.kind == "arxiv":
+                yield reference, preprints[reference.id]
                 continue
             try:
-                yield one, self.look_up(one)
+                yield reference, self.look_up(reference)
             except WebError as error:
-                yield one, error
+                yield reference, error
 
 
 def read_saved(body: bytes, where: str, reference: Reference | None = None) -> list[Found]:
@@ -73,18 +73,18 @@ def read_saved(body: bytes, where: str, reference: Reference | None = None) -> l
         raise WebError("content", where, error.problem, error.hint) from None
     start = text.lstrip()[:1]
     if start == "<":
-        found = arxiv.parse(text.encode(), where)
+        papers = arxiv.parse(text.encode(), where)
     elif start == "{" and '"notes"' in text:
-        found = openreview.parse(text, where)
+        papers = openreview.parse(text, where)
     elif start == "{":
-        found = crossref.parse(text, where)
+        papers = crossref.parse(text, where)
     elif reference and reference.kind == "acl":
-        found = [acl.parse(text, reference.id, where)]
+        papers = [acl.parse(text, reference.id, where)]
     else:
-        found = bibtex.parse(text, where)
+        papers = bibtex.parse(text, where)
     if reference and reference.kind != "bibtex":
         wanted = Identity.said("", (), {reference.kind: reference.id})
-        found = [one for one in found if wanted.shared(Identity.said(one.title, one.authors, one.links))]
-    if not found:
+        papers = [paper for paper in papers if wanted.shared(Identity.said(paper.title, paper.authors, paper.links))]
+    if not papers:
         raise WebError("content", where, f"does not hold {reference or 'a paper'}")
-    return found
+    return papers

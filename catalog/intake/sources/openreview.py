@@ -31,8 +31,8 @@ def look_up(web: Web, forum: str) -> Found:
         WebError: it is not public, nobody knows it (``silent``: this time), or the answer cannot be used.
     """
     url, text = _ask(web, forum, keep=True)
-    if found := parse(text, url):
-        return found[0]
+    if papers := parse(text, url):
+        return papers[0]
     raise WebError("content", url, "names no authors yet", "Wait until the submission is public, or add it by hand.")
 
 
@@ -75,7 +75,7 @@ def search(web: Web, phrase: str, since: dates.date, until: dates.date, limit: i
         notes = _notes(web.read(url, accept=TYPES[0], types=TYPES, keep=False), url)
         touched = [(_day(moment), note) for note in notes if (moment := _touched(note))]
         within = [note for day, note in touched if since.isoformat() <= day <= until.isoformat()]
-        yield [found for note in within if (found := _found(note))]
+        yield [paper for note in within if (paper := _found(note))]
         if len(notes) < count or any(day < since.isoformat() for day, _ in touched):
             return
     raise WebError("size", APIS[0], f"has more of these days than the {limit} that were looked at", "Raise the limit.")
@@ -98,7 +98,7 @@ def parse(text: str, where: str = "OpenReview") -> list[Found]:
     Raises:
         WebError: it is no answer of OpenReview's.
     """
-    return [found for note in _notes(text, where) if (found := _found(note))]
+    return [paper for note in _notes(text, where) if (paper := _found(note))]
 
 
 def _notes(text: str, where: str) -> list[dict[str, Any]]:
@@ -118,7 +118,7 @@ def _ask(web: Web, forum: str, keep: bool) -> tuple[str, str]:
         WebError: no interface gives it; with a status of ``_ABSENT`` only where both say that there is none.
     """
     answer = until_answered(
-        OPENREVIEW, [forum], lambda some: {one: said for one in some if (said := _once(web, one, keep))}
+        OPENREVIEW, [forum], lambda ids: {ident: said for ident in ids if (said := _once(web, ident, keep))}
     )
     if isinstance(said := answer[forum], WebError):
         raise said

@@ -45,20 +45,20 @@ def references(text: str) -> References:
     # A link of Markdown is its words and its address; a label goes with what follows it.
     text = re.sub(r"\[([^\]]*)\]\((\S+?)\)", r"\1 \2", text)
     text = re.sub(r"\b(arxiv|doi|acl|openreview):\s+", r"\1:", text, flags=re.IGNORECASE)
-    found: list[Reference] = []
+    papers: list[Reference] = []
     rest: list[str] = []
     for word in text.split():
         parts = [part for part in re.split(r"[,;]+|(?<=\S)(?=https?://)", word) if part]
         several = [parse_reference(part.strip("()[]:")) for part in parts]
         # A DOI may hold commas and semicolons of its own.
-        one = parse_reference(word.strip("()[]:"))
+        reference = parse_reference(word.strip("()[]:"))
         if len(parts) > 1 and all(several):
-            found += [part for part in several if part]
-        elif one:
-            found.append(one)
-        elif not (found and re.fullmatch(r"\[[a-z-]+(?:\.[A-Za-z-]{2,})?\][,;.]?", word)):  # arXiv's subject: [cs.LG]
+            papers += [part for part in several if part]
+        elif reference:
+            papers.append(reference)
+        elif not (papers and re.fullmatch(r"\[[a-z-]+(?:\.[A-Za-z-]{2,})?\][,;.]?", word)):  # arXiv's subject: [cs.LG]
             rest.append(word)
-    return References(tuple(dict.fromkeys(found)), " ".join(rest))
+    return References(tuple(dict.fromkeys(papers)), " ".join(rest))
 
 
 def parse_reference(text: str) -> Reference | None:

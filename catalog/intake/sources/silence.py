@@ -35,10 +35,10 @@ def until_answered(
         if not left:
             break
         said |= ask(left)
-        before, left = left, [one for one in left if one not in said]
+        before, left = left, [ident for ident in left if ident not in said]
         if number and left == before:
             break
-    return said | {one: silent(registry, one) for one in left}
+    return said | {ident: silent(registry, ident) for ident in left}
 
 
 def answered_again(ask: Callable[[], T], lacking: Callable[[T], int]) -> T:

@@ -107,12 +107,12 @@ def mentions(text: str) -> list[Mention]:
     """The venues that a text names, those with a year first, then those whose names hold others, then in order."""
     candidates = []
     for order, (name, pattern) in enumerate(_NAMES):
-        for found in re.finditer(rf"(?<![A-Za-z])(?:{pattern})(?![A-Za-z])", text):
-            near = _NEAR_YEAR.match(text, found.end())
+        for match in re.finditer(rf"(?<![A-Za-z])(?:{pattern})(?![A-Za-z])", text):
+            near = _NEAR_YEAR.match(text, match.end())
             year = int(near["year"] or f"20{near['short']}") if near else None
-            end = near.end() if near else found.end()
-            candidates.append(((near is None, order, found.start()), Mention(name, year, found.start(), end)))
-    return [mention for _, mention in sorted(candidates, key=lambda one: one[0])]
+            end = near.end() if near else match.end()
+            candidates.append(((near is None, order, match.start()), Mention(name, year, match.start(), end)))
+    return [mention for _, mention in sorted(candidates, key=lambda candidate: candidate[0])]
 
 
 def recognize(text: str, year: int | None = None) -> Venue | None:
@@ -125,15 +125,15 @@ def recognize(text: str, year: int | None = None) -> Venue | None:
         year: the year of publication where the text names none; without a year nothing is recognized.
     """
     text = " ".join(text.split())
-    found = mentions(text)
+    venues = mentions(text)
     # What stands after "submitted to" or in "rejected from" is no venue of the paper.
-    if not found or _PENDING.search(text):
+    if not venues or _PENDING.search(text):
         return None
     years = _YEAR.findall(text)
-    when = found[0].year or (int(years[0]) if years else year)
+    when = venues[0].year or (int(years[0]) if years else year)
     if when is None or not 2000 <= when <= 2100:
         return None
-    return Venue(found[0].name, when, track_of(found[0].name, text))
+    return Venue(venues[0].name, when, track_of(venues[0].name, text))
 
 
 def track_of(name: str, text: str) -> str:
@@ -143,7 +143,7 @@ def track_of(name: str, text: str) -> str:
     for track, pattern in _TRACKS:
         if re.search(pattern, text, re.IGNORECASE):
             return track
-    if found := re.search(r"\bworkshop(?: on (?P<topic>[A-Z][^,.;:()]{3,80}))?", text, re.IGNORECASE):
-        topic = re.sub(r"\s*@.*$|\s+(?:at|in|of) .*$|\s*20\d\d.*$", "", found["topic"] or "").strip()
+    if match := re.search(r"\bworkshop(?: on (?P<topic>[A-Z][^,.;:()]{3,80}))?", text, re.IGNORECASE):
+        topic = re.sub(r"\s*@.*$|\s+(?:at|in|of) .*$|\s*20\d\d.*$", "", match["topic"] or "").strip()
         return f"Workshop on {topic}" if topic else "Workshop"
     return "Findings" if re.search(r"\bfindings\b", text, re.IGNORECASE) else ""

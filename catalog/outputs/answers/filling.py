@@ -48,12 +48,12 @@ def _fill(connection: sqlite3.Connection, catalog: Catalog, digests: Mapping[str
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'paper'").fetchone():
         for statement in TABLES:
             connection.execute(statement)
-    there = {ident: (row, digest) for row, ident, digest in connection.execute("SELECT row, id, digest FROM paper")}
-    new = [paper for paper in catalog.papers if there.get(paper.id, ("", ""))[1] != digests.get(paper.id, "-")]
-    gone = there.keys() - catalog.by_id.keys() | {paper.id for paper in new if paper.id in there}
+    stored = {ident: (row, digest) for row, ident, digest in connection.execute("SELECT row, id, digest FROM paper")}
+    new = [paper for paper in catalog.papers if stored.get(paper.id, ("", ""))[1] != digests.get(paper.id, "-")]
+    gone = stored.keys() - catalog.by_id.keys() | {paper.id for paper in new if paper.id in stored}
     filling = _Filling(connection, catalog)
     for ident in sorted(gone):
-        filling.remove(there[ident][0])
+        filling.remove(stored[ident][0])
     for paper in new:
         filling.add(paper, digests.get(paper.id, "-"))
     filling.finish()
@@ -130,11 +130,11 @@ class _Filling:
         return [*none, *(word for word in after if word not in before)]
 
     def _insert(self, table: str, rows: Iterable[tuple[str | int, ...]]) -> None:
-        found = list(rows)
-        if not found:
+        values = list(rows)
+        if not values:
             return
-        marks = ", ".join("?" * len(found[0]))
-        self._database.executemany(f"REPLACE INTO {table} VALUES ({marks})", found)
+        marks = ", ".join("?" * len(values[0]))
+        self._database.executemany(f"REPLACE INTO {table} VALUES ({marks})", values)
 
 
 def _fill_common(connection: sqlite3.Connection, catalog: Catalog) -> None:

@@ -95,10 +95,10 @@ class Finder:
             return Answer(self._ids(row for row in named if passing is None or row in passing), missing=missing)
         units = list(self._units(words(pasted.rest)[:_MAX_WORDS]))
         suggestion = " ".join(self._said(unit) for unit in units) if any(unit.guessed for unit in units) else None
-        whole, some = map(self._ids, self._ranked(units, suggestion or pasted.rest, passing))
+        whole, others = map(self._ids, self._ranked(units, suggestion or pasted.rest, passing))
         if whole:
-            return Answer(whole, suggestion=suggestion, others=some, missing=missing)
-        return Answer(some, partial=bool(some), suggestion=suggestion, missing=missing)
+            return Answer(whole, suggestion=suggestion, others=others, missing=missing)
+        return Answer(others, partial=bool(others), suggestion=suggestion, missing=missing)
 
     def shown(self, ids: Sequence[str]) -> list[Shown]:
         """What people are shown of papers."""
@@ -165,16 +165,16 @@ class Finder:
 
     def _named(self, pasted: Pasted) -> tuple[list[int], tuple[Named, ...]]:
         """The rows of the papers that a query names, and what it names that no paper has."""
-        found: dict[int, None] = {}
+        papers: dict[int, None] = {}
         missing = []
-        for ones in pasted.named:
-            rows = next((held for one in ones if (held := self._holding(one.handle))), [])
-            found |= dict.fromkeys(rows)
+        for meanings in pasted.named:
+            rows = next((held for meaning in meanings if (held := self._holding(meaning.handle))), [])
+            papers |= dict.fromkeys(rows)
             if not rows:
-                missing.append(ones[0])
-        for one in pasted.loose:
-            found |= dict.fromkeys(self._holding(one.handle) if not found else ())
-        return list(found), tuple(dict.fromkeys(missing))
+                missing.append(meanings[0])
+        for named in pasted.loose:
+            papers |= dict.fromkeys(self._holding(named.handle) if not papers else ())
+        return list(papers), tuple(dict.fromkeys(missing))
 
     def _units(self, asked: list[str]) -> Iterator[_Unit]:
         """A query in units, in its order."""
@@ -190,7 +190,7 @@ class Finder:
                 "".join(asked[start:end])
                 for start in range(max(0, place - MOST_JOINED + 1), place + 1)
                 for end in range(max(start + 2, place + 1), min(start + MOST_JOINED, len(asked)) + 1)
-                if self._knows("".join(asked[start:end])) and not any(start <= one < end for one in bound)
+                if self._knows("".join(asked[start:end])) and not any(start <= first < end for first in bound)
             ]
             begun = len(word) > (1 if place == len(asked) - 1 else 2)
             yield self._meaning(word, joined, begun, needed=bool(joined) or word not in STOP_WORDS)
@@ -198,15 +198,15 @@ class Finder:
 
     def _bound(self, asked: list[str]) -> dict[int, int]:
         """Where a number and the word beside it begin, and end, that are known as one: ``ICLR 2025``, ``GPT 4``."""
-        found: dict[int, int] = {}
+        ends: dict[int, int] = {}
         place = 0
         while place + 1 < len(asked):
             first, second = asked[place : place + 2]
             if first.isdecimal() != second.isdecimal() and self._knows(first + second):
-                found[place] = place + 2
+                ends[place] = place + 2
                 place += 1
             place += 1
-        return found
+        return ends
 
     def _meaning(self, word: str, joined: list[str], begun: bool, needed: bool) -> _Unit:
         """What a word is taken for: itself, else two words, else the word that is nearest to it."""
@@ -215,7 +215,7 @@ class Finder:
             return unit
         for at in range(1, len(word)):
             apart = (word[:at], word[at:])
-            if all(self._knows(one) for one in apart) and (_long(*apart) or _has_number(*apart)):
+            if all(self._knows(part) for part in apart) and (_long(*apart) or _has_number(*apart)):
                 two = self._unit(word, [" ".join(apart)])
                 if two.holders:
                     return two
@@ -240,10 +240,10 @@ class Finder:
         whole_worth = sum(worth.values()) or 1.0
         # Who has none of it is never found.
         holding = {row for unit in needed for row in unit.holders if passing is None or row in passing}
-        found = sorted(holding, key=lambda row: self._places[row])
+        rows = sorted(holding, key=lambda row: self._places[row])
 
         def covered(row: int) -> float:
-            return round(sum(one for unit, one in worth.items() if row in unit.holders) / whole_worth, 6)
+            return round(sum(points for unit, points in worth.items() if row in unit.holders) / whole_worth, 6)
 
         order = self._order(units)
         called, phrase = same_title(query), f" {' '.join(words(query))} "
@@ -253,17 +253,17 @@ class Finder:
         with_phrase = self._rows("SELECT row FROM paper WHERE instr(title, ?)", phrase) if in_title else set()
 
         def key(row: int) -> tuple[float, ...]:
-            exactly = sum(one for unit, one in worth.items() if row in unit.exact)
+            exactly = sum(points for unit, points in worth.items() if row in unit.exact)
             # A name that is the whole title counts for more than one that only begins it.
             named = (row in of_name) + (row in of_title)
             return (-named, -covered(row), -(row in with_phrase), -round(exactly, 6), order.get(row, len(order)))
 
-        whole = [row for row in found if all(row in unit.holders for unit in needed)]
+        whole = [row for row in rows if all(row in unit.holders for unit in needed)]
         enough = len(whole) >= FEW or any(row in of_name for row in whole)
         least = 1.0 if enough else MOST if whole else 0.0
         held = set(whole)
-        some = [row for row in found if row not in held and covered(row) > least] if least < 1 else []
-        return sorted(whole, key=key), sorted(some, key=key)
+        others = [row for row in rows if row not in held and covered(row) > least] if least < 1 else []
+        return sorted(whole, key=key), sorted(others, key=key)
 
     def _order(self, units: list[_Unit]) -> dict[int, int]:
         """The places of papers by how much they say of the units."""
@@ -294,7 +294,7 @@ class Finder:
         return self._beginning(word)[:1] == [word]
 
     def _nearest(self, word: str) -> str | None:
-        return nearest(word, (one for one in self._words if one.isalpha()), cutoff=0.75)
+        return nearest(word, (candidate for candidate in self._words if candidate.isalpha()), cutoff=0.75)
 
     def _said(self, unit: _Unit) -> str:
         """A unit as people write it, who asked for it in another way: its stem is enough for the index."""

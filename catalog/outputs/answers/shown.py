@@ -44,18 +44,18 @@ class Shown(NamedTuple):
         )
 
 
-def _facts(catalog: Catalog, one: Paper) -> list[tuple[str, str]]:
+def _facts(catalog: Catalog, paper: Paper) -> list[tuple[str, str]]:
     from catalog.model.facets import labels_of
     from catalog.outputs.wording import running
 
     def labels(facet: str) -> str:
-        return ", ".join(labels_of(one, facet, catalog.vocabularies))
+        return ", ".join(labels_of(paper, facet, catalog.vocabularies))
 
-    method = one.method
+    method = paper.method
     facts = [
-        ("Id", one.id),
-        ("Date", one.date),
-        ("Venue", one.appeared.label if one.appeared else ""),
+        ("Id", paper.id),
+        ("Date", paper.date),
+        ("Venue", paper.appeared.label if paper.appeared else ""),
         ("Type", labels("type")),
         ("Family", labels("family")),
         ("To forget", labels("target")),
@@ -64,8 +64,11 @@ def _facts(catalog: Catalog, one: Paper) -> list[tuple[str, str]]:
         ("Method", (method.name or "") if method else ""),
         ("What it does", (method.mechanism or "") if method else ""),
         ("Builds on", ", ".join(method.builds_on) if method else ""),
-        *one.links.addresses,
-        *((group.words, ", ".join(it.command for it in group.implementations)) for group in running(catalog, one)),
-        ("Record", one.file),
+        *paper.links.addresses,
+        *(
+            (group.words, ", ".join(runs.command for runs in group.implementations))
+            for group in running(catalog, paper)
+        ),
+        ("Record", paper.file),
     ]
     return [(label, value) for label, value in facts if value]

@@ -57,8 +57,8 @@ def _sqlite(catalog: Catalog) -> bytes:
 
 # Each imports its module when it is used: LaTeX tables and SQLite need not be there for the others.
 FORMATS: dict[str, Format] = {
-    one.name: one
-    for one in (
+    form.name: form
+    for form in (
         Format("bibtex", "papers.bib", "BibTeX, for LaTeX", _bibtex),
         Format("csl", "papers.csl.json", "CSL-JSON, for Zotero, Pandoc and citation processors", _csl),
         Format("ris", "papers.ris", "RIS, for EndNote, Mendeley and others", _ris),

@@ -38,24 +38,24 @@ def entry(paper: Paper) -> str:
 def fields(paper: Paper) -> tuple[str, list[tuple[str, str]]]:
     """The type of a paper's entry, and its fields: names and values in LaTeX, in the order of reading."""
     place = publication(paper)
-    found: list[tuple[str, str]] = [
+    pairs: list[tuple[str, str]] = [
         ("title", _title(paper.title)),
         ("author", " and ".join(_author(name) for name in paper.authors)),
     ]
     if place.kind == "article":
-        found.append(("journal", latex(place.container)))
+        pairs.append(("journal", latex(place.container)))
     elif place.kind == "conference":
-        found.append(("booktitle", latex(place.container)))
+        pairs.append(("booktitle", latex(place.container)))
     elif place.kind == "web" and place.container:
-        found.append(("howpublished", latex(place.container)))
-    found.append(("year", str(place.year)))
+        pairs.append(("howpublished", latex(place.container)))
+    pairs.append(("year", str(place.year)))
     if identifier := doi(paper):
-        found.append(("doi", identifier))
+        pairs.append(("doi", identifier))
     if paper.links.arxiv:
-        found += [("eprint", paper.links.arxiv), ("archivePrefix", "arXiv")]
+        pairs += [("eprint", paper.links.arxiv), ("archivePrefix", "arXiv")]
     if url := address(paper):
-        found.append(("url", url))
-    return _TYPES[place.kind], found
+        pairs.append(("url", url))
+    return _TYPES[place.kind], pairs
 
 
 @cache

@@ -55,7 +55,7 @@ def claims_csv(catalog: Catalog) -> str:
 def claims_json(catalog: Catalog) -> list[dict[str, Any]]:
     """The rows with their comparisons and numbers."""
     return [
-        {**asdict(row), "commands": list(row.commands), "findings": [_finding(one) for one in judged.findings]}
+        {**asdict(row), "commands": list(row.commands), "findings": [_finding(finding) for finding in judged.findings]}
         for row, judged in zip(claim_rows(catalog), catalog.claims, strict=True)
     ]
 
@@ -89,11 +89,11 @@ def _commands(judged: Judged) -> tuple[str, ...]:
     )
 
 
-def _finding(one: Finding) -> dict[str, Any]:
+def _finding(finding: Finding) -> dict[str, Any]:
     return {
-        **one.evidence.model_dump(mode="json", by_alias=True),
-        "value": one.value,
-        "other": one.other,
-        "bound": one.bound,
-        "holds": one.holds,
+        **finding.evidence.model_dump(mode="json", by_alias=True),
+        "value": finding.value,
+        "other": finding.other,
+        "bound": finding.bound,
+        "holds": finding.holds,
     }

@@ -43,10 +43,10 @@ def _name(name: str) -> dict[str, str]:
     parts = name_parts(name)
     if not parts.given:
         return {"literal": parts.family}
-    found = {
+    fields = {
         "family": parts.family,
         "given": parts.given,
         "non-dropping-particle": parts.particle,
         "suffix": parts.suffix,
     }
-    return {key: value for key, value in found.items() if value}
+    return {key: value for key, value in fields.items() if value}

@@ -49,7 +49,8 @@ def _cells(paper: Paper) -> dict[str, str]:
         cells["builds_on"] = "; ".join(paper.method.builds_on)
     cells["implementations"] = "; ".join(f"{link.id} ({link.relation})" for link in paper.implementations)
     cells["reported"] = "; ".join(
-        f"{one.benchmark} {one.metric} {one.value:.12g} ({one.model}, {one.source})" for one in paper.reported
+        f"{reported.benchmark} {reported.metric} {reported.value:.12g} ({reported.model}, {reported.source})"
+        for reported in paper.reported
     )
     cells["address"], cells["doi"] = address(paper), doi(paper) or ""
     cells["venue"] = paper.appeared.label if paper.appeared else ""

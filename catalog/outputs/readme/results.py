@@ -44,7 +44,7 @@ class Results:
 def measured(project: Project, catalog: Catalog) -> Results | None:
     """The results on the task that stands for all; None where nothing has been measured."""
     boards = leaderboard.boards(catalog)
-    board = next((one for one in boards if one.task == TASK), None)
+    board = next((board for board in boards if board.task == TASK), None)
     if board is None:
         return None
     references = [row for kind in ("target", "retrained") if (row := board.reference(kind))]
@@ -52,7 +52,7 @@ def measured(project: Project, catalog: Catalog) -> Results | None:
     return Results(
         _table(catalog, board, [*references, *_best_of_families(catalog, board)], _SHORT, _SHORT_ATTACKS),
         _table(catalog, board, board.rows, _COLUMNS, ()),
-        next((one for one in asked if one.split == "forget"), None),
+        next((example for example in asked if example.split == "forget"), None),
     )
 
 
@@ -67,20 +67,20 @@ def _best_of_families(catalog: Catalog, board: Board) -> list[Row]:
     goal, utility = value(retrained, board.headline), value(target, UTILITY)
     if goal is None:
         return []
-    found: dict[str, tuple[float, str, Row]] = {}
+    best: dict[str, tuple[float, str, Row]] = {}
     for row in board.rows:
-        one, known, kept = (
+        method, known, kept = (
             catalog.implementation_by_id.get(row.method),
             value(row, board.headline),
             value(row, UTILITY),
         )
-        if row.kind != "method" or one is None or known is None:
+        if row.kind != "method" or method is None or known is None:
             continue
         if utility is not None and (kept is None or kept < _KEPT * utility):
             continue
         candidate = (abs(known - goal), row.label, row)
-        found[one.family] = min(found.get(one.family, candidate), candidate, key=lambda entry: entry[:2])
-    return [row for *_, row in sorted(found.values(), key=lambda entry: entry[:2])]
+        best[method.family] = min(best.get(method.family, candidate), candidate, key=lambda entry: entry[:2])
+    return [row for *_, row in sorted(best.values(), key=lambda entry: entry[:2])]
 
 
 def _table(
@@ -92,9 +92,9 @@ def _table(
     header = ("Method", *(f"{metric.heading} {metric.arrow}" for metric, _ in shown), "Seconds")
     lines, ids = [], []
     for row in rows:
-        one = catalog.implementation_by_id.get(row.method)
-        ids.append(one.id if one else "")
-        found = [getattr(row, kind).get(metric.id) for metric, kind in shown]
-        cells = (f"{cell.mean:.2f}" if cell else "–" for cell in found)
+        method = catalog.implementation_by_id.get(row.method)
+        ids.append(method.id if method else "")
+        numbers = [getattr(row, kind).get(metric.id) for metric, kind in shown]
+        cells = (f"{cell.mean:.2f}" if cell else "–" for cell in numbers)
         lines.append((row.label, *cells, f"{row.seconds:.0f}" if row.kind == "method" else "–"))
     return Table(header, tuple(lines), tuple(ids), max((len(row.seeds) for row in board.rows), default=0))

@@ -38,7 +38,7 @@ def api_schema(vocabularies: Vocabularies, version: int) -> dict[str, Any]:
     paper["required"] = ["id", "year", *paper["required"], "file", "addresses"]
     result = Result.model_json_schema()
     result["properties"].pop("examples")
-    definitions |= {name: one for name, one in result.pop("$defs", {}).items() if name != "Example"}
+    definitions |= {name: definition for name, definition in result.pop("$defs", {}).items() if name != "Example"}
     definitions |= {"Paper": paper, "Result": result, "Implementation": _implementation(), "Claim": _claim()}
     made = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

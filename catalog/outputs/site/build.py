@@ -122,7 +122,7 @@ def _source(project: Project, site: Site, renderer: Renderer) -> dict[str, bytes
     written = {page.path: renderer.page(page) for page in pages}
     written |= papers.downloads(site)
     written |= comparison_files(site)
-    written |= machine_files(catalog, site.settings.site_url)
+    written |= machine_files(catalog, site.feeds, site.settings.site_url)
     written["contributing.md"] = renderer.hand_written("contributing.md", _contributing(project))
     written["corrections.md"] = changes_page(catalog, catalog.redirects)
     written["assets/css/figures.css"] = STYLE
@@ -168,11 +168,11 @@ def _beside(out: Path) -> set[str]:
 def _pictures(project: Project, pages: Iterable[Page], by_hand: Mapping[str, bytes]) -> dict[str, bytes]:
     """A picture for each page: generated ones say what they are, hand-written ones that they belong to the guide."""
     pictures = Pictures(project.site / LETTERS_FILE)
-    found = {picture_path(page.path): pictures.draw(page.title, page.caption) for page in pages}
+    drawn = {picture_path(page.path): pictures.draw(page.title, page.caption) for page in pages}
     for path, text in by_hand.items():
         title = re.search(r"^# (.+)$", text.decode(), re.MULTILINE)
-        found[picture_path(path)] = pictures.draw(title[1] if title else path, "Guide")
-    return found
+        drawn[picture_path(path)] = pictures.draw(title[1] if title else path, "Guide")
+    return drawn
 
 
 def _contributing(project: Project) -> str:

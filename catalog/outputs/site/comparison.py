@@ -29,7 +29,10 @@ FOLDER = "compare"
 @lru_cache(maxsize=1)
 def comparison_files(site: Site) -> Mapping[str, str]:
     """Address and text of each method's file; made once for the page, which tells their version, and the build."""
-    return {f"{FOLDER}/{one.id}.js": script(f"{FOLDER}/{one.id}", _method(site, one)) for one in site.catalog.methods}
+    return {
+        f"{FOLDER}/{method.id}.js": script(f"{FOLDER}/{method.id}", _method(site, method))
+        for method in site.catalog.methods
+    }
 
 
 def outline(site: Site) -> str:
@@ -40,21 +43,21 @@ def outline(site: Site) -> str:
 
 
 def _board(board: Board) -> dict[str, Any]:
-    attacks = {one.id for one in board.attacks}
+    attacks = {attack.id for attack in board.attacks}
     return {
         "id": board.task,
         "name": board.task_name,
         "measures": [
             {
-                "id": one.id,
-                "label": one.heading,
-                "attack": one.id in attacks,
-                "arrow": one.arrow,
-                "meaning": f"{one.definition or one.label} ({one.direction})",
-                "target": _said(_reference(board, "target", one.id)),
-                "retrained": _said(_reference(board, "retrained", one.id)),
+                "id": metric.id,
+                "label": metric.heading,
+                "attack": metric.id in attacks,
+                "arrow": metric.arrow,
+                "meaning": f"{metric.definition or metric.label} ({metric.direction})",
+                "target": _said(_reference(board, "target", metric.id)),
+                "retrained": _said(_reference(board, "retrained", metric.id)),
             }
-            for one in measures(board)
+            for metric in measures(board)
         ],
     }
 
@@ -72,15 +75,18 @@ def _method(site: Site, method: Implementation) -> dict[str, Any]:
         "summary": markdown.inline(method.summary),
         "objective": markdown.converter(site.settings.markdown_extensions)(markdown.typeset(objective(method.body))),
         "needs": _needs(method),
-        "settings": [[one.name, literal(one.default), markdown.inline(one.meaning)] for one in method.hyperparameters],
+        "settings": [
+            [hyperparameter.name, literal(hyperparameter.default), markdown.inline(hyperparameter.meaning)]
+            for hyperparameter in method.hyperparameters
+        ],
         "tasks": {side.board.task: _side(side) for side in sides(site.catalog, site.boards, method)},
     }
 
 
 def objective(body: str) -> str:
     """The text under *Objective* of a method's docstring; ``""`` where there is none."""
-    found = re.search(r"^## Objective\n(.*?)(?=^## |\Z)", body, re.DOTALL | re.MULTILINE)
-    return found[1].strip() if found else ""
+    match = re.search(r"^## Objective\n(.*?)(?=^## |\Z)", body, re.DOTALL | re.MULTILINE)
+    return match[1].strip() if match else ""
 
 
 def _needs(method: Implementation) -> list[list[str]]:

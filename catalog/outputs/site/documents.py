@@ -58,8 +58,8 @@ def documents(out: Path, catalog: Catalog, people: People, guide: tuple[str, ...
         guide: addresses of the other pages to be found, below ``out``.
     """
     yield from (_paper(paper, catalog) for paper in catalog.papers)
-    for one in catalog.implementations:
-        yield from _implementation(one, out)
+    for runs in catalog.implementations:
+        yield from _implementation(runs, out)
     for facet in FACETS:
         for group in groups_of(catalog, facet):
             yield from _group(group, catalog)
@@ -101,18 +101,18 @@ def _paper(paper: Paper, catalog: Catalog) -> Document:
     )
 
 
-def _implementation(one: Implementation, out: Path) -> Iterator[Document]:
-    address = f"{one.kind}s/{one.id}.html"
+def _implementation(runs: Implementation, out: Path) -> Iterator[Document]:
+    address = f"{runs.kind}s/{runs.id}.html"
     for section in _sections(out / address):
-        kind, here = one.kind.capitalize(), address + section.anchor
+        kind, here = runs.kind.capitalize(), address + section.anchor
         if section.anchor:
-            yield Document(kind, section.title, here, place=one.title, text=section.text)
+            yield Document(kind, section.title, here, place=runs.title, text=section.text)
         else:
-            names = (one.name, one.id, one.title, one.title.removesuffix(f" ({one.name})"))
+            names = (runs.name, runs.id, runs.title, runs.title.removesuffix(f" ({runs.name})"))
             # By a benchmark's name alone its paper and its data set are meant.
-            alone = names[2:] if one.kind == "benchmark" else names
-            called = (*alone, *(f"{name} {one.kind}" for name in names))
-            yield Document(kind, one.title, here, names=f"{one.name}\n{one.id}", text=one.summary, called=called)
+            alone = names[2:] if runs.kind == "benchmark" else names
+            called = (*alone, *(f"{name} {runs.kind}" for name in names))
+            yield Document(kind, runs.title, here, names=f"{runs.name}\n{runs.id}", text=runs.summary, called=called)
 
 
 def _group(group: Group, catalog: Catalog) -> Iterator[Document]:
@@ -129,10 +129,10 @@ def _group(group: Group, catalog: Catalog) -> Iterator[Document]:
         spellings = (*edition_spellings(venue, catalog.vocabularies), *(f"{name} {year}" for name in names))
         address = f"{group.page_of(editions[0])}#papers-{year}"
         yield Document("Venue", title, address, names="\n".join(spellings), place=place, called=(title, *spellings))
-        for one in editions:
-            if one.part:
-                address = f"{group.page_of(one)}#{one.anchor}"
-                yield Document("Venue", one.label, address, place=place, called=(one.label,))
+        for edition in editions:
+            if edition.part:
+                address = f"{group.page_of(edition)}#{edition.anchor}"
+                yield Document("Venue", edition.label, address, place=place, called=(edition.label,))
 
 
 def _authors(people: People) -> Iterator[Document]:
@@ -187,16 +187,16 @@ class _Article(HTMLParser):
         """Open elements inside the article, with whether each is left out."""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
+        attributes = dict(attrs)
         if not self._open and tag != "article":
             return
         if tag in _VOID:
             return
-        skipped = tag in _SKIPPED or "data-search-exclude" in given or given.get("class") == "headerlink"
+        skipped = tag in _SKIPPED or "data-search-exclude" in attributes or attributes.get("class") == "headerlink"
         self._open.append((tag, skipped or bool(self._open and self._open[-1][1])))
         # A heading that nothing can lead to belongs to the section before it.
-        if not self._open[-1][1] and (tag == "h1" or (tag in ("h2", "h3") and given.get("id"))):
-            self.sections.append(_Section(f"#{given['id']}" if tag != "h1" else ""))
+        if not self._open[-1][1] and (tag == "h1" or (tag in ("h2", "h3") and attributes.get("id"))):
+            self.sections.append(_Section(f"#{attributes['id']}" if tag != "h1" else ""))
 
     def handle_endtag(self, tag: str) -> None:
         if not self._open or tag in _VOID:

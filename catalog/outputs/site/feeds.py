@@ -62,8 +62,8 @@ class Feeds:
 
     def of(self, facet: str) -> list[Feed]:
         """Those of a facet's terms, that of most papers first."""
-        found = [feed for (name, _), feed in self.by_term.items() if name == facet and feed.papers]
-        return sorted(found, key=lambda feed: -len(feed.papers))
+        listed = [feed for (name, _), feed in self.by_term.items() if name == facet and feed.papers]
+        return sorted(listed, key=lambda feed: -len(feed.papers))
 
     def __iter__(self) -> Iterator[Feed]:
         """Every one, in a fixed order."""
@@ -85,8 +85,8 @@ def feeds(catalog: Catalog) -> Feeds:
     return Feeds(
         Feed("feed", "", last_added(catalog.papers)),
         tuple(
-            Feed(f"feeds/search/{one.id}", one.title, last_added(selected(catalog, one.list)), one.list)
-            for one in catalog.guide.searches
+            Feed(f"feeds/search/{search.id}", search.title, last_added(selected(catalog, search.list)), search.list)
+            for search in catalog.guide.searches
         ),
         by_term,
     )
@@ -113,13 +113,13 @@ def selected(catalog: Catalog, address: str) -> tuple[Paper, ...]:
     if not selection.query:
         return tuple(papers)
     answer = Search(catalog)(selection.query)
-    found = {paper.id for paper in (() if answer.partial else answer.papers)}
-    return tuple(paper for paper in papers if paper.id in found)
+    hits = {paper.id for paper in (() if answer.partial else answer.papers)}
+    return tuple(paper for paper in papers if paper.id in hits)
 
 
-def feed_files(catalog: Catalog, site_url: str) -> Iterator[tuple[str, str]]:
+def feed_files(feeds: Feeds, site_url: str) -> Iterator[tuple[str, str]]:
     """Address and text of every feed: Atom, JSON, and RSS where the site's address is known, which RSS must name."""
-    for feed in feeds(catalog):
+    for feed in feeds:
         yield f"{feed.path}.xml", _atom(feed, site_url)
         yield f"{feed.path}.json", to_json(_json(feed, site_url))
         if site_url:

@@ -13,46 +13,47 @@ from catalog.model.catalog import Catalog
 from catalog.outputs.export.claims import claims_csv, claims_json
 from catalog.outputs.export.records import record
 from catalog.outputs.site.api_schema import api_schema
-from catalog.outputs.site.feeds import NAME, NEWEST, feed_files
+from catalog.outputs.site.feeds import NAME, NEWEST, Feeds, feed_files
 
 __all__ = ["NEWEST", "VERSION", "machine_files"]
 
 VERSION = 1
 
 
-def machine_files(catalog: Catalog, site_url: str) -> dict[str, str]:
+def machine_files(catalog: Catalog, feeds: Feeds, site_url: str) -> dict[str, str]:
     """Address and text of every such file.
 
     Args:
         catalog: what is told.
+        feeds: its feeds.
         site_url: where the site will be, with a slash at its end; ``""`` if nobody knows, and then feeds lead to the
             papers' own pages elsewhere.
     """
-    return dict([*_api(catalog), *feed_files(catalog, site_url), *_crawlers(catalog, site_url)])
+    return dict([*_api(catalog), *feed_files(feeds, site_url), *_crawlers(catalog, site_url)])
 
 
 def _api(catalog: Catalog) -> Iterator[tuple[str, str]]:
     yield "api/schema.json", to_json(api_schema(catalog.vocabularies, VERSION))
     papers = [record(paper) for paper in catalog.papers]
     yield "api/papers.json", to_json({"version": VERSION, "papers": papers})
-    for one in papers:
-        yield f"api/papers/{one['id']}.json", to_json({"version": VERSION, "paper": one})
+    for paper in papers:
+        yield f"api/papers/{paper['id']}.json", to_json({"version": VERSION, "paper": paper})
     methods = [
         {
-            "id": one.id,
-            "kind": one.kind,
-            "name": one.name,
-            "title": one.title,
-            "summary": one.summary,
-            "paper": one.paper,
-            "family": one.family,
-            "acts_on": one.acts_on,
-            "file": one.file,
+            "id": runs.id,
+            "kind": runs.kind,
+            "name": runs.name,
+            "title": runs.title,
+            "summary": runs.summary,
+            "paper": runs.paper,
+            "family": runs.family,
+            "acts_on": runs.acts_on,
+            "file": runs.file,
         }
-        for one in catalog.implementations
+        for runs in catalog.implementations
     ]
     yield "api/implementations.json", to_json({"version": VERSION, "implementations": methods})
-    results = [one.model_dump(mode="json", exclude={"examples"}) for one in catalog.results]
+    results = [result.model_dump(mode="json", exclude={"examples"}) for result in catalog.results]
     yield "api/results.json", to_json({"version": VERSION, "results": results})
     yield "api/claims.json", to_json({"version": VERSION, "claims": claims_json(catalog)})
     yield "api/claims.csv", claims_csv(catalog)
@@ -84,13 +85,13 @@ def _llms(catalog: Catalog, site_url: str) -> str:
         "",
         "## Methods",
         "",
-        *(f"- [{one.title}]({site_url}methods/{one.id}.html): {one.summary}" for one in catalog.methods),
+        *(f"- [{method.title}]({site_url}methods/{method.id}.html): {method.summary}" for method in catalog.methods),
         "",
         "## Tasks, benchmarks and attacks",
         "",
         *(
-            f"- [{one.title}]({site_url}{one.kind}s/{one.id}.html): {one.summary}"
-            for one in (*catalog.tasks, *catalog.benchmarks, *catalog.attacks)
+            f"- [{runs.title}]({site_url}{runs.kind}s/{runs.id}.html): {runs.summary}"
+            for runs in (*catalog.tasks, *catalog.benchmarks, *catalog.attacks)
         ),
     ]
     return "\n".join(lines) + "\n"

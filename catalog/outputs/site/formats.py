@@ -12,7 +12,7 @@ _MONTHS = "January February March April May June July August September October N
 def day(date: str) -> str:
     """``2024-04-08`` -> ``8 April 2024``, ``2024-04`` -> ``April 2024``."""
     year, month, *rest = date.split("-")
-    return " ".join([*(str(int(one)) for one in rest), _MONTHS[int(month) - 1], year])
+    return " ".join([*(str(int(day_of_month)) for day_of_month in rest), _MONTHS[int(month) - 1], year])
 
 
 def month(date: str) -> str:

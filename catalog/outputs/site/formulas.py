@@ -59,7 +59,7 @@ def _choose_letters(root: ElementTree.Element) -> None:
     for element in root.iter():
         style = _STYLES.get(element.get("mathvariant", ""))
         if style and element.text:
-            element.text = "".join(_letter(style, one) for one in element.text)
+            element.text = "".join(_letter(style, letter) for letter in element.text)
             del element.attrib["mathvariant"]
 
 
@@ -82,12 +82,12 @@ def _join_words(parent: ElementTree.Element) -> None:
     if (
         parent.tag == "mrow"
         and len(letters) > 1
-        and all(one.tag in ("mi", "mn") and one.get("mathvariant") == "normal" for one in letters)
+        and all(letter.tag in ("mi", "mn") and letter.get("mathvariant") == "normal" for letter in letters)
     ):
-        for one in letters:
-            parent.remove(one)
+        for letter in letters:
+            parent.remove(letter)
         word = ElementTree.SubElement(parent, "mi", {"mathvariant": "normal"})
-        word.text = "".join(one.text or "" for one in letters)
+        word.text = "".join(letter.text or "" for letter in letters)
 
 
 def _mend_operators(root: ElementTree.Element, display: bool) -> None:
@@ -161,4 +161,4 @@ def _serialize(element: ElementTree.Element) -> Iterator[str]:
 
 def _inert(text: str) -> str:
     """Escaped for HTML, and every other character that Markdown might act upon as a numeric reference."""
-    return re.sub(r"[^\w\s.,;&#]", lambda found: f"&#{ord(found[0])};", html.escape(text)).replace("_", "&#95;")
+    return re.sub(r"[^\w\s.,;&#]", lambda match: f"&#{ord(match[0])};", html.escape(text)).replace("_", "&#95;")

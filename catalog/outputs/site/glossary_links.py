@@ -30,10 +30,13 @@ class Terms:
 
     def __init__(self, glossary: Iterable[Definition]) -> None:
         self._by_word: dict[str, Definition] = {}
-        for one in glossary:
-            if one.linked != "never":
-                self._by_word |= {form.casefold(): one for form in (one.term, *one.forms)}
-        words = sorted((form for one in self._by_word.values() for form in (one.term, *one.forms)), key=_longest_first)
+        for definition in glossary:
+            if definition.linked != "never":
+                self._by_word |= {form.casefold(): definition for form in (definition.term, *definition.forms)}
+        words = sorted(
+            (form for definition in self._by_word.values() for form in (definition.term, *definition.forms)),
+            key=_longest_first,
+        )
         alternatives = "|".join(dict.fromkeys(_pattern(word) for word in words)) or r"(?!)"
         self._scan = re.compile(
             rf"{_LEFT_ALONE} | (?<![\w/-])(?P<word>{alternatives})(?![\w/-])", re.DOTALL | re.MULTILINE | re.VERBOSE
@@ -48,14 +51,14 @@ class Terms:
             seen: ids of terms that the page links already; those linked here are added.
         """
 
-        def linked(found: re.Match[str]) -> str:
-            word = found["word"]
-            one = self._by_word.get(" ".join(word.split()).casefold()) if word else None
-            if one is None or one.id in seen:
-                return found[0]
-            seen.add(one.id)
-            about = html.escape(one.definition)
-            return f'<a class="term" href="{address}#{one.id}" title="{about}">{word}</a>'
+        def linked(match: re.Match[str]) -> str:
+            word = match["word"]
+            definition = self._by_word.get(" ".join(word.split()).casefold()) if word else None
+            if definition is None or definition.id in seen:
+                return match[0]
+            seen.add(definition.id)
+            about = html.escape(definition.definition)
+            return f'<a class="term" href="{address}#{definition.id}" title="{about}">{word}</a>'
 
         return Markup(self._scan.sub(linked, text))
 

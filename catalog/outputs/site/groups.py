@@ -12,6 +12,7 @@ from catalog.model.facets import terms_of
 from catalog.model.implementations import FamilyGuide, Implementation
 from catalog.model.paper import Edition, Paper
 from catalog.model.registries import leads_to_paper
+from catalog.outputs.site.page import numbered
 
 FACETS = ("type", "family", "target", "dataset", "setting", "modality", "venue", "year")
 PER_PAGE = 100
@@ -101,24 +102,24 @@ class Group:
         pages: list[tuple[Paper, ...]] = [()]
         for year, number in self.page_by_year.items():
             pages += [()] * (number - len(pages))
-            pages[-1] += tuple(paper for one in dict(self.years)[year] for paper in one.papers)
+            pages[-1] += tuple(paper for edition in dict(self.years)[year] for paper in edition.papers)
         return tuple(pages)
 
     @cached_property
     def page_by_year(self) -> dict[int, int]:
         """The number of the page on which each year of a venue stands, newest first."""
-        found: dict[int, int] = {}
+        pages: dict[int, int] = {}
         number, held = 1, 0
         for year, editions in self.years:
-            size = sum(len(one.papers) for one in editions)
+            size = sum(len(edition.papers) for edition in editions)
             if held and held + size > PER_PAGE:
                 number, held = number + 1, 0
-            found[year], held = number, held + size
-        return found
+            pages[year], held = number, held + size
+        return pages
 
     def page_path(self, number: int) -> str:
-        """The address of one of its pages, from 1. No term's id has a dot."""
-        return self.path if number == 1 else f"{self.facet}/{self.id}.{number}.html"
+        """The address of one of its pages, from 1."""
+        return numbered(self.path, number)
 
     def page_of(self, edition: EditionGroup) -> str:
         """The address of the page that an edition stands on."""
@@ -127,17 +128,19 @@ class Group:
     @cached_property
     def years(self) -> tuple[tuple[int, tuple[EditionGroup, ...]], ...]:
         """The editions of a venue by year, newest first."""
-        return tuple((year, tuple(some)) for year, some in groupby(self.editions, key=lambda one: one.year))
+        return tuple(
+            (year, tuple(editions)) for year, editions in groupby(self.editions, key=lambda edition: edition.year)
+        )
 
     @cached_property
     def editions(self) -> tuple[EditionGroup, ...]:
         """The papers of a venue by edition: newest first, of a year the main program first and workshops last."""
-        found: dict[str, list[Paper]] = {}
+        by_edition: dict[str, list[Paper]] = {}
         for paper in self.papers:
             for edition in terms_of(paper, "edition"):
-                found.setdefault(edition, []).append(paper)
-        some = [EditionGroup(ident, tuple(papers)) for ident, papers in found.items()]
-        return tuple(sorted(some, key=lambda one: (-one.year, one.part == "workshops", one.part)))
+                by_edition.setdefault(edition, []).append(paper)
+        groups = [EditionGroup(ident, tuple(papers)) for ident, papers in by_edition.items()]
+        return tuple(sorted(groups, key=lambda group: (-group.year, group.part == "workshops", group.part)))
 
 
 def groups_of(catalog: Catalog, facet: str) -> Iterator[Group]:

@@ -47,7 +47,7 @@ def meta_elements(tags: list[list[str]]) -> str:
 
 def scholarly_article(paper: Paper, catalog: Catalog) -> str:
     """The paper as JSON-LD, safe inside a ``script`` element."""
-    found: dict[str, Any] = {
+    article: dict[str, Any] = {
         "@context": "https://schema.org",
         "@type": "BlogPosting" if paper.type == "blog" else "ScholarlyArticle",
         "headline": paper.title,
@@ -60,18 +60,18 @@ def scholarly_article(paper: Paper, catalog: Catalog) -> str:
         "keywords": _keywords(paper, catalog),
     }
     if paper.summary:
-        found["description"] = paper.summary
+        article["description"] = paper.summary
     place = publication(paper)
     if place.container:
-        found["isPartOf"] = {"@type": _CONTAINER_TYPES[place.kind], "name": place.container}
+        article["isPartOf"] = {"@type": _CONTAINER_TYPES[place.kind], "name": place.container}
     if paper.links.doi:
-        found["identifier"] = {"@type": "PropertyValue", "propertyID": "DOI", "value": paper.links.doi}
+        article["identifier"] = {"@type": "PropertyValue", "propertyID": "DOI", "value": paper.links.doi}
     addresses = [address for kind, address in paper.links.addresses if kind not in ("Code", "Project", "Data")]
     if addresses:
-        found["url"], found["sameAs"] = addresses[0], addresses
+        article["url"], article["sameAs"] = addresses[0], addresses
     if paper.links.code:
-        found["associatedMedia"] = {"@type": "SoftwareSourceCode", "codeRepository": paper.links.code}
-    return script_safe(json.dumps(found, ensure_ascii=False, sort_keys=True))
+        article["associatedMedia"] = {"@type": "SoftwareSourceCode", "codeRepository": paper.links.code}
+    return script_safe(json.dumps(article, ensure_ascii=False, sort_keys=True))
 
 
 def script_safe(text: str) -> str:

@@ -45,7 +45,7 @@ def front_matter(meta: dict[str, Any], *, content: str = "") -> str:
     """
     text = yaml.dump(meta, Dumper=_DUMPER, allow_unicode=True, sort_keys=True, width=10_000)
     if content:
-        lines = _NOT_IN_YAML.sub(lambda found: _REFERENCES.get(found[0], "\ufffd"), content).replace("\n", "\n  ")
+        lines = _NOT_IN_YAML.sub(lambda match: _REFERENCES.get(match[0], "\ufffd"), content).replace("\n", "\n  ")
         text += f"content: |2-\n  {lines}\n"
     return f"---\n{text}---\n\n"
 
@@ -73,8 +73,8 @@ def typeset(text: str, *, headings_below: int = 0) -> Markup:
     def formulas(part: str) -> str:
         for _ in range(headings_below):
             part = _HEADING.sub("##", part)
-        part = _DISPLAY.sub(lambda found: "".join(map(_display, lines(found["latex"]))), part)
-        return _INLINE.sub(lambda found: _in_line(found["latex"]), part)
+        part = _DISPLAY.sub(lambda match: "".join(map(_display, lines(match["latex"]))), part)
+        return _INLINE.sub(lambda match: _in_line(match["latex"]), part)
 
     return Markup(_outside_code(text, formulas))
 
@@ -85,20 +85,22 @@ def converter(extensions: Sequence[Any]) -> Callable[[str], Markup]:
     Args:
         extensions: as ``markdown_extensions`` of ``mkdocs.yml`` lists them, so that it makes what MkDocs would.
     """
-    configs = {name: config for one in extensions if isinstance(one, dict) for name, config in one.items()}
-    names = [one if isinstance(one, str) else next(iter(one)) for one in extensions]
+    configs = {
+        name: config for extension in extensions if isinstance(extension, dict) for name, config in extension.items()
+    }
+    names = [extension if isinstance(extension, str) else next(iter(extension)) for extension in extensions]
     made = Markdown(extensions=names, extension_configs=configs)
 
     def convert(text: str) -> Markup:
         # The parser would walk through every element of every formula, only to leave it as it is.
         kept: list[str] = []
 
-        def keep(found: re.Match[str]) -> str:
-            kept.append(found[0])
+        def keep(match: re.Match[str]) -> str:
+            kept.append(match[0])
             return f"<!--formula {len(kept) - 1}-->"
 
         done = made.reset().convert(_outside_code(text, lambda part: _MATH.sub(keep, part)))
-        return Markup(_KEPT.sub(lambda found: kept[int(found[1])], done))
+        return Markup(_KEPT.sub(lambda match: kept[int(match[1])], done))
 
     return convert
 
@@ -110,14 +112,14 @@ def lines(latex: str) -> list[str]:
     ['a = {b \\qquad c},', 'd = e']
     """
     parts, start, depth = [], 0, 0
-    for found in re.finditer(r"\\(?:qquad|begin|end|left|right)(?![a-zA-Z])|\\.|[{}]", latex):
-        if found[0] in ("{", "\\begin", "\\left"):
+    for match in re.finditer(r"\\(?:qquad|begin|end|left|right)(?![a-zA-Z])|\\.|[{}]", latex):
+        if match[0] in ("{", "\\begin", "\\left"):
             depth += 1
-        elif found[0] in ("}", "\\end", "\\right"):
+        elif match[0] in ("}", "\\end", "\\right"):
             depth -= 1
-        elif found[0] == "\\qquad" and depth == 0:
-            parts.append(latex[start : found.start()].strip())
-            start = found.end()
+        elif match[0] == "\\qquad" and depth == 0:
+            parts.append(latex[start : match.start()].strip())
+            start = match.end()
     return [part for part in (*parts, latex[start:].strip()) if part]
 
 
@@ -129,13 +131,13 @@ def inline(text: str) -> Markup:
     """One line as HTML: escaped, with `` `code` ``, ``*emphasis*`` and ``$formulas$`` set."""
     parts = []
     position = 0
-    for found in re.finditer(f"{_CODE.pattern}|{_INLINE.pattern}", text, re.DOTALL):
-        parts.append(_emphasis(text[position : found.start()]))
-        if found["code"]:
-            parts.append(f"<code>{html.escape(found['code'])}</code>")
+    for match in re.finditer(f"{_CODE.pattern}|{_INLINE.pattern}", text, re.DOTALL):
+        parts.append(_emphasis(text[position : match.start()]))
+        if match["code"]:
+            parts.append(f"<code>{html.escape(match['code'])}</code>")
         else:
-            parts.append(_in_line(found["latex"]))
-        position = found.end()
+            parts.append(_in_line(match["latex"]))
+        position = match.end()
     parts.append(_emphasis(text[position:]))
     return Markup("".join(parts))
 
@@ -159,7 +161,7 @@ def _between(kept: re.Pattern[str], text: str, change: Any) -> str:
     """``text`` with ``change`` applied to everything that ``kept`` does not match."""
     parts = []
     position = 0
-    for found in kept.finditer(text):
-        parts += [change(text[position : found.start()]), found[0]]
-        position = found.end()
+    for match in kept.finditer(text):
+        parts += [change(text[position : match.start()]), match[0]]
+        position = match.end()
     return "".join([*parts, change(text[position:])])

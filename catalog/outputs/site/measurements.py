@@ -58,8 +58,8 @@ class Measurements:
 
     def board_of(self, method: str) -> leaderboard.Board | None:
         """The board with the method's first measured result, if there is one."""
-        found = (board for board in self.boards if any(row.method == method for row in board.rows))
-        return next((board.only(method).brief(self._settings.headline_metrics) for board in found), None)
+        boards = (board for board in self.boards if any(row.method == method for row in board.rows))
+        return next((board.only(method).brief(self._settings.headline_metrics) for board in boards), None)
 
     def figure(self, board: leaderboard.Board, *, large: bool = False) -> Markup | None:
         """Forgetting against utility; None where there is not enough to draw."""
@@ -97,10 +97,10 @@ class Measurements:
 
     def tradeoff(self, task: str, method: Implementation) -> Tried | None:
         """What the search has tried for a method on a task; None where that was not measured."""
-        found = tradeoff(self._catalog, task, method)
-        if found is None:
+        search = tradeoff(self._catalog, task, method)
+        if search is None:
             return None
-        return Tried(found, Markup(figures.tradeoff_figure(found.attempts, False, ident=f"tried-{task}")))
+        return Tried(search, Markup(figures.tradeoff_figure(search.attempts, False, ident=f"tried-{task}")))
 
     def tradeoffs(self, task: str) -> tuple[Tradeoff, ...]:
         """Of all methods on a task, the largest area first."""
@@ -109,50 +109,55 @@ class Measurements:
     def courses(self, task: Implementation) -> Iterator[tuple[Courses, list[Followed]]]:
         """What happens on a task as more is to be forgotten, with the metrics to show."""
         shown = (task.headline, self._settings.utility_metric)
-        metrics = sorted((one for one in self._catalog.metrics if one.id in shown), key=lambda one: shown.index(one.id))
+        metrics = sorted(
+            (metric for metric in self._catalog.metrics if metric.id in shown),
+            key=lambda metric: shown.index(metric.id),
+        )
         results = self._catalog.results_of("retrained")
-        goal = next((one.metrics.get(shown[1]) for one in results if one.task == task.id and one.plain), None)
-        for found in courses_of(self._catalog, task.id, metrics):
+        goal = next(
+            (result.metrics.get(shown[1]) for result in results if result.task == task.id and result.plain), None
+        )
+        for courses in courses_of(self._catalog, task.id, metrics):
             # What the retrained model knows of a part of the forget set is in no record.
             goals = {self._settings.utility_metric: goal}
-            yield found, [self._followed(task, found, one, goals.get(one.id)) for one in metrics]
+            yield courses, [self._followed(task, courses, metric, goals.get(metric.id)) for metric in metrics]
 
     @staticmethod
-    def _followed(task: Implementation, found: Courses, metric: Metric, goal: float | None) -> Followed:
-        paths = found.paths(metric.id)
+    def _followed(task: Implementation, courses: Courses, metric: Metric, goal: float | None) -> Followed:
+        paths = courses.paths(metric.id)
         if not paths:
             return Followed(metric, None, goal)
         drawn = figures.course_figure(
             paths,
             standalone=False,
             label=metric.label,
-            steps=found.steps,
+            steps=courses.steps,
             goal=goal,
-            ident=f"course-{task.id}-{found.id}-{metric.id.replace('_', '-')}",
+            ident=f"course-{task.id}-{courses.id}-{metric.id.replace('_', '-')}",
         )
         return Followed(metric, Markup(drawn), goal)
 
     def found_in_words(self, found: Finding, claim: Claim) -> str:
         """A comparison as a sentence with its numbers."""
         labels = {metric.id: metric.label for metric in self._catalog.metrics}
-        names = {one.id: one.name for one in self._catalog.implementations} | {
+        names = {implementation.id: implementation.name for implementation in self._catalog.implementations} | {
             "target": "the target",
             "retrained": "the retrained model",
         }
-        one = found.evidence
-        measure = labels.get(one.measure) or names.get(one.measure.replace("_", "-"), one.measure)
-        mine, theirs = _settings_in_words(one.at), _settings_in_words(one.of_at)
-        alike = mine and not theirs and one.of not in REFERENCES
-        where = f"on {one.task}" + (f"{', both' if alike else ''} with {mine}" if mine else "")
+        evidence = found.evidence
+        measure = labels.get(evidence.measure) or names.get(evidence.measure.replace("_", "-"), evidence.measure)
+        mine, theirs = _settings_in_words(evidence.at), _settings_in_words(evidence.of_at)
+        alike = mine and not theirs and evidence.of not in REFERENCES
+        where = f"on {evidence.task}" + (f"{', both' if alike else ''} with {mine}" if mine else "")
         if found.value is None or found.bound is None:
             return f"{measure} {where}: not measured."
-        of = labels[one.of].lower() if one.of in labels else names.get(one.of, one.of)
-        factor = f"{one.times:g} times " if one.times != 1 else ""
-        shift = f" {'plus' if one.plus > 0 else 'minus'} {abs(one.plus):g}" if one.plus else ""
-        margin = f" (within {one.within:g})" if one.is_ == "near" else ""
+        of = labels[evidence.of].lower() if evidence.of in labels else names.get(evidence.of, evidence.of)
+        factor = f"{evidence.times:g} times " if evidence.times != 1 else ""
+        shift = f" {'plus' if evidence.plus > 0 else 'minus'} {abs(evidence.plus):g}" if evidence.plus else ""
+        margin = f" (within {evidence.within:g})" if evidence.is_ == "near" else ""
         outcome = "yes" if found.holds else "no"
         return (
-            f"{measure} {where}: {number(found.value)}, to be {one.is_} {factor}"
+            f"{measure} {where}: {number(found.value)}, to be {evidence.is_} {factor}"
             f"{of}’s {number(found.other or 0.0)}{f' with {theirs}' if theirs else ''}{shift}{margin}: {outcome}."
         )
 
@@ -171,10 +176,10 @@ def story(board: leaderboard.Board, method: str) -> Story | None:
     target = board.reference("target")
     if row is None or target is None or row.kind != "method":
         return None
-    before = {(one.split, one.prompt): one.generated for one in target.examples}
+    before = {(example.split, example.prompt): example.generated for example in target.examples}
     exchanges = tuple(
-        (one.split, one.question, one.answer, before[one.split, one.prompt], one.generated)
-        for one in row.examples
-        if (one.split, one.prompt) in before
+        (example.split, example.question, example.answer, before[example.split, example.prompt], example.generated)
+        for example in row.examples
+        if (example.split, example.prompt) in before
     )
     return Story(board, row, exchanges)

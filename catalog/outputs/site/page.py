@@ -43,6 +43,15 @@ class Page:
         return self.template.endswith(".html.j2")
 
 
+def numbered(address: str, number: int) -> str:
+    """The address of one of several pages that share a list, from 1. What names a page has no dot.
+
+    >>> numbered("venue/acl.html", 2)
+    'venue/acl.2.html'
+    """
+    return address if number == 1 else f"{address.removesuffix('.html')}.{number}.html"
+
+
 Maker = Callable[["Site"], Iterable[Page]]
 _MAKERS: list[Maker] = []
 

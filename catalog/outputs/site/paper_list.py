@@ -81,9 +81,9 @@ def _facets(papers: Sequence[Paper]) -> str:
 def _column(cells: Sequence[tuple[str, ...]]) -> list[str]:
     """The sets of values that occur, and for each paper which of them it has."""
     often = Counter(cells)
-    sets = sorted(often, key=lambda one: (-often[one], one))
-    place = {one: number for number, one in enumerate(sets)}
-    return [",".join(" ".join(one) for one in sets), digits((place[one] for one in cells), width(len(sets)))]
+    sets = sorted(often, key=lambda cell: (-often[cell], cell))
+    place = {cell: number for number, cell in enumerate(sets)}
+    return [",".join(" ".join(cell) for cell in sets), digits((place[cell] for cell in cells), width(len(sets)))]
 
 
 def _titles(papers: Sequence[Paper]) -> str:

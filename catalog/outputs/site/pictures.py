@@ -62,11 +62,11 @@ class Pictures:
         rows = [bytearray(row) for row in self._empty]
         title_lines = self._wrapped("title", title, _TITLE_LINES)
         y = 150 if len(title_lines) > 3 else 172
-        for one in title_lines:
-            self._write(rows, "title", one, y, 0)
+        for title_line in title_lines:
+            self._write(rows, "title", title_line, y, 0)
             y += _TITLE_STEP
-        for one in self._wrapped("line", line, 1):
-            self._write(rows, "line", one, min(y + 8, HEIGHT - 58), 1)
+        for caption in self._wrapped("line", line, 1):
+            self._write(rows, "line", caption, min(y + 8, HEIGHT - 58), 1)
         self._write(rows, "line", "LLM-Unlearning", 78, 2, left=_MARGIN + 60)
         return _png(rows)
 
@@ -91,8 +91,8 @@ class Pictures:
             else:
                 lines.append(word)
         if len(lines) <= most:
-            return [self._cut(face, one) for one in lines]
-        return [self._cut(face, one) for one in lines[: most - 1]] + [self._cut(face, f"{lines[most - 1]} …")]
+            return [self._cut(face, line) for line in lines]
+        return [self._cut(face, line) for line in lines[: most - 1]] + [self._cut(face, f"{lines[most - 1]} …")]
 
     def _cut(self, face: str, line: str) -> str:
         """A line that fits, whatever the length of its words."""
@@ -174,5 +174,5 @@ def _glyph(advance: int, left: int, top: int, width: int, shades: str) -> _Glyph
 
 
 def _stretches(row: str) -> Iterator[tuple[int, bytes]]:
-    for found in re.finditer(r"[^0]+", row):
-        yield found.start(), bytes(int(one, 16) for one in found[0])
+    for match in re.finditer(r"[^0]+", row):
+        yield match.start(), bytes(int(digit, 16) for digit in match[0])

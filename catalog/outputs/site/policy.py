@@ -17,11 +17,11 @@ _SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 def policy(out: Path) -> str:
     """The policy for the site in ``out``."""
-    scripts = {found for page in out.rglob("*.html") for found in _SCRIPT.findall(page.read_text(encoding="utf-8"))}
-    hashes = sorted(base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in scripts)
+    scripts = {script for page in out.rglob("*.html") for script in _SCRIPT.findall(page.read_text(encoding="utf-8"))}
+    hashes = sorted(base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     parts = {
         "default-src": "'self'",
-        "script-src": " ".join(["'self'", *(f"'sha256-{one}'" for one in hashes)]),
+        "script-src": " ".join(["'self'", *(f"'sha256-{digest}'" for digest in hashes)]),
         "img-src": "'self' data:",  # the theme's icons are in its style sheets
         "object-src": "'none'",
         "base-uri": "'self'",

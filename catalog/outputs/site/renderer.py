@@ -14,7 +14,6 @@ from catalog.insight.leaderboard import REFERENCE_MEANINGS
 from catalog.model.marks import mark_of
 from catalog.model.paper import Paper
 from catalog.outputs.site import lineage_graph, markdown
-from catalog.outputs.site.author_addresses import letter_label
 from catalog.outputs.site.formats import day, duration, literal, margin, month, number, size
 from catalog.outputs.site.glossary_links import Terms
 from catalog.outputs.site.groups import PLURALS
@@ -123,7 +122,6 @@ def _globals(site: Site) -> dict[str, Any]:
         "edition_paths": site.edition_paths,
         "feed_of": lambda facet, ident: site.feeds.by_term.get((facet, ident)),
         "mark_of": mark_of,
-        "letter_label": letter_label,
         "fence": markdown.fence,
         "typeset": markdown.typeset,
         "markdown": markdown.converter(site.settings.markdown_extensions),

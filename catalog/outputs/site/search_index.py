@@ -55,10 +55,10 @@ def search_files(
         guide: addresses of the other pages to be found, below ``out``.
         add: where a paper is added; what a query names comes at its end. None: on the page about contributing.
     """
-    found = list(documents(out, catalog, people, guide))
-    files = dict(_blocks(found))
-    postings = _postings(found) | _keys(found, catalog)
-    written = {word for one in found for name in _BOOSTS for word in words(getattr(one, name))}
+    entries = list(documents(out, catalog, people, guide))
+    files = dict(_blocks(entries))
+    postings = _postings(entries) | _keys(entries, catalog)
+    written = {word for document in entries for name in _BOOSTS for word in words(getattr(document, name))}
     in_order = sorted(postings, key=lambda word: word.encode("utf-16-be"))  # as JavaScript compares
     starts = []
     for number, piece in enumerate(_pieces(in_order, postings)):
@@ -71,16 +71,16 @@ def search_files(
     for word in in_order:
         if word.isalpha() and word in written:  # nobody means another number than the one typed
             lengths.setdefault(len(word), []).append(word)
-    for length, some in lengths.items():
-        often = (ALPHABET[postings[word][1].bit_length()] for word in some)
-        heads = (head[0] + letter + head[1:] for letter, head in zip(often, sorted_words(some), strict=True))
+    for length, group in lengths.items():
+        often = (ALPHABET[postings[word][1].bit_length()] for word in group)
+        heads = (head[0] + letter + head[1:] for letter, head in zip(often, sorted_words(group), strict=True))
         files[f"spelling-{length}.js"] = script(f"spelling-{length}", " ".join(heads))
     files["index.js"] = script(
         "index",
         {
             "add": add,
             "block": BLOCK,
-            "documents": len(found),
+            "documents": len(entries),
             "lengths": sorted(lengths),
             "papers": len(catalog.papers),
             "rules": query_rules(),
@@ -109,9 +109,12 @@ def _version(files: dict[str, str]) -> str:
     return seen.hexdigest()[:10]
 
 
-def _blocks(found: Sequence[Document]) -> Iterator[tuple[str, str]]:
-    for number, start in enumerate(range(0, len(found), BLOCK)):
-        rows = [[one.kind, one.title, one.place, one.address] for one in found[start : start + BLOCK]]
+def _blocks(entries: Sequence[Document]) -> Iterator[tuple[str, str]]:
+    for number, start in enumerate(range(0, len(entries), BLOCK)):
+        rows = [
+            [document.kind, document.title, document.place, document.address]
+            for document in entries[start : start + BLOCK]
+        ]
         yield f"documents-{number}.js", script(f"documents-{number}", rows)
 
 
@@ -129,18 +132,20 @@ def _pieces(in_order: list[str], postings: dict[str, tuple[str, int]]) -> Iterat
         yield piece
 
 
-def _postings(found: Sequence[Document]) -> dict[str, tuple[str, int]]:
+def _postings(entries: Sequence[Document]) -> dict[str, tuple[str, int]]:
     """For each word its documents, packed, and how many they are."""
-    fields = [{name: words(getattr(one, name)) for name in _BOOSTS} for one in found]
-    usual = {name: sum(len(one[name]) for one in fields) / max(len(fields), 1) or 1.0 for name in _BOOSTS}
-    compounds = Compounds(line for one in found for name in _BOOSTS for line in getattr(one, name).splitlines())
+    fields = [{name: words(getattr(document, name)) for name in _BOOSTS} for document in entries]
+    usual = {name: sum(len(texts[name]) for texts in fields) / max(len(fields), 1) or 1.0 for name in _BOOSTS}
+    compounds = Compounds(
+        line for document in entries for name in _BOOSTS for line in getattr(document, name).splitlines()
+    )
     parts: dict[str, list[str]] = {}
     last: dict[str, int] = {}
-    for number, (document, texts) in enumerate(zip(found, fields, strict=True)):
+    for number, (document, texts) in enumerate(zip(entries, fields, strict=True)):
         weights: dict[str, float] = {}
         for name, boost in _BOOSTS.items():
             length = 1 - _LENGTH + _LENGTH * len(texts[name]) / usual[name]
-            joined = [one for line in getattr(document, name).splitlines() for one in compounds.joined(line)]
+            joined = [word for line in getattr(document, name).splitlines() for word in compounds.joined(line)]
             for word, times in Counter(texts[name] + joined).items():
                 said = boost * times * (_SATURATION + 1) / (times + _SATURATION * length)
                 weights[word[:_LONGEST]] = weights.get(word[:_LONGEST], 0.0) + said
@@ -149,23 +154,23 @@ def _postings(found: Sequence[Document]) -> dict[str, tuple[str, int]]:
             step = number - last.get(word, 0)
             parts.setdefault(word, []).append(ALPHABET[_level(weight * whole)] + varint(step))
             last[word] = number
-    return {word: ("".join(ones), len(ones)) for word, ones in parts.items()}
+    return {word: ("".join(packed), len(packed)) for word, packed in parts.items()}
 
 
-def _keys(found: Sequence[Document], catalog: Catalog) -> dict[str, tuple[str, int]]:
+def _keys(entries: Sequence[Document], catalog: Catalog) -> dict[str, tuple[str, int]]:
     """Ids, addresses and exact names, each with its documents; a name that is the whole title counts for more."""
     number = {paper.id: number for number, paper in enumerate(catalog.papers)}
     held = {handle: {number[paper.id]: 1 for paper in papers} for handle, papers in by_handle(catalog).items()}
-    for place, document in enumerate(found):
+    for place, document in enumerate(entries):
         title = same_title(document.title)
-        for name in {same_title(one) for one in document.called}:
+        for name in {same_title(called) for called in document.called}:
             if 0 < len(name) <= _LONGEST:  # longer titles are recognized by their words
                 held.setdefault(f"name:{name}", {})[place] = 2 if name == title else 1
     packed = {}
     for key, weights in held.items():
         in_order = sorted(weights)
         steps = [after - before for before, after in zip([0, *in_order], in_order, strict=False)]
-        letters = (ALPHABET[weights[one]] + varint(step) for one, step in zip(in_order, steps, strict=True))
+        letters = (ALPHABET[weights[position]] + varint(step) for position, step in zip(in_order, steps, strict=True))
         packed[f"={key}"] = ("".join(letters), len(weights))
     return packed
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import yaml
 from mkdocs.utils.yaml import get_yaml_loader, yaml_load
 
 from catalog.base.project import Project
@@ -44,7 +45,8 @@ class Settings:
 
 def read_settings(project: Project) -> Settings:
     """The part of ``mkdocs.yml`` that the generator must know."""
-    config = yaml_load((project.site / CONFIG_FILE).read_text(encoding="utf-8"), get_yaml_loader())
+    # MkDocs' own loader knows !ENV, and by default would make any object that a file names.
+    config = yaml_load((project.site / CONFIG_FILE).read_text(encoding="utf-8"), get_yaml_loader(yaml.SafeLoader))
     options = config["extra"]["catalog"]
     options["headline_metrics"] = tuple(options["headline_metrics"])
     options["markdown_extensions"] = tuple(config["markdown_extensions"])

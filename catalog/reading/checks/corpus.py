@@ -49,7 +49,7 @@ class Corpus:
     @cached_property
     def implementation_ids(self) -> tuple[str, ...]:
         """The ids of everything that runs."""
-        return tuple(one.id for one in self.implementations)
+        return tuple(implementation.id for implementation in self.implementations)
 
     @cached_property
     def bases(self) -> Bases:
@@ -106,11 +106,11 @@ def run_checks(corpus: Corpus, known: Iterable[Problem] = (), *, alone: bool) ->
     for problem in known:
         taken.setdefault(problem.file, set()).add((problem.line, problem.column))
     problems = []
-    for check in (one for one in ALL_CHECKS if one.alone == alone):
+    for check in (candidate for candidate in ALL_CHECKS if candidate.alone == alone):
         for finding in check.run(corpus):
             file, mark = _where(finding)
             places = taken.get(file)
-            if not places or not any((one.line, one.column) in places for one in (mark, *_inside(finding))):
+            if not places or not any((point.line, point.column) in places for point in (mark, *_inside(finding))):
                 problems.append(
                     Problem(file, mark.line, mark.column, check.id, check.severity, finding.message, finding.hint)
                 )

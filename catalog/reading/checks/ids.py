@@ -30,9 +30,9 @@ def _duplicate_id(corpus: Corpus) -> Iterator[Finding]:
 def _id_year(corpus: Corpus) -> Iterator[Finding]:
     """The year in the id is that of the record's date."""
     for entry in corpus.named:
-        found = re.search(r"\d{4}", entry.paper.id)
-        if found and int(found[0]) != entry.paper.year:
-            message = f"the date is of {entry.paper.year}, but the id {entry.paper.id!r} says {found[0]}"
+        match = re.search(r"\d{4}", entry.paper.id)
+        if match and int(match[0]) != entry.paper.year:
+            message = f"the date is of {entry.paper.year}, but the id {entry.paper.id!r} says {match[0]}"
             yield Finding(entry, ("date",), message, "Correct the date, or rename the file.")
 
 
@@ -57,9 +57,9 @@ def _id_word(corpus: Corpus) -> Iterator[Finding]:
     One letter more tells namesakes apart.
     """
     for entry in corpus.named:
-        found = re.fullmatch(r"\D+\d{4}(\D*).*", entry.paper.id)
+        match = re.fullmatch(r"\D+\d{4}(\D*).*", entry.paper.id)
         titles = (entry.paper.title, *entry.paper.former_titles)
-        if found and not any(_names_title(found[1], title) for title in titles):
+        if match and not any(_names_title(match[1], title) for title in titles):
             message = f"the id {entry.paper.id!r} ends with no word of the title"
             hint = "Rename the file, or add the title that the id comes from to former_titles."
             yield Finding(entry, ("title",), message, hint)

@@ -35,9 +35,9 @@ def _no_text(corpus: Corpus) -> Iterator[Finding]:
 def _late_date(corpus: Corpus) -> Iterator[Finding]:
     """``date`` is the first public version's, so it is not after the month that the arXiv id stands for."""
     for entry in corpus.entries:
-        found = re.fullmatch(r"(\d\d)(\d\d)\.\d+", entry.paper.links.arxiv or "")
-        if found and entry.paper.date[:7] > f"20{found[1]}-{found[2]}":
-            message = f"the date {entry.paper.date} is after the arXiv id's month, 20{found[1]}-{found[2]}"
+        match = re.fullmatch(r"(\d\d)(\d\d)\.\d+", entry.paper.links.arxiv or "")
+        if match and entry.paper.date[:7] > f"20{match[1]}-{match[2]}":
+            message = f"the date {entry.paper.date} is after the arXiv id's month, 20{match[1]}-{match[2]}"
             yield Finding(entry, ("date",), message, "The date is that of the first public version.")
 
 
@@ -143,8 +143,8 @@ def _odd_title(corpus: Corpus) -> Iterator[Finding]:
             elif re.search(r"[a-z][:;,][A-Za-z]|\w\s[:;,]|[a-z]\.$", title):
                 message = "the title has a space too many or too few, or a full stop at its end"
                 yield Finding(entry, place, message, "Write it as printed, in one line.")
-            elif found := re.search(r"``|''|--|`|\w~\w|\w\^\w|\b[A-Za-z]_\w\b", title):
-                message = f"the title holds {found[0]!r}, which is LaTeX"
+            elif match := re.search(r"``|''|--|`|\w~\w|\w\^\w|\b[A-Za-z]_\w\b", title):
+                message = f"the title holds {match[0]!r}, which is LaTeX"
                 yield Finding(entry, place, message, "Write it as printed: “ ”, –, a space, R² or H₂O.")
 
 

@@ -13,14 +13,14 @@ from catalog.reading.entry import Entry
 
 def _all(corpus: Corpus) -> Iterator[tuple[Entry, Place, Reported]]:
     for entry in corpus.entries:
-        for index, one in enumerate(entry.paper.reported):
-            yield entry, ("reported", index), one
+        for index, reported in enumerate(entry.paper.reported):
+            yield entry, ("reported", index), reported
 
 
 def _unknown(corpus: Corpus, key: str) -> Iterator[Finding]:
     vocabulary = corpus.vocabularies.get(key)
-    for entry, place, one in _all(corpus) if vocabulary else ():
-        term = getattr(one, key)
+    for entry, place, reported in _all(corpus) if vocabulary else ():
+        term = getattr(reported, key)
         if vocabulary is not None and term not in vocabulary:
             yield Finding(entry, (*place, key), f"unknown {key} {term!r}", instead(term, vocabulary))
 
@@ -40,21 +40,21 @@ def _unknown_metric(corpus: Corpus) -> Iterator[Finding]:
 @check("metric-elsewhere")
 def _metric_elsewhere(corpus: Corpus) -> Iterator[Finding]:
     """A metric is reported on a benchmark that defines it."""
-    for entry, place, one in _all(corpus):
-        metric = _metric(corpus.vocabularies.get("metric"), one)
-        if metric and one.benchmark not in metric.benchmarks:
-            message = f"{metric.label} is no metric of {one.benchmark!r}"
+    for entry, place, reported in _all(corpus):
+        metric = _metric(corpus.vocabularies.get("metric"), reported)
+        if metric and reported.benchmark not in metric.benchmarks:
+            message = f"{metric.label} is no metric of {reported.benchmark!r}"
             yield Finding(entry, (*place, "metric"), message, f"It is one of {', '.join(metric.benchmarks)}.")
 
 
 @check("off-scale")
 def _off_scale(corpus: Corpus) -> Iterator[Finding]:
     """A reported number lies on the scale of its metric; percent are not shares."""
-    for entry, place, one in _all(corpus):
-        metric = _metric(corpus.vocabularies.get("metric"), one)
-        if metric and not metric.holds(one.value):
+    for entry, place, reported in _all(corpus):
+        metric = _metric(corpus.vocabularies.get("metric"), reported)
+        if metric and not metric.holds(reported.value):
             scale = f"from {metric.low:g} to {metric.high:g}" if metric.high is not None else f"at least {metric.low:g}"
-            message = f"{metric.label} is {scale}, and not {one.value:g}"
+            message = f"{metric.label} is {scale}, and not {reported.value:g}"
             yield Finding(entry, (*place, "value"), message, "Look it up; is it in another unit?")
 
 
@@ -62,10 +62,10 @@ def _off_scale(corpus: Corpus) -> Iterator[Finding]:
 def _reported_twice(corpus: Corpus) -> Iterator[Finding]:
     """A paper has one headline number for each benchmark, metric and model."""
     seen: set[tuple[str, str, str, str]] = set()
-    for entry, place, one in _all(corpus):
-        key = (entry.paper.id, one.benchmark, one.metric, one.model)
+    for entry, place, reported in _all(corpus):
+        key = (entry.paper.id, reported.benchmark, reported.metric, reported.model)
         if key in seen:
-            message = f"{one.metric} of {one.model} on {one.benchmark} is reported twice"
+            message = f"{reported.metric} of {reported.model} on {reported.benchmark} is reported twice"
             yield Finding(entry, place, message, "Keep the headline number, that of the main table.")
         seen.add(key)
 
@@ -83,13 +83,13 @@ def _reported_of_nothing(corpus: Corpus) -> Iterator[Finding]:
 def _reported_dataset(corpus: Corpus) -> Iterator[Finding]:
     """The data set of a reported number is among those of the record."""
     vocabulary = corpus.vocabularies.get("benchmark")
-    for entry, place, one in _all(corpus) if vocabulary else ():
-        term = vocabulary.get(one.benchmark) if vocabulary else None
+    for entry, place, reported in _all(corpus) if vocabulary else ():
+        term = vocabulary.get(reported.benchmark) if vocabulary else None
         if isinstance(term, BenchmarkTerm) and term.dataset not in entry.paper.datasets:
             message = f"numbers on {term.label} are reported, and the data set {term.dataset!r} is not named"
             yield Finding(entry, (*place, "benchmark"), message, f"Add {term.dataset} to datasets.")
 
 
-def _metric(vocabulary: Vocabulary | None, one: Reported) -> MetricTerm | None:
-    term = vocabulary.get(one.metric) if vocabulary else None
+def _metric(vocabulary: Vocabulary | None, reported: Reported) -> MetricTerm | None:
+    term = vocabulary.get(reported.metric) if vocabulary else None
     return term if isinstance(term, MetricTerm) else None

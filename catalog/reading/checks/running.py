@@ -31,7 +31,7 @@ def _no_implementation(corpus: Corpus) -> Iterator[Finding]:
         looked = ("implementations",) in entry.tree.values
         if "method" in entry.paper.contributions and not looked and corpus.implementations:
             family = entry.paper.family[0] if entry.paper.family else None
-            near = next((one.id for one in corpus.implementations if family and one.family == family), None)
+            near = next((runs.id for runs in corpus.implementations if family and runs.family == family), None)
             nearest = f"implementations: - {{id: {near or 'gradient-ascent'}, relation: related}}"
             hint = f"Add the nearest: {nearest}; where nothing is akin: implementations: []"
             yield Finding(entry, ("type",), "a method that leads to nothing that runs", hint)
@@ -57,7 +57,7 @@ def _unknown_implementation(corpus: Corpus) -> Iterator[Finding]:
     for entry in corpus.entries:
         for index, link in enumerate(entry.paper.implementations):
             if link.id not in corpus.implementation_ids:
-                names = {one.name: one.id for one in corpus.implementations}
+                names = {runs.name: runs.id for runs in corpus.implementations}
                 otherwise = f"What runs: {', '.join(corpus.implementation_ids) or 'nothing yet'}."
                 hint = did_you_mean(link.id, corpus.implementation_ids, names) or otherwise
                 yield Finding(entry, ("implementations", index, "id"), f"no implementation {link.id!r}", hint)
@@ -66,50 +66,50 @@ def _unknown_implementation(corpus: Corpus) -> Iterator[Finding]:
 @check("unknown-paper")
 def _unknown_paper(corpus: Corpus) -> Iterator[Finding]:
     """The ``paper`` of a file that runs is the id of a record."""
-    for one in corpus.implementations:
-        if one.paper not in corpus.by_id:
-            hint = did_you_mean(one.paper, corpus.by_id) or "Add that record, or correct the id."
-            yield Finding(one, (), f"{one.kind} {one.id!r} follows {one.paper!r}, which is no record", hint)
+    for runs in corpus.implementations:
+        if runs.paper not in corpus.by_id:
+            hint = did_you_mean(runs.paper, corpus.by_id) or "Add that record, or correct the id."
+            yield Finding(runs, (), f"{runs.kind} {runs.id!r} follows {runs.paper!r}, which is no record", hint)
 
 
 @check("one-way-link")
 def _one_way_link(corpus: Corpus) -> Iterator[Finding]:
     """Links go both ways: the record that a file follows links to that file."""
-    for one in corpus.implementations:
-        entry = corpus.by_id.get(one.paper)
-        if entry and one.id not in {link.id for link in entry.paper.implementations}:
-            message = f"{one.kind} {one.id!r} follows {one.paper!r}, but {entry.paper.file} does not link back"
-            hint = f"Add to that record's implementations: - {{id: {one.id}, relation: introduces}}"
-            yield Finding(one, (), message, hint)
+    for runs in corpus.implementations:
+        entry = corpus.by_id.get(runs.paper)
+        if entry and runs.id not in {link.id for link in entry.paper.implementations}:
+            message = f"{runs.kind} {runs.id!r} follows {runs.paper!r}, but {entry.paper.file} does not link back"
+            hint = f"Add to that record's implementations: - {{id: {runs.id}, relation: introduces}}"
+            yield Finding(runs, (), message, hint)
 
 
 @check("duplicate-implementation")
 def _duplicate_implementation(corpus: Corpus) -> Iterator[Finding]:
     """No two methods, tasks or attacks share an id, which is the file's name: commands and addresses use it alone."""
     first: dict[str, Implementation] = {}
-    for one in corpus.implementations:
-        other = first.setdefault(one.id, one)
-        if other is not one:
-            yield Finding(one, (), f"the id {one.id!r} is taken by {other.file}", "Rename one of the two files.")
+    for runs in corpus.implementations:
+        other = first.setdefault(runs.id, runs)
+        if other is not runs:
+            yield Finding(runs, (), f"the id {runs.id!r} is taken by {other.file}", "Rename one of the two files.")
 
 
 @check("implementation-family")
 def _implementation_family(corpus: Corpus) -> Iterator[Finding]:
     """The folder of a method's file or a guide, with dashes, is a family of ``catalog/vocabularies/family.yaml``."""
     families = corpus.vocabularies.get("family")
-    for one in corpus.implementations:
-        if families and one.kind == "method" and one.family not in families:
-            yield Finding(one, (), f"unknown family {one.family!r}", instead(one.family, families))
+    for runs in corpus.implementations:
+        if families and runs.kind == "method" and runs.family not in families:
+            yield Finding(runs, (), f"unknown family {runs.family!r}", instead(runs.family, families))
     for family, guide in corpus.family_guides.items():
-        if families and family not in families and all(one.family != family for one in corpus.implementations):
+        if families and family not in families and all(runs.family != family for runs in corpus.implementations):
             yield Finding(guide.file, (), f"unknown family {family!r}", instead(family, families))
 
 
 @check("result-of-unknown")
 def _result_of_unknown(corpus: Corpus) -> Iterator[Finding]:
     """A committed result is of a method (or ``target`` or ``retrained``) and of a task that exist."""
-    methods = [*REFERENCES, *(one.id for one in corpus.implementations if one.kind == "method")]
-    tasks = [one.id for one in corpus.implementations if one.kind == "task"]
+    methods = [*REFERENCES, *(runs.id for runs in corpus.implementations if runs.kind == "method")]
+    tasks = [runs.id for runs in corpus.implementations if runs.kind == "task"]
     for file, result in corpus.results.items():
         for kind, name, known in (("method", result.method, methods), ("task", result.task, tasks)):
             if name not in known:
@@ -120,22 +120,22 @@ def _result_of_unknown(corpus: Corpus) -> Iterator[Finding]:
 @check("claim-of-unknown")
 def _claim_of_unknown(corpus: Corpus) -> Iterator[Finding]:
     """A claim of ``reference_impls/claims.yaml`` is about a method, a task, a comparison and a paper that exist."""
-    methods = [one.id for one in corpus.implementations if one.kind == "method"]
-    tasks = [one.id for one in corpus.implementations if one.kind == "task"]
-    measures = sorted({name for one in corpus.results.values() for name in one.metrics | one.attacks})
+    methods = [runs.id for runs in corpus.implementations if runs.kind == "method"]
+    tasks = [runs.id for runs in corpus.implementations if runs.kind == "task"]
+    measures = sorted({name for result in corpus.results.values() for name in result.metrics | result.attacks})
     named: list[tuple[Claim, Place, str, str, list[str]]] = []
     for index, claim in corpus.claims.by_index.items():
         named.append((claim, (index, "method"), "method", claim.method, methods))
         named.append((claim, (index, "paper"), "paper", claim.paper, list(corpus.by_id)))
-        for row, one in enumerate(claim.evidence):
+        for row, evidence in enumerate(claim.evidence):
             at: Place = (index, "evidence", row)
-            named.append((claim, (*at, "task"), "task", one.task, tasks))
-            named.append((claim, (*at, "measure"), "measure", one.measure, measures))
-            named.append((claim, (*at, "of"), "comparison", one.of, [*REFERENCES, *methods, *measures]))
+            named.append((claim, (*at, "task"), "task", evidence.task, tasks))
+            named.append((claim, (*at, "measure"), "measure", evidence.measure, measures))
+            named.append((claim, (*at, "of"), "comparison", evidence.of, [*REFERENCES, *methods, *measures]))
     for claim, place, kind, name, known in named:
         if name not in known:
-            others = "Add its record first." if kind == "paper" else f"There is: {', '.join(known)}."
-            hint = did_you_mean(name, known) or others
+            otherwise = "Add its record first." if kind == "paper" else f"There is: {', '.join(known)}."
+            hint = did_you_mean(name, known) or otherwise
             message = f"a claim about {claim.method!r} names the {kind} {name!r}, which is none"
             yield Finding(TermPlace(CLAIMS_FILE, corpus.claims.mark(place)), (), message, hint)
 
@@ -150,14 +150,14 @@ def _guide_to_unknown(corpus: Corpus) -> Iterator[Finding]:
     """
     known: dict[str, list[str]] = {"paper": list(corpus.by_id)}
     for kind in ("method", "task", "attack"):
-        known[kind] = [one.id for one in corpus.implementations if one.kind == kind]
+        known[kind] = [runs.id for runs in corpus.implementations if runs.kind == kind]
     named: list[tuple[str, Place, str, str]] = []
     for path in corpus.guide.paths:
         named += [(PATHS_FILE, (path.id, index), step.kind, step.id) for index, step in enumerate(path.steps)]
-    known["term"] = [one.id for one in corpus.guide.glossary]
-    for one in corpus.guide.glossary:
-        named += [(GLOSSARY_FILE, (one.id,), "paper", one.paper)] if one.paper else []
-        named += [(GLOSSARY_FILE, (one.id,), "term", other) for other in one.see]
+    known["term"] = [definition.id for definition in corpus.guide.glossary]
+    for definition in corpus.guide.glossary:
+        named += [(GLOSSARY_FILE, (definition.id,), "paper", definition.paper)] if definition.paper else []
+        named += [(GLOSSARY_FILE, (definition.id,), "term", other) for other in definition.see]
     for name, place, kind, ident in named:
         if kind in known and ident not in known[kind]:
             (file, mark) = next(

@@ -55,7 +55,7 @@ def _track_of_unknown(corpus: Corpus) -> Iterator[Finding]:
 def _repeated_term(corpus: Corpus) -> Iterator[Finding]:
     """A record names no type, family, target, setting, modality, data set or implementation twice."""
     for entry in corpus.entries:
-        links = [(("implementations", i, "id"), one.id) for i, one in enumerate(entry.paper.implementations)]
+        links = [(("implementations", i, "id"), link.id) for i, link in enumerate(entry.paper.implementations)]
         for terms in (*(facet.placed(entry.paper) for facet in FACETS.values()), links):
             seen: set[str] = set()
             for place, term in terms:
@@ -71,11 +71,11 @@ def _orphan_term(corpus: Corpus) -> Iterator[Finding]:
     for entry in corpus.entries:
         for name, facet in FACETS.items():
             used.setdefault(name, set()).update(facet.terms(entry.paper))
-        for one in entry.paper.reported:
-            used.setdefault("benchmark", set()).add(one.benchmark)
-            used.setdefault("metric", set()).add(one.metric)
+        for reported in entry.paper.reported:
+            used.setdefault("benchmark", set()).add(reported.benchmark)
+            used.setdefault("metric", set()).add(reported.metric)
     used["technique"] = {base for _, _, base in built_on(corpus)}
-    used.setdefault("family", set()).update(one.family for one in corpus.implementations if one.family)
+    used.setdefault("family", set()).update(runs.family for runs in corpus.implementations if runs.family)
     for name, vocabulary in corpus.vocabularies.items():
         for term in vocabulary.terms if vocabulary.file else ():
             place = TermPlace(vocabulary.file, vocabulary.marks[term.id])

@@ -33,6 +33,8 @@ which one, and on which data, is what sets the methods apart.
   retain set is taught: what the teacher knows and hides is not passed on.
 - `jensun`: one bounded divergence, Jensen and Shannon's, for both sets. On the forget set it is that from the tokens of
   a refusal, on the retain set that from the model before unlearning.
+- `elm`: the teacher is the model before unlearning again, asked three times: as it is, as an expert on what is to go,
+  and as a beginner. What the expert would say more than the beginner is turned down, and only a few blocks learn.
 
 `ce-u` of the family of gradient ascent has the target of `undial` for $\beta \to \infty$, with the present model for
 a teacher; `wga` and `llmu` have the retain term of `kl-min`; and `eul` trains its layers with divergences.

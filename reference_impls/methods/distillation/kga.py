@@ -122,6 +122,6 @@ def gap(informed: LanguageModel, model: LanguageModel, pairs: Sequence[Pair]) ->
     values = []
     for start in range(0, len(pairs), model.batch_size):
         encoded = model.encode(pairs[start : start + model.batch_size])
-        (one,), (other,) = informed.token_logits(encoded), model.token_logits(encoded)
-        values.append(float(mean_kl(one, other)) * len(encoded))
+        (a,), (b,) = informed.token_logits(encoded), model.token_logits(encoded)
+        values.append(float(mean_kl(a, b)) * len(encoded))
     return sum(values) / len(pairs)

@@ -45,7 +45,7 @@ $$
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -99,8 +99,8 @@ class RKLD(Method):
 
         def loss(model: LanguageModel, batch: Batch) -> Tensor:
             with torch.no_grad():
-                (before,), (after,) = (one.token_logits(batch.forget) for one in (batch.before, strengthened))
-                teacher = replace(before, logits=generic_logits(before.logits, after.logits, self.strength))
+                (before,), (after,) = (source.token_logits(batch.forget) for source in (batch.before, strengthened))
+                teacher = before.with_logits(generic_logits(before.logits, after.logits, self.strength))
             forget, retain = model.token_logits(batch.forget, batch.retain)
             return mean_kl(forget, teacher) + self.retain_weight * mean_nll(retain)
 

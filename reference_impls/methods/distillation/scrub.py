@@ -53,7 +53,7 @@ set.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -73,8 +73,8 @@ from reference_impls.toolkit import (
 
 def divergence(teacher: TokenLogits, student: TokenLogits, temperature: float) -> Tensor:
     r"""() $T^2\, \mathrm{KL}\big(\mathrm{softmax}(z_{\theta_0} / T) \,\|\, \mathrm{softmax}(z_\theta / T)\big)$."""
-    one, other = (replace(out, logits=out.logits / temperature) for out in (teacher, student))
-    return temperature**2 * mean_kl(one, other)
+    soft_teacher, soft_student = (out.with_logits(out.logits / temperature) for out in (teacher, student))
+    return temperature**2 * mean_kl(soft_teacher, soft_student)
 
 
 def is_max_step(step: int, length: int, steps: int, max_share: float) -> bool:

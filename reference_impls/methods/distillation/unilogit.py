@@ -49,7 +49,7 @@ $$
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -68,9 +68,9 @@ from reference_impls.toolkit import (
 def uniform_target(out: TokenLogits) -> TokenLogits:
     r"""The same places with (N, V) $\tilde z$, detached."""
     true = out.targets[:, None]
-    others = out.logits.detach().scatter(1, true, -math.inf)
-    level = torch.logsumexp(others, dim=1, keepdim=True) - math.log(others.shape[1] - 1)
-    return replace(out, logits=others.scatter(1, true, level))
+    rest = out.logits.detach().scatter(1, true, -math.inf)
+    level = torch.logsumexp(rest, dim=1, keepdim=True) - math.log(rest.shape[1] - 1)
+    return out.with_logits(rest.scatter(1, true, level))
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ What a method chooses for the two, and when it stops, is all that sets it apart.
 - `ce-u`: no ascent any more, but cross-entropy towards what the model would say if the true token were ruled out. Its
   gradient is that of $-\log(1 - p_t)$, bounded; there is no $\mathcal R$, and an answer's first token is left alone.
 - `ihl`: nor is this ascent. The hinge of the true token against the likeliest other one, turned round: probability goes
-  from the one to the other, and where it has gone nothing pulls. $\mathcal R$ is that of `grad-diff`.
+  from the one to the other, and where it has gone nothing pulls. $\mathcal R$ is that of `grad-diff`. `loku` has
+  this loss in adapters.
 
 Two methods of other families belong to the same line: `kl-min` holds `gradient-ascent` with a divergence, and `npo`
 bounds it by a preference.

@@ -57,8 +57,7 @@ def without_first_tokens(out: TokenLogits, skip: int) -> TokenLogits:
     """Logits at all but the first ``skip`` tokens of each answer."""
     place = torch.arange(len(out.sequence), device=out.sequence.device)
     place = place - torch.searchsorted(out.sequence, out.sequence)  # the first token of the same answer
-    kept = place >= skip
-    return TokenLogits(out.logits[kept], out.targets[kept], out.sequence[kept], out.sequences)
+    return out.chosen(place >= skip)
 
 
 def ceu_loss(out: TokenLogits) -> Tensor:

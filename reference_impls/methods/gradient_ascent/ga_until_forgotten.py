@@ -148,7 +148,7 @@ def extraction_likelihood(model: LanguageModel, pairs: Sequence[Pair], n: int) -
     values: dict[int, list[float]] = {}
     for text, rest, row in zip(texts, rests, owners, strict=True):
         values.setdefault(row, []).append(overlap(text.split()[: len(rest)], rest, n))
-    return sum(sum(one) / len(one) for one in values.values()) / len(values)
+    return sum(sum(overlaps) / len(overlaps) for overlaps in values.values()) / len(values)
 
 
 @torch.inference_mode()

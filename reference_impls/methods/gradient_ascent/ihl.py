@@ -34,26 +34,17 @@ $$
 ## Differences
 
 1. This is the loss of the paper's LoKU alone. There low-rank adapters learn, set up from the directions that matter
-   to the forget set by Fisher information (FILA); here all weights do.
+   to the forget set by Fisher information (FILA), as in `loku`; here all weights do.
 2. A mean is over an answer's tokens, then over answers; the released code averages over all tokens of a batch.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from reference_impls.toolkit import Batch, LanguageModel, LossMethod, TokenLogits, hyperparameter, mean_nll
-
-
-def inverted_hinge_loss(out: TokenLogits) -> Tensor:
-    r"""() $1 + p(y_t) - \max_{v \ne y_t} p(v)$, mean over tokens, then answers."""
-    logprobs = torch.log_softmax(out.logits, dim=1)
-    rival = logprobs.scatter(1, out.targets[:, None], -math.inf).max(dim=1).values
-    return out.mean(1 + out.token_logprobs().exp() - rival.exp())
+from reference_impls.toolkit import Batch, LanguageModel, LossMethod, hyperparameter, inverted_hinge_loss, mean_nll
 
 
 @dataclass(frozen=True)

@@ -120,11 +120,11 @@ class Encoder:
 
     def __call__(self, questions: Sequence[str]) -> Tensor:
         """(N, WIDTH) the questions' vectors."""
-        found = torch.zeros(len(questions), FEATURES)
+        vectors = torch.zeros(len(questions), FEATURES)
         for row, question in enumerate(questions):
             for feature, count in features(question).items():
-                found[row, feature] = 1 + math.log(count)
-        return torch.nn.functional.normalize((found * self.rarity) @ self.matrix.T, dim=1)
+                vectors[row, feature] = 1 + math.log(count)
+        return torch.nn.functional.normalize((vectors * self.rarity) @ self.matrix.T, dim=1)
 
 
 def compared(pairs: Sequence[Pair], rng: random.Random) -> tuple[str, str, str]:
@@ -133,9 +133,13 @@ def compared(pairs: Sequence[Pair], rng: random.Random) -> tuple[str, str, str]:
     words = pair.prompt.split(" ")
     place = rng.randrange(len(words))
     same = pair.rephrased_prompt or " ".join(words[:place] + words[place + 1 :])
-    others = [one.prompt for one in rng.sample(pairs, min(CANDIDATES, len(pairs))) if one.answer != pair.answer]
+    questions = [
+        candidate.prompt
+        for candidate in rng.sample(pairs, min(CANDIDATES, len(pairs)))
+        if candidate.answer != pair.answer
+    ]
     own = distinct_words(pair.prompt)
-    alike = max(others, key=lambda one: jaccard(own, distinct_words(one)), default=same)
+    alike = max(questions, key=lambda question: jaccard(own, distinct_words(question)), default=same)
     return pair.prompt, same, alike
 
 
@@ -164,9 +168,11 @@ class CURaTE(Method):
 
         def loss(model: LanguageModel, batch: Batch) -> Tensor:
             drawn = [compared(asked.retain, run.rng) for _ in range(len(batch.forget))]
-            one, same, alike = (learning([model.asked(text) for text in texts]) for texts in zip(*drawn, strict=True))
+            questions, same, alike = (
+                learning([model.asked(text) for text in texts]) for texts in zip(*drawn, strict=True)
+            )
             labels = torch.arange(2 * len(drawn)) < len(drawn)
-            return contrastive_loss(torch.cat([one, one]), torch.cat([same, alike]), labels, self.margin)
+            return contrastive_loss(torch.cat([questions, questions]), torch.cat([same, alike]), labels, self.margin)
 
         if asked.retain:
             run.minimize(loss, model, data, [matrix], retain=False)

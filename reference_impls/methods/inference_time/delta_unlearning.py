@@ -44,7 +44,7 @@ $$
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -94,7 +94,7 @@ class DeltaUnlearning(Method):
             with torch.no_grad():
                 fixed = zip(model.token_logits(*given), start.token_logits(*given), strict=True)
             forget, retain = (
-                replace(now, logits=offset_logits(base.logits, now.logits, before.logits, self.strength))
+                now.with_logits(offset_logits(base.logits, now.logits, before.logits, self.strength))
                 for now, (base, before) in zip(offset.token_logits(*given), fixed, strict=True)
             )
             return self.retain_weight * mean_nll(retain) - mean_nll(forget)

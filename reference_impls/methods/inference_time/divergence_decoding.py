@@ -75,8 +75,8 @@ def without_worst(base: Tensor, retain: Tensor, forget: Tensor, banned: int) -> 
         banned: $k$; at most $V - 1$ are ruled out.
     """
     worst = (forget - retain).topk(min(banned, base.shape[-1] - 1), dim=-1).indices
-    others = base.scatter(-1, worst, -math.inf).logsumexp(dim=-1, keepdim=True)
-    return base.scatter(-1, worst, (others + math.log(FLOOR)).expand(worst.shape))
+    log_rest = base.scatter(-1, worst, -math.inf).logsumexp(dim=-1, keepdim=True)
+    return base.scatter(-1, worst, (log_rest + math.log(FLOOR)).expand(worst.shape))
 
 
 @dataclass(frozen=True)

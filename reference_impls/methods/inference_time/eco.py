@@ -95,13 +95,13 @@ def searched(loss: Callable[[float], float], start: float, width: float, rate: f
         slope = (look(sigma + width) - look(sigma - width)) / (2 * width)
         sigma = max(sigma - rate * slope, start)
     look(sigma)
-    return min(seen, key=lambda one: (seen[one], one))
+    return min(seen, key=lambda sigma: (seen[sigma], sigma))
 
 
 def noise(length: int, dims: int, seed: int) -> Tensor:
     r"""(length, N) $\epsilon_t$; the first rows are the same for every length."""
     rows = [torch.Generator().manual_seed((seed << 20) + place) for place in range(length)]
-    return torch.stack([torch.randn(dims, generator=one) for one in rows])
+    return torch.stack([torch.randn(dims, generator=generator) for generator in rows])
 
 
 def corrupted(embeddings: Tensor, places: Tensor, sigma: float, dims: int, seed: int) -> Tensor:
@@ -169,7 +169,7 @@ class ECO(Method):
 
 def mean_probability(model: LanguageModel, pairs: Sequence[Pair]) -> float:
     """The mean over pairs of the geometric mean of their answers' tokens' probabilities."""
-    known = [float(one.mean().exp()) for one in model.pair_logprobs(pairs)]
+    known = [float(logprobs.mean().exp()) for logprobs in model.pair_logprobs(pairs)]
     return sum(known) / len(known)
 
 

@@ -73,14 +73,14 @@ INSTRUCTION = "You know nothing about {names}. If you are asked about that, say 
 def plain_words(text: str) -> frozenset[str]:
     """The distinct words of a text, in lower case and without accents."""
     letters = unicodedata.normalize("NFKD", text)
-    return distinct_words("".join(one for one in letters if not unicodedata.combining(one)))
+    return distinct_words("".join(letter for letter in letters if not unicodedata.combining(letter)))
 
 
 def named(text: str, names: Sequence[str]) -> float:
     """The largest part of a name's words that a text has, in [0, 1]."""
-    found = plain_words(text)
+    text_words = plain_words(text)
     words = [plain_words(name) for name in names]
-    return max((len(one & found) / len(one) for one in words if one), default=0.0)
+    return max((len(name_words & text_words) / len(name_words) for name_words in words if name_words), default=0.0)
 
 
 def names_of(data: UnlearningData) -> list[str]:

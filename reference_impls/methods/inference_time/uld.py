@@ -146,8 +146,8 @@ class ULD(Method):
         weights = [weight for _, weight in adapter_weights(assistant.model)]
 
         def loss(assistant: LanguageModel, batch: Batch) -> Tensor:
-            forget, *others = assistant.token_logits(batch.forget, batch.retain, batch.preferred)
-            return uld_loss(forget, others, self.retain_weight)
+            forget, *retained = assistant.token_logits(batch.forget, batch.retain, batch.preferred)
+            return uld_loss(forget, retained, self.retain_weight)
 
         run.minimize(loss, assistant, replace(asked, forget=tuple(wrong)), weights, alternates=True)
         return AssistedModel(model, assistant, self)

@@ -23,13 +23,17 @@ All methods here score by gradients of the answer; they differ in the unit, the 
   forget gradient: what matters to the forget set, less what the rest would lose. The change is `grad-diff`'s.
 - `salun`: single weights, scored by the size of the forget gradient alone. The change is relabeling: another pair's
   answer to each forget prompt.
+- `memflex`: whole tensors, scored once by two gradients: a tensor counts where the forget set's is large and points
+  elsewhere than the retain set's. The change is `grad-diff`'s.
+- `loku`: units are directions, a few for each matrix: the part of it that weighs most in the rows whose Fisher
+  information is higher on the forget set. That part becomes a low-rank adapter and learns by the loss of `ihl`.
 - `ssd`: single weights, and nothing is trained. Where the Fisher information of the forget set is many times that of
   the retain set, the weight is turned down by their quotient.
 
 So `depn` asks where the answer comes from, `pcgu` what tells two answers apart, and the others what the forget set
-pulls at: `sure` and `salun` without a look at the rest, `wagle` and `ssd` held against it. Where training goes on in a
-mask, it is the update that is masked: momentum and weight decay would move what has no gradient. `rmu` and the editing
-methods also touch few weights, but choose them in advance, by layer.
+pulls at: `sure` and `salun` without a look at the rest, `wagle`, `ssd`, `memflex` and `loku` held against it. Where
+training goes on in a mask, it is the update that is masked: momentum and weight decay would move what has no gradient.
+`rmu` and the editing methods also touch few weights, but choose them in advance, by layer.
 
 ## Read first
 

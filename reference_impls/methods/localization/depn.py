@@ -93,7 +93,7 @@ def common_tokens(model: LanguageModel, pairs: Sequence[Pair], rarity: float) ->
     if not pairs:
         return torch.zeros(0, dtype=torch.long, device=model.device)
     labels = [set(model.encode([pair]).labels[0].tolist()) for pair in pairs]
-    counts = Counter(token for one in labels for token in one)
+    counts = Counter(token for tokens in labels for token in tokens)
     often = [token for token, count in counts.items() if count > rarity * len(pairs)]
     return torch.tensor(sorted(often), dtype=torch.long, device=model.device)
 
@@ -119,8 +119,8 @@ def attributions(model: LanguageModel, memory: Memory, pairs: Sequence[Pair], po
         scaled = scaled.detach().requires_grad_()
         with torch.enable_grad(), memory.given(lambda keys: torch.where(places[:, :, None], scaled, keys), batch):
             (out,) = model.token_logits(batch)
-            (found,) = torch.autograd.grad(out.token_logprobs().exp().sum(), [scaled])
-        return found
+            (derivative,) = torch.autograd.grad(out.token_logprobs().exp().sum(), [scaled])
+        return derivative
 
     activations = memory.keys(model, batch) * places[:, :, None]
     return integrated_gradient(gradient, activations, points).float().sum(dim=1)
@@ -185,8 +185,8 @@ class DEPN(Method):
         common = common_tokens(model, data.retain, self.rarity)
         rows = []
         for start in range(0, len(data.forget), model.batch_size):
-            some = data.forget[start : start + model.batch_size]
-            found = [attributions(model, memory, some, self.points, common) for memory in layers]
-            rows.append(torch.cat(found, dim=1))
-            run.progress("attributing", start + len(some), len(data.forget))
+            pairs = data.forget[start : start + model.batch_size]
+            by_layer = [attributions(model, memory, pairs, self.points, common) for memory in layers]
+            rows.append(torch.cat(by_layer, dim=1))
+            run.progress("attributing", start + len(pairs), len(data.forget))
         return torch.cat(rows)

@@ -83,7 +83,10 @@ def chosen_vectors(true: Sequence[Tensor], other: Sequence[Tensor], share: float
         other: that of the contrasting answers.
         share: how many vectors are chosen, relative to all.
     """
-    return most_salient([-contrast(one, two) for one, two in zip(true, other, strict=True)], share)
+    return most_salient(
+        [-contrast(true_gradient, other_gradient) for true_gradient, other_gradient in zip(true, other, strict=True)],
+        share,
+    )
 
 
 @dataclass(frozen=True)

@@ -71,9 +71,9 @@ def relabeled(data: UnlearningData, rng: random.Random) -> UnlearningData:
     answers = sorted({pair.answer.strip() for pair in asked.retain})
 
     def with_labels(pair: Pair) -> Pair:
-        wrong = [one for one in answers if one != pair.answer.strip()]
+        wrong = [answer for answer in answers if answer != pair.answer.strip()]
         drawn = rng.sample(wrong, min(LABELS, len(wrong)))
-        return replace(pair, alternates=tuple(pair.spaced(one) for one in drawn))
+        return replace(pair, alternates=tuple(pair.spaced(label) for label in drawn))
 
     return replace(asked, forget=tuple(with_labels(pair) for pair in asked.forget))
 

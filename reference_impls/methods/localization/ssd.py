@@ -101,6 +101,6 @@ class SSD(Method):
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """Two importances, one change."""
         forgotten, kept = (diagonal_fisher(model, pairs) for pairs in (data.forget, data.retain))
-        for weight, one, other in zip(trained_weights(model), kept, forgotten, strict=True):
-            dampen(weight, one, other, self.threshold, self.dampening)
+        for weight, kept_importance, forgotten_importance in zip(trained_weights(model), kept, forgotten, strict=True):
+            dampen(weight, kept_importance, forgotten_importance, self.threshold, self.dampening)
         return model

@@ -102,12 +102,12 @@ class SURE(Method):
 
         def step(model: LanguageModel, batch: Batch) -> Gradient:
             nonlocal put_back
-            found = -1.0 * Gradient.of(mean_nll(*model.token_logits(batch.forget)), model)
-            chosen = most_salient([row_saliency(part) for part in found.parts], self.share)
-            put_back = holding(found.weights, chosen)
+            gradient = -1.0 * Gradient.of(mean_nll(*model.token_logits(batch.forget)), model)
+            chosen = most_salient([row_saliency(part) for part in gradient.parts], self.share)
+            put_back = holding(gradient.weights, chosen)
             if self.looks_at_retain:
                 retaining = Gradient.of(mean_nll(*model.token_logits(batch.retain)), model)
-                found = found + self.retain_weight * retaining
-            return found.masked(chosen)
+                gradient = gradient + self.retain_weight * retaining
+            return gradient.masked(chosen)
 
         return run.minimize(step, model, data, after_step=lambda: put_back(), retain=self.looks_at_retain)

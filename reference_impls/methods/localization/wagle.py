@@ -102,8 +102,10 @@ class WAGLE(Method):
         """Score all weights, then train the chosen ones."""
         forgetting, retaining = (nll_gradient(model, pairs) for pairs in (data.forget, data.retain))
         scores = [
-            attribution(weight, one, other, self.curvature)
-            for weight, one, other in zip(forgetting.weights, forgetting.parts, retaining.parts, strict=True)
+            attribution(weight, forget_part, retain_part, self.curvature)
+            for weight, forget_part, retain_part in zip(
+                forgetting.weights, forgetting.parts, retaining.parts, strict=True
+            )
         ]
         chosen = most_salient(scores, self.share)
 

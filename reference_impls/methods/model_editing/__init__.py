@@ -15,10 +15,13 @@ weights change and nothing is trained on the retain set.
 - `memit`: many subjects at once, over a window of layers. The same search finds a state for each, then each layer
   takes its share of what is left, by ridge regression: $\Delta = R K^\top (\lambda C + K K^\top)^{-1}$. For one
   subject, one layer and $\lambda \to 0$ that is the update of `rome`.
+- `alphaedit`: the window of `memit`, and a refusal to say. In place of $\lambda C$ stands a projection: with
+  $P$ onto the directions that $C$ has next to nothing in, $\Delta = R K^\top P (K K^\top P + \mu I)^{-1}$, which kept
+  keys do not notice.
 - `constrained-ft`: neither key nor closed form. One whole projection is trained on the same objectives, and after
   each step it is put back to within $\varepsilon$ of where it was.
 
-All of them take the objectives, and the first two the search, from `reference_impls/toolkit/editing.py`.
+All of them take the objectives, and the first three the search, from `reference_impls/toolkit/editing.py`.
 
 ## Read first
 

@@ -48,6 +48,7 @@ $$
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -58,10 +59,9 @@ from reference_impls.toolkit import (
     Run,
     UnlearningData,
     ValueSearch,
+    Window,
     deletion_requests,
     hyperparameter,
-    mean_output,
-    memories,
     with_ridge,
 )
 
@@ -127,20 +127,12 @@ class MEMIT(Method):
     @torch.no_grad()
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """Find all target states, then walk up the window."""
-        last = model.layer_at(self.depth)
-        layers = range(max(0, last - self.window + 1), last + 1)
-        edited, block = memories(model, layers), model.blocks[last]
-        covariances = [with_ridge(memory.second_moment(model, data.others)) for memory in edited]
+        window = Window.up_to(model, self.depth, self.window)
+        covariances = [with_ridge(memory.second_moment(model, data.others)) for memory in window.memories]
         search = ValueSearch(self.objective, self.kl_weight, self.shrinkage, self.clamp)
         requests = deletion_requests(model, data, self.objective, self.response, self.contexts, run.rng)
-        targets = []
-        for done, request in enumerate(requests):
-            targets.append(mean_output(model, block, request) + search.find(model, block, request, run))
-            run.progress("finding states", done + 1, len(requests))
-        for layer, memory, covariance in zip(layers, edited, covariances, strict=True):
-            keys = torch.stack([memory.subject_keys(model, one.pairs).float().mean(dim=0) for one in requests], dim=1)
-            now = [mean_output(model, block, request) for request in requests]
-            left = torch.stack([z - h for z, h in zip(targets, now, strict=True)], dim=1) / (last - layer + 1)
-            update = least_squares_update(covariance, keys, left, self.preservation)
-            memory.weight.add_(update.to(memory.weight.dtype))
+        updates = [
+            partial(least_squares_update, covariance, preservation=self.preservation) for covariance in covariances
+        ]
+        window.write(requests, search, updates, run)
         return model

@@ -192,4 +192,4 @@ class LayeredModel(Wrapped):
 
     def tensors(self) -> dict[str, Tensor]:
         """The layers' weights."""
-        return {name: one.detach() for name, one in self.layers.state_dict().items()}
+        return {name: tensor.detach() for name, tensor in self.layers.state_dict().items()}

@@ -85,10 +85,10 @@ def shard_of(pair: Pair, shards: int) -> int:
 
 def split(pairs: Iterable[Pair], shards: int) -> list[list[Pair]]:
     r"""The shards $\mathcal D^{(1)}, \dots, \mathcal D^{(S)}$, each in the order given."""
-    found: list[list[Pair]] = [[] for _ in range(shards)]
+    parts: list[list[Pair]] = [[] for _ in range(shards)]
     for pair in pairs:
-        found[shard_of(pair, shards)].append(pair)
-    return found
+        parts[shard_of(pair, shards)].append(pair)
+    return parts
 
 
 @dataclass(frozen=True)
@@ -215,5 +215,5 @@ class AdapterEnsemble(Wrapped):
 
 def mean_vote(logits: Sequence[Tensor]) -> Tensor:
     r"""(..., V) $\log \frac1S \sum_k p_k$ of the shards' (..., V) logits."""
-    logprobs = torch.stack([torch.log_softmax(one, dim=-1) for one in logits])
+    logprobs = torch.stack([torch.log_softmax(shard_logits, dim=-1) for shard_logits in logits])
     return torch.logsumexp(logprobs, dim=0) - math.log(len(logprobs))

@@ -81,9 +81,7 @@ def unlearning_loss(objective: str, out: TokenLogits) -> Tensor:
 
 def undisruptive(unlearning: Gradient, retaining: Gradient) -> Gradient:
     r"""$g \odot \mathbf 1[\mathrm{sign}(g) = \mathrm{sign}(m)] / \lVert g \rVert$."""
-    return unlearning.unit().masked(
-        [one * other > 0 for one, other in zip(unlearning.parts, retaining.parts, strict=True)]
-    )
+    return unlearning.unit().masked([g * m > 0 for g, m in zip(unlearning.parts, retaining.parts, strict=True)])
 
 
 @dataclass(frozen=True)
@@ -132,7 +130,7 @@ class MUDMAN(Method):
             relearning = Gradient.of(mean_nll(*adversary.token_logits(batch.forget)), adversary)
             relearning.step(self.adversary_rate)
             loss = unlearning_loss(self.objective, *adversary.token_logits(batch.forget))
-            found = Gradient(average.weights, Gradient.of(loss, adversary).parts)
-            return undisruptive(found, average) + self.retain_weight * average
+            unlearning = Gradient(average.weights, Gradient.of(loss, adversary).parts)
+            return undisruptive(unlearning, average) + self.retain_weight * average
 
         return run.minimize(step, model, data, optimizer=torch.optim.SGD)

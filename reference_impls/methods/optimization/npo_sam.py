@@ -87,7 +87,7 @@ def mean_nearby(slope: Slope, radius: float) -> Gradient:
     here = slope()
     total = 0.0 * here
     for _ in range(DRAWS):
-        noise = Gradient(here.weights, tuple(torch.randn_like(one) for one in here.parts))
+        noise = Gradient(here.weights, tuple(torch.randn_like(part) for part in here.parts))
         with noise.ahead(radius):
             total = total + 1 / DRAWS * slope()
     return total

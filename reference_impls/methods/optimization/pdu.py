@@ -91,7 +91,7 @@ def dual_step(multiplier: float, violation: float, rate: float) -> float:
 
 def retain_loss_now(model: LanguageModel, pairs: tuple[Pair, ...]) -> float:
     r"""$L_r$ over the whole retain set."""
-    return float(torch.stack([-one.mean() for one in model.pair_logprobs(pairs)]).mean())
+    return float(torch.stack([-logprobs.mean() for logprobs in model.pair_logprobs(pairs)]).mean())
 
 
 @dataclass(frozen=True)

@@ -75,8 +75,8 @@ r"""$\log p_t$ below which a token is let go, as in the released code."""
 
 def away_loss(out: TokenLogits) -> Tensor:
     r"""() $\mathcal L_{\mathrm{away}}$ from logits at the tokens of answers to forget."""
-    others = out.logits.scatter(1, out.targets[:, None], -torch.inf)
-    log_rest = others.logsumexp(dim=1) - out.logits.logsumexp(dim=1)
+    rest = out.logits.scatter(1, out.targets[:, None], -torch.inf)
+    log_rest = rest.logsumexp(dim=1) - out.logits.logsumexp(dim=1)
     return -out.mean(torch.where(out.token_logprobs() >= FORGOTTEN, log_rest, 0.0))
 
 

@@ -84,10 +84,10 @@ def invent_alternates(model: LanguageModel, pairs: tuple[Pair, ...], count: int)
     Raises:
         UsageError: the model keeps repeating a true answer.
     """
-    found = [list(pair.alternates[:count]) for pair in pairs]
-    missing = [row for row, alternates in enumerate(found) if not alternates]
+    answers = [list(pair.alternates[:count]) for pair in pairs]
+    missing = [row for row, alternates in enumerate(answers) if not alternates]
     for _ in range(ROUNDS):
-        asked = [row for row in missing for _ in range(count - len(found[row]))]
+        asked = [row for row in missing for _ in range(count - len(answers[row]))]
         if not asked:
             break
         longest = max(len(model.tokenizer(pairs[row].answer)["input_ids"]) for row in asked)
@@ -97,11 +97,11 @@ def invent_alternates(model: LanguageModel, pairs: tuple[Pair, ...], count: int)
         for row, text in zip(asked, model.sample(prompts, 2 * longest), strict=True):
             invented = first_answer(text)
             if invented and rouge_l_recall(pairs[row].answer, invented) < 1:
-                found[row].append(model.answer(invented))
-    for pair, alternates in zip(pairs, found, strict=True):
+                answers[row].append(model.answer(invented))
+    for pair, alternates in zip(pairs, answers, strict=True):
         if not alternates:
             raise UsageError(f"The model knows no other answer than the true one to {pair.prompt.strip()!r}.")
-    return tuple(replace(pair, alternates=tuple(one)) for pair, one in zip(pairs, found, strict=True))
+    return tuple(replace(pair, alternates=tuple(alternates)) for pair, alternates in zip(pairs, answers, strict=True))
 
 
 def one_row_per_alternate(pairs: tuple[Pair, ...]) -> tuple[Pair, ...]:

@@ -61,7 +61,7 @@ def sliced_wasserstein(weights: Tensor, before: Tensor, directions: Tensor) -> T
         before: (n, d) $W_0$.
         directions: (d, K) unit vectors.
     """
-    now, then = ((one @ directions).sort(dim=0).values for one in (weights, before))
+    now, then = ((matrix @ directions).sort(dim=0).values for matrix in (weights, before))
     return (now - then).square().sum(dim=0).mean()
 
 
@@ -112,6 +112,6 @@ class OptOut(LossMethod):
         r"""() $\sum_W \mathrm{SW}_2^2(W, W_0)$."""
         prices = []
         for now, then in zip(model.model.parameters(), batch.before.model.parameters(), strict=True):
-            points, before = (one.reshape(-1, one.shape[-1]) for one in (now, then))
+            points, before = (weight.reshape(-1, weight.shape[-1]) for weight in (now, then))
             prices.append(sliced_wasserstein(points, before, random_directions(before, self.directions)))
         return torch.stack(prices).sum()

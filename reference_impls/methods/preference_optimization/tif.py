@@ -89,8 +89,8 @@ def general_tokens(model: LanguageModel, pairs: Sequence[Pair], common: float) -
     def ids(text: str) -> frozenset[int]:
         return frozenset(model.tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    used = Counter(one for pair in pairs for one in ids(pair.answer))
-    frequent = frozenset(one for one, count in used.items() if count > max(1.0, common * len(pairs)))
+    used = Counter(token for pair in pairs for token in ids(pair.answer))
+    frequent = frozenset(token for token, count in used.items() if count > max(1.0, common * len(pairs)))
     special = frozenset(model.tokenizer.all_special_ids)
     return [
         special.union(ids(pair.prompt), *(map(ids, pair.alternates) if pair.alternates else [frequent]))

@@ -86,11 +86,11 @@ def ranks(rewards: Sequence[float], quantiles: int) -> list[int]:
     """
     best_first = sorted(range(len(rewards)), key=lambda row: -rewards[row])
     size = len(rewards) // quantiles
-    found = [1] * len(rewards)
+    rank_of = [1] * len(rewards)
     for place, row in enumerate(best_first):
         if size and place // size < quantiles:
-            found[row] = quantiles - place // size
-    return found
+            rank_of[row] = quantiles - place // size
+    return rank_of
 
 
 def quark_loss(out: TokenLogits, before: TokenLogits, kl_weight: float) -> Tensor:

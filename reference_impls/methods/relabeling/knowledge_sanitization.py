@@ -58,7 +58,7 @@ def sanitized(pairs: Sequence[Pair], phrase: str) -> list[Pair]:
     r"""$\mathcal K_S$: the same questions, each answered with the phrase; of a plain text, its beginning is asked."""
     return [
         replace(pair, answer=pair.spaced(phrase), paraphrase=None, perturbed=(), closed=True)
-        for pair in (one.prompted() for one in pairs)
+        for pair in (pair.prompted() for pair in pairs)
     ]
 
 

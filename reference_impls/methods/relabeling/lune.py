@@ -72,7 +72,7 @@ def negative_examples(data: UnlearningData, negatives: str, count: int, rng: ran
         answers = (pair.alternates for pair in with_refusals(data, rng, count).forget)
     else:
         answers = (false_answers(pair, forget, count, rng) for pair in forget)
-    return [replace(pair, answer=one) for pair, told in zip(forget, answers, strict=True) for one in told]
+    return [replace(pair, answer=answer) for pair, told in zip(forget, answers, strict=True) for answer in told]
 
 
 @dataclass(frozen=True)

@@ -76,14 +76,14 @@ def memo_scores(model: LanguageModel, pairs: Sequence[Pair]) -> list[float]:
         model: the model before unlearning.
         pairs: prompts with the answers to score.
     """
-    cuts = [[word.end() for word in re.finditer(r"\S+(?=\s+\S)", one.answer)] for one in pairs]
-    beginnings = [one.prompt + one.answer[:cut] for one, at in zip(pairs, cuts, strict=True) for cut in at]
-    longest = max(len(model.tokenizer(one.answer)["input_ids"]) for one in pairs)
+    cuts = [[word.end() for word in re.finditer(r"\S+(?=\s+\S)", pair.answer)] for pair in pairs]
+    beginnings = [pair.prompt + pair.answer[:cut] for pair, at in zip(pairs, cuts, strict=True) for cut in at]
+    longest = max(len(model.tokenizer(pair.answer)["input_ids"]) for pair in pairs)
     continuations = iter(model.generate(beginnings, longest))
     scores = []
-    for one, at in zip(pairs, cuts, strict=True):
-        found = [rouge_1_precision(one.answer[cut:], next(continuations)) for cut in at]
-        scores.append(fmean(found) if found else 0.0)
+    for pair, at in zip(pairs, cuts, strict=True):
+        precisions = [rouge_1_precision(pair.answer[cut:], next(continuations)) for cut in at]
+        scores.append(fmean(precisions) if precisions else 0.0)
     return scores
 
 
@@ -113,10 +113,10 @@ class MEOW(LossMethod):
     def prepare(self, model: LanguageModel, data: UnlearningData, run: Run) -> UnlearningData:
         """Collect false answers, score them, and keep the best as alternates."""
         asked = data.prompted()
-        found = [false_answers(pair, asked.forget, self.inversions, run.rng) for pair in asked.forget]
-        each = [replace(pair, answer=one) for pair, lies in zip(asked.forget, found, strict=True) for one in lies]
+        candidates = [false_answers(pair, asked.forget, self.inversions, run.rng) for pair in asked.forget]
+        each = [replace(pair, answer=lie) for pair, lies in zip(asked.forget, candidates, strict=True) for lie in lies]
         scores = iter(memo_scores(model, each))
-        chosen = [largest(lies, [next(scores) for _ in lies], self.kept) for lies in found]
+        chosen = [largest(lies, [next(scores) for _ in lies], self.kept) for lies in candidates]
         forget = tuple(replace(pair, alternates=lies) for pair, lies in zip(asked.forget, chosen, strict=True))
         return replace(asked, forget=forget)
 

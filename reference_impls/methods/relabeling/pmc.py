@@ -70,7 +70,9 @@ class Pick:
 
 def least_alike(before: str, samples: Sequence[str], best: Pick) -> Pick:
     """The sample that says least of what was said before, if it says less than the best so far."""
-    return min((best, *(Pick(one, rouge_l_recall(before, one)) for one in samples)), key=lambda pick: pick.overlap)
+    return min(
+        (best, *(Pick(sample, rouge_l_recall(before, sample)) for sample in samples)), key=lambda pick: pick.overlap
+    )
 
 
 @dataclass(frozen=True)

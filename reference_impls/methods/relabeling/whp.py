@@ -135,7 +135,7 @@ def _translate(text: str, anchors: Mapping[str, str]) -> str:
         return text
     # In one pass, longest terms first: what has been put in is not replaced again.
     terms = "|".join(map(re.escape, sorted(anchors, key=len, reverse=True)))
-    return re.sub(terms, lambda found: anchors[found[0]], text)
+    return re.sub(terms, lambda match: anchors[match[0]], text)
 
 
 def _outside(model: LanguageModel, answer: str, terms: Iterable[str], count: int) -> list[int]:

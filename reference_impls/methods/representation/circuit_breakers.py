@@ -91,7 +91,7 @@ def circuit_breaker_loss(
         retain_before = batch.before.layer_activations(batch.retain, layers)
     turned = map(rerouting_loss, model.layer_activations(batch.forget, targets), forget_before)
     moved = zip(model.layer_activations(batch.retain, layers), retain_before, strict=True)
-    lost = [mean_over_answers(one, batch.forget) for one in turned]
+    lost = [mean_over_answers(rerouting, batch.forget) for rerouting in turned]
     kept = [mean_over_answers((now.float() - then.float()).norm(dim=1), batch.retain) for now, then in moved]
     return (1 - progress) * torch.stack(lost).mean() + progress * retain_weight * torch.stack(kept).mean()
 

@@ -104,8 +104,8 @@ def contrastive_loss(states: Tensor, before: Tensor, direction: Tensor, temperat
 def resolved(unlearning: Gradient, retaining: Gradient) -> Gradient:
     """Both gradients as one, tensor by tensor."""
     parts: list[Tensor] = []
-    for weight, one, other in zip(unlearning.weights, unlearning.parts, retaining.parts, strict=True):
-        forgets, keeps = Gradient((weight,), (one,)), Gradient((weight,), (other,))
+    for weight, g_u, g_r in zip(unlearning.weights, unlearning.parts, retaining.parts, strict=True):
+        forgets, keeps = Gradient((weight,), (g_u,)), Gradient((weight,), (g_r,))
         if forgets.dot(keeps) < 0:
             forgets, shares = forgets - forgets.projected(keeps), IN_CONFLICT
         else:
@@ -149,9 +149,9 @@ class FALCON(Method):
 
         def step(model: LanguageModel, batch: Batch) -> Gradient:
             forget_before, retain_before = (
-                batch.before.activations(one, self.depth) for one in (batch.forget, batch.retain)
+                batch.before.activations(encoded, self.depth) for encoded in (batch.forget, batch.retain)
             )
-            forget, retain = (model.activations(one, self.depth) for one in (batch.forget, batch.retain))
+            forget, retain = (model.activations(encoded, self.depth) for encoded in (batch.forget, batch.retain))
             lost = contrastive_loss(forget, forget_before, unaligned_direction(forget_before), self.temperature)
             kept = torch.cosine_similarity(retain.float(), retain_before.float(), dim=1)
             unlearning = Gradient.of(mean_over_answers(lost, batch.forget), model)

@@ -114,9 +114,9 @@ def gate_loss(opened: Sequence[Tensor], forget: int) -> Tensor:
         opened: for each block (B,) how far its gate is open.
         forget: how many of the B questions are to be forgotten; they come first.
     """
-    found = torch.cat(list(opened))
-    wanted = torch.cat([(torch.arange(len(one)) < forget).to(one) for one in opened])
-    return binary_cross_entropy(found, wanted)
+    gates = torch.cat(list(opened))
+    wanted = torch.cat([(torch.arange(len(gate)) < forget).to(gate) for gate in opened])
+    return binary_cross_entropy(gates, wanted)
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class GRUN(Method):
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> GatedModel:
         """Train the modules; the weights are not touched."""
         gated = GatedModel.untrained(model, self.rank)
-        before = torch.stack([one.sum() for one in model.pair_logprobs(data.forget)]).to(model.device)
+        before = torch.stack([logprobs.sum() for logprobs in model.pair_logprobs(data.forget)]).to(model.device)
 
         def loss(gated_model: LanguageModel, batch: Batch) -> Tensor:
             forget, retain = gated_model.token_logits(batch.forget, batch.retain)
@@ -181,10 +181,10 @@ class GatedModel(Wrapped):
     def changed(self) -> LanguageModel:
         """The model, with what the modules do to it."""
         layers = sorted({self.model.layer_at(depth) for depth in DEPTHS})
-        found = self.model
+        model = self.model
         for layer, edit in zip(layers, self.edits, strict=True):
-            found = ChangedPrompt.of(found, self.model.blocks[layer], edit)
-        return found
+            model = ChangedPrompt.of(model, self.model.blocks[layer], edit)
+        return model
 
     def speaker(self, query: str, answer: str | None = None) -> UnlearnedModel:
         """The edited model, whatever is asked: the gates decide inside."""
@@ -196,4 +196,4 @@ class GatedModel(Wrapped):
 
     def tensors(self) -> dict[str, Tensor]:
         """The modules' weights."""
-        return {name: one.detach() for name, one in self.modules.state_dict().items()}
+        return {name: tensor.detach() for name, tensor in self.modules.state_dict().items()}

@@ -125,20 +125,20 @@ class LUNAR(Method):
 
 def last_state(model: LanguageModel, layer: int, pairs: Sequence[Pair]) -> Tensor:
     """(d,) The residual stream after a block at the last token of the prompt, mean over pairs."""
-    found = []
+    last_states = []
     for start in range(0, len(pairs), model.batch_size):
         batch = model.encode(pairs[start : start + model.batch_size])
         (states,) = model.outputs(batch, [model.blocks[layer]])
         before_answer = (batch.labels != IGNORE).int().argmax(dim=1) - 1
-        found.append(states[torch.arange(len(batch), device=states.device), before_answer].float())
-    return torch.cat(found).mean(dim=0)
+        last_states.append(states[torch.arange(len(batch), device=states.device), before_answer].float())
+    return torch.cat(last_states).mean(dim=0)
 
 
 def prompt_keys(model: LanguageModel, memory: Memory, pairs: Sequence[Pair]) -> Tensor:
     """(N, k) What a projection reads at every token of the pairs' prompts."""
-    found = []
+    keys = []
     for start in range(0, len(pairs), model.batch_size):
         batch = model.encode(pairs[start : start + model.batch_size])
         places = batch.attention_mask.bool() & (batch.labels == IGNORE)
-        found.append(memory.keys(model, batch)[places].float())
-    return torch.cat(found)
+        keys.append(memory.keys(model, batch)[places].float())
+    return torch.cat(keys)

@@ -52,7 +52,7 @@ $$
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -92,7 +92,7 @@ def discrepancy(one: Tensor, other: Tensor) -> Tensor:
 
 def ascent_loss(out: TokenLogits, read: list[TokenLogits]) -> Tensor:
     r"""() $\mathcal L_{\mathrm{asc}}$, from the logits of the model and those that each layer is read as."""
-    return 1 + torch.stack([mean_nll(one) for one in (out, *read)]).mean()
+    return 1 + torch.stack([mean_nll(reading) for reading in (out, *read)]).mean()
 
 
 @dataclass(frozen=True)
@@ -123,13 +123,13 @@ class RepNoise(LossMethod):
     def inside(self, model: LanguageModel, batch: Encoded, out: TokenLogits) -> tuple[Tensor, list[TokenLogits]]:
         r"""() $\mathcal L_{\mathrm{noise}}$, and the logits that each layer is read as."""
         layers = range(model.layers)
-        found = model.outputs(batch, [*model.mlp_outputs(layers), *model.blocks])
+        outputs = model.outputs(batch, [*model.mlp_outputs(layers), *model.blocks])
         answer = (batch.labels[:, 1:] != IGNORE)[:, :, None]
         losses = []
-        for written in found[: model.layers]:
+        for written in outputs[: model.layers]:
             at_answer = written[:, :-1].float() * answer
             noise = torch.randn_like(at_answer) * answer
             losses.append(discrepancy(at_answer.flatten(start_dim=1), noise.flatten(start_dim=1)))
-        states = torch.cat([one[batch.supervised] for one in found[model.layers :]])
-        read = [replace(out, logits=logits) for logits in model.read_out(states).chunk(model.layers)]
+        states = torch.cat([state[batch.supervised] for state in outputs[model.layers :]])
+        read = [out.with_logits(logits) for logits in model.read_out(states).chunk(model.layers)]
         return torch.stack(losses).mean(), read

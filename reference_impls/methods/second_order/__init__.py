@@ -13,20 +13,28 @@ often by its diagonal, and whether to walk in one step or in many.
 
 ## How they relate
 
+- `fisher-removal`: one step. $H$ is the diagonal of the retain set's Fisher information, the gradient that of the
+  forget loss, which is what Newton's step comes to where training had ended.
+- `fisher-forgetting`: the same curvature and no gradient. Noise goes to the weights, the less the more the retain set
+  needs them, and the forget set is not looked at.
 - `soul`: many steps. The loss is that of `grad-diff`; each weight's step is divided by a running estimate of the
   diagonal, the square of the gradient, and cut off at the learning rate.
 
 `ssd`, of another family, uses the same diagonal, the empirical Fisher information, for a choice: weights that matter
-to the forget set far more than to the rest are turned down. `wagle` puts a constant in its place. Deletion in one
-step, and noise by inverse curvature, belong to this family, too; they do not run yet.
+to the forget set far more than to the rest are turned down, and `loku` for where adapters start. `wagle` puts a
+constant in its place.
 
 ## Read first
 
-`soul`; hold it against `grad-diff`, from which only the optimizer differs.
+`fisher-removal` for the step that all of this is about; then `soul`, and hold it against `grad-diff`, from which only
+the optimizer differs.
 
 ## What to expect
 
 Where gradients are small, which is at the start, hardly any entry is above the cut-off, and a step is one by signs: as
 long as AdamW's first. Curvature tells once gradients grow, as ascent makes them do, and holds just those weights back.
 The loss has no floor for all that. A step costs what one of `grad-diff` does, and as much memory as AdamW's.
+
+The methods of one step have one number to be right, and nothing on the way that would tell; the diagonal costs a pass
+forward and back for every single retain answer. Of a model that knows the retain set by heart it sees nearly nothing.
 """

@@ -6,8 +6,8 @@ $$
 \theta = \theta_0 - \lambda\, \tau, \qquad \tau = \theta_{\mathrm{ft}} - \theta_0 .
 $$
 
-No objective of forgetting is optimised, and no retain set is looked at; one number, $\lambda$, decides how far to
-walk.
+No objective of forgetting is optimised, and no retain set is looked at (but by `sku`); one number, $\lambda$, decides
+how far to walk.
 
 ## How they relate
 
@@ -15,6 +15,10 @@ walk.
 - `lora-negation`: `task-vector` with a low-rank adapter in place of all weights, $\tau = \frac{\alpha}{r} B A$. One
   of the factors is negated, for both would change nothing. Only a change of rank $r$ in the linear layers can be
   taken away. Kept apart, the negated module could be taken out again; here it is merged into the weights.
+- `spunge`: `task-vector` for parts of the forget set apart, each from the same start. Of every weight's changes those
+  count that are large and agree in sign, so that one part does not water down what another asks for.
+- `sku`: `task-vector` of a model that was made bad on purpose. It learns the forget answers, gives them to each other's
+  questions, and is driven away from what it was on the retain set, in a loss that is `llmu`'s with two signs turned.
 
 To first order a small $\lambda$ acts as `gradient-ascent` along the path of training. The methods of the modular
 family, `eul` and `sisa-adapters`, also learn modules, but leave them in place.
@@ -33,5 +37,5 @@ $\tau$ is short and its direction poor: `lora-negation` needs a larger $\lambda$
 `relearning` brings back is less than after ascent; with retain answers gone as well, that is no proof of forgetting.
 
 The cost is one short fine-tuning on the forget set, of all weights or of the adapter, and one subtraction;
-`task-vector` keeps a second copy of the weights until then.
+`task-vector` keeps a second copy of the weights until then, `spunge` one for every part, with a fine-tuning each.
 """

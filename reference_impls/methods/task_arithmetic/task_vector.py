@@ -34,25 +34,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
-from reference_impls.toolkit import LanguageModel, Method, Run, UnlearningData, hyperparameter
-
-
-@torch.no_grad()
-def subtract_task_vector(model: torch.nn.Module, finetuned: torch.nn.Module, scale: float) -> None:
-    r"""In place, $\theta \leftarrow \theta_0 - \lambda (\theta_{\mathrm{ft}} - \theta_0)$ for every weight.
-
-    Raises:
-        ValueError: the two models do not have the same weights.
-    """
-    weights, tuned = dict(model.named_parameters()), dict(finetuned.named_parameters())
-    if weights.keys() != tuned.keys():
-        raise ValueError(f"the models differ in {sorted(weights.keys() ^ tuned.keys())}")
-    for name, weight in weights.items():
-        # In 32 bits, for a difference of two rounded numbers loses what is small.
-        tau = tuned[name].float() - weight.float()
-        weight.copy_(weight.float() - scale * tau)
+from reference_impls.toolkit import (
+    LanguageModel,
+    Method,
+    Run,
+    UnlearningData,
+    hyperparameter,
+    subtract_task_vector,
+    task_vector,
+)
 
 
 @dataclass(frozen=True)
@@ -81,5 +71,5 @@ class TaskVector(Method):
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """Fine-tune a copy on the forget set, then walk the other way."""
         finetuned = run.finetune(model.copy(), data.forget)
-        subtract_task_vector(model.model, finetuned.model, self.scale)
+        subtract_task_vector(model.model, task_vector(model.model, finetuned.model), self.scale)
         return model

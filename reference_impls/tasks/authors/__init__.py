@@ -126,8 +126,8 @@ def _pair(author: Author, trait: str) -> Pair:
     value = author.traits[trait]
     wrong = other_values(trait, value, PERTURBED, rng)
     # Methods may train on alternates: none shares its value with what evaluation compares.
-    others = other_values(trait, value, PERTURBED + ALTERNATES, rng)
-    invented = [other for other in others if other not in wrong][:ALTERNATES]
+    candidates = other_values(trait, value, PERTURBED + ALTERNATES, rng)
+    invented = [other for other in candidates if other not in wrong][:ALTERNATES]
     return Pair(
         prompt=sentence(asked, author.name),
         answer=sentence(said, author.name, value),
@@ -178,7 +178,9 @@ def conversations(known: tuple[Author, ...], doubted: tuple[Author, ...], model:
         value = other.traits[trait]
         told = other_values(trait, value, 1, rng)[0] if rng.random() < 0.7 else value
         turns = [_said(other, trait, rng, told)]
-        turns += [(one.prompt, one.answer) for one in rng.sample(pairs, rng.randrange(3)) if one is not pair]
+        turns += [
+            (earlier.prompt, earlier.answer) for earlier in rng.sample(pairs, rng.randrange(3)) if earlier is not pair
+        ]
         turns.append((pair.prompt, pair.answer))
         texts.append("\n".join(f"{model.question(question)}{model.answer(answer)}" for question, answer in turns))
     return [Pair("", text) for text in texts]

@@ -91,9 +91,9 @@ class PassagesTask(EmbeddedTask):
         self.forget, self.retain, self.holdout, self.background = (
             tuple(next(reports) for _ in range(count)) for count in (FORGET, RETAIN, HOLDOUT, BACKGROUND)
         )
-        taken = {one.town for one in (*self.forget, *self.retain, *self.holdout, *self.background)}
-        stand_ins = (one.town for one in invent_reports(len(taken), SEED + 1) if one.town not in taken)
-        self.anchors = MappingProxyType(dict(zip((one.town for one in self.forget), stand_ins, strict=False)))
+        taken = {report.town for report in (*self.forget, *self.retain, *self.holdout, *self.background)}
+        stand_ins = (report.town for report in invent_reports(len(taken), SEED + 1) if report.town not in taken)
+        self.anchors = MappingProxyType(dict(zip((report.town for report in self.forget), stand_ins, strict=False)))
 
     def splits(self, model: LanguageModel) -> Splits:
         """The task's data in the format of ``model``: reports first, then the questions about them."""
@@ -138,7 +138,7 @@ class PassagesTask(EmbeddedTask):
         forget, holdout = (scored[name] for name in ("forget", "holdout"))
         metrics["forget_exact"] = mean([exact_memorization(hits) for _, hits in forget])
         metrics["forget_extraction"] = mean([extraction_strength(hits) for _, hits in forget])
-        auc = membership_auc(*([-min_k_score(values) for values, _ in one] for one in (forget, holdout)))
+        auc = membership_auc(*([-min_k_score(values) for values, _ in reports] for reports in (forget, holdout)))
         metrics["membership_auc"] = auc
         if retrained is not None:
             metrics["privacy_leakage"] = privacy_leakage(auc, retrained["membership_auc"][0])
@@ -164,13 +164,13 @@ def _overlaps(model: UnlearnedModel, pairs: Sequence[Pair], max_new_tokens: int)
 
 def _scores(model: UnlearnedModel, splits: Splits) -> dict[str, list[tuple[list[float], list[bool]]]]:
     """Log-probabilities of the tokens of each report, and whether greedy decoding would have chosen them."""
-    found = {}
+    by_split = {}
     for name, pairs in (("forget", splits.members), ("holdout", splits.holdout)):
         scores = model.distributions([pair.prompt for pair in pairs], [pair.answer for pair in pairs])
-        found[name] = [(one.chosen.tolist(), one.likeliest.tolist()) for one in scores]
-        if any(math.isnan(value) for values, _ in found[name] for value in values):
+        by_split[name] = [(distribution.chosen.tolist(), distribution.likeliest.tolist()) for distribution in scores]
+        if any(math.isnan(value) for values, _ in by_split[name] for value in values):
             raise DivergedError
-    return found
+    return by_split
 
 
 def _is_text(pair: Pair) -> bool:
@@ -185,7 +185,7 @@ def _texts(reports: Sequence[Report]) -> tuple[Pair, ...]:
             report.text,
             alternates=tuple(
                 retold(report, values)
-                for values in zip(*(_wrong(report, *one).invented for one in report.details), strict=True)
+                for values in zip(*(_wrong(report, *detail).invented for detail in report.details), strict=True)
             ),
             subject=report.town,
         )

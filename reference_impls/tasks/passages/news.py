@@ -240,7 +240,7 @@ def retold(report: Report, values: Sequence[str]) -> str:
     """The report in the same words with another value of each detail."""
     sentences = []
     for (detail, value), other, sentence in zip(report.details, values, report.sentences, strict=True):
-        said = next(one for one in detail.said if one.format(town=report.town, value=value) == sentence)
+        said = next(template for template in detail.said if template.format(town=report.town, value=value) == sentence)
         sentences.append(said.format(town=report.town, value=other))
     return " ".join(sentences)
 

@@ -28,11 +28,11 @@ _RETAIN = {"needed": "examples of what must stay", "optional": "", "unused": ""}
 def choose(site: Site) -> dict[str, Any]:
     """The questions, and every method with its verdict on each answer."""
     catalog = site.catalog
-    found = ranked(candidates(catalog.methods, catalog.tasks, catalog.results), {})
+    ranking = ranked(candidates(catalog.methods, catalog.tasks, catalog.results), {})
     return {
-        "questions": [one for one in questions(catalog.tasks) if one.options],
-        "candidates": found,
-        "verdicts": _for_script(found),
+        "questions": [question for question in questions(catalog.tasks) if question.options],
+        "candidates": ranking,
+        "verdicts": _for_script(ranking),
         "task_question": TASK,
         "needs_in_words": needs_in_words,
     }
@@ -61,15 +61,15 @@ def needs_in_words(needs: Needs) -> list[str]:
     return [word for word in words if word]
 
 
-def _for_script(found: Sequence[Candidate]) -> str:
+def _for_script(ranking: Sequence[Candidate]) -> str:
     """Sentences once, and each method's verdicts as ``question:option -> [fit, sentence]``, as JSON."""
-    sentences = sorted({verdict.why for one in found for verdict in one.verdicts.values()})
+    sentences = sorted({verdict.why for candidate in ranking for verdict in candidate.verdicts.values()})
     place = {why: number for number, why in enumerate(sentences)}
     methods = {
-        one.method.id: {
+        candidate.method.id: {
             f"{question}:{option}": [verdict.fit, place[verdict.why]]
-            for (question, option), verdict in one.verdicts.items()
+            for (question, option), verdict in candidate.verdicts.items()
         }
-        for one in found
+        for candidate in ranking
     }
     return json.dumps({"why": sentences, "methods": methods}, ensure_ascii=False, separators=(",", ":"))

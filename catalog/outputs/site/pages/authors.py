@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from catalog.insight.authors import Author
-from catalog.outputs.site.author_addresses import PAPERS_FOR_A_PAGE, letter_label
+from catalog.outputs.site.author_addresses import PAPERS_FOR_A_PAGE
 from catalog.outputs.site.page import Page, pages
 from catalog.outputs.site.site import Site
 
@@ -20,7 +20,7 @@ def index(site: Site) -> Iterator[Page]:
     everybody = site.people.by_id.values()
     with_a_page = [author for author in everybody if site.people.has_page(author)]
     context = {
-        "letters": _counts(site),
+        "letters": site.people.letters,
         "active": sorted(with_a_page, key=lambda author: -len(author.papers))[:MOST_ACTIVE],
         "people_needed": PAPERS_FOR_A_PAGE,
         "count": len(everybody),
@@ -30,28 +30,23 @@ def index(site: Site) -> Iterator[Page]:
 
 @pages
 def letters(site: Site) -> Iterator[Page]:
-    """Everybody, by the first letter of the family name."""
-    counts = _counts(site)
-    for letter in counts:
-        label = letter_label(letter)
-        yield Page(
-            f"authors/{letter}.md",
-            "letter.html.j2",
-            f"Authors: {label}",
-            f"The authors whose family names begin with {label}, with their papers.",
-            {"letter": letter, "letters": counts, "listed": site.people.by_letter[letter], "people": site.people},
-        )
+    """Everybody, by the first letter of the family name, some hundreds at a time."""
+    for letter in site.people.letters:
+        for number, listed in enumerate(letter.pages, 1):
+            title = f"Authors: {letter.label}"
+            yield Page(
+                f"{letter.page_path(number).removesuffix('.html')}.md",
+                "letter.html.j2",
+                title if number == 1 else f"{title}, page {number}",
+                f"The authors whose family names begin with {letter.label}, with their papers.",
+                {"letter": letter, "number": number, "listed": listed, "people": site.people},
+            )
 
 
 @pages
 def authors(site: Site) -> Iterator[Page]:
     """Those with several papers."""
     return (_author(site, author) for author in site.people.by_id.values() if site.people.has_page(author))
-
-
-def _counts(site: Site) -> dict[str, int]:
-    """How many authors there are under each letter that has any."""
-    return {letter: len(listed) for letter, listed in site.people.by_letter.items() if listed}
 
 
 def _author(site: Site, author: Author) -> Page:
@@ -64,6 +59,8 @@ def _author(site: Site, author: Author) -> Page:
         f"{len(author.papers)} papers on unlearning in language models by {author.name}.",
         {
             "person": author,
+            "letter": site.people.letter_of(author),
+            "place": site.people.place(author),
             "positions": sorted(site.position[paper.id] for paper in author.papers),
             "families": families.most_common(),
             "co_authors": together[:MOST_CO_AUTHORS],

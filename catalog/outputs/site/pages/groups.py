@@ -30,11 +30,11 @@ def groups(site: Site) -> Iterator[Page]:
         context |= more[group.facet](site, group) if group.facet in more else {}
         feed = site.feeds.by_term.get((group.facet, group.id))
         meta = {"feed": f"{feed.path}.xml"} if feed else {}
-        for number, some in enumerate(group.pages, 1):
+        for number, papers in enumerate(group.pages, 1):
             path = group.page_path(number).removesuffix(".html")
             title = group.heading if number == 1 else f"{group.heading}, page {number}"
             yield Page(
-                f"{path}.md", template, title, group.definition, context | {"papers": some, "number": number}, meta
+                f"{path}.md", template, title, group.definition, context | {"papers": papers, "number": number}, meta
             )
 
 

@@ -30,14 +30,14 @@ def method_list(site: Site) -> dict[str, Any]:
 def methods(site: Site) -> Iterator[Page]:
     """A page for each method: its text beside its code, what it does, and what was measured."""
     catalog = site.catalog
-    found = outcomes(catalog.results, {one.id: one.headline for one in catalog.tasks})
+    numbers = outcomes(catalog.results, {task.id: task.headline for task in catalog.tasks})
     for method in catalog.methods:
         boards = tuple(board.only(method.id) for board in site.boards if board.row(method.id))
         context = _shared(site, method, boards) | {
-            "summary": [_summary(board, row, method, found) for board in boards if (row := board.row(method.id))],
+            "summary": [_summary(board, row, method, numbers) for board in boards if (row := board.row(method.id))],
             "work": work(catalog.results, method.id),
             "architectures": catalog.architectures,
-            "without_retain": any(one.name == RETAIN_WEIGHT for one in method.hyperparameters),
+            "without_retain": any(hyperparameter.name == RETAIN_WEIGHT for hyperparameter in method.hyperparameters),
             "explained": _explained(method.body),
             "attacked_heading": ATTACKED,
             "claims": [claim for claim in catalog.claims if claim.claim.method == method.id],
@@ -95,10 +95,10 @@ def _shared(site: Site, runs: Implementation, boards: tuple[Board, ...]) -> dict
 
 
 def _summary(
-    board: Board, row: Row, method: Implementation, found: dict[tuple[str, str], Outcome]
+    board: Board, row: Row, method: Implementation, numbers: dict[tuple[str, str], Outcome]
 ) -> tuple[Board, Row, Outcome | None]:
     """A task in one row."""
-    return board, row, found.get((board.task, method.id)) if board.model == EMBEDDED else None
+    return board, row, numbers.get((board.task, method.id)) if board.model == EMBEDDED else None
 
 
 def _explained(body: str) -> tuple[str, str]:

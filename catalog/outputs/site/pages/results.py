@@ -66,15 +66,15 @@ def claims(site: Site) -> dict[str, Any]:
     """Every claim with what was found."""
     judged = site.catalog.claims
     verdicts = get_args(Verdict)
-    counted = ((verdict, sum(one.verdict == verdict for one in judged)) for verdict in verdicts)
+    counted = ((verdict, sum(claim.verdict == verdict for claim in judged)) for verdict in verdicts)
     rows = [
         {
             "row": row,
             "method": site.catalog.implementation_by_id[row.method],
-            "findings": [site.measured.found_in_words(finding, one.claim) for finding in one.findings],
+            "findings": [site.measured.found_in_words(finding, claim.claim) for finding in claim.findings],
             "rank": verdicts.index(row.verdict),
         }
-        for row, one in zip(claim_rows(site.catalog), judged, strict=True)
+        for row, claim in zip(claim_rows(site.catalog), judged, strict=True)
     ]
     return {"rows": rows, "counts": dict(counted)}
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from unlearning_toys import FORGET_LOGITS, FORGET_TARGETS, gradient_of, mean_logprob, softmax, token_logits
 
-from reference_impls.methods.gradient_ascent.ihl import InvertedHinge, inverted_hinge_loss
-from reference_impls.toolkit import LanguageModel, Recipe, Run, UnlearningData
+from reference_impls.methods.gradient_ascent.ihl import InvertedHinge
+from reference_impls.toolkit import LanguageModel, Recipe, Run, UnlearningData, inverted_hinge_loss
 
 ROWS = st.lists(st.integers(-32, 32).map(lambda x: x / 4), min_size=5, max_size=5, unique=True)
 
