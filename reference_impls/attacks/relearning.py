@@ -13,7 +13,9 @@ $$
 $$
 
 then the questions whose answers are not in $\mathcal D'$. Two sets are tried: a random `share` of the forget set, with
-the rest of it asked about, and as many pairs of the retain set, with all of the forget set asked about.
+the rest of it asked about, and as many pairs of the retain set, with all of the forget set asked about. Where the
+forget set holds whole texts, which answer the questions about them, the share is one of subjects: a text is given with
+all of its questions.
 
 ## Symbols
 

@@ -65,10 +65,18 @@ class Attack(ABC):
 
 
 def given_and_asked(pairs: Sequence[Pair], share: float, rng: random.Random) -> tuple[list[Pair], list[Pair]]:
-    """A random share of some pairs (one at least), whose answers an attacker has, and the rest, to be asked about."""
-    shuffled = list(pairs)
+    """A random share of some pairs (one at least), whose answers an attacker has, and the rest, to be asked about.
+
+    Where some pairs are whole texts, which answer the questions about their subject, the share is one of subjects: a
+    text is given with all of its questions, so that nothing that is asked has been given.
+    """
+    by_subject = any(not pair.prompt and pair.subject for pair in pairs)
+    groups: dict[object, list[Pair]] = {}
+    for number, pair in enumerate(pairs):
+        groups.setdefault((by_subject and pair.subject) or number, []).append(pair)
+    shuffled = list(groups.values())
     rng.shuffle(shuffled)
-    given = shuffled[: max(1, round(share * len(shuffled)))]
+    given = [pair for group in shuffled[: max(1, round(share * len(shuffled)))] for pair in group]
     return given, [pair for pair in pairs if pair not in given]
 
 

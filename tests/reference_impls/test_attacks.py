@@ -130,6 +130,23 @@ def test_nothing_is_measured_where_nothing_is_left_to_ask(tiny: LanguageModel) -
     assert RelearningAttack().measure(alone, run()) == {}
 
 
+def test_a_text_is_given_with_the_questions_that_it_answers(tiny: LanguageModel) -> None:
+    towns = [f"Town{number}" for number in range(10)]
+    texts = [Pair("", f"News of {town}.", subject=town) for town in towns]
+    questions = [Pair(f"What of {town}, {number}?", " News", subject=town) for town in towns for number in range(3)]
+    asked: list[Pair] = []
+
+    def knowledge(model: UnlearnedModel, pairs: Sequence[Pair]) -> float:
+        asked.extend(pairs)
+        return 0.0
+
+    one = Victim(tiny, Splits(forget=(*texts, *questions), retain=()), knowledge)
+    RelearningAttack(share=0.2, steps=1).measure(one, run())
+    left = {pair.subject for pair in asked}
+    assert len(left) == 8
+    assert len(asked) == 8 * 4  # nothing of the two subjects that the attacker has, all of the others
+
+
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_a_share_is_more_than_nothing_and_less_than_all(share: float) -> None:
     with pytest.raises(HyperparameterError, match="share"):

@@ -132,4 +132,4 @@ class ConstrainedFineTuning(Method):
             for weight, start in zip(weights, starts, strict=True):
                 weight.copy_(nearest_allowed(weight, start, self.bound, self.norm))
 
-        return run.minimize(loss, model, replace(data, forget=told, retain=others), weights, after_step=put_back)
+        return run.minimize(loss, model, replace(data, forget=told), weights, after_step=put_back, retain=False)

@@ -107,7 +107,7 @@ class WhosHarryPotter(Method):
             (out,) = model.token_logits(replace(batch.forget, labels=relabeled))
             return mean_nll(out)
 
-        return run.minimize(loss, model, replace(data, retain=data.forget), retain=self.looks_at_retain)
+        return run.minimize(loss, model, data, retain=False)
 
     @torch.inference_mode()
     def generic_labels(
