@@ -29,8 +29,8 @@ $$
 - The direction matters. $\mathrm{KL}(M_{w_0} \| M_w)$ punishes dropping anything that the start model would have said;
   the other direction would let the model narrow down.
 - On the embedded task, at a learning rate at which plain ascent leaves no utility, the KL term leaves most of it, and
-  more with a larger $\alpha$. The forget answers still become far less likely than under the retrained model, as they do
-  under gradient difference.
+  more with a larger $\alpha$. The forget answers still become far less likely than under the retrained model, as they
+  do under gradient difference.
 
 ## Differences
 

@@ -32,7 +32,7 @@ $$
 - **Certain tokens get all of the push**, whether they carry what is to be forgotten or only grammar. On the embedded
   task the model is certain of most words, shares them with the retain answers, and has nothing else to hold it: the
   retain answers fall with the forget answers and sentences break, sooner than under gradient ascent. That ascent
-  explodes in the long run does not show there: the optimizer's steps have the same length however large the gradient is.
+  explodes in the long run does not show there: the optimizer's steps have the same length however large the gradient.
 - Nothing stops it but its own goal: at a learning rate that suits other methods the embedded model is soon wrecked.
 
 ## Differences

@@ -44,8 +44,8 @@ $$
   has the length $\varepsilon \sqrt{d\, d_{\mathrm{ff}}}$, and the rank of the whole matrix: unlike ROME's, it is not
   aimed at some keys.
 - Erasure needs no false answer, has its minimum 0 at probability 0 and is flat there; it is also flat near 1.
-- There is no retain term: that the bound is enough to keep the rest is the claim. In the embedded model's first layer it
-  trades one for the other: the wider the bound, the less is left of forget and of retain answers.
+- There is no retain term: that the bound is enough to keep the rest is the claim. In the embedded model's first layer
+  it trades one for the other: the wider the bound, the less is left of forget and of retain answers.
 
 ## Differences
 
