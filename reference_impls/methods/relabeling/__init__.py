@@ -45,8 +45,7 @@ said changes, while on `authors` the true answers remain likely and easy to tell
 brings them back. Refusals spread to questions that are much like those to forget, and a model that never read the
 phrase needs many steps to learn it. `random-labels` errs the other way: uniform is not ignorant, its answers are
 pieces of words, and the further it goes the less like the retrained model's. `whp` has to be told the idiosyncratic
-names; without them
-the reinforced copy speaks alone.
+names; without them the reinforced copy speaks alone.
 
 A step is one of fine-tuning, on forget and retain answers. `whp` trains a copy of the model first, and asks both
 models once about each text.
