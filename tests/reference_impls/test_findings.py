@@ -152,13 +152,15 @@ def test_to_the_retrained_model_the_forgotten_are_like_people_nobody_has_seen(
 def test_the_model_uses_its_context_so_that_it_can_be_unlearned_there(
     model_of: Callable[[Which], LanguageModel], splits: Splits
 ) -> None:
-    target, changed = model_of("target"), 0
+    target, gains = model_of("target"), []
     for pair in splits.forget:
         wrong = pair.perturbed[0]
         context = f"{pair.prompt}{wrong}\n{pair.prompt}"
         plain, told = target.answer_logprobs([pair.prompt, context], [wrong, wrong])
-        changed += float(told.mean()) > float(plain.mean()) + 0.5
-    assert changed > 0.25 * len(splits.forget)  # the rest stays with what was learned by heart
+        gains.append(float(told.mean()) - float(plain.mean()))
+    # Who reads a wrong answer finds it likelier, by a third per token; what was learned by heart still comes first.
+    assert sum(gain > 0 for gain in gains) > 0.75 * len(gains)
+    assert sum(gains) / len(gains) > 0.25
 
 
 # What the methods show
