@@ -417,8 +417,9 @@ def test_the_target_of_a_task_measures_what_its_record_says(unlearn: Run) -> Non
     assert shown[head].split() == ["metric", "this", "model", "target", "retrained"]
     rows = {line[:24].strip(): line.split()[-3:] for line in shown[head + 1 : shown.index("", head)]}
     assert {"Sense", "Forget accuracy", "Model utility"} <= set(rows)
-    for label, (here, recorded, _) in rows.items():
-        assert float(here) == pytest.approx(float(recorded), abs=TOLERANCE + 0.0005), label
+    for label, values in rows.items():
+        if len(values) == 3:  # a record may be older than a metric
+            assert float(values[0]) == pytest.approx(float(values[1]), abs=TOLERANCE + 0.0005), label
 
 
 def test_no_model_to_evaluate_is_one_message(unlearn: Run, tmp_path: Path) -> None:
