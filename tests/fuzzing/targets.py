@@ -105,11 +105,8 @@ def seeds_and_corpus(name: str) -> list[bytes]:
 
 @cache
 def scratch(name: str) -> Project:
-    """A small checkout that may be written to, in memory where the machine has a place for that."""
-    memory = Path("/dev/shm")
-    return small_checkout(
-        Path(tempfile.mkdtemp(prefix=f"fuzzing-{name}-", dir=memory if memory.is_dir() else None))
-    ).project
+    """A small checkout that may be written to."""
+    return small_checkout(Path(tempfile.mkdtemp(prefix=f"fuzzing-{name}-"))).project
 
 
 def forget_scratch() -> None:
