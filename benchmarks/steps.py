@@ -186,6 +186,8 @@ def project(
 def one(way: str, shape: Shape, model_name: str, steps: int) -> dict[str, float]:
     """A measurement, in this process."""
     model = new_model(model_name)
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()  # making it takes more than it does
     loaded = memory()
     times, losses = [time.perf_counter()], []
 

@@ -10,8 +10,8 @@ from command_runs import Run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.model.results import EMBEDDED
 from catalog.model.recipes import FIELDS, PublishedRecipe, RecipeError
+from catalog.model.results import EMBEDDED
 from reference_impls.running.recipes import Chosen, chosen
 from reference_impls.running.registry import configure, find_method, methods, recipes, tasks
 from reference_impls.toolkit import Recipe
