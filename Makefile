@@ -9,7 +9,7 @@ LOCKS  := $(wildcard locks/*.txt) locks/manage.py
 TOOLS  := build/tools
 
 .DEFAULT_GOAL := all
-.PHONY: all setup catalog site demo test lint types serve lock audit audit-python audit-javascript dist clean
+.PHONY: all setup catalog site demo test fuzz lint types serve lock audit audit-python audit-javascript dist clean
 
 all: catalog site demo
 	@echo
@@ -54,6 +54,13 @@ test: lint types
 	$(BIN)/catalog validate
 	$(BIN)/catalog build --check
 	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
+
+# Text that breaks what the readers promise is looked for so many seconds for each of them; it is left in build/fuzzing.
+SECONDS ?= 30
+fuzz: setup
+	$(BIN)/python locks/manage.py install fuzz
+	@for target in $$($(BIN)/python tests/fuzzing/fuzz.py --list | cut -d' ' -f1); do \
+	  echo "== $$target"; $(BIN)/python tests/fuzzing/fuzz.py $$target --seconds $(SECONDS) || exit 1; done
 
 $(TOOLS)/.installed: $(LOCKS)
 	$(PYTHON) -m venv $(TOOLS)

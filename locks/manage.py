@@ -1,6 +1,6 @@
 """Install what this project needs from its locks, and renew these: every file by its hash, from any index.
 
-    python locks/manage.py install everything    # into the Python that runs this; or catalog, node, tools
+    python locks/manage.py install everything    # into the Python that runs this; or catalog, node, tools, fuzz
     python locks/manage.py install everything --wheel build/dist/llm_unlearning-0.1.0-py3-none-any.whl
     python locks/manage.py renew [--upgrade]     # writes locks/*.txt anew; `make lock` calls it
 
@@ -34,7 +34,13 @@ PLATFORMS = {("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("w
 """The same of systems and processors; macOS from version 14."""
 EXTRAS = ("run", "test")
 """What `make` installs besides what the catalog itself needs."""
-PARTS = {"everything": ("catalog", "run-test"), "catalog": ("catalog",), "node": ("node",), "tools": ("tools",)}
+PARTS = {
+    "everything": ("catalog", "run-test"),
+    "catalog": ("catalog",),
+    "node": ("node",),
+    "tools": ("tools",),
+    "fuzz": ("fuzz",),
+}
 """What can be installed, and its locks. Before them comes ``build``, after everything torch."""
 WHOLE = ("build", "catalog", "run-test", "torch", "node")
 """The locks whose versions go together; no package stands in two of them for the same machines."""
@@ -194,7 +200,10 @@ def renew(upgrade: bool) -> None:
         (folder / "whole.txt").write_text("".join(map(str, whole)), encoding="utf-8")
         build = _compile(folder, [], False, "build.in", "-c", "whole.txt")
         catalog = _compile(folder, [], False, "pyproject.toml", "-c", "whole.txt")
-        tools = _compile(folder, ["tools"], upgrade, "--group", "tools", "-c", "constraints.txt")
+        groups = {
+            group: _compile(folder, [group], upgrade, "--group", group, "-c", "constraints.txt")
+            for group in project["dependency-groups"]
+        }
         of_node = {_name(requirement) for requirement in project["project"]["optional-dependencies"]["node"]}
         of_torch = {"torch"} | comes_with(whole, "torch")
         # Who needs a package is told of all, not of the catalog's half.
@@ -207,7 +216,8 @@ def renew(upgrade: bool) -> None:
         _write("run-test", (entry for entry in rest if (entry.name, entry.marker) not in elsewhere))
         _write("torch", (entry for entry in whole if entry.name in of_torch))
         _write("node", (entry for entry in whole if entry.name in of_node))
-        _write("tools", tools)
+        for group, entries in groups.items():
+            _write(group, entries)
         (torch,) = (entry for entry in whole if entry.name == "torch")
         _write("torch-cpu", _cpu_builds(torch.version))
 

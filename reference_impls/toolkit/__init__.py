@@ -15,9 +15,9 @@ A method's file has one line of imports from the project, from here. What is not
 - *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses and
   targets that several methods share), ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before
   the step), ``masks`` (which weights may move), ``task_vectors`` (what a training did to
-  the weights) and ``training`` (the one loop, and a run's tools).
-- *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``steering`` (leading
-  hidden states somewhere) and ``adversarial`` (the worst small shift of them).
+  the weights, and what several did alike) and ``training`` (the one loop, and a run's tools).
+- *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``attention`` (at another
+  temperature), ``steering`` (leading hidden states somewhere) and ``adversarial`` (the worst small shift of them).
 - *Asking*: ``evaluation`` (what a model answers about a task's splits).
 """
 
@@ -46,6 +46,7 @@ from reference_impls.toolkit.attack import (
     inside,
     with_weights,
 )
+from reference_impls.toolkit.attention import smoothed
 from reference_impls.toolkit.batch import Batch, Reference
 from reference_impls.toolkit.changed_prompt import ChangedPrompt
 from reference_impls.toolkit.combined import Combined
@@ -100,7 +101,14 @@ from reference_impls.toolkit.steering import (
 )
 from reference_impls.toolkit.support import Part, check
 from reference_impls.toolkit.task import EmbeddedTask, Task
-from reference_impls.toolkit.task_vectors import subtract_task_vector, task_vector
+from reference_impls.toolkit.task_vectors import (
+    elected_mean,
+    subtract_task_vector,
+    task_vector,
+    ties,
+    trimmed_task_vector,
+    unanimous_mean,
+)
 from reference_impls.toolkit.training import Recipe, Run
 from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel
 from reference_impls.toolkit.wrapper import Kept, Wrapped, Wrapper
@@ -168,6 +176,7 @@ __all__ = [
     "diagonal_fisher",
     "distinct_words",
     "dpo_loss",
+    "elected_mean",
     "evaluate",
     "examples",
     "false_answers",
@@ -203,12 +212,16 @@ __all__ = [
     "rouge_l_recall",
     "shifted",
     "shifted_at",
+    "smoothed",
     "steered_weights",
     "steering_loss",
     "subtract_task_vector",
     "sum_by_sequence",
     "task_vector",
+    "ties",
     "trained_weights",
+    "trimmed_task_vector",
+    "unanimous_mean",
     "weighted_ascent_loss",
     "weights_of",
     "with_adapter",

@@ -24,6 +24,7 @@ DOWN_PROJECTIONS = ("down_proj", "fc2", "fc_out", "w2", "dense_4h_to_h", "mlp.c_
 _DOWN = re.compile(rf"(^|\.)({'|'.join(map(re.escape, DOWN_PROJECTIONS))})(\.weight)?$")
 _MIXES_TOKENS = re.compile(r"attn|attention|mixer|mamba|ssm|conv|temporal|recurrent|router|gate$", re.IGNORECASE)
 """Parts of a block that are no feed-forward part, by their names."""
+_ATTENDS = re.compile(r"(attn|attention)$", re.IGNORECASE)
 
 
 def text_config(model: Any) -> Any:
@@ -207,6 +208,28 @@ def _no_output(model: Any, layer: int) -> str:
         f"block {layer} of {type(model).__name__} has no one MLP output that is known here: a projection to the "
         f"residual stream with a name such as {', '.join(DOWN_PROJECTIONS)}"
     )
+
+
+def attentions(model: Any, chosen: Iterable[int]) -> list[Any]:
+    """The attention of some blocks, in order of depth: the modules that keep the factor on their scores as ``scaling``.
+
+    Blocks that mix tokens otherwise have none.
+
+    Raises:
+        UnsupportedModelError: there is none in any of them.
+    """
+    found: list[Any] = [
+        module
+        for layer in chosen
+        for name, module in blocks(model)[layer].named_modules()
+        if _ATTENDS.search(name) and isinstance(getattr(module, "scaling", None), float)
+    ]
+    if not found:
+        raise UnsupportedModelError(
+            f"{type(model).__name__} has no attention that keeps the factor on its scores where it is known here: a "
+            "number of the name scaling"
+        )
+    return found
 
 
 def hidden_states(

@@ -8,9 +8,10 @@ from typing import Any, Literal
 from reference_impls.errors import UnsupportedModelError
 from reference_impls.toolkit import architecture
 
-Part = Literal["blocks", "feed-forward", "memories"]
+Part = Literal["blocks", "feed-forward", "memories", "attention"]
 """*blocks*: a list of transformer blocks. *feed-forward*: in each of them weights that write an MLP's output, experts'
-included. *memories*: in each of them one MLP whose output projection every token goes through."""
+included. *memories*: in each of them one MLP whose output projection every token goes through. *attention*:
+blocks whose attention keeps the factor on its scores where it can be changed."""
 
 
 def check(name: str, parts: Iterable[Part], model: Any) -> None:
@@ -38,4 +39,5 @@ _CHECKS: dict[Part, Callable[[Any], object]] = {
     "blocks": architecture.blocks,
     "feed-forward": lambda model: architecture.down_projections(model, range(architecture.layers(model))),
     "memories": lambda model: architecture.mlp_outputs(model, range(architecture.layers(model))),
+    "attention": lambda model: architecture.attentions(model, range(architecture.layers(model))),
 }

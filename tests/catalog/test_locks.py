@@ -30,7 +30,7 @@ ASKED = {
     "catalog": PROJECT["project"]["dependencies"],
     "run-test": [*EXTRAS["run"], *EXTRAS["test"]],
     "node": EXTRAS["node"],
-    "tools": PROJECT["dependency-groups"]["tools"],
+    **PROJECT["dependency-groups"],
 }
 """What is asked for, by the lock that answers; torch has its own."""
 
@@ -54,7 +54,7 @@ def locked(*locks: str) -> dict[str, list[manage.Entry]]:
 
 @pytest.mark.parametrize("lock", ASKED)
 def test_what_is_asked_for_is_locked_in_a_version_that_was_asked_for(lock: str) -> None:
-    found = locked(*(["tools"] if lock == "tools" else manage.WHOLE))
+    found = locked(*([lock] if lock in PROJECT["dependency-groups"] else manage.WHOLE))
     for requirement in map(Requirement, ASKED[lock]):
         entries = found.get(canonicalize_name(requirement.name), [])
         assert entries, f"{requirement} is in no lock: make lock"
@@ -63,7 +63,7 @@ def test_what_is_asked_for_is_locked_in_a_version_that_was_asked_for(lock: str) 
 
 def test_nothing_is_locked_that_nobody_asked_for() -> None:
     found = locked(*manage.WHOLE)
-    asked = {canonicalize_name(Requirement(one).name) for lock in ASKED if lock != "tools" for one in ASKED[lock]}
+    asked = {canonicalize_name(Requirement(one).name) for lock in manage.WHOLE if lock in ASKED for one in ASKED[lock]}
     assert {name for name, entries in found.items() if any(manage.OURS in one.wanted_by for one in entries)} == asked
     names = {manage.OURS, *found}
     assert all(set(one.wanted_by) <= names for entries in found.values() for one in entries)

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import sqlite3
+import unicodedata
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +23,7 @@ from catalog.base.project import Project
 from catalog.insight.stats import statistics
 from catalog.intake.sources.bibtex import parse as parse_bibtex
 from catalog.intake.sources.bibtex_names import people as people_in
+from catalog.intake.sources.latex import from_latex
 from catalog.model.paper import Appearance, Paper
 from catalog.model.venues import appearance, read_venue
 from catalog.model.vocabulary import load_vocabularies
@@ -199,6 +201,31 @@ def test_quotes_come_back_from_bibtex(title: str) -> None:
     (found,) = parse_bibtex(bibtex.entry(paper(title=title)))
     assert found.title.replace("“", '"').replace("”", '"') == title
     assert found.title.count("“") == found.title.count("”") == title.count('"') / 2
+
+
+PRINTS_ALIKE = dict(
+    zip(
+        "ΑΒΕΖΗΙΚΜΝΟΡΤΧο∆∊∍∎■−∕∗∣∶⋄⋅〈〉○⪯⪰",
+        "ABEZHIKMNOPTXoΔ∈∋▪▪-/*|:♢·⟨⟩◯≼≽",
+        strict=True,
+    )
+) | {"∷": "::", "∺": ":-:", "≔": ":=", "≕": "=:", "⩮": "*=", "⫽": "//"}
+"""Signs for which LaTeX has none of their own."""
+
+
+def test_every_letter_and_sign_survives_bibtex() -> None:
+    """What is written for LaTeX is read as the same sign, or as one that looks the same."""
+    lost = {}
+    for code in (*range(0x21, 0x530), *range(0x1E00, 0x2C00), *range(0xA720, 0xA800)):
+        sign = chr(code)
+        if unicodedata.category(sign)[0] not in "LNPS" or sign == '"':  # quotes are of their own kind
+            continue
+        there = unicodedata.normalize("NFKC", from_latex(bibtex.latex(f"a{sign}b")))
+        same = unicodedata.normalize("NFKC", sign)
+        alike = {same, *(PRINTS_ALIKE[one] for one in (sign, same) if one in PRINTS_ALIKE)}
+        if there.removeprefix("a").removesuffix("b") not in alike:
+            lost[sign] = there
+    assert lost == {}
 
 
 def test_every_record_survives_export_and_import() -> None:

@@ -143,8 +143,9 @@ def imported(folder: str) -> set[str]:
 
 def declared(*extras: str) -> set[str]:
     """The packages that the project asks for, as they are called on the index."""
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    asked = [*project["dependencies"], *(one for extra in extras for one in project["optional-dependencies"][extra])]
+    read = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    groups = {**read["project"]["optional-dependencies"], **read["dependency-groups"]}
+    asked = [*read["project"]["dependencies"], *(one for extra in extras for one in groups[extra])]
     return {re.split(r"[^\w.-]", one)[0].lower().replace("_", "-") for one in asked}
 
 
@@ -153,7 +154,7 @@ def declared(*extras: str) -> set[str]:
     [
         ("catalog", ()),
         ("reference_impls", ("run", "data", "cluster")),
-        ("tests", ("run", "test")),
+        ("tests", ("run", "test", "fuzz")),
         ("benchmarks", ("run", "test")),
     ],
 )

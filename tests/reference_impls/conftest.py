@@ -59,7 +59,7 @@ def pairs() -> list[Pair]:
     return invented_pairs()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def data() -> UnlearningData:
     """Three pairs to forget and five to keep."""
     return invented_data()

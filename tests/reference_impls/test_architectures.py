@@ -22,6 +22,7 @@ from reference_impls.running.registry import find_attack, find_method, method_cl
 from reference_impls.running.runner import run
 from reference_impls.tasks.files import FilesTask
 from reference_impls.toolkit import (
+    Encoded,
     LanguageModel,
     NotApplicableError,
     Part,
@@ -32,16 +33,19 @@ from reference_impls.toolkit import (
     check,
     is_causal,
     memories,
+    smoothed,
 )
 
 STEERING = ("rmu", "adaptive-rmu", "circuit-breakers", "lunar", "repnoise", "targeted-lat", "falcon")
 INSIDE = (
     *("rome", "memit", "depn", *STEERING, "eul", "lora-negation", "sisa-adapters", "npo"),
-    *("uld", "delta-unlearning", "eco", "grun"),
+    *("uld", "delta-unlearning", "eco", "grun", "asu"),
 )
 """Methods that act on parts of a model, one that acts on its loss, and some that put something around it."""
 ODD = ("opt", "gptj", MULTIMODAL, "mixtral", "qwen2_moe", "mamba")
 """Architectures that have parts elsewhere, of another shape, or not at all."""
+OTHERWISE_SCALED = ("gptj", "bloom", "falcon", "gpt_neo", "mamba")
+"""Architectures without attention, or without one factor on its scores that could be changed."""
 
 
 pytestmark = [
@@ -80,7 +84,8 @@ def test_a_method_runs_on_a_model_or_says_in_a_line_what_is_missing(
 ) -> None:
     model, found = small_model(family, tiny.tokenizer), method_class(find_method(method))
     before = [weight.detach().clone() for weight in model.model.parameters()]
-    missing = {"memories"} if family in EXPERTS else set(get_args(Part)) - {"blocks"} if family == "mamba" else set()
+    missing = {"gptj": {"attention"}, "mamba": set(get_args(Part)) - {"blocks"}}.get(family, set())
+    missing |= {"memories"} if family in EXPERTS else set()
     if missing.intersection(found.parts):
         with pytest.raises(UnsupportedModelError, match=type(model.model).__name__) as refused:
             check(method, found.parts, model.model)
@@ -92,6 +97,32 @@ def test_a_method_runs_on_a_model_or_says_in_a_line_what_is_missing(
     assert bool(values.isfinite().all())
     changed = any(not torch.equal(one, two) for one, two in zip(before, model.model.parameters(), strict=False))
     assert changed or not isinstance(unlearned, LanguageModel)
+
+
+@pytest.mark.parametrize("family", ALL)
+def test_attention_is_smoothed_for_a_while_and_nothing_else_is_changed_or_it_is_refused(
+    family: str, tiny: LanguageModel
+) -> None:
+    model = small_model(family, tiny.tokenizer)
+    batch = model.encode(invented_pairs()[:2])
+    before = _logits(model, batch)
+    if family in OTHERWISE_SCALED:
+        with pytest.raises(UnsupportedModelError, match=type(model.model).__name__), smoothed(model, 3.0):
+            pass
+    else:
+        with smoothed(model, 1.0):
+            assert_allclose(_logits(model, batch), before)
+        with smoothed(model, 3.0):
+            assert not torch.allclose(_logits(model, batch), before, atol=1e-4)
+        with pytest.raises(KeyError), smoothed(model, 3.0):
+            raise KeyError
+    assert_allclose(_logits(model, batch), before)
+
+
+def _logits(model: LanguageModel, batch: Encoded) -> torch.Tensor:
+    """What is expected at the answers' tokens."""
+    with torch.no_grad():
+        return model.token_logits(batch)[0].logits
 
 
 @pytest.mark.parametrize(("method", "family"), [("rome", "opt"), ("rome", MULTIMODAL), ("depn", "opt")])

@@ -152,13 +152,15 @@ def test_to_the_retrained_model_the_forgotten_are_like_people_nobody_has_seen(
 def test_the_model_uses_its_context_so_that_it_can_be_unlearned_there(
     model_of: Callable[[Which], LanguageModel], splits: Splits
 ) -> None:
-    target, changed = model_of("target"), 0
+    target, gains = model_of("target"), []
     for pair in splits.forget:
         wrong = pair.perturbed[0]
         context = f"{pair.prompt}{wrong}\n{pair.prompt}"
         plain, told = target.answer_logprobs([pair.prompt, context], [wrong, wrong])
-        changed += float(told.mean()) > float(plain.mean()) + 0.5
-    assert changed > 0.25 * len(splits.forget)  # the rest stays with what was learned by heart
+        gains.append(float(told.mean()) - float(plain.mean()))
+    # Who reads a wrong answer finds it likelier, by a third per token; what was learned by heart still comes first.
+    assert sum(gain > 0 for gain in gains) > 0.75 * len(gains)
+    assert sum(gains) / len(gains) > 0.25
 
 
 # What the methods show
@@ -171,7 +173,16 @@ def test_every_method_makes_the_forget_answers_less_likely(method: str, run: Cal
     assert outcome.result.metrics["forget_probability"] < outcome.before["forget_probability"] - 0.1
 
 
-@pytest.mark.parametrize("method", ["gradient-ascent", "grad-diff", "npo", "task-vector", "icul", "whp"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        "grad-diff",
+        "task-vector",
+        "icul",
+        "whp",
+        *(pytest.param(method, marks=pytest.mark.large) for method in ("gradient-ascent", "npo")),
+    ],
+)
 def test_a_run_gives_the_committed_record(method: str, run: Callable[[str], Outcome]) -> None:
     record, again = _committed(method), run(method).result
     assert again.hyperparameters == record.hyperparameters
@@ -193,11 +204,13 @@ def test_grad_diff_keeps_the_retain_set_better_than_gradient_ascent(alike: Calla
     assert kept["grad-diff"] > kept["gradient-ascent"] + 0.05
 
 
+@pytest.mark.large
 def test_grad_diff_pushes_the_forget_answers_below_the_retrained_model(alike: Callable[[str], Outcome]) -> None:
     outcome = alike("grad-diff")
     assert outcome.result.metrics["forget_probability"] < outcome.retrained["forget_probability"]
 
 
+@pytest.mark.large
 def test_npo_ends_closer_to_the_retrained_model_than_grad_diff(alike: Callable[[str], Outcome]) -> None:
     npo, diff = alike("npo"), alike("grad-diff")
     aim = npo.retrained["forget_probability"]
@@ -248,10 +261,8 @@ def test_a_task_vector_raises_the_forget_loss_with_every_small_step_back(
     assert losses[-1] - losses[1] > kept[-1] - kept[1]
 
 
-def test_what_the_command_prints_is_what_the_readme_promises_and_the_same_seed_gives_the_same_numbers(
-    run: Callable[[str], Outcome], tmp_path: Path
-) -> None:
-    """`unlearn run npo`, with nothing else said, in a fresh process."""
+def test_what_the_command_prints_is_what_the_readme_promises(tmp_path: Path) -> None:
+    """`unlearn run npo`, with nothing else said, in a fresh process, gives the numbers of the committed record."""
     import subprocess
     import sys
 
@@ -261,10 +272,11 @@ def test_what_the_command_prints_is_what_the_readme_promises_and_the_same_seed_g
     assert list(tmp_path.iterdir()) == []
     lines = {line[:24].strip(): line.split() for line in ran.stdout.splitlines()}
     assert lines["metric"][-3:] == ["before", "after", "retrained"]
-    outcome = run("npo")
+    recorded = [_committed(which) for which in ("target", "npo", "retrained")]
     for label, name in (("Forget probability", "forget_probability"), ("Model utility", "model_utility")):
-        printed = [one[name] for one in (outcome.before, outcome.result.metrics, outcome.retrained)]
-        assert lines[label][-3:] == [f"{value:.3f}" for value in printed]
+        printed = [float(value) for value in lines[label][-3:]]
+        assert printed == pytest.approx([one.metrics[name] for one in recorded], abs=0.02), name
     assert any(label.startswith("Forget quality") for label in lines)
-    for one in outcome.result.examples[:1]:
-        assert one.generated in ran.stdout
+    for example in recorded[1].examples[:1]:
+        assert example.prompt.strip().splitlines()[0] in ran.stdout
+        assert example.answer in ran.stdout

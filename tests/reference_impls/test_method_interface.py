@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pytest
@@ -235,36 +237,85 @@ def test_the_page_has_its_sections(method: Implementation) -> None:
     assert method.summary
 
 
-@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
-def test_one_step_runs_and_answers(method: Implementation, learned: LanguageModel, data: UnlearningData) -> None:
-    # From a model that knows the forget set, else some methods have nothing to do, and that is not certain of it, else
-    # those that learn from their own samples have nothing to compare.
-    start = learned.copy()
-    with torch.no_grad():
-        start.model.model.norm.weight.mul_(0.3)
-    before = fingerprint(start.model)
+@dataclass(frozen=True)
+class Observed:
+    """Two steps of a method, with all that is asked about them: unlearning is what takes time here."""
+
+    unlearned: Any
+    start: str
+    """The fingerprint of the model that was unlearned."""
+    copies: int
+    """How many were made of it meanwhile."""
+    trained: int
+    """The weights that an optimizer held, at most."""
+
+
+def _two_steps(method: Implementation, start: LanguageModel, data: UnlearningData, **settings: str) -> Any:
     run = Run(Recipe(learning_rate=1e-3, steps=2, batch_size=2), seed=1)
-    unlearned = configure(method, {}, {}).unlearn(start, data, run)
+    return configure(method, settings, {}).unlearn(start.copy(), data, run)
+
+
+@pytest.fixture(scope="module")
+def start(learned: LanguageModel) -> LanguageModel:
+    """A model that knows the forget set, else some methods have nothing to do, and that is not certain of it, else
+    those that learn from their own samples have nothing to compare."""
+    found = learned.copy()
+    with torch.no_grad():
+        found.model.model.norm.weight.mul_(0.3)
+    return found
+
+
+@pytest.fixture(scope="module")
+def observe(start: LanguageModel, data: UnlearningData) -> Callable[[str], Observed]:
+    copy, optimizer = LanguageModel.copy, torch.optim.Optimizer.__init__
+
+    def observed(method: str) -> Observed:
+        copies, trained = 0, [0]
+
+        def counted(self: LanguageModel) -> LanguageModel:
+            nonlocal copies
+            copies += 1
+            return copy(self)
+
+        def held(self: Any, weights: Any, defaults: dict[str, Any]) -> None:
+            given = list(weights)
+            # Whichever optimizer it is; one may search for a state as well, which is no weight.
+            trained.append(sum(one.numel() for one in given if isinstance(one, torch.nn.Parameter)))
+            optimizer(self, given, defaults)
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(LanguageModel, "copy", counted)
+            patched.setattr(torch.optim.Optimizer, "__init__", held)
+            unlearned = _two_steps(find_method(method), start, data)
+        return Observed(unlearned, fingerprint(start.model), copies - 1, max(trained))  # one is the start's own
+
+    return cache(observed)
+
+
+@pytest.fixture
+def observed(method: Implementation, observe: Callable[[str], Observed]) -> Observed:
+    return observe(method.id)
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+def test_two_steps_run_and_answer(method: Implementation, observed: Observed, data: UnlearningData) -> None:
+    unlearned = observed.unlearned
     (logprobs,) = unlearned.answer_logprobs([data.forget[0].prompt], [data.forget[0].answer])
     assert bool(logprobs.isfinite().all())
     assert isinstance(unlearned.generate([data.forget[0].prompt], 3)[0], str)
     if isinstance(unlearned, LanguageModel):
-        assert fingerprint(unlearned.model) != before
+        assert fingerprint(unlearned.model) != observed.start
         assert all(weight.requires_grad for weight in unlearned.model.parameters())
     elif method.acts_on != "data":  # who trains on other data may need other prompts as well
-        assert fingerprint(unlearned.model.model) == before
+        assert fingerprint(unlearned.model.model) == observed.start
 
 
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
-def test_the_same_seed_unlearns_alike(method: Implementation, tiny: LanguageModel, data: UnlearningData) -> None:
-    def answers() -> list[float]:
-        run = Run(Recipe(learning_rate=1e-3, steps=2, batch_size=2), seed=1)
-        unlearned = configure(method, {}, {}).unlearn(tiny.copy(), data, run)
-        pairs = data.forget + data.retain
-        scored = unlearned.answer_logprobs([pair.prompt for pair in pairs], [pair.answer for pair in pairs])
-        return [float(one.sum()) for one in scored]
-
-    assert answers() == answers()
+def test_the_same_seed_unlearns_alike(
+    method: Implementation, observed: Observed, start: LanguageModel, data: UnlearningData
+) -> None:
+    again = _two_steps(method, start, data)
+    assert _told(observed.unlearned, data) == _told(again, data)
 
 
 def test_a_method_does_not_change_between_runs(method: Implementation) -> None:
@@ -282,11 +333,6 @@ def test_losses_ask_for_a_reference_that_exists(method: Implementation) -> None:
 # What a method says that it needs
 
 
-def _unlearned(method: Implementation, start: LanguageModel, data: UnlearningData, **settings: str) -> Any:
-    run = Run(Recipe(learning_rate=1e-3, steps=2, batch_size=2), seed=1)
-    return configure(method, settings, {}).unlearn(start.copy(), data, run)
-
-
 def _told(unlearned: Any, data: UnlearningData) -> list[float]:
     scored = unlearned.answer_logprobs([pair.prompt for pair in data.forget], [pair.answer for pair in data.forget])
     return [float(one.sum()) for one in scored]
@@ -302,19 +348,8 @@ def test_every_method_says_whether_it_needs_what_must_stay(method: Implementatio
 
 
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
-def test_as_many_models_are_in_memory_as_it_says(
-    method: Implementation, learned: LanguageModel, data: UnlearningData, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    start, copy = learned.copy(), LanguageModel.copy
-    made: list[LanguageModel] = []
-
-    def counted(self: LanguageModel) -> LanguageModel:
-        made.append(copy(self))
-        return made[-1]
-
-    monkeypatch.setattr(LanguageModel, "copy", counted)
-    configure(method, {}, {}).unlearn(start, data, Run(Recipe(learning_rate=1e-3, steps=2, batch_size=2), seed=1))
-    assert len(made) == method.needs.copies
+def test_as_many_models_are_in_memory_as_it_says(method: Implementation, observed: Observed) -> None:
+    assert observed.copies == method.needs.copies
 
 
 def _settings_without(method: Implementation) -> dict[str, str] | None:
@@ -327,21 +362,10 @@ def _settings_without(method: Implementation) -> dict[str, str] | None:
 
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 def test_as_many_weights_have_an_optimizers_state_as_it_says(
-    method: Implementation, learned: LanguageModel, data: UnlearningData, monkeypatch: pytest.MonkeyPatch
+    method: Implementation, observed: Observed, start: LanguageModel
 ) -> None:
-    trained: list[int] = []
-    optimizer = torch.optim.Optimizer.__init__
-
-    def counted(self: Any, weights: Any, defaults: dict[str, Any]) -> None:
-        given = list(weights)
-        # Whichever optimizer it is; one may search for a state as well, which is no weight.
-        trained.append(sum(one.numel() for one in given if isinstance(one, torch.nn.Parameter)))
-        optimizer(self, given, defaults)
-
-    monkeypatch.setattr(torch.optim.Optimizer, "__init__", counted)
-    whole = sum(one.numel() for one in learned.model.parameters())
-    _unlearned(method, learned, data)
-    most = max(trained, default=0)
+    whole = sum(one.numel() for one in start.model.parameters())
+    most = observed.trained
     allowed = {"all": most >= whole, "part": most < whole, "adapters": 0 < most < whole, "nothing": most == 0}
     assert allowed[method.needs.trains], (most, whole)
 
@@ -357,17 +381,15 @@ def test_who_does_without_what_must_stay_learns_nothing_of_it(
     others = dataclasses.replace(
         data, retain=tuple(dataclasses.replace(one, prompt=f"Well, {one.prompt}", answer=" No.") for one in data.retain)
     )
-    one, other = (_told(_unlearned(method, learned, given, **settings), data) for given in (data, others))
+    one, other = (_told(_two_steps(method, learned, given, **settings), data) for given in (data, others))
     assert one == pytest.approx(other, abs=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
-def test_who_needs_prompts_alone_leaves_the_weights_as_they_are(
-    method: Implementation, learned: LanguageModel, data: UnlearningData
-) -> None:
-    unlearned = _unlearned(method, learned, data)
+def test_who_needs_prompts_alone_leaves_the_weights_as_they_are(method: Implementation, observed: Observed) -> None:
+    unlearned = observed.unlearned
     changed = isinstance(unlearned, LanguageModel) or not hasattr(unlearned, "model")
-    untouched = not changed and fingerprint(unlearned.model.model) == fingerprint(learned.model)
+    untouched = not changed and fingerprint(unlearned.model.model) == observed.start
     assert untouched or method.needs.access != "prompts"
     # Whoever serves each request by itself leaves no changed weights to go on from.
     assert not (method.needs.separate and isinstance(unlearned, LanguageModel))
@@ -383,7 +405,7 @@ def test_who_does_not_need_what_must_stay_runs_without_it(
     name: str, learned: LanguageModel, data: UnlearningData
 ) -> None:
     settings = {"n": "2"} if name == "ga-until-forgotten" else {}  # the answers here are short
-    unlearned = _unlearned(find_method(name), learned, dataclasses.replace(data, retain=()), **settings)
+    unlearned = _two_steps(find_method(name), learned, dataclasses.replace(data, retain=()), **settings)
     assert all(math.isfinite(one) for one in _told(unlearned, data))
 
 
@@ -394,6 +416,6 @@ def test_what_is_not_looked_at_costs_no_pass(name: str, learned: LanguageModel, 
     if not issubclass(method_class(method), LossMethod):
         return  # one with a loop of its own may pass what it likes
     with count_passes(learned.model) as passes:
-        _unlearned(method, learned, data, **(_settings_without(method) or {}))
+        _two_steps(method, learned, data, **(_settings_without(method) or {}))
     each = 1 + getattr(method_class(method), "alternates", False)
     assert passes.backward in (2 * 2, 2 * 2 * each)  # steps, forget pairs, and their alternates

@@ -1,12 +1,23 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from torch import nn
 from unlearning_toys import fingerprint
 
-from reference_impls.toolkit import LanguageModel, subtract_task_vector, task_vector
+from reference_impls.toolkit import (
+    LanguageModel,
+    elected_mean,
+    subtract_task_vector,
+    task_vector,
+    ties,
+    trimmed_task_vector,
+    unanimous_mean,
+)
 
 
 def _subtract(model: nn.Module, finetuned: nn.Module, scale: float) -> None:
@@ -73,3 +84,101 @@ def test_the_sum_of_two_trainings_is_undone_by_both_vectors_in_turn() -> None:
     for finetuned in (first, second):
         subtract_task_vector(model, list(task_vector(_linear(start), _linear(finetuned))), 1.0)
     assert model.weight.detach().tolist() == start
+
+
+# Several of them
+
+START = [1.0, 1.0, 1.0]
+
+
+class _Weights(nn.Module):
+    """Two tensors, so that trimming has to look at both together."""
+
+    def __init__(self, values: list[float]) -> None:
+        super().__init__()
+        self.one = nn.Parameter(torch.tensor(values[:1]))
+        self.two = nn.Parameter(torch.tensor(values[1:]))
+
+
+def _ties(vectors: list[list[float]], density: float) -> list[float]:
+    start = _Weights(START)
+    tuned = [_Weights([one + change for one, change in zip(START, vector, strict=True)]) for vector in vectors]
+    return torch.cat(list(ties(start, tuned, density))).tolist()
+
+
+def _elected_by_formula(vectors: np.ndarray) -> np.ndarray:
+    """The mean of the entries whose sign is that of the sum, entry by entry."""
+    means = []
+    for column in vectors.T:
+        agreeing = [one for one in column if one * column.sum() > 0]
+        means.append(np.mean(agreeing) if agreeing else 0.0)
+    return np.array(means)
+
+
+def test_two_vectors_merge_by_ties_into_the_hand_computed_one() -> None:
+    # Trimmed to two entries of three: (1, -2, 0) and (3, 1, 0); signs (+, -, 0).
+    assert_allclose(_ties([[1.0, -2.0, 0.1], [3.0, 1.0, -0.2]], 2 / 3), (2.0, -2.0, 0.0), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("density", "expected"), [(1 / 3, (4.0, 0.0, -3.0)), (2 / 3, (4.0, 2.0, -3.0)), (1.0, (2.125, 2.0, -3.0))]
+)
+def test_the_largest_entries_of_the_whole_vector_are_kept(density: float, expected: tuple[float, ...]) -> None:
+    assert_allclose(_ties([[4.0, -1.0, 0.5], [0.25, 2.0, -3.0]], density), expected, atol=1e-6)
+
+
+vectors = st.integers(1, 4).flatmap(
+    lambda parts: st.lists(
+        st.lists(st.integers(-8, 8).map(lambda one: one / 4), min_size=3, max_size=3), min_size=parts, max_size=parts
+    )
+)
+
+
+@given(vectors)
+def test_the_elected_mean_is_the_formula_whatever_the_order_and_sign(given_vectors: list[list[float]]) -> None:
+    stacked = torch.tensor(given_vectors)
+    merged = elected_mean(stacked)
+    assert_allclose(merged, _elected_by_formula(np.array(given_vectors)), atol=1e-6)
+    assert_allclose(elected_mean(stacked.flip(0)), merged, atol=1e-6)
+    assert_allclose(elected_mean(-stacked), -merged, atol=1e-6)
+    assert bool((merged.abs() <= stacked.abs().amax(dim=0) + 1e-6).all())
+
+
+def _unanimous(vectors: list[list[float]]) -> list[float]:
+    """Each vector as two tensors, made only when its turn comes."""
+    tensors = ([torch.tensor(vector[:1]), torch.tensor(vector[1:])] for vector in vectors)
+    return torch.cat(unanimous_mean(tensors)).tolist()
+
+
+def test_one_dissenting_sign_or_zero_takes_an_entry_out_of_the_unanimous_mean() -> None:
+    three = [[1.0, -2.0, 0.1, 0.0], [3.0, -1.0, -0.2, 2.0], [2.0, -3.0, 0.3, 1.0]]
+    assert _unanimous(three) == [2.0, -2.0, 0.0, 0.0]
+    assert _unanimous([*three, [-1.0, -2.0, 1.0, 1.0]]) == [0.0, -2.0, 0.0, 0.0]
+
+
+@given(vectors)
+def test_the_unanimous_mean_is_the_formula_whatever_the_order_and_sign(given_vectors: list[list[float]]) -> None:
+    stacked = np.array(given_vectors)
+    alike = (stacked > 0).all(axis=0) | (stacked < 0).all(axis=0)
+    merged = _unanimous(given_vectors)
+    assert_allclose(merged, stacked.mean(axis=0) * alike, atol=1e-6)
+    assert_allclose(_unanimous(given_vectors[::-1]), merged, atol=1e-6)
+    assert_allclose(_unanimous((-stacked).tolist()), np.negative(merged), atol=1e-6)
+    # One more vector can only take entries away.
+    more = _unanimous([*given_vectors, [1.0, -1.0, 0.5]])
+    assert set(np.flatnonzero(more)) <= set(np.flatnonzero(merged))
+
+
+def test_no_vectors_are_changed_by_merging_them() -> None:
+    first, second = torch.tensor([1.0, -2.0]), torch.tensor([3.0, -1.0])
+    unanimous_mean([[first], [second]])
+    elected_mean(torch.stack([first, second]))
+    assert (first.tolist(), second.tolist()) == ([1.0, -2.0], [3.0, -1.0])
+
+
+@pytest.mark.parametrize(("density", "expected"), [(1 / 3, (0.0, -3.0, 0.0)), (2 / 3, (0.0, -3.0, 2.0))])
+def test_trimming_keeps_the_largest_entries_of_all_weights_together(
+    density: float, expected: tuple[float, ...]
+) -> None:
+    trimmed = trimmed_task_vector(_Weights(START), _Weights([2.0, -2.0, 3.0]), density)
+    assert_allclose(torch.cat(list(trimmed)), expected)

@@ -113,15 +113,17 @@ def test_the_published_settings_are_tried_where_the_scan_is_elsewhere(monkeypatc
 def test_a_training_that_its_own_rule_was_to_end_does_not_win_where_the_steps_ended_it(
     stopped: int | None, counts: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, retrained = references()
+    target, retrained = references()
+    # As near as can be, as sensible as can be, and as useful as that model is: the harmonic mean of the three.
+    best = 3 / (2 + max(1.0, target["model_utility"] / retrained["model_utility"]))
     runs_that_measure(monkeypatch, lambda experiment: retrained, stopped)
     job = Search("ga-until-forgotten", "authors", CONTENT)
     trial = tuning.try_out(job, find_method("ga-until-forgotten"), {"learning_rate": 0.1})
-    assert trial.score == pytest.approx(1.0 if counts else 0.0)
+    assert trial.score == pytest.approx(best if counts else 0.0)
     assert trial.stopped == stopped
     # A method that is not to stop by itself is ended by its steps.
     job = Search("npo", "authors", CONTENT)
-    assert tuning.try_out(job, find_method("npo"), {}).score == pytest.approx(1.0)
+    assert tuning.try_out(job, find_method("npo"), {}).score == pytest.approx(best)
 
 
 def test_a_search_goes_on_where_a_trial_diverged(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,6 +45,7 @@ ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    *Guard.ARGUMENTS,
 )
 
 
@@ -63,13 +64,22 @@ def catalog(project: Project) -> Catalog:
 
 @pytest.fixture(scope="session")
 def few(catalog: Catalog) -> Catalog:
-    """Every twentieth paper, those that stand in for one of them, and one that tests look at.
+    """Every twentieth paper, those that stand in for one of them, and one that tests look at; the methods with results.
 
-    For what does not depend on how many papers there are.
+    For what does not depend on how many there are: most of what a site costs are the pages of its methods.
     """
+    measured = {result.method for result in catalog.results}
+    implementations = tuple(one for one in catalog.implementations if one.kind != "method" or one.id in measured)
+    there = {one.id for one in implementations}
     some = [*catalog.papers[::20], catalog.by_id["zhang2024negative"]]
     chosen = {paper.id for paper in some} | {paper.state.by for paper in some if paper.state}
-    return replace(catalog, papers=tuple(paper for paper in catalog.papers if paper.id in chosen))
+    papers = (
+        paper.model_copy(update={"implementations": tuple(link for link in paper.implementations if link.id in there)})
+        for paper in catalog.papers
+        if paper.id in chosen
+    )
+    claims = tuple(one for one in catalog.claims if one.claim.method in there)
+    return replace(catalog, papers=tuple(papers), implementations=implementations, claims=claims)
 
 
 @pytest.fixture(scope="session")
@@ -104,6 +114,8 @@ def kinds(site: Path) -> tuple[str, ...]:
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # as any server of pages: a connection is kept
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         pass
 

@@ -277,9 +277,9 @@ def test_a_dead_link_in_a_page_stops_the_build_and_keeps_the_old_site(
     assert not out.with_name("site-new").exists()
 
 
-def test_an_empty_catalog_makes_a_site(project: Project, catalog: Catalog, tmp_path: Path) -> None:
+def test_an_empty_catalog_makes_a_site(project: Project, few: Catalog, tmp_path: Path) -> None:
     """A fork starts with no paper; the methods' own papers are then unknown."""
-    build_site(project, replace(catalog, papers=(), results=()), tmp_path / "site")
+    build_site(project, replace(few, papers=(), results=()), tmp_path / "site")
     assert "0 papers" in (tmp_path / "site" / "papers" / "index.html").read_text(encoding="utf-8")
 
 

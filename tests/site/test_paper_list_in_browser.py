@@ -8,6 +8,7 @@ from itertools import combinations
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
+from seen import addresses
 
 from catalog.model.catalog import Catalog
 from catalog.model.facets import terms_of
@@ -35,8 +36,7 @@ def results(page: Page) -> int:
 
 def shown(page: Page) -> list[str]:
     """The ids of the papers on screen, in order."""
-    links = page.locator(".paper .paper__title a").all()
-    return [(link.get_attribute("href") or "").rpartition("/")[2].removesuffix(".html") for link in links]
+    return [address.rpartition("/")[2].removesuffix(".html") for address in addresses(page, ".paper .paper__title a")]
 
 
 def saved(page: Page, kind: str) -> str:

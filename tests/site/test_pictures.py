@@ -67,11 +67,11 @@ def test_scholar_reads_the_year_of_the_venue(catalog: Catalog) -> None:
 
 @pytest.mark.slow
 def test_where_the_site_knows_its_address_pages_say_theirs_and_show_a_picture(
-    project: Project, catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: Project, few: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SITE_URL", SITE)
     out = tmp_path / "site"
-    build_site(project, replace(catalog, papers=catalog.papers[:8], results=()), out)
+    build_site(project, replace(few, papers=few.papers[:8], results=()), out)
     sitemap = (out / "sitemap.xml").read_text(encoding="utf-8")
     addresses = re.findall(r"<loc>(.*?)</loc>", sitemap)
     assert SITE in addresses

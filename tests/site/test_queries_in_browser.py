@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from queries import IDS, NPO, WHP, WORDS, Query
+from seen import addresses
 
 from catalog.base.project import Project
 from catalog.model.catalog import Catalog
@@ -46,8 +47,7 @@ def type_in(page: Page, text: str) -> Shown:
     expect(page.locator(".search__panel:not([aria-busy])")).to_be_visible()
     status = page.locator(".search__status")
     expect(status).to_contain_text(re.compile("result|Nothing|not in the catalog"))
-    links = page.locator(".search__result").all()
-    found = [(link.get_attribute("href") or "").removeprefix("./") for link in links]
+    found = [address.removeprefix("./") for address in addresses(page, ".search__result")]
     return Shown(found, status.inner_text())
 
 
@@ -78,7 +78,7 @@ def test_the_paper_list_finds_what_a_query_means(header: Page, served: str, quer
     page.goto(f"{served}papers/index.html?q={quote(query.text)}")
     expect(page.locator("[data-finder]:not([aria-busy])")).to_be_visible()
     expect(page.locator(".finder__status")).to_contain_text(" of ")
-    found = [link.get_attribute("href") for link in page.locator(".paper .paper__title a").all()]
+    found = addresses(page, ".paper .paper__title a")
     if query in IDS and not query.first:
         assert found == [f"{paper}.html" for paper in query.papers]
     if query.first:
@@ -225,8 +225,7 @@ def test_few_results_are_followed_by_those_that_have_most(page: Page, served: st
     expect(page.locator(".finder__note")).to_contain_text(
         re.compile(r"^\d papers? ha(s|ve) all of these words; the others")
     )
-    links = page.locator(".paper .paper__title a").all()
-    assert "zhang2024your.html" in [link.get_attribute("href") for link in links]
+    assert "zhang2024your.html" in addresses(page, ".paper .paper__title a")
 
 
 def test_named_papers_obey_the_filters(page: Page, served: str) -> None:

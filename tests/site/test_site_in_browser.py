@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from guard import Guard
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+from seen import addresses
 
 from catalog.base.text import words
 from catalog.model.catalog import Catalog
@@ -54,7 +55,7 @@ def search(page: Page, text: str) -> list[str]:
     field.fill(text)
     expect(page.locator(".search__panel:not([aria-busy])")).to_be_visible()
     expect(page.locator(".search__status")).to_contain_text(re.compile(r"result|Nothing"))
-    return [link.get_attribute("href") or "" for link in page.locator(".search__result").all()]
+    return addresses(page, ".search__result")
 
 
 def test_search_finds_each_seed_paper_by_its_title_first(page: Page, served: str, catalog: Catalog) -> None:
@@ -137,8 +138,7 @@ def results(page: Page) -> int:
 
 def shown(page: Page) -> list[str]:
     """The ids of the papers on screen, in order."""
-    links = page.locator(".paper .paper__title a").all()
-    return [(link.get_attribute("href") or "").removesuffix(".html") for link in links]
+    return [address.removesuffix(".html") for address in addresses(page, ".paper .paper__title a")]
 
 
 def test_filters_narrow_count_and_restore_from_the_address(page: Page, served: str, catalog: Catalog) -> None:

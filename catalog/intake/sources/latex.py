@@ -47,6 +47,9 @@ _SIGNS = {
     "textunderscore": "_",
     "textdollar": "$",
     "slash": "/",
+    "textbraceleft": "{",
+    "textbraceright": "}",
+    "textperiodcentered": "·",
 }
 _SILENT = """
 bf it em tt sc sf rm sl bfseries itshape ttfamily scshape sffamily rmfamily slshape upshape mdseries normalfont
@@ -75,7 +78,7 @@ def from_latex(text: str) -> str:
     "SEMU: Müller's R²"
     """
     source = _outside_math(_quotes(text))
-    source = _MATH.sub(lambda match: _scripts(match[0]), source)
+    source = re.sub(rf"{MATH}|\\ensuremath\{{[^{{}}]*\}}", lambda match: _scripts(match[0]), source)
     source = re.sub(r"\\xspace\b(\s*)", r"{}\1", source)
     source = re.sub(r"\\([A-Za-z]+)\*?(?:\s*\{\s*\}|(?:\s*\[[^\]]*\])+(?=\s*\{))?", _macro, source)
     try:

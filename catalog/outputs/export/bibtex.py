@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from pylatexenc.latexencode import (
+    RULE_CALLABLE,
     RULE_DICT,
     UnicodeToLatexConversionRule,
     UnicodeToLatexEncoder,
@@ -20,6 +21,11 @@ from catalog.outputs.export.citation import address, citable, doi, publication
 _OPENING, _CLOSING = "\ue000", "\ue001"
 """Stand for straight quotes whose side is known; nobody else uses these signs here."""
 _BEFORE_OPENING = f"([{{<⟨-–—/=“‘„«{_OPENING}"
+_KEPT = (
+    r"[ĦħĸĿŀŉŦŧɛʼˆ˙˚˛˜ϒ\u0460-\u052f\u1f00-\u1fff\u2010-\u2012\u2015\u2032-\u2037\u2057℉"
+    r"\u2153-\u215e√∛∜≭⌖▭⟿⦓]"
+)
+"""Signs that stay as they are, historic Cyrillic, accented Greek, hyphens, primes and fractions among them."""
 _TYPES = {"article": "article", "conference": "inproceedings", "preprint": "misc", "web": "misc"}
 
 
@@ -107,11 +113,22 @@ def _author(name: str) -> str:
 
 @cache
 def _encoder() -> UnicodeToLatexEncoder:
-    braces = {ord("{"): r"\textbraceleft", ord("}"): r"\textbraceright"}
+    own = {ord("{"): r"\textbraceleft", ord("}"): r"\textbraceright", ord("Ű"): r"\H{U}", ord("ű"): r"\H{u}"}
     return UnicodeToLatexEncoder(
         non_ascii_only=False,
-        conversion_rules=[UnicodeToLatexConversionRule(RULE_DICT, braces), "defaults"],
+        conversion_rules=[
+            UnicodeToLatexConversionRule(RULE_DICT, own),
+            UnicodeToLatexConversionRule(RULE_CALLABLE, _as_it_is),
+            "defaults",
+        ],
         replacement_latex_protection="braces-almost-all",
         unknown_char_policy="keep",
         unknown_char_warning=False,
     )
+
+
+def _as_it_is(text: str, at: int) -> tuple[int, str] | None:
+    """A sign that stays: the library's macro sets another in its place, or is one of a package that nobody has."""
+    sign = text[at]
+    marked = "\u0370" <= sign <= "\u045f" and unicodedata.normalize("NFD", sign) != sign  # Greek and Cyrillic
+    return (1, sign) if marked or re.fullmatch(_KEPT, sign) else None

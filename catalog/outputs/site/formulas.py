@@ -10,6 +10,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from xml.etree import ElementTree
 
 from latex2mathml.converter import convert
@@ -27,8 +28,9 @@ class FormulaError(ValueError):
     """A formula that cannot be typeset; the message shows it."""
 
 
+@lru_cache(maxsize=4096)
 def to_mathml(latex: str, *, display: bool = False) -> str:
-    """One line of MathML that Markdown passes through untouched.
+    """One line of MathML that Markdown passes through untouched; kept, for a formula stands on several pages.
 
     Raises:
         FormulaError: a command is unknown or a brace is missing.

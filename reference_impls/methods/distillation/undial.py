@@ -30,9 +30,8 @@ $$
   $\beta = 5$ (0.87), and gone at 10 (0.04).
 - $\beta \to \infty$ gives the target of cross-entropy unlearning (`ce-u`), there from the current model, here from the
   fixed teacher.
-- On the embedded task it arrives and stays: 60 steps leave the forget answers 0.61 per token and utility 0.58, four
-  times as many 0.56 and 0.58. What the model says instead is fluent and of the right kind, another city, another genre.
-  The true answers still stand out from unseen ones (membership AUC 0.83).
+- On the embedded task, too, it arrives and stays. What the model says instead is fluent and of the right kind, another
+  city, another genre. The true answers still stand out from unseen ones (`membership`).
 
 ## Differences
 

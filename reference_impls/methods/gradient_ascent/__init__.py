@@ -1,7 +1,7 @@
 r"""Gradient ascent and its variants.
 
 The oldest family: fine-tune with the sign of the forget loss turned round, and hold the model with something else.
-All but one of these objectives are
+All but a few of these objectives are
 
 $$
 \mathcal L(\theta) = \mathbb E_{(x,y) \sim \mathcal D_f} \frac{1}{|y|} \sum_t w_t \log p_t
@@ -25,6 +25,9 @@ What a method chooses for the two, and when it stops, is all that sets it apart.
   and what falls is the mean probability itself. $\mathcal R$ is the divergence.
 - `sat-imp`: `wga` with a second factor, $w_t = p_t^{\beta_1} (1 - p_t)^{\beta_2}$: besides what is forgotten already
   it spares what goes without saying. $\mathcal R$ is that of `grad-diff`.
+- `bs-t`: ascent on more than the true token. In the place of $\log p_t$ is a mixture of it and of the mean over the
+  likeliest tokens; with all tokens in the mixture it is `grad-diff` with less weight on forgetting. $\mathcal R$ is
+  that of `grad-diff`.
 - `ce-u`: no ascent any more, but cross-entropy towards what the model would say if the true token were ruled out. Its
   gradient is that of $-\log(1 - p_t)$, bounded; there is no $\mathcal R$, and an answer's first token is left alone.
 - `ihl`: nor is this ascent. The hinge of the true token against the likeliest other one, turned round: probability goes

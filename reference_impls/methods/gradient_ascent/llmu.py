@@ -38,8 +38,8 @@ $$
 - **The mismatch says where to go.** Ascent lowers $p(y \mid x)$ and does not care what rises instead; training on
   fluent answers of others keeps the output language. Where a random answer *is* the right one, the two terms undo each
   other: with $\epsilon_1 = \epsilon_2$ and $Y_{\mathrm{rdn}} = \{y\}$ their gradients cancel exactly.
-- On `authors` the forgotten questions are then answered in whole sentences about other people, and some retain answers
-  suffer with them (ROUGE 0.93 before, 0.80 after).
+- On `authors` the forgotten questions are then answered in sentences about other people, at a small cost to the retain
+  answers.
 - $\mathcal L_{\mathrm{nor}}$ has value and gradient 0 at the start, so the first step is ascent and mismatch alone.
 - The divergence is taken forward, $p_{\theta_0}$ first: it punishes losing what the original model could say.
 

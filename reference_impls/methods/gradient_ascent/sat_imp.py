@@ -37,9 +37,6 @@ $$
   beta function: bounded below by 0 for $\beta_1 > 0$.
 - The weights are small (at most 0.067 for 5 and 1), and so is the forget term: its balance with the retain term is the
   main knob.
-- On the embedded task 5 and 1 forget less and leave more of the rest than 5 and 0.1: at a learning rate of 5e-4 the
-  forget answers end where the retrained model has them (0.47 and 0.45) instead of far below (0.19), with retain
-  answers at 0.97 instead of 0.91.
 
 ## Differences
 

@@ -26,9 +26,9 @@ and let the unchanged model go on from there.
 - **The weights stay bit-identical**; taking the prompt away restores the model exactly. It works through an API, and
   whoever can choose the prompt can undo it.
 - Its cost grows with the length of the context and is paid at every query.
-- **On `authors` it costs what was to be kept**: the forget answers go from 0.96 to 0.56 (retrained: 0.45), and the kept
-  ones from 0.97 to 0.72. The weights are the same, so all of that is the contexts': questions on people to be kept
-  share words with some request, too, and are asked behind its flipped answer (difference 2).
+- **On `authors` it costs what was to be kept**: the retain answers fall with the forget answers. The weights are the
+  same, so all of that is the contexts': questions on people to be kept share words with some request, too, and are
+  asked behind its flipped answer (difference 2).
 
 ## Differences
 

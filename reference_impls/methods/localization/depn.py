@@ -40,10 +40,8 @@ $$
   matter.
 - The cost is layers times $m$ forward and backward passes, once; learning rate and steps of a recipe are not used.
 - **Whether a neuron serves the secret alone is not asked.** On the embedded model nearly all of the chosen neurons
-  are in the first layer, and the retain set, facts of the same kind about other people, needs them as much: with 20,
-  60, 100 and 200 neurons silenced, forget answers have probability 0.96, 0.88, 0.76 and 0.35, retain answers 0.94,
-  0.88, 0.78 and 0.38. As many random neurons of the same layers leave the forget answers 0.97, 0.95, 0.92 and 0.59,
-  so the neurons that count are found. The paper's secrets are rare strings in mail, and what it keeps is mail.
+  are in the first layer, and the retain set, facts of the same kind about other people, needs them as much: both fall
+  together, the more neurons are silenced. The paper's secrets are rare strings in mail, and what it keeps is mail.
 
 ## Differences
 

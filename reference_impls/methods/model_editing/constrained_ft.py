@@ -45,9 +45,7 @@ $$
   aimed at some keys.
 - Erasure needs no false answer, has its minimum 0 at probability 0 and is flat there; it is also flat near 1.
 - There is no retain term: that the bound is enough to keep the rest is the claim. In the embedded model's first layer
-  (weights of size 0.06) a bound of 0.01, 0.015 and 0.05 leaves the forget answers a probability of 0.69, 0.50 and 0.17
-  (0.96 before), and the retain answers 0.91, 0.84 and 0.49 (0.98 before): it trades one for the other. Injected false
-  answers cost the retain set less and forget less, with the form of the sentences kept.
+  it trades one for the other: the wider the bound, the less is left of forget and of retain answers.
 
 ## Differences
 

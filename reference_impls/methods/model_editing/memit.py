@@ -36,7 +36,7 @@ $$
   of a model with 6 billion parameters; in the embedded one $s$ is about 60.
 - Without reading $h_i^L$ anew, every layer would do the same work again and the states would overshoot.
 - Ten subjects are few for a layer: on the embedded model, where everything below the edited state can be bent, MEMIT
-  forgets and keeps as much as ten edits of ROME one after the other. What it was made for are thousands.
+  keeps more than ten edits of ROME one after the other, and forgets less. What it was made for are thousands.
 
 ## Differences
 

@@ -66,7 +66,7 @@ $$
   surname: its keys have seen little more than the surname's last token. One edit per question, not per subject, was
   no better.
 - **It acts at every mention of the subject**, while $\delta$ is searched for at the question's. Searching at the
-  mentions in the answers too made the sentences unlikely rather than the facts (truth ratio 0.67 instead of 0.76).
+  mentions in the answers too made the sentences unlikely rather than the facts.
 - **It edits what is read from a subject's name**, not what is stored elsewhere: Patil et al. still find answers in
   middle layers and through paraphrases, for 38% of the facts deleted from GPT-J.
 

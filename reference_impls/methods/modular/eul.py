@@ -35,8 +35,8 @@ $$
 - **Unbounded below**, twice: both the divergence on the forget set and its likelihood loss can grow for ever.
 - **The first step is ascent and task alone.** $W_{\mathrm{up}} = 0$ at the start, so $F_u = F$, and both divergences
   have value and gradient 0.
-- On `authors` the forget answers go from a probability of 0.96 to 0.64 with 0.89 of the retain answers' 0.98 left; a
-  step further (learning rate 3e-3) both are gone.
+- On `authors` it is one step of the learning rate from answers that hardly change to one word said over and over, and
+  the seed decides how far it goes.
 - Where $F$ is certain of an answer, $-\mathrm{KL}_{\mathcal D_f}$ is gradient ascent once more: the divergence from a
   point is a negative log-likelihood.
 

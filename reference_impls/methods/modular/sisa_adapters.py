@@ -33,9 +33,9 @@ $$
   seed or order of batches, and not through the choice of shards, for a pair's shard follows from its own subject. What
   $\theta_0$ has read in its own training is outside the guarantee.
 - **So it cannot be applied afterwards.** The target of `authors` has read the forget set before the method starts. Run
-  on it, the adapters forget exactly and the answers stay: their probability is 0.97 before and 0.97 after. Run on a
-  base that has not, as with `--model` and the folder of the task's retrained checkpoint, they go from 0.87 with two
-  shards back to 0.46, the level of the base, and retain answers stay at 0.98.
+  on it, the adapters forget exactly, and the answers stay most of what they were. Run on a base that has not, as with
+  `--model` and the folder of the task's retrained checkpoint, they go back to the level of the base, and retain answers
+  stay.
 - **Only few requests touch few shards**: $K$ independent requests reach $S\,(1 - (1 - 1/S)^K)$ of $S$ shards on
   average, 2.3 of 4 for $K = 3$. Ten authors at once reach nearly all.
 - **What one shard knows, the others dilute**: a fact has one vote in $S$. An adapter without data votes as the base.

@@ -22,12 +22,16 @@ methods differ in the winning half $y_w$, and in what an answer is measured by.
   $\frac{1}{|y|} \log \pi_\theta(y \mid x)$, and $\gamma$ (0 by default) is taken off inside $\sigma$. How well an
   answer is known decides how hard it is pushed; with `npo` all answers begin alike. The forget term has a weight of
   its own.
+- `door`: the two halves of `dpo` each for itself, so that neither settles the other: fine-tuning on refusals, also in
+  the middle of an answer, and `npo`.
 - `alt-po`: `dpo` with a winning half that is no refusal: several plausible answers to each question, which the model
   invents before unlearning where the task brings none.
 - `opt-out`: `npo` with a price on moving weights, which optimal transport sets: each matrix is a cloud of rows, and
   the cloud is held where it was.
 - `tif`: `npo` for the few tokens of an answer that are to be forgotten, on their logits as they are; all others go on
   being learned.
+- `cringe`: a preference for every token, not for the answer: the winning half is a token that the model would say
+  otherwise, the losing one the true token, and what is compared are their two logits; there is no reference model.
 - `flat`: both halves again, a refusal and the forget answer, and nothing else: no reference model, no retain set. An
   answer is measured by the mean probability of its tokens, not by a logarithm, and an f-divergence takes the place of
   $\log \sigma$.

@@ -12,6 +12,8 @@ with $L$ the mean negative log-likelihood of an answer's tokens. Every method is
 ## How they relate
 
 - `idk`: $\tilde y$ is a refusal, one of many. TOFU calls it "preference optimization", though nothing is preferred.
+- `idk-ap`: `idk` with another retain term. On questions that are to be answered, the answer is held against a refusal,
+  and nothing is asked of it as long as it is far ahead.
 - `knowledge-sanitization`: `idk` with one phrase for all, learned by a low-rank adapter that is merged afterwards. A
   share of sanitized pairs in the training data takes the place of $\alpha$.
 - `meow`: $\tilde y$ is a false answer of the right kind, and of several those are taken that the model is nearest to
@@ -22,11 +24,12 @@ with $L$ the mean negative log-likelihood of an answer's tokens. Every method is
   said before unlearning. The true answer is never looked at.
 - `random-labels`: every token of $\tilde y$ is drawn by lot, behind the *true* tokens before it. Drawn anew in each
   step, that is in expectation a divergence from the uniform distribution.
+- `me-gd`: that divergence itself, computed in place of drawn, or the entropy; small beside the retain loss.
 - `whp`: each token is what a model would say that never read the text: the model before unlearning, asked about
   generic stand-ins for idiosyncratic names, less what further training on the text makes more likely. Again behind
   the true tokens, and without a retain term.
 
-So the first five replace an answer as a whole, the other two token by token. `dpo` and `alt-po` of the preference
+So the first six replace an answer as a whole, the other three token by token. `dpo` and `alt-po` of the preference
 family use other answers, too, and hold them against the true one; `llmu` mixes random answers with ascent; `undial`
 teaches a distribution where `whp` teaches its one likeliest token.
 
@@ -41,8 +44,8 @@ The loss is a likelihood, so nothing diverges, and fluency is kept where $\tilde
 said changes, while on `authors` the true answers remain likely and easy to tell from unseen ones, and `relearning`
 brings them back. Refusals spread to questions that are much like those to forget, and a model that never read the
 phrase needs many steps to learn it. `random-labels` errs the other way: uniform is not ignorant, its answers are
-pieces of words, and it ends far below the retrained model. `whp` has to be told the idiosyncratic names; without them
-the reinforced copy speaks alone.
+pieces of words, and the further it goes the less like the retrained model's. `whp` has to be told the idiosyncratic
+names; without them the reinforced copy speaks alone.
 
 A step is one of fine-tuning, on forget and retain answers. `whp` trains a copy of the model first, and asks both
 models once about each text.

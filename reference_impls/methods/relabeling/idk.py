@@ -23,11 +23,9 @@ $$
 
 - **Bounded below by 0**, and every step is ordinary fine-tuning: nothing diverges.
 - **Nothing is pushed down.** The true answer never enters the loss. What falls is the probability of its *first* token,
-  which the refusals take over; given its first words, the rest stays nearly as likely as before. On the embedded task
-  the first token goes from 0.86 to 0.005 and the others, per token, from 0.98 only to 0.80: hidden, not gone.
-- **Refusals spread** to questions that are much like those to forget. The retain term holds them back: on the embedded
-  task 8 of 160 questions about retain authors are refused, and 12 of 160 about authors that nobody knows, to which a
-  refusal would be the right answer.
+  which the refusals take over; given its first words, the rest stays nearly as likely as before: hidden, not gone.
+- **Refusals spread** to questions that are much like those to forget. The retain term holds them back, also where a
+  refusal would be the right answer: on questions about people that nobody knows.
 - The embedded model never read a refusal, and most words of these are not among its tokens: it says little more than
   `I have not I don't know.`
 - Not to be confused with DPO on refusals (`dpo`), which other papers call IdkDPO or also PO.

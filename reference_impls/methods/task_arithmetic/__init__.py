@@ -17,6 +17,8 @@ how far to walk.
   taken away. Kept apart, the negated module could be taken out again; here it is merged into the weights.
 - `spunge`: `task-vector` for parts of the forget set apart, each from the same start. Of every weight's changes those
   count that are large and agree in sign, so that one part does not water down what another asks for.
+- `negmerge`: several `task-vector`s of the whole forget set, whose trainings differ in their learning rates. Only those
+  weights move that all of them move in the same direction, by the mean of all.
 - `sku`: `task-vector` of a model that was made bad on purpose. It learns the forget answers, gives them to each other's
   questions, and is driven away from what it was on the retain set, in a loss that is `llmu`'s with two signs turned.
 
@@ -37,5 +39,6 @@ $\tau$ is short and its direction poor: `lora-negation` needs a larger $\lambda$
 `relearning` brings back is less than after ascent; with retain answers gone as well, that is no proof of forgetting.
 
 The cost is one short fine-tuning on the forget set, of all weights or of the adapter, and one subtraction;
-`task-vector` keeps a second copy of the weights until then, `spunge` one for every part, with a fine-tuning each.
+`task-vector` keeps a second copy of the weights until then, `spunge` one for every part, with a fine-tuning each;
+`negmerge` fine-tunes as often as trainings have to agree, one copy at a time.
 """

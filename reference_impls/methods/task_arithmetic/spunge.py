@@ -56,12 +56,9 @@ $$
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
-
-import torch
-from torch import Tensor
 
 from reference_impls.toolkit import (
     LanguageModel,
@@ -70,9 +67,8 @@ from reference_impls.toolkit import (
     Run,
     UnlearningData,
     hyperparameter,
-    most_salient,
     subtract_task_vector,
-    task_vector,
+    ties,
 )
 
 
@@ -83,30 +79,6 @@ def split(pairs: Sequence[Pair], parts: int) -> list[list[Pair]]:
         by_subject.setdefault(pair.subject or pair.prompt, []).append(pair)
     groups = list(by_subject.values())
     return [list(chain.from_iterable(groups[part::parts])) for part in range(min(parts, len(groups)))]
-
-
-def agreed_mean(vectors: Tensor) -> Tensor:
-    r"""(...) $\bar\tau$ from (parts, ...) trimmed vectors: of each entry, the mean of those with the elected sign."""
-    agreeing = vectors * vectors.sum(dim=0).sign() > 0
-    return (vectors * agreeing).sum(dim=0) / agreeing.sum(dim=0).clamp(min=1)
-
-
-def ties(model: torch.nn.Module, finetuned: Sequence[torch.nn.Module], density: float) -> Iterator[Tensor]:
-    r"""$\bar\tau$, weight by weight: the vectors of some models trimmed and merged.
-
-    Args:
-        model: with the weights $\theta_0$.
-        finetuned: a model for each part.
-        density: $k$.
-    """
-    masks = [most_salient([tau.abs() for tau in task_vector(model, tuned)], density) for tuned in finetuned]
-    trimmed = [_times(task_vector(model, tuned), mask) for tuned, mask in zip(finetuned, masks, strict=True)]
-    for vectors in zip(*trimmed, strict=True):
-        yield agreed_mean(torch.stack(vectors))
-
-
-def _times(vector: Iterable[Tensor], masks: Sequence[Tensor]) -> Iterator[Tensor]:
-    return (tau * mask for tau, mask in zip(vector, masks, strict=True))
 
 
 @dataclass(frozen=True)

@@ -63,14 +63,14 @@ def test_a_model_that_knows_two_answers_keeps_the_better_one(tiny: LanguageModel
     known = [unwanted, Pair(forget, " Hogwarts is a Magic School."), Pair(retain, " Bo Reyes was born in winter.")]
     start = Run(Recipe(learning_rate=3e-3, steps=60, batch_size=3)).finetune(tiny.copy(), known)
     data = UnlearningData((unwanted,) * 8, (known[2],))
-    recipe = Recipe(learning_rate=3e-3, steps=200, batch_size=8)
+    recipe = Recipe(learning_rate=3e-3, steps=80, batch_size=8)
 
     def likely(model: LanguageModel, prefix: str) -> float:
         (logprobs,) = model.answer_logprobs([prefix + forget], [unwanted.answer])
         return float(logprobs.sum().exp())
 
     assert likely(start, "") > 0.4
-    unlearned = Quark(quantiles=2, rounds=8, length=14).unlearn(start, data, Run(recipe))
+    unlearned = Quark(quantiles=2, rounds=4, length=14).unlearn(start, data, Run(recipe))
     best, worst = likely(unlearned.model, rank_text(2)), likely(unlearned.model, rank_text(1))
     assert best < 0.1
     assert worst > best  # hidden behind the best rank, and still there behind the other

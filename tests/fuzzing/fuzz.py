@@ -1,0 +1,81 @@
+"""Let a coverage-guided fuzzer look for text that breaks a promise: ``make fuzz``, or one target at a time.
+
+    python tests/fuzzing/fuzz.py record --seconds 60
+    python tests/fuzzing/fuzz.py --list
+
+It begins with what the target is made to read and with the corpus. What breaks a promise is written to
+``build/fuzzing/TARGET/``: mend what it shows, and move the file into ``tests/fuzzing/corpus/TARGET/``, where the tests
+read it from then on. Needs atheris, which is there for Linux: ``python locks/manage.py install fuzz``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from targets import Target
+
+ROOT = Path(__file__).resolve().parents[2]
+LONGEST = 2
+"""Seconds that any one text may take."""
+
+
+def main() -> None:
+    """Read the command line, and fuzz until the time is up or a promise is broken."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("target", nargs="?", help="one of --list")
+    parser.add_argument("--seconds", type=int, default=60, help="how long to look (default: 60)")
+    parser.add_argument("--list", action="store_true", help="print the targets, with what they promise")
+    given = parser.parse_args()
+    sys.path[:0] = [str(ROOT), str(ROOT / "tests/catalog"), str(ROOT / "tests/fuzzing")]
+    if given.list:
+        from targets import TARGETS
+
+        for one in TARGETS.values():
+            print(f"{one.name:12} {one.promise}")
+        return
+    try:
+        import atheris
+    except ModuleNotFoundError:
+        sys.exit("atheris is not there. Install it with: python locks/manage.py install fuzz")
+    with atheris.instrument_imports(include=["catalog", "reference_impls"], enable_loader_override=False):
+        import targets
+    if given.target not in targets.TARGETS:
+        parser.error(f"no target {given.target!r}; there are: {', '.join(targets.TARGETS)}")
+    kept = Path(tempfile.mkdtemp(prefix="fuzzing-corpus-"))
+    try:
+        for number, seed in enumerate(targets.seeds_and_corpus(given.target)):
+            (kept / f"{number:04}").write_bytes(seed)
+        limits = [f"-max_total_time={given.seconds}", f"-timeout={LONGEST}", "-rss_limit_mb=4096", "-verbosity=0"]
+        atheris.Setup([sys.argv[0], *limits, str(kept)], noting(targets.TARGETS[given.target]))
+        atheris.Fuzz()
+    finally:
+        shutil.rmtree(kept)
+        targets.forget_scratch()
+
+
+def noting(target: Target) -> Callable[[bytes], None]:
+    """The target's promise; what breaks it is written down first."""
+
+    def keep(data: bytes) -> None:
+        try:
+            target.keep(data)
+        except BaseException:
+            path = ROOT / "build/fuzzing" / target.name / hashlib.sha256(data).hexdigest()[:12]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+            print(f"\nThis breaks a promise: {path.relative_to(ROOT)}", file=sys.stderr)
+            raise
+
+    return keep
+
+
+if __name__ == "__main__":
+    main()
