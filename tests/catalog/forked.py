@@ -5,11 +5,14 @@ from __future__ import annotations
 import itertools
 import os
 import resource
+import shutil
 import signal
 import sys
 import traceback
 from pathlib import Path
 from typing import Any
+
+from small_checkout import Checkout
 
 from catalog.cli import main
 
@@ -101,3 +104,23 @@ def run_with_room(room: int, words: tuple[str, ...], root: Path) -> tuple[int, s
         said = stream.read()
     _, ended = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(ended), said
+
+
+def prepare(command: str, checkout: Checkout, place: Path) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """Give a command of `COMMANDS` something to do: the files of the checkout before it, and those after it."""
+    checkout.add("refs.bib", BIBTEX)
+    checkout.change(checkout.gardens, "type: benchmark\nalso: [method]", "also: [method]\ntype: benchmark")
+    if command not in ("build", "fmt"):
+        assert not run_until(0, ("fmt",), checkout.root)
+    before = contents(checkout.root)
+    shutil.copytree(checkout.root, place)
+    assert not run_until(0, COMMANDS[command], place)
+    after = contents(place)
+    assert after != before
+    return before, after
+
+
+def torn(left: dict[str, bytes], before: dict[str, bytes], after: dict[str, bytes]) -> list[str]:
+    """The files that are neither as they were nor as they were to be; parts of files are no files yet."""
+    whole = {name: text for name, text in left.items() if not is_part(name)}
+    return [name for name, text in whole.items() if text not in (before.get(name), after.get(name))]

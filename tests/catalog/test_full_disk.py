@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from forked import BIBTEX, COMMANDS, contents, is_part, run_until, run_with_room
+from forked import COMMANDS, contents, is_part, prepare, run_until, run_with_room, torn
 from small_checkout import Checkout
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a process that is a copy of this one")
@@ -16,15 +16,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a process
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_without_room(command: str, checkout: Checkout, tmp_path: Path) -> None:
     words, start = COMMANDS[command], checkout.root
-    checkout.add("refs.bib", BIBTEX)
-    checkout.change(checkout.gardens, "type: benchmark\nalso: [method]", "also: [method]\ntype: benchmark")
-    if command not in ("build", "fmt"):
-        assert not run_until(0, ("fmt",), start)
-    before = contents(start)
-    whole = tmp_path / "whole"
-    shutil.copytree(start, whole)
-    assert not run_until(0, words, whole)
-    after = contents(whole)
+    before, after = prepare(command, checkout, tmp_path / "whole")
     for room in (0, 100, 500, 2_000):
         root = tmp_path / f"room-{room}"
         shutil.copytree(start, root)
@@ -37,8 +29,7 @@ def test_a_command_without_room(command: str, checkout: Checkout, tmp_path: Path
             assert "Traceback" not in said
             assert "File too large" in said, (room, said)
         assert not [name for name in left if is_part(name)], room
-        torn = [name for name, text in left.items() if text not in (before.get(name), after.get(name))]
-        assert torn == [], room
+        assert torn(left, before, after) == [], room
         assert not run_until(0, words, root)
         assert contents(root) == after, room
     assert run_with_room(0, words, start)[0] != 0

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from forked import BIBTEX, COMMANDS, contents, is_part, run_until
+from forked import COMMANDS, contents, is_part, prepare, run_until, torn
 from small_checkout import Checkout
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a process that is a copy of this one")
@@ -19,26 +19,14 @@ MOMENTS = (*range(1, 11), *(int(10 * 1.7**step) for step in range(1, 15)))
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_that_is_killed_at_any_moment(command: str, checkout: Checkout, tmp_path: Path) -> None:
     words, start = COMMANDS[command], checkout.root
-    checkout.add("refs.bib", BIBTEX)
-    checkout.change(checkout.gardens, "type: benchmark\nalso: [method]", "also: [method]\ntype: benchmark")
-    if command not in ("build", "fmt"):
-        assert not run_until(0, ("fmt",), start)
-    before = contents(start)
-    whole = tmp_path / "whole"
-    shutil.copytree(start, whole)
-    assert not run_until(0, words, whole)
-    after = contents(whole)
-    assert after != before
+    before, after = prepare(command, checkout, tmp_path / "whole")
     for moment in MOMENTS:
         root = tmp_path / f"killed-{moment}"
         shutil.copytree(start, root)
         if not run_until(moment, words, root):
             break
         left = contents(root)
-        torn = [
-            name for name, text in left.items() if not is_part(name) and text not in (before.get(name), after.get(name))
-        ]
-        assert torn == [], moment
+        assert torn(left, before, after) == [], moment
         lost = [name for name in before if name not in left and name in after]
         assert lost == [], moment
         for part in filter(is_part, left):

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import shutil
+import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -33,32 +34,45 @@ def main() -> None:
     parser.add_argument("target", nargs="?", help="one of --list")
     parser.add_argument("--seconds", type=int, default=60, help="how long to look (default: 60)")
     parser.add_argument("--list", action="store_true", help="print the targets, with what they promise")
+    parser.add_argument("--known", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     sys.path[:0] = [str(ROOT), str(ROOT / "tests/catalog"), str(ROOT / "tests/fuzzing")]
-    if given.list:
-        from targets import TARGETS
+    if given.known:
+        look(given.target, given.seconds, given.known)
+        return
+    from targets import TARGETS, seeds_and_corpus
 
+    if given.list:
         for one in TARGETS.values():
             print(f"{one.name:12} {one.promise}")
         return
+    if given.target not in TARGETS:
+        parser.error(f"no target {given.target!r}; there are: {', '.join(TARGETS)}")
+    # The fuzzer ends its process at once, so that another one has to clear up: all that is written is in one folder,
+    # in memory where the machine has a place for that.
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(prefix="fuzzing-", dir=memory if memory.is_dir() else None) as scratch:
+        known = Path(scratch) / "known"
+        known.mkdir()
+        for number, seed in enumerate(seeds_and_corpus(given.target)):
+            (known / f"{number:04}").write_bytes(seed)
+        words = [given.target, "--seconds", str(given.seconds), "--known", str(known)]
+        sys.exit(subprocess.run([sys.executable, __file__, *words], env={**os.environ, "TMPDIR": scratch}).returncode)
+
+
+def look(name: str, seconds: int, known: Path) -> None:
+    """Fuzz, beginning with the files of a folder; what takes too long is written down as what breaks a promise is."""
     try:
         import atheris
     except ModuleNotFoundError:
         sys.exit("atheris is not there. Install it with: python locks/manage.py install fuzz")
     with atheris.instrument_imports(include=["catalog", "reference_impls"], enable_loader_override=False):
         import targets
-    if given.target not in targets.TARGETS:
-        parser.error(f"no target {given.target!r}; there are: {', '.join(targets.TARGETS)}")
-    kept = Path(tempfile.mkdtemp(prefix="fuzzing-corpus-"))
-    try:
-        for number, seed in enumerate(targets.seeds_and_corpus(given.target)):
-            (kept / f"{number:04}").write_bytes(seed)
-        limits = [f"-max_total_time={given.seconds}", f"-timeout={LONGEST}", "-rss_limit_mb=4096", "-verbosity=0"]
-        atheris.Setup([sys.argv[0], *limits, str(kept)], noting(targets.TARGETS[given.target]))
-        atheris.Fuzz()
-    finally:
-        shutil.rmtree(kept)
-        targets.forget_scratch()
+    broken = ROOT / "build/fuzzing" / name
+    broken.mkdir(parents=True, exist_ok=True)
+    limits = [f"-max_total_time={seconds}", f"-timeout={LONGEST}", "-rss_limit_mb=4096", "-verbosity=0"]
+    atheris.Setup([sys.argv[0], *limits, f"-artifact_prefix={broken}/", str(known)], noting(targets.TARGETS[name]))
+    atheris.Fuzz()
 
 
 def noting(target: Target) -> Callable[[bytes], None]:

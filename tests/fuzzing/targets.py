@@ -105,11 +105,8 @@ def seeds_and_corpus(name: str) -> list[bytes]:
 
 @cache
 def scratch(name: str) -> Project:
-    """A small checkout that may be written to, in memory where the machine has a place for that."""
-    memory = Path("/dev/shm")
-    return small_checkout(
-        Path(tempfile.mkdtemp(prefix=f"fuzzing-{name}-", dir=memory if memory.is_dir() else None))
-    ).project
+    """A small checkout that may be written to."""
+    return small_checkout(Path(tempfile.mkdtemp(prefix=f"fuzzing-{name}-"))).project
 
 
 def forget_scratch() -> None:
@@ -132,7 +129,7 @@ def text_of(data: bytes) -> str:
     return data.decode("utf-8", errors="replace")
 
 
-def placed(problems: list[Problem]) -> None:
+def check_places(problems: list[Problem]) -> None:
     """Every problem says where it is, and can be printed in each way."""
     for problem in problems:
         assert problem.line >= 1
@@ -165,19 +162,19 @@ def refusing(*errors: type[Exception]) -> Iterator[None]:
 def _record(data: bytes) -> None:
     path = written(scratch("record"), FILE, data)
     entry, problems = read_record(path, FILE)
-    placed(problems)
+    check_places(problems)
     if entry is None or any(problem.severity == "error" for problem in problems):
         assert any(problem.severity == "error" for problem in problems)
         return
     laid_out, refused = format_record(path, FILE)
-    placed(refused)
+    check_places(refused)
     assert (laid_out is None) == bool(refused)
     if laid_out is not None:
         again, _ = read_record(written(scratch("record"), FILE, laid_out.encode()), FILE)
         assert again is not None
         assert again.paper == entry.paper, "laid out, the record says something else"
         assert format_record(path, FILE)[0] == laid_out, "laid out twice, it is not as after once"
-    rendered(entry.paper)
+    check_formats(entry.paper)
 
 
 def unquoted(text: str) -> str:
@@ -185,7 +182,7 @@ def unquoted(text: str) -> str:
     return re.sub("[\"'“”‘’`]", "", text)
 
 
-def rendered(paper: Paper) -> None:
+def check_formats(paper: Paper) -> None:
     """Every format gives back what went in."""
     (row,) = csv.DictReader(io.StringIO(table.render([paper])))
     assert row["title"].removeprefix("'") == paper.title.removeprefix("'")
@@ -308,7 +305,7 @@ def _data_file(name: str) -> None:
     def keep(data: bytes) -> None:
         written(scratch(name), file, data)
         _, problems = read(scratch(name))
-        placed(problems)
+        check_places(problems)
 
     keep.__name__ = name
     special: dict[str, Path | str] = {
