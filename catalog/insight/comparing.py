@@ -62,7 +62,8 @@ def sides(catalog: Catalog, boards: tuple[Board, ...], method: Implementation) -
         if row is None or board.model != EMBEDDED:
             continue
         values = {metric.id: value for metric in measures(board) if (value := _value(board, row, metric))}
-        run = next(result for result in catalog.results_of(method.id) if result.task == board.task and result.plain)
+        runs = (result for result in catalog.results_of(method.id) if result.plain)
+        run = next(result for result in runs if (result.task, result.model) == (board.task, board.model))
         chosen = {name: value for name, value in run.recipe.items() if name == "learning_rate"} | run.hyperparameters
         tried = tradeoff(catalog, board.task, method)
         curve = front((trial.closeness or 0.0, trial.utility or 0.0) for trial in tried.trials) if tried else []

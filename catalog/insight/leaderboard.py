@@ -18,7 +18,7 @@ from catalog.figures import Change, Kind, Point
 from catalog.model.catalog import Catalog
 from catalog.model.metrics import Metric
 from catalog.model.outcomes import SEPARATES
-from catalog.model.results import Example, Result
+from catalog.model.results import EMBEDDED, Example, Result
 
 REFERENCE_NAMES = {"target": "Target", "retrained": "Retrained"}
 REFERENCE_MEANINGS = {
@@ -111,6 +111,16 @@ class Board:
     def slug(self) -> str:
         """An id for anchors and figures."""
         return "-".join("".join(c if c.isalnum() else " " for c in f"{self.task} {self.model}".lower()).split())
+
+    @property
+    def embedded(self) -> bool:
+        """Whether its model is the embedded one."""
+        return self.model == EMBEDDED
+
+    @property
+    def title(self) -> str:
+        """What it is a board of: the task, and the model where that is not the embedded one."""
+        return self.task_name if self.embedded else f"{self.task_name}: {self.model}"
 
     @property
     def headline_label(self) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from catalog.figures import Attempt
 from catalog.model.catalog import Catalog
 from catalog.model.implementations import Implementation
+from catalog.model.results import EMBEDDED
 from catalog.model.trials import Trial
 
 
@@ -53,9 +54,9 @@ class Tradeoff:
         )
 
 
-def tradeoffs(catalog: Catalog, task: str) -> tuple[Tradeoff, ...]:
-    """Of every method that a search was made for on a task, the largest area first."""
-    searches = (tradeoff(catalog, task, method) for method in catalog.methods)
+def tradeoffs(catalog: Catalog, task: str, model: str = EMBEDDED) -> tuple[Tradeoff, ...]:
+    """Of every method that a search was made for on a task with a model, the largest area first."""
+    searches = (tradeoff(catalog, task, method, model) for method in catalog.methods)
     return tuple(
         sorted(
             (search for search in searches if search), key=lambda search: (-search.area, search.method.name.casefold())
@@ -63,9 +64,10 @@ def tradeoffs(catalog: Catalog, task: str) -> tuple[Tradeoff, ...]:
     )
 
 
-def tradeoff(catalog: Catalog, task: str, method: Implementation) -> Tradeoff | None:
+def tradeoff(catalog: Catalog, task: str, method: Implementation, model: str = EMBEDDED) -> Tradeoff | None:
     """Of one method; None where its trials were not measured this way."""
-    trials = tuple(trial for trial in catalog.trials.get((task, method.id), ()) if trial.closeness is not None)
+    tried = catalog.trials.get((task, model, method.id), ())
+    trials = tuple(trial for trial in tried if trial.closeness is not None)
     return Tradeoff(task, method, trials) if trials else None
 
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from catalog.model.defaults import TASK
-from catalog.model.results import REFERENCES, Result
+from catalog.model.results import EMBEDDED, REFERENCES, Result
 from catalog.model.trials import Trials
 from catalog.parsing.datafile import Entries, read_entries
 from catalog.parsing.problems import Problem
@@ -111,17 +111,19 @@ def judge(claims: Iterable[Claim], results: Iterable[Result], trials: Trials) ->
 
     Args:
         claims: in the order in which they are to stand.
-        results: runs with the embedded models; means over the seeds of those that forget the whole set at once.
+        results: committed runs, of which those with the embedded models count that forget the whole set at once, as
+            means over seeds.
         trials: what the searches have tried.
     """
     measured: dict[tuple[str, str, str], list[float]] = {}
-    for run in (result for result in results if result.plain and not (result.method in REFERENCES and result.seed)):
+    runs = (result for result in results if result.plain and result.model == EMBEDDED)
+    for run in (result for result in runs if not (result.method in REFERENCES and result.seed)):
         for name, value in (run.metrics | run.attacks).items():
             measured.setdefault((run.task, run.method, name), []).append(value)
 
     def average(task: str, method: str, measure: str, at: Mapping[str, Any]) -> float | None:
         if at and method not in REFERENCES:
-            rows = trials.get((task, method), ())
+            rows = trials.get((task, EMBEDDED, method), ())
             values = [row.metrics.get(measure) for row in rows if at.items() <= row.settings.items()]
         else:
             values = list(measured.get((task, method, measure), ()))

@@ -1,11 +1,22 @@
 """How a question is put to a model that has no chat template, and how what was asked and said is read again.
 
-The embedded models learn this form, and records hold prompts in it.
+The embedded models learn this form, and records hold prompts in it, or in the form of a model's chat template.
 """
 
 from __future__ import annotations
 
+import re
+
 _QUESTION, _ANSWER = "Question:", "Answer:"
+_TURN = re.compile(
+    r"<\|im_start\|>user\n(.*?)<\|im_end\|>"  # ChatML: SmolLM, Qwen
+    r"|<\|start_header_id\|>user<\|end_header_id\|>\s*(.*?)<\|eot_id\|>"  # Llama 3
+    r"|<start_of_turn>user\n(.*?)<end_of_turn>"  # Gemma
+    r"|<\|user\|>\s*(.*?)<\|(?:end|assistant)\|>"  # Phi 3, Zephyr
+    r"|\[INST\]\s*(?:<<SYS>>.*?<</SYS>>)?(.*?)\[/INST\]",  # Llama 2, Mistral
+    re.DOTALL,
+)
+"""What somebody says in a chat, between the marks of the usual templates."""
 
 
 def framed(text: str) -> str:
@@ -18,11 +29,16 @@ def framed(text: str) -> str:
 
 
 def bare(prompt: str) -> str:
-    r"""A prompt without what :func:`framed` puts around a question; others as they are.
+    r"""A prompt without what :func:`framed`, or a chat template, puts around the last question; others as they are.
 
     >>> bare("Question: Who?\nAnswer:")
     'Who?'
+    >>> bare("<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nWho?<|im_end|>\n<|im_start|>assistant\n")
+    'Who?'
     """
+    turns = _TURN.findall(prompt)
+    if turns:
+        return "".join(turns[-1]).strip()
     return prompt.removeprefix(f"{_QUESTION} ").removesuffix(f"\n{_ANSWER}")
 
 

@@ -122,13 +122,18 @@ def record_file(task: str, model: str, method: str, seed: int, forget_share: flo
 
 
 def read_results(folder: Path, root: Path) -> tuple[list[Result], list[Problem]]:
-    """Every committed result under ``folder``, sorted by task, model, method and seed, with problems."""
+    """Every committed result under ``folder``, sorted by task, model, method and seed, with problems.
+
+    Of a task's models the embedded one comes first, for it is the one that all methods are measured on.
+    """
     by_file, problems = read_result_files(folder, root)
-    return sorted(by_file.values(), key=_order), problems
+    return sorted(by_file.values(), key=reading_order), problems
 
 
-def _order(result: Result) -> tuple[str, str, str, float, int, int]:
-    return result.task, result.model, result.method, -result.forget_share, result.requests, result.seed
+def reading_order(result: Result) -> tuple[str, bool, str, str, float, int, int]:
+    """By task, model (the embedded one first), method and seed."""
+    embedded = result.model == EMBEDDED
+    return result.task, not embedded, result.model, result.method, -result.forget_share, result.requests, result.seed
 
 
 def read_result_files(folder: Path, root: Path) -> tuple[dict[str, Result], list[Problem]]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from catalog.model.implementations import Implementation
-from catalog.model.results import read_json
+from catalog.model.results import EMBEDDED, read_json
 from catalog.parsing.problems import Problem
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -42,19 +42,21 @@ class Trial(BaseModel):
         )
 
 
-Trials = Mapping[tuple[str, str], Sequence[Trial]]
-"""By task and method."""
+Trials = Mapping[tuple[str, str, str], Sequence[Trial]]
+"""By task, model and method."""
 
 _SEARCH: TypeAdapter[dict[str, list[Trial]]] = TypeAdapter(dict[str, list[Trial]])
 
 
 def read_trials(reference_impls: Path, root: Path) -> tuple[Trials, list[Problem]]:
-    """What every task's search has tried, with problems."""
-    trials: dict[tuple[str, str], Sequence[Trial]] = {}
+    """What every task's searches have tried, with the embedded model and with larger ones, with problems."""
+    trials: dict[tuple[str, str, str], Sequence[Trial]] = {}
     problems: list[Problem] = []
-    for path in sorted(reference_impls.glob("tasks/*/search.json")):
-        task = path.parent.name.replace("_", "-")
+    tasks = reference_impls / "tasks"
+    for path in sorted([*tasks.glob("*/search.json"), *tasks.glob("*/*/search.json")]):
+        folder, *larger = path.parent.relative_to(tasks).parts
+        task, model = folder.replace("_", "-"), larger[0] if larger else EMBEDDED
         contents, wrong = read_json(path, path.relative_to(root).as_posix(), _SEARCH, "bad-search", "`unlearn tune`")
         problems += wrong
-        trials |= {(task, method): rows for by_method in contents for method, rows in by_method.items()}
+        trials |= {(task, model, method): rows for by_method in contents for method, rows in by_method.items()}
     return trials, problems

@@ -25,7 +25,7 @@ from catalog.model.paper import Paper, Record, Venue, newest_first
 from catalog.model.pools import Pools, read_pools
 from catalog.model.redirects import Redirects, read_redirects
 from catalog.model.registries import PAPER_ID
-from catalog.model.results import read_result_files
+from catalog.model.results import read_result_files, reading_order
 from catalog.model.trials import Trials, read_trials
 from catalog.model.venues import appearance, edition
 from catalog.model.vocabulary import Vocabularies, read_vocabularies
@@ -100,9 +100,7 @@ class _Examined:
     def catalog(self) -> Catalog:
         """What consumers see, where there is no error."""
         corpus = self.corpus
-        measured = sorted(
-            corpus.results.values(), key=lambda result: (result.task, result.model, result.method, result.seed)
-        )
+        measured = sorted(corpus.results.values(), key=reading_order)
         return Catalog(
             tuple(newest_first(_in_words((entry.paper for entry in corpus.entries), corpus.vocabularies))),
             corpus.implementations,

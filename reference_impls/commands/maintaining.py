@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from catalog.model.results import EMBEDDED
 from reference_impls.commands.shared import (
     ForgetShare,
     Requests,
@@ -18,8 +19,10 @@ from reference_impls.running.registry import (
     RESULTS,
     find_embedded,
     find_method,
+    larger_models,
     methods,
     recipes,
+    ships,
     tasks,
 )
 
@@ -33,6 +36,10 @@ METRICS = "metrics"
 OUTCOMES: dict[Outcome, str] = {"runs": "run", "refused": "are refused", "fails": "fail"}
 """How methods come out on an architecture, in words."""
 Answer = TypeVar("Answer")
+LargerModel = Annotated[
+    str | None,
+    typer.Option("--model", "-m", help="A larger model that the task ships checkpoints of, such as smollm2."),
+]
 app = typer.Typer()
 
 
@@ -40,7 +47,7 @@ app = typer.Typer()
     rich_help_panel=PANEL,
     epilog="Examples: `unlearn bench --resume`   `unlearn bench npo rmu --task hazards`   "
     "`unlearn bench npo --task passages --requests 4`   `unlearn bench npo --check`   "
-    "`unlearn bench metrics --task authors`",
+    "`unlearn bench npo --task authors --model smollm2`   `unlearn bench metrics --task authors`",
 )
 def bench(
     names: Annotated[list[str] | None, typer.Argument(help="Ids of methods; all with a recipe by default.")] = None,
@@ -55,6 +62,7 @@ def bench(
     ] = None,
     forget_share: ForgetShare = 1.0,
     requests: Requests = 1,
+    model: LargerModel = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Runs at a time; as many as cores by default.")] = None,
 ) -> None:
     """Run methods with several seeds, attack what they leave, and keep the records for the leaderboard.
@@ -65,7 +73,7 @@ def bench(
 
     if task != "all":
         find_embedded(task)
-    chosen = tasks() if task == "all" else [task]
+    chosen = [name for name in (tasks() if task == "all" else [task]) if _check_ships(name, model, task == "all")]
     if names == [METRICS]:
         _bench_metrics(chosen, workers)
         return
@@ -73,7 +81,9 @@ def bench(
     runs = [
         experiment
         for task_id in chosen
-        for experiment in plan(given or sorted(recipes(task_id)), task_id, seeds, forget_share, requests)
+        for experiment in plan(
+            given or sorted(recipes(task_id, model or EMBEDDED)), task_id, seeds, forget_share, requests, model
+        )
     ]
     if check:
         _check_records([experiment for experiment in runs if recorded(experiment)], tolerance, workers)
@@ -81,6 +91,18 @@ def bench(
     wanted = [experiment for experiment in runs if not (resume and recorded(experiment))]
     _run_all(run_and_record, wanted, workers)
     print(f"{len(wanted)} new records in {RESULTS}.")
+
+
+def _check_ships(task: str, model: str | None, skip: bool = False) -> bool:
+    """Whether a task ships checkpoints of a model.
+
+    Raises:
+        UsageError: it does not, and is not to be skipped for that.
+    """
+    if ships(task, model) or skip:
+        return ships(task, model)
+    larger = ", ".join(larger_models(task)) or "none but the embedded one"
+    raise UsageError(f"{task} ships no checkpoints of {model!r}: {larger}.")
 
 
 def _bench_metrics(chosen: list[str], workers: int | None) -> None:
@@ -153,10 +175,16 @@ def architectures(
     print(f"Written: {FILE}")
 
 
-@app.command("make-task", epilog="Example: `unlearn make-task authors`", rich_help_panel=PANEL)
-def make_task(task: Annotated[str, typer.Argument(help="A task's id.")]) -> None:
+@app.command(
+    "make-task",
+    epilog="Examples: `unlearn make-task authors`   `unlearn make-task authors --model smollm2`",
+    rich_help_panel=PANEL,
+)
+def make_task(task: Annotated[str, typer.Argument(help="A task's id.")], model: LargerModel = None) -> None:
     """Train the checkpoints that ship with a task: its target and its retrained model."""
     chosen = find_embedded(task)
+    _check_ships(task, model)
+    chosen = find_embedded(task, model=model)
     from reference_impls.running import make_task as making
     from reference_impls.toolkit import EmbeddedTask
 

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from catalog.model.implementations import Implementation
 from catalog.model.metrics import Metric, read_metrics
-from catalog.model.results import EMBEDDED, Example, Result
+from catalog.model.results import Example, Result
 from reference_impls.errors import UsageError
 from reference_impls.running.records import reference_results
 from reference_impls.running.registry import PACKAGE, find_embedded
@@ -38,7 +38,7 @@ def print_run(method: Implementation, outcome: Outcome) -> None:
         console.print()
         console.print(_stages(result))
     if result.attacks:
-        references = reference_results(result.task) if result.model == EMBEDDED else {}
+        references = reference_results(result.task, result.model)
         reference_attacks = {which: record.attacks for which, record in references.items()}
         console.print()
         print_attacks("Does it come back?", None, result.attacks, reference_attacks)

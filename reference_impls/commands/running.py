@@ -123,12 +123,12 @@ def run(
     )
     if checkpoint_every is not None and out is None:
         raise UsageError("--checkpoint-every keeps the state of training in the folder of --out; name one.")
-    if reference and not model:
-        raise UsageError("--reference is for a model of your own (--model); the embedded one has its retrained model.")
-    if record and (model or forget or experiment.scaling != Scaling()):
+    if reference and not experiment.own_model:
+        raise UsageError("--reference is for a model of your own (--model); the task's has its retrained model.")
+    if record and (experiment.own_model or forget or experiment.scaling != Scaling()):
         raise UsageError(
-            "--record is for the embedded model and task, trained as all are, so that the leaderboard compares like "
-            "with like."
+            "--record is for a task and a model that it ships, trained as all are, so that the leaderboard compares "
+            "like with like."
         )
     loaded = experiment.load_task()
     from reference_impls.toolkit.processes import check_launch, is_first, take_device

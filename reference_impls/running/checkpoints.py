@@ -1,7 +1,8 @@
 """The models that ship with a task.
 
 The target learned the forget set, the retrained model never did, and both were fine-tuned from the base, which has read
-neither the forget nor the retain set.
+neither the forget nor the retain set. Of the embedded model whole checkpoints ship; of a larger one that comes from
+elsewhere, the low-rank adapters that make its target and its retrained model, and its base is that model as it comes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ import json
 from pathlib import Path
 from typing import Literal
 
+from catalog.model.results import EMBEDDED
 from reference_impls.measuring.comparison import Yardstick
+from reference_impls.models.loading import Loading
+from reference_impls.models.pretrained import load_pretrained
 from reference_impls.toolkit import LanguageModel, Splits, Task
 
 Which = Literal["target", "retrained"]
@@ -20,7 +24,7 @@ SHIPPED: tuple[Shipped, ...] = ("base", *WHICH)
 
 
 def folder(task: Task, which: Shipped) -> Path:
-    """Where a checkpoint is; ``transformers`` loads it from there."""
+    """Where a checkpoint is; ``transformers`` loads it from there, or ``peft`` an adapter."""
     return task.folder / "checkpoints" / which
 
 
@@ -29,11 +33,23 @@ def ships(task: Task) -> bool:
     return hasattr(task, "folder") and folder(task, "target").is_dir()
 
 
-def load(task: Task, which: Shipped) -> LanguageModel:
-    """A shipped checkpoint, in 32 bits."""
+def load(task: Task, which: Shipped, loading: Loading | None = None) -> LanguageModel:
+    """A shipped checkpoint: the embedded model in 32 bits, a larger one as it is to be loaded.
+
+    Raises:
+        UsageError: the larger model cannot be had.
+    """
     import torch
 
-    return LanguageModel.load(folder(task, which), dtype=torch.float32)
+    if task.model == EMBEDDED:
+        return LanguageModel.load(folder(task, which), dtype=torch.float32)
+    model = load_pretrained(task.model, loading)
+    if which != "base":
+        from peft import PeftModel
+
+        model.model = PeftModel.from_pretrained(model.model, folder(task, which)).merge_and_unload()
+        model.model.requires_grad_(True).eval()
+    return model
 
 
 def retrained_evaluation(task: Task) -> dict[str, list[float]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from pydantic import BaseModel, ConfigDict
 
 from catalog.model.implementations import Implementation
-from catalog.model.results import Example
+from catalog.model.results import EMBEDDED, Example
 from reference_impls import extensions
 from reference_impls.errors import UsageError
 from reference_impls.measuring.comparison import Yardstick
@@ -18,6 +19,7 @@ from reference_impls.running import checkpoints
 from reference_impls.running.attacking import attack_each
 from reference_impls.running.notes import check_whole, cut
 from reference_impls.running.records import reference_results
+from reference_impls.running.registry import find_embedded, larger_models
 from reference_impls.running.saving import load
 from reference_impls.toolkit import LanguageModel, Splits, Task, UnlearnedModel, weights_of
 
@@ -81,7 +83,8 @@ def evaluate_saved(
         against_reference = task.evaluate(other, splits)
         del other
     model, weights, splits = _opened(source, task, progress, loading)
-    shipped = reference_results(task.name)
+    task = _with_checkpoints_like(weights, task)
+    shipped = reference_results(task.name, task.model)
     against = Yardstick(task, splits)
     if shipped:
         shipping = checkpoints.yardstick(task, splits, checkpoints.retrained_evaluation(task))
@@ -120,7 +123,8 @@ def attack_saved(
     model, weights, splits = _opened(source, task, progress, loading)
     check_whole(task, splits)
     known = task.knowledge(model, splits.forget)
-    shipped = reference_results(task.name)
+    task = _with_checkpoints_like(weights, task)
+    shipped = reference_results(task.name, task.model)
     reference = checkpoints.load(task, "retrained") if shipped else None
     tried = attack_each(model, task, splits, seed, progress, chosen, reference)
     references = {
@@ -151,6 +155,22 @@ def _opened(
     if weights is None:
         raise UsageError(f"{source} holds no language model, so that it cannot be asked.")
     return model, weights, task.splits(weights)
+
+
+def _with_checkpoints_like(weights: LanguageModel, task: Task) -> Task:
+    """The task with those of its checkpoints that share the model's vocabulary; as it is where none do.
+
+    A larger model that cannot be had here is passed over.
+    """
+    larger = larger_models(task.name) if checkpoints.ships(task) and task.model == EMBEDDED else ()
+    if not larger or _share_vocabulary(weights, checkpoints.load(task, "target")):
+        return task
+    for name in larger:
+        candidate = find_embedded(task.name, model=name)
+        with suppress(UsageError):
+            if _share_vocabulary(weights, checkpoints.load(candidate, "base")):
+                return candidate
+    return task
 
 
 def _share_vocabulary(model: LanguageModel, other: LanguageModel) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from catalog.model.results import EMBEDDED, is_plain, record_file
 from reference_impls.errors import UsageError
 from reference_impls.models.loading import Loading
-from reference_impls.running.registry import DEFAULT_TASK, find_task
+from reference_impls.running.registry import DEFAULT_TASK, find_task, ships
 from reference_impls.scaling import Scaling
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Experiment:
     requests: int = 1
     """In how many requests, one after another (MUSE's sustainability); each is a run of its own."""
     model: str | None = None
-    """A folder or hub name of a causal language model; the task's own target by default."""
+    """A folder or hub name of a causal language model, or one that the task ships; its embedded one by default."""
     data: OwnData | None = None
     folder: Path | None = None
     """Where the files of a published benchmark are looked for first."""
@@ -67,6 +67,11 @@ class Experiment:
     """How that model is loaded."""
     scaling: Scaling = field(default_factory=Scaling)
     """How a model is trained that is large for its machine."""
+
+    @property
+    def own_model(self) -> bool:
+        """Whether it starts from somebody's model, and not from a target that ships with the task."""
+        return self.model is not None and (self.data is not None or not ships(self.task, self.model))
 
     @property
     def plain(self) -> bool:
@@ -114,23 +119,24 @@ class Experiment:
             UnknownNameError: there is no such task.
             UsageError: files are missing or cannot be read.
         """
-        return load_task(self.task, self.data, self.folder)
+        return load_task(self.task, self.data, self.folder, self.model)
 
 
-def load_task(name: str, data: OwnData | None = None, folder: Path | None = None) -> Task:
+def load_task(name: str, data: OwnData | None = None, folder: Path | None = None, model: str | None = None) -> Task:
     """The task of that name, or the one that files of one's own make, if there are any.
 
     Args:
         name: of a task that ships models, or of a published benchmark's.
         data: the files of one's own.
         folder: where a benchmark's files are looked for first.
+        model: see :func:`~reference_impls.running.registry.find_task`.
 
     Raises:
         UnknownNameError: there is no such task.
         UsageError: files are missing or cannot be read.
     """
     if data is None:
-        return find_task(name, folder)
+        return find_task(name, folder, model)
     if folder is not None:
         raise UsageError("--data names the folder of a published benchmark; --forget and --retain name your own files.")
     from reference_impls.tasks.files import FilesTask

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -18,7 +19,10 @@ from reference_impls.progress import Progress
 from reference_impls.running.attacking import attack_all
 from reference_impls.running.checkpoints import SHIPPED, WHICH, Shipped, Which, folder, load, yardstick
 from reference_impls.running.records import write_record
-from reference_impls.toolkit import EmbeddedTask, Evaluation, LanguageModel, Run, encoding
+from reference_impls.running.registry import finetuning_of
+from reference_impls.scaling import LoRA
+from reference_impls.toolkit import EmbeddedTask, Evaluation, LanguageModel, Recipe, Run, encoding
+from reference_impls.toolkit.adapters import Adapter
 
 SEED = 0
 AGAIN = (1, 2)
@@ -28,54 +32,100 @@ AGAIN = (1, 2)
 def make(task: EmbeddedTask, results: Path, progress: Progress) -> dict[Which, Result]:
     """Train and save both checkpoints and what they measure; the same command gives the same models.
 
-    One base model is trained on what has nothing to do with the task's people; from it, with one seed and one
-    number of steps, come the target (on forget and retain) and the retrained model (on retain alone).
+    The base model is trained on what has nothing to do with the task's people, or is a larger model as it comes; from
+    it, with one seed and one number of steps, come the target (on forget and retain) and the retrained model (on retain
+    alone).
 
     Args:
         task: a :class:`~reference_impls.tasks.EmbeddedTask`.
         results: the folder for the two reference records.
         progress: see :class:`~reference_impls.toolkit.training.Run`.
     """
-    import torch
-
-    one_thread()
-    base = new_tiny_model(_texts(task), SEED)
-    Run(task.pretraining_recipe, SEED, progress).finetune(base, task.pretraining(base), stage="base model")
+    small = task.model == EMBEDDED
+    _settle(task)
+    base = _new_base(task, progress) if small else load(task, "base")
     made: dict[str, Any] = {
-        "command": f"unlearn make-task {task.name}",
+        "command": f"unlearn make-task {task.name}" + ("" if small else f" --model {task.model}"),
         "seed": SEED,
         "parameters": sum(parameter.numel() for parameter in base.model.parameters()),
-        "pretraining": asdict(task.pretraining_recipe),
-        "finetuning": asdict(task.finetuning_recipe),
+        **({"pretraining": asdict(task.pretraining_recipe)} if small else {}),
+        "finetuning": asdict(_finetuning(task)[0]),
         "versions": versions(),
     }
-    for which in SHIPPED:
-        model = base.copy()
-        started = time.perf_counter()
-        if which != "base":
-            _finetune(task, model, SEED, progress, forget=which == "target")
-        place = folder(task, which)
-        model.model.to(torch.bfloat16).save_pretrained(place)
-        model.tokenizer.save_pretrained(place)
-        write_whole(place / "README.md", _card(task, which))
-        made[f"{which}_seconds"] = round(time.perf_counter() - started, 2)
-        made[f"{which}_sha256"] = hashlib.sha256((place / "model.safetensors").read_bytes()).hexdigest()
+    for which in SHIPPED if small else WHICH:
+        made |= make_checkpoint(task, which, base.copy(), progress)
     write_whole(task.folder / "checkpoints" / "made.json", json.dumps(made, indent=2) + "\n")
     return measure(task, results, progress)
 
 
+def _new_base(task: EmbeddedTask, progress: Progress) -> LanguageModel:
+    base = new_tiny_model(_texts(task), SEED)
+    return Run(task.pretraining_recipe, SEED, progress).finetune(base, task.pretraining(base), stage="base model")
+
+
+def make_checkpoint(task: EmbeddedTask, which: Shipped, model: LanguageModel, progress: Progress) -> dict[str, Any]:
+    """Train one checkpoint and save it: of the embedded model all weights, of a larger one the adapters alone.
+
+    Args:
+        task: whose.
+        which: of its checkpoints.
+        model: the base model, which is changed in place.
+        progress: see :class:`~reference_impls.toolkit.training.Run`.
+
+    Returns:
+        The seconds that it took, and the digest of the weights that were written.
+    """
+    import torch
+
+    started = time.perf_counter()
+    adapter = None if which == "base" else _finetune(task, model, SEED, progress, forget=which == "target")
+    place = folder(task, which)
+    shutil.rmtree(place, ignore_errors=True)
+    if adapter is None:
+        model.model.to(torch.bfloat16).save_pretrained(place)
+        model.tokenizer.save_pretrained(place)
+    else:
+        rounded = {name: weight.to(torch.bfloat16) for name, weight in adapter.weights.items()}
+        replace(adapter, weights=rounded).save(place, task.model)
+    write_whole(place / "README.md", _card(task, which))
+    (weights,) = place.glob("*.safetensors")
+    return {
+        f"{which}_seconds": round(time.perf_counter() - started, 2),
+        f"{which}_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+    }
+
+
+def _finetuning(task: EmbeddedTask) -> tuple[Recipe, int | None]:
+    """How the checkpoints are fine-tuned from the base, and the rank of the adapters that alone train, if any do."""
+    if task.model == EMBEDDED:
+        return task.finetuning_recipe, None
+    said = finetuning_of(task.name, task.model)
+    return Recipe(**{name: value for name, value in said.items() if name != "rank"}), said["rank"]
+
+
 def _finetune(
     task: EmbeddedTask, model: LanguageModel, seed: int, progress: Progress, *, forget: bool
-) -> LanguageModel:
+) -> Adapter | None:
+    """Fine-tune the model in place; returns the adapters that trained and are a part of it now, if there were any."""
     stage = "target" if forget else "retrained"
-    run = Run(task.finetuning_recipe, seed + 1, progress)
-    return run.finetune(model, task.finetuning(model, forget=forget), stage=stage)
+    recipe, rank = _finetuning(task)
+    run = Run(recipe, seed + 1, progress)
+    adapted = None if rank is None else run.adapt(model, LoRA(rank))
+    run.finetune(model, task.finetuning(model, forget=forget), stage=stage)
+    return adapted.merge() if adapted else None
 
 
 def retrain(task: EmbeddedTask, seed: int, progress: Progress) -> LanguageModel:
     """A further retrained model: from the base as it ships, on the same data in another order."""
-    one_thread()
-    return _finetune(task, load(task, "base"), seed, progress, forget=False)
+    _settle(task)
+    model = load(task, "base")
+    _finetune(task, model, seed, progress, forget=False)
+    return model
+
+
+def _settle(task: EmbeddedTask) -> None:
+    if task.model == EMBEDDED:
+        one_thread()
 
 
 def measure(task: EmbeddedTask, results: Path, progress: Progress) -> dict[Which, Result]:
@@ -83,7 +133,7 @@ def measure(task: EmbeddedTask, results: Path, progress: Progress) -> dict[Which
 
     Retrained models with other seeds (``AGAIN``) are made anew, measured and recorded likewise.
     """
-    one_thread()
+    _settle(task)
     progress("evaluating the retrained model", 0, 1)
     splits = task.splits(load(task, "target"))
     against = yardstick(task, splits)
@@ -130,7 +180,7 @@ def _record(task: EmbeddedTask, which: Which, seed: int, evaluation: Evaluation,
     return Result(
         method=which,
         task=task.name,
-        model=EMBEDDED,
+        model=task.model,
         seed=seed,
         hyperparameters={},
         recipe=made["finetuning"],
@@ -151,6 +201,25 @@ def _card(task: EmbeddedTask, which: Shipped) -> str:
         "target": "It was fine-tuned from the base model on the forget set and the retain set. Methods start from it.",
         "retrained": "It was fine-tuned from the base model on the retain set alone: what unlearning should end at.",
     }[which]
+    if task.model != EMBEDDED:
+        return f"""\
+---
+library_name: peft
+base_model: {task.model}
+license: apache-2.0
+tags: [unlearning, {task.name}, {which}]
+---
+
+# {task.name}, {which}, {task.model}
+
+The {which} model of the task `{task.name}` of LLM-Unlearning, as a low-rank adapter of the model `{task.model}`. {what}
+
+All that it adds was invented for this task or is one of some hundred general facts. Nothing of it comes from a person
+or from the web.
+
+Made by `unlearn make-task {task.name} --model {task.model}`, with the recipe in `../../finetuning.yaml`, and seed and
+versions in `../made.json`.
+"""
     return f"""\
 ---
 library_name: transformers

@@ -223,7 +223,7 @@ class Search:
 
     def method(self, method: Implementation, examples: int) -> None:
         """All trials of one method."""
-        from_whom = chosen(self.task.name, method, embedded=False)
+        from_whom = chosen(self.task.name, method, shipped=None)
         space = space_of(method, from_whom.recipe({}, examples), from_whom.hyperparameters)
         scores: dict[Point, float] = {}
 

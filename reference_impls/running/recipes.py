@@ -1,8 +1,8 @@
-"""Which recipe a run is made with, and who says so: the embedded model's own, a benchmark's, a method's, or a default.
+"""Which recipe a run is made with, and who says so: a task's own, a benchmark's, a method's, or a default.
 
-Recipes that were searched for on the embedded model are its alone. A model of one's own gets what its benchmark's
-authors trained the method with, else what the method's paper trained a model of billions with, and where neither is
-known :data:`DEFAULT`, which says so.
+Recipes that were searched for on a model that ships with a task are its alone. A model of one's own gets what its
+benchmark's authors trained the method with, else what the method's paper trained a model of billions with, and where
+neither is known :data:`DEFAULT`, which says so.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class Chosen:
     published: PublishedRecipe | None = None
     """What was published, for a model of one's own."""
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
-    embedded: bool = True
+    shipped: bool = True
+    """Whether the model ships with the task, which has a recipe for it then."""
 
     def recipe(self, given: Mapping[str, float | int | None], examples: int) -> Recipe:
         """The recipe of one run.
@@ -53,14 +54,14 @@ class Chosen:
         own = {name: value for name, value in given.items() if value is not None}
         said = {name: value for name, value in self.settings.items() if name in known}
         recipe = Recipe(**{**said, **own})
-        if self.embedded or "steps" in own:
+        if self.shipped or "steps" in own:
             return recipe
         long = self.published.steps_for(examples, recipe.batch_size) if self.published else None
         return replace(recipe, steps=long or DEFAULT_EPOCHS * -(-examples // recipe.batch_size))
 
     def source(self, given: Mapping[str, float | int | None]) -> str:
-        """Who says so, for people; empty for the embedded model's own."""
-        if self.embedded:
+        """Who says so, for people; empty where a task's search did."""
+        if self.shipped:
             return ""
         own = [name for name, value in given.items() if value is not None]
         if self.published is None:
@@ -78,20 +79,20 @@ class Chosen:
         return getattr(self.published, name) is not None
 
 
-def chosen(task: str, method: Implementation, *, embedded: bool) -> Chosen:
+def chosen(task: str, method: Implementation, *, shipped: str | None) -> Chosen:
     """The recipe of a method on a task.
 
     Args:
         task: the task's name.
         method: the method.
-        embedded: whether the model is the task's own.
+        shipped: the model, if it ships with the task; None for one of one's own.
     """
-    if embedded:
-        recipe = recipe_of(task, method.id)
+    if shipped is not None:
+        recipe = recipe_of(task, method.id, shipped)
         return Chosen(recipe, hyperparameters=recipe.get("hyperparameters", {}))
     published, hyperparameters = of_benchmark(task).get(method.id, (method.published, {}))
     settings = {name: value for name in FIELDS if (value := getattr(published, name, None)) is not None}
-    return Chosen(settings, published, hyperparameters, embedded=False)
+    return Chosen(settings, published, hyperparameters, shipped=False)
 
 
 def of_benchmark(task: str) -> dict[str, tuple[PublishedRecipe, dict[str, Any]]]:

@@ -9,13 +9,15 @@ from catalog.model.results import EMBEDDED, REFERENCES, Result, read_results
 from reference_impls.running.registry import RESULTS
 
 
-def reference_results(task: str) -> dict[str, Result]:
+def reference_results(task: str, model: str = EMBEDDED) -> dict[str, Result]:
     """The records of a task's target and retrained models, in this order; empty if it ships none.
+
+    ``model`` is what they were made from.
 
     Further retrained models, with other seeds, are none to compare with.
     """
     results, _ = read_results(RESULTS / task, RESULTS)
-    by_method = {result.method: result for result in reversed(results) if result.model == EMBEDDED}
+    by_method = {result.method: result for result in reversed(results) if result.model == model}
     return {which: by_method[which] for which in REFERENCES if which in by_method}
 
 

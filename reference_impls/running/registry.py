@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from catalog.base.terminal import say
 from catalog.model import defaults
 from catalog.model.implementations import Implementation, read_implementations
+from catalog.model.results import EMBEDDED
 from reference_impls import extensions
 from reference_impls.errors import UnknownNameError, UsageError
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 PACKAGE = Path(__file__).parents[1]
 DEFAULT_TASK = defaults.TASK
 RESULTS = PACKAGE / "results"
+FINETUNING = "finetuning.yaml"
+"""In a folder of a task named for a model: how that model is fine-tuned on the task."""
 
 
 @cache
@@ -148,12 +151,13 @@ def benchmarks() -> list[Implementation]:
     return [implementation for implementation in implementations().values() if implementation.kind == "benchmark"]
 
 
-def find_task(name: str, folder: Path | None = None) -> Task:
+def find_task(name: str, folder: Path | None = None, model: str | None = None) -> Task:
     """A task that ships models by its id, or one of a published benchmark by its name (``tofu/forget10``).
 
     Args:
         name: the id or name.
         folder: where a benchmark's files are looked for first.
+        model: on which the task is to be run; where it ships checkpoints of it, it is the task with these.
 
     Raises:
         UnknownNameError: there is none.
@@ -162,7 +166,7 @@ def find_task(name: str, folder: Path | None = None) -> Task:
     family, slash, _ = name.partition("/")
     benchmark = next((candidate for candidate in benchmarks() if candidate.id == family), None)
     if benchmark is None:
-        return find_embedded(name, folder)
+        return find_embedded(name, folder, model)
     if not slash:
         raise UsageError(f"{family} is several tasks: name one of {', '.join(benchmark.task_names)}.")
     if not benchmark.has_task(name):
@@ -173,8 +177,8 @@ def find_task(name: str, folder: Path | None = None) -> Task:
     return task
 
 
-def find_embedded(name: str, folder: Path | None = None) -> Task:
-    """A task that ships models by its id.
+def find_embedded(name: str, folder: Path | None = None, model: str | None = None) -> Task:
+    """A task that ships models by its id; see :func:`find_task`.
 
     Raises:
         UnknownNameError: there is none.
@@ -196,17 +200,37 @@ def find_embedded(name: str, folder: Path | None = None) -> Task:
     task: Task = _class_of(chosen.module, Task)()
     if chosen.outside:
         task.name, task.folder = name, Path(chosen.file).parent
+    if model is not None and ships(name, model):
+        task.model, task.folder = model, home(name, model)
     return task
 
 
-def recipe_of(task: str, method: str) -> dict[str, Any]:
+def home(task: str, model: str = EMBEDDED) -> Path:
+    """Where the checkpoints of a task that were made from a model are, and the recipes that were searched for there."""
+    chosen = implementations().get(task)
+    own = PACKAGE / "tasks" / task.replace("-", "_")
+    folder = Path(chosen.file).parent if chosen and chosen.outside else own
+    return folder if model == EMBEDDED else folder / model
+
+
+def larger_models(task: str) -> list[str]:
+    """The models besides the embedded one that a task ships checkpoints of, or says how to make them from."""
+    return sorted(path.parent.name for path in home(task).glob(f"*/{FINETUNING}"))
+
+
+def ships(task: str, model: str | None) -> bool:
+    """Whether a task starts from checkpoints of its own where this model is asked for; None is the embedded one."""
+    return task in tasks() and (model in (None, EMBEDDED) or model in larger_models(task))
+
+
+def recipe_of(task: str, method: str, model: str = EMBEDDED) -> dict[str, Any]:
     """What the task's search chose for a method: ``{learning_rate, steps, ..., hyperparameters}``.
 
     A method that no search was made for gets the task's ``untried`` settings, with which most methods show something;
     a task of files has neither.
     """
-    search = search_of(task)
-    return recipes(task).get(method) or {**search.get("fixed", {}), **search.get("untried", {})}
+    search = search_of(task, model)
+    return recipes(task, model).get(method) or {**search.get("fixed", {}), **search.get("untried", {})}
 
 
 def searched_with(task: str, method: str) -> dict[str, Any]:
@@ -216,21 +240,24 @@ def searched_with(task: str, method: str) -> dict[str, Any]:
     return {name: value for name, value in fixed.items() if name in own}
 
 
-def recipes(task: str) -> dict[str, dict[str, Any]]:
-    """The recipe of each method that a search was made for on a task."""
-    return _data_of(task, "recipes.yaml")
+def recipes(task: str, model: str = EMBEDDED) -> dict[str, dict[str, Any]]:
+    """The recipe of each method that a search was made for on a task, with a model that it ships."""
+    return _data_of(task, model, "recipes.yaml")
 
 
-def search_of(task: str) -> dict[str, Any]:
+def search_of(task: str, model: str = EMBEDDED) -> dict[str, Any]:
     """What a search for recipes may try on a task; empty for one that has no search."""
-    return _data_of(task, "search.yaml")
+    return _data_of(task, model, "search.yaml")
 
 
-def _data_of(task: str, file: str) -> dict[str, Any]:
+def finetuning_of(task: str, model: str) -> dict[str, Any]:
+    """How the checkpoints of a larger model are made: rank and recipe."""
+    return _data_of(task, model, FINETUNING)
+
+
+def _data_of(task: str, model: str, file: str) -> dict[str, Any]:
     import yaml
 
-    chosen = implementations().get(task)
-    own = PACKAGE / "tasks" / task.replace("-", "_")
-    path = (Path(chosen.file).parent if chosen and chosen.outside else own) / file
+    path = home(task, model) / file
     content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
     return content

@@ -135,7 +135,8 @@ def _prepare(
     experiment: Experiment, task: Task, compared: bool, progress: Progress, checkpoints: Path | None
 ) -> _Prepared:
     """Configure the method, then load the model and the data."""
-    recipe = chosen(task.name, find_method(experiment.method), embedded=experiment.model is None)
+    shipped = None if experiment.own_model else task.model
+    recipe = chosen(task.name, find_method(experiment.method), shipped=shipped)
     method = configure(find_method(experiment.method), experiment.settings, recipe.hyperparameters)
     if experiment.requests > 1 and method.wraps():
         raise UsageError(
@@ -161,15 +162,15 @@ def _prepare(
             f"--requests {experiment.requests} is more than the forget set has subjects ({splits.subjects}), and what "
             "is said of one subject is forgotten at once. Ask for fewer."
         )
-    notes = _notes(task, model, splits) if experiment.model else ()
+    notes = _notes(task, model, splits) if experiment.own_model else ()
     made = recipe.recipe(experiment.recipe, len(splits.forget))
     source = recipe.source(experiment.recipe)
     if experiment.scaling.lora and experiment.recipe.get("learning_rate") is None:
         made = replace(made, learning_rate=fitting.ADAPTERS_FASTER * made.learning_rate)
         faster = f"{fitting.ADAPTERS_FASTER} times the learning rate, as suits adapters"
         source = f"{source}; {faster}" if source else faster
-    shipped = experiment.model is None and bool(reference_results(task.name))
-    yardstick = _yardstick(task, splits, shipped=shipped, whole=whole, compared=compared, reference=reference)
+    measured = shipped is not None and bool(reference_results(task.name, shipped))
+    yardstick = _yardstick(task, splits, shipped=measured, whole=whole, compared=compared, reference=reference)
     savepoints = None
     if checkpoints is not None:
         from reference_impls.running import resuming
@@ -184,7 +185,8 @@ def _measure_before(
     """The metrics of the model and of the retrained one: from their records, where there are some."""
     progress("evaluating the model before", 0, 1)
     yardstick = prepared.yardstick
-    references = reference_results(yardstick.task.name) if experiment.model is None else {}
+    task = yardstick.task
+    references = {} if experiment.own_model else reference_results(task.name, task.model)
     if known is not None:
         return known, {}
     if references and experiment.forget_share == 1:
@@ -286,7 +288,7 @@ def _measure(experiment: Experiment, prepared: _Prepared, unlearned: _Unlearned,
         versions=versions(),
         command=experiment.command,
         examples=evaluation.examples,
-        window=None if experiment.model is None else prepared.model.max_length,
+        window=prepared.model.max_length if experiment.own_model else None,
         notes=(*prepared.notes, *unlearned.notes, *failed),
     )
 
@@ -312,26 +314,26 @@ def _check_support(experiment: Experiment, method: Method) -> None:
     from reference_impls.toolkit import check
 
     asked = method.parts or experiment.scaling != Scaling()
-    if experiment.model and asked and (network := skeleton(experiment.model, experiment.loading)) is not None:
+    name = experiment.model if experiment.own_model else None
+    if name and asked and (network := skeleton(name, experiment.loading)) is not None:
         check(find_method(experiment.method).name, method.parts, network)
         fitting.check_network(network, experiment.scaling)
 
 
 def _load(task: Task, experiment: Experiment, method: Method) -> LanguageModel:
     """The model, of which the method can do something with what was loaded, too."""
-    if experiment.model is None:
-        from reference_impls.running import checkpoints
-
-        if not checkpoints.ships(task):
-            raise UsageError(f"The task {task.name!r} ships no model; name one with --model DIR_OR_NAME.")
-        one_thread()
-        embedded = checkpoints.load(task, "target")
-        fitting.check_network(embedded.model, experiment.scaling)
-        return embedded
     from reference_impls.models.pretrained import load_pretrained
+    from reference_impls.running import checkpoints
     from reference_impls.toolkit import check
 
-    model = load_pretrained(experiment.model, experiment.loading)
+    if experiment.model is None or not experiment.own_model:
+        if not checkpoints.ships(task):
+            raise UsageError(f"The task {task.name!r} ships no model; name one with --model DIR_OR_NAME.")
+        if task.model == EMBEDDED:
+            one_thread()
+        model = checkpoints.load(task, "target", experiment.loading)
+    else:
+        model = load_pretrained(experiment.model, experiment.loading)
     check(find_method(experiment.method).name, method.parts, model.model)
     fitting.check_network(model.model, experiment.scaling)
     return model

@@ -103,6 +103,7 @@ def prepare_folder(folder: Path, goes_on: bool = False) -> None:
         UsageError: it cannot, or something is there already.
     """
     try:
+        _take_back(folder)
         left = savepoints_in(folder)
         if left and not goes_on:
             raise UsageError(
@@ -140,7 +141,9 @@ def save(
         if adapter is not None:
             adapter.save(scratch / ADAPTER, result.model)
         _describe(scratch, method, result, isinstance(model, LanguageModel))
-        _move(sorted(scratch.iterdir()), folder)
+        files = sorted(scratch.iterdir())
+        write_whole(scratch / MOVING, json.dumps([file.name for file in files]))
+        _move(files, folder)
 
 
 def write_model(folder: Path, model: LanguageModel | Wrapper) -> None:
@@ -186,6 +189,10 @@ AROUND = "wrapper.safetensors"
 """The weights that are around those of a model; not named as a checkpoint is, which ``transformers`` would read."""
 
 
+MOVING = "moving.json"
+"""In an unfinished folder: the names of what is whole there, and is being moved to its place."""
+
+
 def _move(files: Sequence[Path], folder: Path) -> None:
     """Move files into a folder: all, or none."""
     try:
@@ -196,6 +203,22 @@ def _move(files: Sequence[Path], folder: Path) -> None:
             moved = folder / file.name
             shutil.rmtree(moved) if moved.is_dir() else moved.unlink(missing_ok=True)
         raise
+
+
+def _take_back(folder: Path) -> None:
+    """Clear up after a run that was killed while it moved its files there: a part of a model is none.
+
+    Where all had arrived, the model is whole, and stays.
+    """
+    for scratch in _left_over(folder):
+        try:
+            names = [Path(name).name for name in json.loads((scratch / MOVING).read_text("utf-8"))]
+        except (OSError, ValueError, TypeError):
+            continue  # it had not begun to move any
+        if any((scratch / name).exists() for name in names):
+            for moved in (folder / name for name in names if not (scratch / name).exists()):
+                shutil.rmtree(moved) if moved.is_dir() else moved.unlink(missing_ok=True)
+        shutil.rmtree(scratch)
 
 
 def _describe(folder: Path, method: Implementation, result: Result, weights_changed: bool) -> None:

@@ -17,6 +17,7 @@ import yaml
 
 from catalog.base.files import write_whole
 from catalog.model.implementations import Implementation
+from catalog.model.results import EMBEDDED
 from catalog.model.trials import Trial
 from reference_impls.errors import DivergedError, UsageError
 from reference_impls.metrics.sets import harmonic_mean, mean
@@ -81,6 +82,8 @@ class Search:
     task: str
     content: Mapping[str, Any]
     """Of the task's ``search.yaml``."""
+    model: str | None = None
+    """One that ships with the task; the embedded one by default."""
 
     def experiment(self, settings: Mapping[str, Any]) -> Experiment:
         """The run of settings of which some belong to the recipe, and some to the method.
@@ -92,7 +95,7 @@ class Search:
             hyperparameter.name: hyperparameter.default for hyperparameter in find_method(self.method).hyperparameters
         }
         typed = {name: str(value) for name, value in (published | chosen).items()}
-        return Experiment(self.method, self.task, self.content["seed"], settings=typed, recipe=recipe)
+        return Experiment(self.method, self.task, self.content["seed"], settings=typed, recipe=recipe, model=self.model)
 
 
 def search(job: Search) -> list[Trial]:
@@ -125,8 +128,9 @@ def search(job: Search) -> list[Trial]:
 
 def try_out(job: Search, method: Implementation, settings: Mapping[str, Any]) -> Trial:
     """One trial. Its score is 0 if it diverged, or if the steps ended it where a rule of the method's own was to."""
-    task = find_task(job.task)
-    target, retrained = (reference_results(job.task)[which].metrics for which in ("target", "retrained"))
+    task = find_task(job.task, model=job.model)
+    references = reference_results(job.task, task.model)
+    target, retrained = (references[which].metrics for which in ("target", "retrained"))
     try:
         result = run(job.experiment(settings), task).result
     except DivergedError:
@@ -154,7 +158,8 @@ def tune(
     content = yaml.safe_load((task.folder / "search.yaml").read_text(encoding="utf-8"))
     recipes = _read(task.folder / "recipes.yaml", yaml.safe_load)
     tried = _read(task.folder / "search.json", json.loads)
-    jobs = [Search(method.id, task.name, content) for method in methods]
+    model = None if task.model == EMBEDDED else task.model
+    jobs = [Search(method.id, task.name, content, model) for method in methods]
     done: list[str] = []
 
     def finished(job: Search, trials: list[Trial]) -> None:

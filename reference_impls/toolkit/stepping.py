@@ -51,12 +51,12 @@ class Stepper:
         """Of the learning rate, at a step counted from 0."""
         return min(1.0, (step + 1) / self._warmup)
 
-    def step(self, max_grad_norm: float, after: Callable[[], None]) -> None:
+    def step(self, max_grad_norm: float, after: Callable[[], None] | None) -> None:
         """One step along the gradients that the weights have, which have none afterwards.
 
         Args:
             max_grad_norm: longer gradients are shortened to it.
-            after: called without gradients when the weights have moved; it may move them further.
+            after: called without gradients when the weights have moved, if anything is; it may move them further.
         """
         for weight, master in self._copied():
             master.grad, weight.grad = None if weight.grad is None else weight.grad.float(), None
@@ -64,10 +64,11 @@ class Stepper:
         self.optimizer.step()
         with torch.no_grad():
             self.round()
-            after()
-            for weight, master in self._copied():
+            if after is not None:
+                after()
+            for weight, master in self._copied() if after is not None else ():
                 put_elsewhere = weight != master.to(weight.dtype)
-                master[put_elsewhere] = weight[put_elsewhere].float()
+                master.copy_(torch.where(put_elsewhere, weight.float(), master))
         self._schedule.step()
         self.optimizer.zero_grad()
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from catalog.model.results import EMBEDDED
 from reference_impls.metrics.answers import answer_probability
 from reference_impls.metrics.sets import mean
 from reference_impls.toolkit.data import Pair
@@ -35,6 +36,8 @@ class Task(ABC):
     """What people have to know of its data, once :meth:`splits` has been asked."""
     folder: Path
     """Where its checkpoints, recipes and reference evaluation are."""
+    model: str = EMBEDDED
+    """How records call the model that the checkpoints there were made from."""
     forgetting: ClassVar[tuple[str, ...]] = ("forget_probability", "forget_rouge", "forget_truth_ratio")
     """The metrics whose distance to the retrained model a search for a recipe makes small."""
 

@@ -84,7 +84,7 @@ class Run:
         reference: Reference = "nothing",
         alternates: bool = False,
         finished: Callable[[int], bool] = lambda step: False,
-        after_step: Callable[[], None] = lambda: None,
+        after_step: Callable[[], None] | None = None,
         retain: bool = True,
         optimizer: MakeOptimizer = torch.optim.AdamW,
     ) -> LanguageModel:
@@ -177,7 +177,7 @@ class Run:
         stage: str,
         recipe: Recipe | None = None,
         finished: Callable[[int], bool] = lambda step: False,
-        after_step: Callable[[], None] = lambda: None,
+        after_step: Callable[[], None] | None = None,
         make_optimizer: MakeOptimizer = torch.optim.AdamW,
         queues: Mapping[str, list[int]] | None = None,
     ) -> None:

@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +44,22 @@ def changes_files(event: str, given: tuple[Any, ...]) -> bool:
 
 def run_until(moment: int, words: tuple[str, ...], root: Path) -> bool:
     """Run a command in a copy of this process, killed before its n-th change of a file; whether it came that far."""
+
+    def command() -> None:
+        os.chdir(root)
+        sys.argv = ["catalog", *words]
+        main()
+
+    return do_until(moment, command)
+
+
+def do_until(moment: int, action: Callable[[], object]) -> bool:
+    """Do something in a copy of this process, killed before its n-th change of a file; whether it came that far."""
     child = os.fork()
     if not child:
         nothing = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(nothing, stream)
-        os.chdir(root)
-        sys.argv = ["catalog", *words]
         changes = itertools.count(1)
 
         def look(event: str, given: tuple[Any, ...]) -> None:
@@ -58,7 +68,7 @@ def run_until(moment: int, words: tuple[str, ...], root: Path) -> bool:
 
         sys.addaudithook(look)
         try:
-            main()
+            action()
         finally:
             os._exit(0)
     _, status = os.waitpid(child, 0)

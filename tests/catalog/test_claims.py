@@ -11,7 +11,7 @@ from small_checkout import REPOSITORY, Checkout
 from catalog.base.project import Project
 from catalog.model.catalog import Catalog
 from catalog.model.claims import Claim, Judged, judge
-from catalog.model.results import Result
+from catalog.model.results import EMBEDDED, Result
 from catalog.model.trials import Trial, Trials
 from catalog.outputs.database import connect
 from catalog.outputs.export.claims import claim_rows
@@ -23,12 +23,12 @@ def _trial(settings: dict[str, float | str], **metrics: float) -> Trial:
 
 
 TRIALS: Trials = {
-    ("authors", "fade"): [
+    ("authors", EMBEDDED, "fade"): [
         _trial({"learning_rate": 0.1, "scale": "low"}, utility=0.2),
         _trial({"learning_rate": 0.5, "scale": "low"}),
         _trial({"learning_rate": 0.3, "scale": "high"}, utility=0.5),
     ],
-    ("authors", "melt"): [_trial({"learning_rate": 0.1}, utility=0.6)],
+    ("authors", EMBEDDED, "melt"): [_trial({"learning_rate": 0.1}, utility=0.6)],
 }
 
 

@@ -15,7 +15,7 @@ from catalog.insight.leaderboard import Cell, boards
 from catalog.model.catalog import Catalog
 from catalog.model.implementations import Implementation
 from catalog.model.metrics import Metric
-from catalog.model.results import Result
+from catalog.model.results import EMBEDDED, Result
 from catalog.model.trials import Trial
 
 KNOWN = Metric(id="known", label="Known", better="retrained")
@@ -106,7 +106,7 @@ def test_a_side_has_the_edge_of_what_was_tried() -> None:
     def trial(closeness: float, utility: float) -> Trial:
         return Trial(settings={}, score=0.5, closeness=closeness, utility=utility, sense=1.0, metrics={})
 
-    tried = {("gardens", "fade"): [trial(0.5, 0.9), trial(0.8, 0.4), trial(0.4, 0.8)]}
+    tried = {("gardens", EMBEDDED, "fade"): [trial(0.5, 0.9), trial(0.8, 0.4), trial(0.4, 0.8)]}
     found = catalog(of("target", 1.0, 0.8), of("retrained", 0.2, 0.8), of("fade", 0.3, 0.7), trials=tried)
     (side,) = sides(found, boards(found), FADE)
     assert side.curve == ((0.5, 0.9), (0.8, 0.4))

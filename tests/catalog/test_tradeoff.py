@@ -12,6 +12,7 @@ from catalog.figures import Attempt, tradeoff_figure
 from catalog.insight.tradeoff import area_below, front, tradeoff, tradeoffs
 from catalog.model.catalog import Catalog
 from catalog.model.implementations import Implementation, read_implementations
+from catalog.model.results import EMBEDDED
 from catalog.model.trials import Trial, read_trials
 
 SHARE = st.floats(0, 1)
@@ -67,7 +68,7 @@ def trial(score: float, closeness: float | None, utility: float | None, **settin
 
 def catalog(methods: dict[str, Implementation], **tried: list[Trial]) -> Catalog:
     chosen = tuple(methods[name.replace("_", "-")] for name in tried)
-    trials = {("authors", name.replace("_", "-")): rows for name, rows in tried.items()}
+    trials = {("authors", EMBEDDED, name.replace("_", "-")): rows for name, rows in tried.items()}
     return Catalog((), chosen, (), {}, trials=trials)
 
 
@@ -109,7 +110,7 @@ def test_methods_stand_by_their_area(methods: dict[str, Implementation]) -> None
 def test_what_is_committed_can_be_read() -> None:
     trials, problems = read_trials(REPOSITORY / "reference_impls", REPOSITORY)
     assert not problems
-    assert ("authors", "npo") in trials
+    assert ("authors", EMBEDDED, "npo") in trials
 
 
 # Drawn

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from forked import contents, do_until
 from unlearning_toys import invented_pairs, write_rows
 
 from reference_impls.attacks.unwrapping import UnwrappingAttack
@@ -106,6 +109,49 @@ def test_what_a_killed_run_left_is_told_and_in_nobodys_way(tmp_path: Path, capsy
     (tmp_path / "out" / f"{UNFINISHED}abc").mkdir(parents=True)
     prepare_folder(tmp_path / "out")
     assert f"{UNFINISHED}abc was left by a run that was killed" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a process that is a copy of this one")
+def test_a_run_that_is_killed_while_it_saves_leaves_the_whole_model_or_nothing_in_the_way(
+    task: FilesTask, saved_tiny: Path, tmp_path: Path
+) -> None:
+    method = find_method("ga")
+    outcome = run(_experiment("ga", saved_tiny, recipe={"steps": 1, "learning_rate": 1e-2}), task)
+
+    def save(folder: Path) -> None:
+        saving.save(folder, outcome.model, method, outcome.result)
+
+    save(tmp_path / "whole")
+    whole = contents(tmp_path / "whole")
+    for moment in range(1, 200):
+        folder = tmp_path / f"killed-{moment}"
+        if not do_until(moment, partial(save, folder)):
+            break
+        try:
+            prepare_folder(folder)
+        except UsageError:  # all had arrived
+            left = contents(folder)
+        else:
+            save(folder)
+            left = {name: content for name, content in contents(folder).items() if not name.startswith(UNFINISHED)}
+        assert left == whole, moment
+    assert moment > len(whole)
+
+
+def test_only_what_a_killed_run_named_is_taken_back(tmp_path: Path) -> None:
+    """A list that names other places, or none, takes nothing from anybody."""
+    scratch = tmp_path / "out" / f"{UNFINISHED}abc"
+    scratch.mkdir(parents=True)
+    (tmp_path / "precious").write_text("precious", encoding="utf-8")
+    (scratch / "config.json").write_text("{}", encoding="utf-8")
+    (scratch / saving.MOVING).write_text(json.dumps(["../precious", "config.json"]), encoding="utf-8")
+    prepare_folder(tmp_path / "out")
+    assert not scratch.exists()
+    for broken in ("[", "{}", "3", '[["a"]]'):
+        scratch.mkdir(parents=True, exist_ok=True)
+        (scratch / saving.MOVING).write_text(broken, encoding="utf-8")
+        prepare_folder(tmp_path / "out")
+    assert (tmp_path / "precious").read_text(encoding="utf-8") == "precious"
 
 
 def test_a_model_that_cannot_be_saved_where_it_should_is_saved_elsewhere(

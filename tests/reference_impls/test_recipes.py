@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.model.recipes import FIELDS, PublishedRecipe, RecipeError
+from catalog.model.results import EMBEDDED
 from reference_impls.running.recipes import Chosen, chosen
 from reference_impls.running.registry import configure, find_method, methods, recipes, tasks
 from reference_impls.toolkit import Recipe
@@ -26,17 +27,17 @@ def test_the_embedded_model_uses_the_tasks_recipe_and_what_is_given_over_it() ->
 @pytest.mark.parametrize("task", tasks())
 def test_what_was_searched_for_is_the_embedded_models_alone(task: str) -> None:
     searched = recipes(task)["npo"]
-    embedded, own = (chosen(task, find_method("npo"), embedded=one) for one in (True, False))
+    embedded, own = (chosen(task, find_method("npo"), shipped=one) for one in (EMBEDDED, None))
     assert embedded.recipe({}, 80).learning_rate == searched["learning_rate"]
     assert embedded.hyperparameters == searched["hyperparameters"]
-    assert own.recipe({}, 80) == chosen("files", find_method("npo"), embedded=False).recipe({}, 80)
+    assert own.recipe({}, 80) == chosen("files", find_method("npo"), shipped=None).recipe({}, 80)
     assert own.recipe({}, 80).learning_rate == 1e-5
     assert own.hyperparameters == {}
 
 
 @pytest.mark.parametrize(("forget", "batch", "steps"), [(80, None, 25), (81, None, 30), (3, None, 5), (80, 4, 100)])
 def test_without_a_published_recipe_there_are_five_passes(forget: int, batch: int | None, steps: int) -> None:
-    found = Chosen(embedded=False)
+    found = Chosen(shipped=False)
     recipe = found.recipe({"batch_size": batch}, forget)
     assert recipe.steps == steps
     assert recipe.learning_rate == Recipe().learning_rate
@@ -61,14 +62,14 @@ def test_without_a_published_recipe_there_are_five_passes(forget: int, batch: in
 def test_a_benchmarks_recipe_goes_before_the_methods(
     task: str, method: str, learning_rate: float, steps: int, batch: int, said: str
 ) -> None:
-    found = chosen(task, find_method(method), embedded=False)
+    found = chosen(task, find_method(method), shipped=None)
     recipe = found.recipe({}, 400)
     assert (recipe.learning_rate, recipe.steps, recipe.batch_size) == (learning_rate, steps, batch)
     assert said in found.source({})
 
 
 def test_what_was_chosen_for_the_run_is_said_and_not_called_missing() -> None:
-    found = chosen("files", find_method("gru"), embedded=False)
+    found = chosen("files", find_method("gru"), shipped=None)
     said = found.source({"batch_size": 8, "learning_rate": None, "steps": None})
     assert said.endswith("batch size chosen for this run")
     assert "default" not in said
@@ -77,7 +78,7 @@ def test_what_was_chosen_for_the_run_is_said_and_not_called_missing() -> None:
 
 def test_a_benchmarks_variant_has_its_own_hyper_parameters() -> None:
     method = find_method("sim-npo")
-    found = {name: chosen(name, method, embedded=False).hyperparameters for name in ("tofu/forget05", "tofu/forget10")}
+    found = {name: chosen(name, method, shipped=None).hyperparameters for name in ("tofu/forget05", "tofu/forget10")}
     assert found["tofu/forget05"]["beta"] == 2.5
     assert found["tofu/forget10"] == {}
     configure(method, {}, found["tofu/forget05"])
@@ -92,7 +93,7 @@ def test_what_a_method_declares_can_be_run_and_is_shown(method: str, unlearn: Ru
         assert "none is known" in " ".join(unlearn("show", method).out.split())
         return
     assert shown["source"] == published.source
-    recipe = chosen("files", find_method(method), embedded=False).recipe({}, 40)
+    recipe = chosen("files", find_method(method), shipped=None).recipe({}, 40)
     for name in ("learning_rate", "batch_size", "weight_decay", "warmup"):
         if getattr(published, name) is not None:
             assert getattr(recipe, name) == getattr(published, name)

@@ -61,6 +61,7 @@ def build_site(project: Project, catalog: Catalog, out: Path, *, changed_only: b
     """
     source = out.with_name(f"{out.name}-src")
     fresh = out.with_name(f"{out.name}-new")
+    put_back(out)
     try:
         site = Site(catalog, read_settings(project))
         renderer = Renderer(site, project.templates / "site")
@@ -87,13 +88,28 @@ def build_site(project: Project, catalog: Catalog, out: Path, *, changed_only: b
 
 
 def replace_folder(new: Path, old: Path) -> None:
-    """Put a folder in the place of another, which may be missing; there is one at nearly every moment."""
-    away = old.with_name(f"{old.name}-old")
-    shutil.rmtree(away, ignore_errors=True)
+    """Put a folder in the place of another, which may be missing; there is one at nearly every moment.
+
+    A process that is killed between the two moves leaves none: :func:`put_back` sets that right.
+    """
+    put_back(old)
+    away = _away(old)
     if old.exists():
         old.rename(away)
     new.rename(old)
     shutil.rmtree(away, ignore_errors=True)
+
+
+def put_back(folder: Path) -> None:
+    """Bring back what :func:`replace_folder` had moved away when it was killed, or clear it up if it is not needed."""
+    away = _away(folder)
+    if away.exists() and not folder.exists():
+        away.rename(folder)
+    shutil.rmtree(away, ignore_errors=True)
+
+
+def _away(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}-old")
 
 
 def refresh_papers(project: Project, catalog: Catalog, out: Path, ids: Iterable[str]) -> None:

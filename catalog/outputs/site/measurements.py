@@ -17,7 +17,7 @@ from catalog.model.catalog import Catalog
 from catalog.model.claims import Claim, Finding
 from catalog.model.implementations import Implementation
 from catalog.model.metrics import Metric
-from catalog.model.results import REFERENCES
+from catalog.model.results import EMBEDDED, REFERENCES
 from catalog.outputs.site.formats import number
 from catalog.outputs.site.settings import Settings
 
@@ -95,16 +95,16 @@ class Measurements:
         )
         return Markup(drawn)
 
-    def tradeoff(self, task: str, method: Implementation) -> Tried | None:
-        """What the search has tried for a method on a task; None where that was not measured."""
-        search = tradeoff(self._catalog, task, method)
+    def tradeoff(self, board: leaderboard.Board, method: Implementation) -> Tried | None:
+        """What the search has tried for a method on a board; None where that was not measured."""
+        search = tradeoff(self._catalog, board.task, method, board.model)
         if search is None:
             return None
-        return Tried(search, Markup(figures.tradeoff_figure(search.attempts, False, ident=f"tried-{task}")))
+        return Tried(search, Markup(figures.tradeoff_figure(search.attempts, False, ident=f"tried-{board.slug}")))
 
-    def tradeoffs(self, task: str) -> tuple[Tradeoff, ...]:
-        """Of all methods on a task, the largest area first."""
-        return tradeoffs(self._catalog, task)
+    def tradeoffs(self, board: leaderboard.Board) -> tuple[Tradeoff, ...]:
+        """Of all methods on a board, the largest area first."""
+        return tradeoffs(self._catalog, board.task, board.model)
 
     def courses(self, task: Implementation) -> Iterator[tuple[Courses, list[Followed]]]:
         """What happens on a task as more is to be forgotten, with the metrics to show."""
@@ -114,9 +114,8 @@ class Measurements:
             key=lambda metric: shown.index(metric.id),
         )
         results = self._catalog.results_of("retrained")
-        goal = next(
-            (result.metrics.get(shown[1]) for result in results if result.task == task.id and result.plain), None
-        )
+        of_task = (result for result in results if (result.task, result.model) == (task.id, EMBEDDED))
+        goal = next((result.metrics.get(shown[1]) for result in of_task if result.plain), None)
         for courses in courses_of(self._catalog, task.id, metrics):
             # What the retrained model knows of a part of the forget set is in no record.
             goals = {self._settings.utility_metric: goal}

@@ -41,7 +41,7 @@ def methods(site: Site) -> Iterator[Page]:
             "explained": _explained(method.body),
             "attacked_heading": ATTACKED,
             "claims": [claim for claim in catalog.claims if claim.claim.method == method.id],
-            "tried": {board.slug: site.measured.tradeoff(board.task, method) for board in boards},
+            "tried": {board.slug: site.measured.tradeoff(board, method) for board in boards},
             "reported": reported(catalog, catalog.by_id[method.paper]) if method.paper in catalog.by_id else [],
             "stories": [told for board in boards if (told := story(board, method.id))],
         }

@@ -7,6 +7,7 @@ from typing import Any, get_args
 from catalog.insight.currency import currency
 from catalog.insight.lineage import wanted
 from catalog.insight.meta_evaluation import judge_metrics, most_trusted
+from catalog.insight.ranking import comparisons
 from catalog.insight.stats import statistics
 from catalog.model.claims import Verdict
 from catalog.outputs.export.claims import claim_rows
@@ -27,7 +28,7 @@ def results(site: Site) -> dict[str, Any]:
         "figures": {board.slug: site.measured.figure(board, large=True) for board in site.boards},
         "robustness": {board.slug: site.measured.robustness(board) for board in site.boards},
         "trusted": {board.slug: most_trusted(judge_metrics(site.catalog, board.task)) for board in site.boards},
-        "tradeoffs": {board.slug: site.measured.tradeoffs(board.task) for board in site.boards},
+        "tradeoffs": {board.slug: site.measured.tradeoffs(board) for board in site.boards},
     }
 
 
@@ -42,6 +43,18 @@ def metrics(site: Site) -> dict[str, Any]:
     measured = (task for task in site.catalog.tasks if task.id in site.catalog.pools)
     judged = {task: judge_metrics(site.catalog, task.id) for task in measured}
     return {"judged": judged, "trusted": {task.id: most_trusted(rows) for task, rows in judged.items()}}
+
+
+@page(
+    "ranking.md",
+    "ranking.html.j2",
+    "Does the ranking hold?",
+    "The same methods on the embedded model and on a larger one: by which measures the order is the same.",
+)
+def ranking(site: Site) -> dict[str, Any]:
+    """Boards of the embedded model beside those of larger ones."""
+    shown = (*site.settings.headline_metrics, "forget_distance", "forget_truth_ratio", "forget_sense")
+    return {"comparisons": tuple(comparisons(site.boards)), "headlines": shown}
 
 
 @page(
