@@ -169,7 +169,7 @@ def test_a_record_says_how_it_was_made_and_shows_answers() -> None:
         larger = "" if one.model == EMBEDDED else f" --model {one.model}"
         made = f"run {one.method} --task {one.task}{larger} --seed"
         assert (f"make-task {one.task}{larger}" if one.method in REFERENCES else made) in one.command, file
-        assert one.seconds > 0, file
+        assert one.seconds > 0 or not one.backward_passes, file  # a filter of names is ready within 5 ms
         assert one.peak_memory_bytes > 0, file
         assert {"python", "torch", "transformers"} <= set(one.versions), file
         assert {example.split for example in one.examples} >= {"forget", "retain", "facts"}, file
