@@ -129,6 +129,23 @@ class AdaptedLayer:
         """(outputs, inputs) values of the stored weight's entries, a row for each output."""
         return values.T if self.transposed else values
 
+    @property
+    def update(self) -> Tensor:
+        """(outputs, inputs) $c B A$, what the adapter adds."""
+        return (self.scale * self.up @ self.down).detach()
+
+    @torch.no_grad()
+    def settle(self, update: Tensor | None = None) -> None:
+        """Have the adapter add nothing any more, and the weight be another.
+
+        Args:
+            update: (outputs, inputs) what is added to the weight; nothing by default.
+        """
+        if update is not None:
+            self.weight.add_(update)
+        for factor in (self.down, self.up):
+            factor.zero_()
+
     @torch.no_grad()
     def hand_over(self, left: Tensor, right: Tensor) -> None:
         r"""Make $c B A$ a part of what the two are together, and $W$ the rest: the layer computes what it did.

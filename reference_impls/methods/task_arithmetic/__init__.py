@@ -6,8 +6,8 @@ $$
 \theta = \theta_0 - \lambda\, \tau, \qquad \tau = \theta_{\mathrm{ft}} - \theta_0 .
 $$
 
-No objective of forgetting is optimised, and no retain set is looked at (but by `sku`); one number, $\lambda$, decides
-how far to walk.
+No objective of forgetting is optimised, and no retain set is looked at (but by `sku` and `ext-sub`); one number,
+$\lambda$, decides how far to walk.
 
 ## How they relate
 
@@ -19,6 +19,10 @@ how far to walk.
   count that are large and agree in sign, so that one part does not water down what another asks for.
 - `negmerge`: several `task-vector`s of the whole forget set, whose trainings differ in their learning rates. Only those
   weights move that all of them move in the same direction, by the mean of all.
+- `ethos`: `lora-negation` of what is large in the singular directions of each weight. The small entries of the change,
+  which any training makes, stay.
+- `ext-sub`: `lora-negation` of what the module does not share, row by row, with one that has learned the retain set.
+  The latter is added.
 - `sku`: `task-vector` of a model that was made bad on purpose. It learns the forget answers, gives them to each other's
   questions, and is driven away from what it was on the retain set, in a loss that is `llmu`'s with two signs turned.
 
@@ -40,5 +44,6 @@ $\tau$ is short and its direction poor: `lora-negation` needs a larger $\lambda$
 
 The cost is one short fine-tuning on the forget set, of all weights or of the adapter, and one subtraction;
 `task-vector` keeps a second copy of the weights until then, `spunge` one for every part, with a fine-tuning each;
-`negmerge` fine-tunes as often as trainings have to agree, one copy at a time.
+`negmerge` fine-tunes as often as trainings have to agree, one copy at a time. `ext-sub` trains two adapters, and
+`ethos` decomposes every matrix once, which takes a while for wide ones.
 """
