@@ -36,7 +36,7 @@ def bare(prompt: str) -> str:
     >>> bare("<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nWho?<|im_end|>\n<|im_start|>assistant\n")
     'Who?'
     """
-    turns = _TURN.findall(prompt)
+    turns = [] if prompt.startswith(f"{_QUESTION} ") else _TURN.findall(prompt)
     if turns:
         return "".join(turns[-1]).strip()
     return prompt.removeprefix(f"{_QUESTION} ").removesuffix(f"\n{_ANSWER}")

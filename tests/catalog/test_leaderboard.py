@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from invented_results import invented_result
 
 from catalog.insight.leaderboard import boards
 from catalog.model.catalog import Catalog
 from catalog.model.metrics import Metric
-from catalog.model.results import Result
+from catalog.model.results import EMBEDDED, Result, read_results
 
 P_VALUE = Metric(id="forget_quality", label="Forget quality", scale="log10", passed=0.05, range=(0, 1))
 RELEARNING = Metric(id="relearning", label="After relearning")
@@ -127,3 +129,16 @@ def test_the_distance_is_to_the_retrained_model_under_the_same_attack() -> None:
     )
     assert board.distance(board.rows[-1], RELEARNING.id) == pytest.approx(0.3)
     assert board.distance(board.rows[-1], PREFIX.id) is None
+
+
+def test_the_embedded_models_board_comes_first_and_a_larger_models_says_whose_it_is(tmp_path: Path) -> None:
+    for model in ("abc", EMBEDDED):
+        for method in ("target", "retrained", "npo"):
+            result = of(method).model_copy(update={"model": model})
+            (tmp_path / result.file).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / result.file).write_text(result.to_json(), encoding="utf-8")
+    results, problems = read_results(tmp_path, tmp_path)
+    assert not problems
+    first, second = boards(catalog(*results))
+    assert (first.model, first.embedded, first.title) == (EMBEDDED, True, first.task_name)
+    assert (second.model, second.embedded, second.title) == ("abc", False, f"{second.task_name}: abc")
