@@ -52,9 +52,7 @@ RESULTS = [
     _result("target", utility=0.8, forget=1.0),
     _result("retrained", utility=0.8, forget=0.3),
     _result("retrained", 1, utility=0.1, forget=0.9),  # another seed: noise, and nothing to compare with
-    _result("fade", 0, utility=0.0, forget=0.0).model_copy(
-        update={"model": "larger"}
-    ),  # claims are of the embedded one
+    _result("fade", 0, utility=0.0, forget=0.0).model_copy(update={"model": "larger"}),  # no claim is of it
     _result("fade", 0, utility=0.7, forget=0.4, attacks={"relearning": 0.9}),
     _result("fade", 1, utility=0.5, forget=0.2, attacks={"relearning": 0.7}),
 ]
