@@ -19,8 +19,12 @@ from rendered_pages import site_of, text_of
 from catalog.base.project import Project
 from catalog.model.catalog import Catalog
 from catalog.model.guide import Guide
+from catalog.model.results import Result
 from catalog.outputs.site import markdown
 from catalog.outputs.site.formats import margin
+
+MORE = (("rmu", 0.02), ("idk", 0.04))
+"""Further methods, by how far they are off NPO in every measure."""
 
 
 def test_a_correction_leads_to_the_form_with_the_record_filled_in(project: Project, catalog: Catalog) -> None:
@@ -70,6 +74,37 @@ def test_a_task_shows_what_happens_as_requests_follow_each_other(project: Projec
     assert re.findall(r'data-value="([0-9.]+)"', table) == ["0.9", "0.7"] * 2
     # What is told apart there is not mixed into the leaderboard.
     assert {row.seeds for board in site.boards for row in board.rows if row.kind == "method"} == {(0, 1)}
+
+
+def test_a_larger_models_numbers_stand_apart_and_are_compared(project: Project, catalog: Catalog) -> None:
+    def moved(result: Result, method: str, by: float) -> Result:
+        metrics = {name: value + by for name, value in result.metrics.items()}
+        return result.model_copy(update={"method": method, "metrics": metrics})
+
+    def larger(result: Result) -> Result:
+        metrics = {name: 1 - value if name == "model_utility" else value for name, value in result.metrics.items()}
+        return result.model_copy(update={"model": "large", "metrics": metrics, "seconds": 6000.0})
+
+    small = [*results(), *(moved(one, name, by) for one in results() if one.method == "npo" for name, by in MORE)]
+    site = site_of(replace(catalog, results=(*small, *map(larger, small))))
+    table = text_of(project, site, "ranking.md").split("What that says")[1].split("</table>")[0]
+    row = r'">(Forget probability|Model utility)</abbr></th><td class="numeric" data-value="(-?[0-9.]+)"'
+    found = {name: round(float(correlation), 6) for name, correlation in re.findall(row, table)}
+    assert found == {"Forget probability": 1.0, "Model utility": -1.0}
+    assert "the order holds" in table
+    assert "the order is reversed" in table
+    leaderboards = text_of(project, site, "results.md")
+    assert leaderboards.index('id="authors-tiny"') < leaderboards.index('id="authors-large"')
+    title = next(board.title for board in site.boards if board.model == "large")
+    assert f">{title}</h2>" in leaderboards
+    # What a run takes, on a method's page, is what it takes on the embedded model.
+    page = text_of(project, site, "methods/npo.md")
+    assert page.split("a run takes")[1].split("on one core")[0].strip() == "4.2 s"
+
+
+def test_without_a_larger_model_there_is_nothing_to_compare(project: Project, catalog: Catalog) -> None:
+    text = text_of(project, site_of(replace(catalog, results=results())), "ranking.md")
+    assert "No method has been measured on a larger model yet." in text
 
 
 def test_a_benchmarks_page_has_its_tasks_and_no_leaderboard(project: Project, catalog: Catalog) -> None:
