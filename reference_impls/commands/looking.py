@@ -17,6 +17,7 @@ from reference_impls.running.registry import (
     benchmarks,
     find_method,
     implementations,
+    larger_models,
     methods,
 )
 
@@ -93,6 +94,8 @@ def list_tasks(as_json: Json = False) -> None:
         return
     for task in embedded_tasks:
         print(f"{task.id}: {task.summary}")
+        for model in larger_models(task.id):
+            print(f"  --model {model}: on that model, which learns the task by adapters that ship")
     print("\nPublished benchmarks, with --model DIR_OR_NAME and their files (--data DIR):")
     for benchmark in benchmarks():
         print(f"{benchmark.id}: {benchmark.summary}")
@@ -101,7 +104,8 @@ def list_tasks(as_json: Json = False) -> None:
 
 
 def _task(task: Implementation) -> dict[str, Any]:
-    return {"id": task.id, "name": task.title, "paper": task.paper, "summary": task.summary, "models": True}
+    entry = {"id": task.id, "name": task.title, "paper": task.paper, "summary": task.summary, "models": True}
+    return entry | ({"larger_models": larger} if (larger := larger_models(task.id)) else {})
 
 
 def _benchmark(benchmark: Implementation) -> dict[str, Any]:

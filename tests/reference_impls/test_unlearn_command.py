@@ -101,7 +101,10 @@ def test_every_method_can_be_shown_and_as_json(method: str, unlearn: Run) -> Non
 
 def test_tasks_are_listed(unlearn: Run) -> None:
     assert unlearn("tasks").out.startswith("authors: ")
-    assert json.loads(unlearn("tasks", "--json").out)[0]["id"] == "authors"
+    assert "  --model smollm2: " in unlearn("tasks").out
+    found = json.loads(unlearn("tasks", "--json").out)
+    assert (found[0]["id"], found[0]["larger_models"]) == ("authors", ["smollm2"])
+    assert [one["id"] for one in found if "larger_models" in one] == ["authors"]
 
 
 def test_help_and_list_start_without_torch() -> None:
