@@ -75,6 +75,8 @@ def bench(
         find_embedded(task)
     chosen = [name for name in (tasks() if task == "all" else [task]) if _check_ships(name, model, task == "all")]
     if names == [METRICS]:
+        if model is not None:
+            raise UsageError("The metrics are measured on pools of the embedded model: leave --model out.")
         _bench_metrics(chosen, workers)
         return
     given = [find_method(name).id for name in names or ()]

@@ -20,6 +20,9 @@ from reference_impls.toolkit.logprobs import Encoded, mean_nll
 from reference_impls.toolkit.parts import current
 from reference_impls.toolkit.processes import averaged
 
+SHORTEST = 1e-30
+"""How long a vector must be to have a direction: of shorter ones, quotients leave the range of 32 bits."""
+
 
 @dataclass(frozen=True, eq=False)
 class Gradient:
@@ -63,9 +66,12 @@ class Gradient:
         return 1 / length * self if length else self
 
     def projected(self, onto: Gradient) -> Gradient:
-        r"""The part of it along another, $\langle g, v \rangle / \lVert v \rVert^2 \; v$; 0 along a vector of zeros."""
+        r"""The part of it along another, $\langle g, v \rangle / \lVert v \rVert^2 \; v$.
+
+        It is 0 along a vector of zeros, and along one that is too short for 32 bits to hold the quotient.
+        """
         square = onto.dot(onto)
-        return (self.dot(onto) / square if square else 0.0) * onto
+        return (self.dot(onto) / square if square > SHORTEST**2 else 0.0) * onto
 
     def masked(self, masks: Sequence[Tensor]) -> Gradient:
         """0 outside the masks, each of its weight's shape or (rows,) for whole rows."""

@@ -122,8 +122,9 @@ def test_runs_of_a_part_of_the_forget_set_can_be_told_apart_in_the_database() ->
     database = sqlite3.connect(":memory:")
     database.deserialize(serialize(catalog))
     query = """SELECT avg(value) FROM result JOIN measurement ON measurement.result = result.id
-        WHERE method = 'npo' AND task = 'authors' AND name = 'forget_probability' AND kind = 'metric' AND {}"""
-    (board,) = (board for board in boards(catalog) if board.task == "authors")
+        WHERE method = 'npo' AND task = 'authors' AND model = 'tiny'
+        AND name = 'forget_probability' AND kind = 'metric' AND {}"""
+    (board,) = (board for board in boards(catalog) if board.task == "authors" and board.embedded)
     (row,) = (row for row in board.rows if row.method == "npo")
     cell = row.cells["forget_probability"]
     assert cell

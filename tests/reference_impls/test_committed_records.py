@@ -25,9 +25,9 @@ from reference_impls.running.registry import (
     implementations,
     larger_models,
     method_class,
-    recipes,
     search_of,
 )
+from reference_impls.running.registry import recipes as read_recipes
 from reference_impls.toolkit import Recipe
 
 TASKS = [one.id for one in implementations().values() if one.kind == "task"]
@@ -44,6 +44,11 @@ def records() -> dict[str, Result]:
     assert not problems
     assert results
     return results
+
+
+@cache
+def recipes(task: str, model: str) -> dict[str, dict[str, Any]]:
+    return read_recipes(task, model)
 
 
 def of_methods() -> Iterator[tuple[str, Result]]:

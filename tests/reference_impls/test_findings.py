@@ -176,11 +176,12 @@ def test_every_method_makes_the_forget_answers_less_likely(method: str, run: Cal
 @pytest.mark.parametrize(
     "method",
     [
-        "grad-diff",
+        "guardrail",
         "task-vector",
-        "icul",
-        "whp",
-        *(pytest.param(method, marks=pytest.mark.large) for method in ("gradient-ascent", "npo")),
+        *(
+            pytest.param(method, marks=pytest.mark.large)
+            for method in ("gradient-ascent", "grad-diff", "npo", "icul", "whp")
+        ),
     ],
 )
 def test_a_run_gives_the_committed_record(method: str, run: Callable[[str], Outcome]) -> None:

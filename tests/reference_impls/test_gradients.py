@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from torch import Tensor
@@ -52,6 +52,7 @@ def test_they_add_and_multiply_as_one_vector(one: list[float], two: list[float],
 
 
 @given(NUMBERS, NUMBERS)
+@example([0.0, 0.0, 1.0], [0.0, 0.0, 5.675258780515509e-43])  # of which 1 / length is no number of 32 bits
 def test_what_is_left_of_a_projection_is_orthogonal(one: list[float], two: list[float]) -> None:
     first, onto = _vector(one), _vector(two)
     along = first.projected(onto)

@@ -152,7 +152,7 @@ def test_the_installed_script_shows_its_commands() -> None:
         (["run", "npo", "--forget", "x.jsonl"], "needs a model that knows it: --model DIR_OR_NAME"),
         (["run", "npo", "--forget", "x.jsonl", "--retain", "y.jsonl"], "needs a model"),
         (["run", "npo", "--forget", "x.jsonl", "--retain", "y.jsonl", "--model", "m"], "x.jsonl: No such file"),
-        (["run", "npo", "--model", "m", "--record"], "--record is for the embedded model"),
+        (["run", "npo", "--model", "m", "--record"], "--record is for a task and a model that it ships"),
         (["run", ""], "There is no method ''"),
     ],
 )
