@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from catalog.insight.comparing import off
 from catalog.insight.leaderboard import Board, Row
 from catalog.model.metrics import Metric
 from catalog.model.results import EMBEDDED
@@ -80,7 +81,7 @@ def agreement(metric: Metric, small: Board, large: Board) -> Agreement | None:
     pairs = list(_both(metric, small, large))
     if len(pairs) < FEWEST:
         return None
-    offs = [[_off(metric, board, rows[side]) for rows in pairs] for side, board in enumerate((small, large))]
+    offs = [[_off(metric, board, rows[side]) or 0.0 for rows in pairs] for side, board in enumerate((small, large))]
     if any(len(set(values)) == 1 for values in offs):
         return None
     ranked = [ranks(values) for values in offs]
@@ -125,23 +126,19 @@ def interval(correlation: float, count: int) -> tuple[float, float]:
 
 
 def _both(metric: Metric, small: Board, large: Board) -> Iterator[tuple[Row, Row]]:
-    """The rows of every method that was measured on both boards, where its ideal is known."""
-    for board in (small, large):
-        reference = board.reference("retrained")
-        if metric.better == "retrained" and (reference is None or reference.cell(metric.id) is None):
-            return
+    """The rows of every method that has the measure on both boards, where its ideal is known."""
     for ours in small.rows:
-        theirs = large.row(ours.method) if ours.kind == "method" else None
-        if theirs and small.row(ours.method) is ours and ours.cell(metric.id) and theirs.cell(metric.id):
+        theirs = large.row(ours.method) if ours.kind == "method" and small.row(ours.method) is ours else None
+        if theirs and None not in (_off(metric, small, ours), _off(metric, large, theirs)):
             yield ours, theirs
 
 
-def _off(metric: Metric, board: Board, row: Row) -> float:
-    """How far a row is from the ideal of a measure: less is better."""
-    mean = _mean(metric, row)
-    if metric.better == "lower":
-        return mean
-    return -mean if metric.better == "higher" else board.distance(row, metric.id) or 0.0
+def _off(metric: Metric, board: Board, row: Row) -> float | None:
+    """How far a row's mean is from the ideal of a measure: less is better; None where the ideal is not known."""
+    cell, retrained = row.cell(metric.id), board.reference("retrained")
+    goal = retrained.cell(metric.id) if retrained else None
+    found = off(replace(cell, margin=0.0), metric.better, goal.mean if goal else None) if cell else None
+    return found.low if found else None
 
 
 def _mean(metric: Metric, row: Row) -> float:

@@ -136,7 +136,7 @@ class AdaptedLayer:
 
     @torch.no_grad()
     def settle(self, update: Tensor | None = None) -> None:
-        """Have the adapter add nothing any more, and the weight be another.
+        """Have the adapter add nothing any more, and the weight something in its stead.
 
         Args:
             update: (outputs, inputs) what is added to the weight; nothing by default.
@@ -155,12 +155,10 @@ class AdaptedLayer:
             right: (k, inputs): the part is ``left @ right``, and both factors get the same share of $c$.
         """
         count = left.shape[1]
-        self.weight.add_(self.scale * self.up @ self.down)
-        for factor in (self.down, self.up):
-            factor.zero_()
+        self.settle(self.update)
         self.down[:count] = right / self.scale**0.5
         self.up[:, :count] = left / self.scale**0.5
-        self.weight.sub_(self.scale * self.up @ self.down)
+        self.weight.sub_(self.update)
 
 
 def adapted_layers(network: Any, adapter: str = "default") -> list[AdaptedLayer]:

@@ -61,9 +61,9 @@ class Gradient:
         return math.sqrt(self.dot(self))
 
     def unit(self) -> Gradient:
-        """The same direction with the length 1; a vector of zeros stays one."""
+        """The same direction with the length 1; a vector of zeros, or one too short to have a direction, stays."""
         length = self.norm()
-        return 1 / length * self if length else self
+        return 1 / length * self if length > SHORTEST else self
 
     def projected(self, onto: Gradient) -> Gradient:
         r"""The part of it along another, $\langle g, v \rangle / \lVert v \rVert^2 \; v$.

@@ -66,9 +66,9 @@ class Stepper:
             self.round()
             if after is not None:
                 after()
-            for weight, master in self._copied() if after is not None else ():
-                put_elsewhere = weight != master.to(weight.dtype)
-                master.copy_(torch.where(put_elsewhere, weight.float(), master))
+                for weight, master in self._copied():
+                    put_elsewhere = weight != master.to(weight.dtype)
+                    master.copy_(torch.where(put_elsewhere, weight.float(), master))
         self._schedule.step()
         self.optimizer.zero_grad()
 

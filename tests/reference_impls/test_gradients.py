@@ -196,3 +196,9 @@ def test_momentum_and_weight_decay_do_not_move_what_is_held(rows: bool) -> None:
     put_back()
     moved = weight.detach() != before
     assert torch.equal(moved, mask[:, None].expand(2, 2) if rows else mask)
+
+
+@given(st.floats(2.0**-149, 2.0**-66, width=32))
+def test_a_vector_that_is_too_short_to_have_a_direction_stays_and_others_have_the_length_one(short: float) -> None:
+    unit = _vector([0.0, 0.0, short]).unit()
+    assert unit.norm() == pytest.approx(1.0, rel=1e-5) or unit.norm() <= 1e-30
