@@ -72,8 +72,8 @@ def bench(
     from reference_impls.running.bench import plan, recorded, run_and_record
 
     if task != "all":
-        find_embedded(task)
-    chosen = [name for name in (tasks() if task == "all" else [task]) if _check_ships(name, model, task == "all")]
+        _check_ships(task, model)
+    chosen = [name for name in tasks() if ships(name, model)] if task == "all" else [task]
     if names == [METRICS]:
         if model is not None:
             raise UsageError("The metrics are measured on pools of the embedded model: leave --model out.")
@@ -95,16 +95,16 @@ def bench(
     print(f"{len(wanted)} new records in {RESULTS}.")
 
 
-def _check_ships(task: str, model: str | None, skip: bool = False) -> bool:
-    """Whether a task ships checkpoints of a model.
+def _check_ships(task: str, model: str | None) -> None:
+    """Look whether there is such a task, and whether it ships checkpoints of a model.
 
     Raises:
-        UsageError: it does not, and is not to be skipped for that.
+        UsageError: it is none, or does not.
     """
-    if ships(task, model) or skip:
-        return ships(task, model)
-    larger = ", ".join(larger_models(task)) or "none but the embedded one"
-    raise UsageError(f"{task} ships no checkpoints of {model!r}: {larger}.")
+    find_embedded(task)
+    if not ships(task, model):
+        larger = ", ".join(larger_models(task)) or "none but the embedded one"
+        raise UsageError(f"{task} ships no checkpoints of {model!r}: {larger}.")
 
 
 def _bench_metrics(chosen: list[str], workers: int | None) -> None:
@@ -184,7 +184,6 @@ def architectures(
 )
 def make_task(task: Annotated[str, typer.Argument(help="A task's id.")], model: LargerModel = None) -> None:
     """Train the checkpoints that ship with a task: its target and its retrained model."""
-    chosen = find_embedded(task)
     _check_ships(task, model)
     chosen = find_embedded(task, model=model)
     from reference_impls.running import make_task as making

@@ -13,6 +13,7 @@ from typing import Literal
 
 from catalog.model.results import EMBEDDED
 from reference_impls.measuring.comparison import Yardstick
+from reference_impls.measuring.cost import one_thread
 from reference_impls.models.loading import Loading
 from reference_impls.models.pretrained import load_pretrained
 from reference_impls.toolkit import LanguageModel, Splits, Task
@@ -50,6 +51,12 @@ def load(task: Task, which: Shipped, loading: Loading | None = None) -> Language
         model.model = PeftModel.from_pretrained(model.model, folder(task, which)).merge_and_unload()
         model.model.requires_grad_(True).eval()
     return model
+
+
+def settle_threads(task: Task) -> None:
+    """Compute on one core where the task's model is the embedded one; a larger one may have them all."""
+    if task.model == EMBEDDED:
+        one_thread()
 
 
 def retrained_evaluation(task: Task) -> dict[str, list[float]]:

@@ -13,11 +13,11 @@ from typing import Any, cast
 
 from catalog.base.files import write_whole
 from catalog.model.results import EMBEDDED, Result
-from reference_impls.measuring.cost import one_thread, peak_memory_bytes, versions
+from reference_impls.measuring.cost import peak_memory_bytes, versions
 from reference_impls.models.tiny import new_tiny_model
 from reference_impls.progress import Progress
 from reference_impls.running.attacking import attack_all
-from reference_impls.running.checkpoints import SHIPPED, WHICH, Shipped, Which, folder, load, yardstick
+from reference_impls.running.checkpoints import SHIPPED, WHICH, Shipped, Which, folder, load, settle_threads, yardstick
 from reference_impls.running.records import write_record
 from reference_impls.running.registry import finetuning_of
 from reference_impls.scaling import LoRA
@@ -42,7 +42,7 @@ def make(task: EmbeddedTask, results: Path, progress: Progress) -> dict[Which, R
         progress: see :class:`~reference_impls.toolkit.training.Run`.
     """
     small = task.model == EMBEDDED
-    _settle(task)
+    settle_threads(task)
     base = _new_base(task, progress) if small else load(task, "base")
     made: dict[str, Any] = {
         "command": f"unlearn make-task {task.name}" + ("" if small else f" --model {task.model}"),
@@ -117,15 +117,10 @@ def _finetune(
 
 def retrain(task: EmbeddedTask, seed: int, progress: Progress) -> LanguageModel:
     """A further retrained model: from the base as it ships, on the same data in another order."""
-    _settle(task)
+    settle_threads(task)
     model = load(task, "base")
     _finetune(task, model, seed, progress, forget=False)
     return model
-
-
-def _settle(task: EmbeddedTask) -> None:
-    if task.model == EMBEDDED:
-        one_thread()
 
 
 def measure(task: EmbeddedTask, results: Path, progress: Progress) -> dict[Which, Result]:
@@ -133,7 +128,7 @@ def measure(task: EmbeddedTask, results: Path, progress: Progress) -> dict[Which
 
     Retrained models with other seeds (``AGAIN``) are made anew, measured and recorded likewise.
     """
-    _settle(task)
+    settle_threads(task)
     progress("evaluating the retrained model", 0, 1)
     splits = task.splits(load(task, "target"))
     against = yardstick(task, splits)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from catalog.model.results import EMBEDDED, Result
 from reference_impls import extensions
 from reference_impls.errors import UsageError
-from reference_impls.measuring.cost import Passes, count_passes, one_thread, peak_memory_bytes, versions
+from reference_impls.measuring.cost import Passes, count_passes, peak_memory_bytes, versions
 from reference_impls.progress import Progress, silent
 from reference_impls.running import fitting
 from reference_impls.running.experiment import Experiment
@@ -329,8 +329,7 @@ def _load(task: Task, experiment: Experiment, method: Method) -> LanguageModel:
     if experiment.model is None or not experiment.own_model:
         if not checkpoints.ships(task):
             raise UsageError(f"The task {task.name!r} ships no model; name one with --model DIR_OR_NAME.")
-        if task.model == EMBEDDED:
-            one_thread()
+        checkpoints.settle_threads(task)
         model = checkpoints.load(task, "target", experiment.loading)
     else:
         model = load_pretrained(experiment.model, experiment.loading)
