@@ -32,7 +32,7 @@ PYTHONS = ((3, 11), (3, 12), (3, 13), (3, 14))
 """The versions of CPython for which PyPI has a wheel of all that is locked (rouge-score is built from its source)."""
 PLATFORMS = {("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("win32", "AMD64")}
 """The same of systems and processors; macOS from version 14."""
-EXTRAS = ("run", "test")
+EXTRAS = ("run", "ask", "test")
 """What `make` installs besides what the catalog itself needs."""
 PARTS = {
     "everything": ("catalog", "run-test"),

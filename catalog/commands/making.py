@@ -101,17 +101,20 @@ def site_build(
     root: Root = None,
 ) -> None:
     """Build the static site."""
-    from catalog.outputs.site import SiteError, build_site
+    from catalog.outputs.site import SiteError, build_site, models_of
 
     project = find_project(root)
     catalog = load_or_stop(project)
     target = (out or project.build / "site").resolve()
     try:
-        build_site(project, catalog, target)
+        asked = models_of(project)
+        build_site(project, catalog, target, asked=asked)
     except SiteError as error:
         say(str(error))
         raise typer.Exit(1) from None
     say(f"The site is in {os.path.relpath(target)}: open {os.path.relpath(target / 'index.html')}")
+    if asked is None:
+        say("Its method pages have no models to ask in the browser: `unlearn page-models` makes them.")
 
 
 @site.command("parts", epilog="Example: `catalog site parts`, after a change of site/package-lock.json")

@@ -1,13 +1,16 @@
-"""``unlearn bench``, ``make-task`` and ``new``: results, models and methods of the project."""
+"""``unlearn bench``, ``page-models``, ``make-task`` and ``new``: results, models and methods of the project."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from catalog.base.project import NoProjectError, Project
+from catalog.model.page_models import FOLDER
 from catalog.model.results import EMBEDDED
 from reference_impls.commands.shared import (
     ForgetShare,
@@ -16,6 +19,7 @@ from reference_impls.commands.shared import (
 )
 from reference_impls.errors import UnknownNameError, UsageError
 from reference_impls.running.registry import (
+    DEFAULT_TASK,
     RESULTS,
     find_embedded,
     find_method,
@@ -93,6 +97,47 @@ def bench(
     wanted = [experiment for experiment in runs if not (resume and recorded(experiment))]
     _run_all(run_and_record, wanted, workers)
     print(f"{len(wanted)} new records in {RESULTS}.")
+
+
+@app.command(
+    "page-models",
+    rich_help_panel=PANEL,
+    epilog="Examples: `unlearn page-models`   `unlearn page-models npo rmu`, then `catalog site build`",
+)
+def page_models(
+    names: Annotated[list[str] | None, typer.Argument(help="Ids of methods; all with a recipe by default.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Where to; build/page-models if absent.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Runs at a time; as many as cores by default.")] = None,
+) -> None:
+    """Make the small models that visitors of the site's method pages ask in their browser.
+
+    Each is the embedded model after a method with its recipe, in 8 bits, about a megabyte. `catalog site build` takes
+    them over where they are.
+    """
+    from reference_impls.running.page_models import make_page_models
+
+    task = find_embedded(DEFAULT_TASK)
+    chosen = sorted({find_method(name).id for name in names or recipes(DEFAULT_TASK, EMBEDDED)})
+    folder = out or _build_folder() / FOLDER
+    with showing_progress() as progress:
+        made = make_page_models(task, chosen, folder, progress, workers)
+    for method, reason in made.left_out.items():
+        print(f"{method} is left out: {reason}.")
+    print(f"{len(made.models)} models in {folder}; `catalog site build` takes them over.")
+
+
+def _build_folder() -> Path:
+    """Where a checkout keeps what is made from it.
+
+    Raises:
+        UsageError: this is no checkout.
+    """
+    try:
+        return Project.find().build
+    except NoProjectError as error:
+        raise UsageError(f"{error} Or say where to: --out DIR.") from None
 
 
 def _check_ships(task: str, model: str | None) -> None:

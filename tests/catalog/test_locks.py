@@ -28,7 +28,7 @@ EXTRAS = PROJECT["project"]["optional-dependencies"]
 ASKED = {
     "build": PROJECT["build-system"]["requires"],
     "catalog": PROJECT["project"]["dependencies"],
-    "run-test": [*EXTRAS["run"], *EXTRAS["test"]],
+    "run-test": [*EXTRAS["run"], *EXTRAS["ask"], *EXTRAS["test"]],
     "node": EXTRAS["node"],
     **PROJECT["dependency-groups"],
 }
@@ -257,7 +257,7 @@ def test_elsewhere_it_says_that_nothing_is_checked(
 ) -> None:
     machine(monkeypatch, python, system, processor)
     manage.install("everything")
-    assert pip.asked == ["-c constraints.txt -e .[run,test]"]
+    assert pip.asked == ["-c constraints.txt -e .[run,ask,test]"]
     said = capsys.readouterr().out
     assert f"on {system} {processor}" in said
     assert "the files go unchecked" in said

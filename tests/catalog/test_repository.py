@@ -153,8 +153,8 @@ def declared(*extras: str) -> set[str]:
     ("folder", "extras"),
     [
         ("catalog", ()),
-        ("reference_impls", ("run", "data", "cluster")),
-        ("tests", ("run", "test", "fuzz")),
+        ("reference_impls", ("run", "ask", "data", "cluster")),
+        ("tests", ("run", "ask", "test", "fuzz")),
         ("benchmarks", ("run", "test")),
     ],
 )

@@ -9,7 +9,7 @@ A page that is text is Markdown (``task.md.j2``). A page that is HTML (``paper.h
 MkDocs, and nothing in its pages is changed afterwards. So the builder stays replaceable.
 """
 
-from catalog.outputs.site.build import SiteError, build_site
+from catalog.outputs.site.build import SiteError, build_site, models_of
 from catalog.outputs.site.serve import serve_site
 
-__all__ = ["SiteError", "build_site", "serve_site"]
+__all__ = ["SiteError", "build_site", "models_of", "serve_site"]

@@ -14,7 +14,10 @@ from pathlib import Path
 from catalog.base.project import Project
 from catalog.figures import STYLE
 from catalog.model.catalog import Catalog
+from catalog.model.page_models import FOLDER as FOLDER_OF_MODELS
+from catalog.model.page_models import PageModelsError
 from catalog.outputs.database import serialize
+from catalog.outputs.site.asking import ASKED, Asked
 from catalog.outputs.site.changes import changes_page, write_redirects
 from catalog.outputs.site.comparison import comparison_files
 from catalog.outputs.site.feeds_and_api import machine_files
@@ -33,8 +36,8 @@ from catalog.outputs.site.site import Site
 _WARNING = re.compile(r"^(?:WARNING|ERROR)\s+-\s+(?P<message>.*)$", re.MULTILINE)
 _ABOUT_DIRTY = re.compile(r"'dirty' build|stale files|cleaning the directory", re.IGNORECASE)
 """What MkDocs warns about whenever it builds changed pages only."""
-_BESIDE = re.compile(r"papers/[^/]+\.(bib|ris)|api/papers/[^/]+\.json|pictures/.+\.png")
-"""The files that every paper, or every page, has beside it."""
+_BESIDE = re.compile(r"papers/[^/]+\.(bib|ris)|api/papers/[^/]+\.json|pictures/.+\.png|ask/.+")
+"""The files that every paper, or every page, has beside it, and those that pages load to be asked."""
 _LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?!https?://|#|mailto:)(?P<path>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
 
 
@@ -42,7 +45,21 @@ class SiteError(Exception):
     """The site could not be built; the message says what is wrong, one finding per line."""
 
 
-def build_site(project: Project, catalog: Catalog, out: Path, *, changed_only: bool = False) -> None:
+def models_of(project: Project) -> Asked | None:
+    """The models of a checkout that method pages may ask; None where none were made.
+
+    Raises:
+        SiteError: they are damaged, or what computes them is missing.
+    """
+    try:
+        return Asked.of(project.build / FOLDER_OF_MODELS, project)
+    except (PageModelsError, PartsError) as error:
+        raise SiteError(str(error)) from error
+
+
+def build_site(
+    project: Project, catalog: Catalog, out: Path, *, changed_only: bool = False, asked: Asked | None = None
+) -> None:
     """Write the whole site to ``out``, replacing what is there; same records, same bytes.
 
     The Markdown that MkDocs reads is kept beside it (``build/site`` and ``build/site-src``). While the new site
@@ -54,6 +71,7 @@ def build_site(project: Project, catalog: Catalog, out: Path, *, changed_only: b
         out: the folder.
         changed_only: make only those pages anew whose Markdown has changed since the last build, for a look while
             editing. Without an earlier build, or with another set of pages, everything is made.
+        asked: the models that method pages may ask.
 
     Raises:
         SiteError: a formula cannot be typeset, a part is missing, or MkDocs warned, about a link that
@@ -63,7 +81,7 @@ def build_site(project: Project, catalog: Catalog, out: Path, *, changed_only: b
     fresh = out.with_name(f"{out.name}-new")
     put_back(out)
     try:
-        site = Site(catalog, read_settings(project))
+        site = Site(catalog, read_settings(project), asked)
         renderer = Renderer(site, project.templates / "site")
         wanted = _source(project, site, renderer)
         # MkDocs would only look at each of these, and copy it.
@@ -152,6 +170,7 @@ def _source(project: Project, site: Site, renderer: Renderer) -> dict[str, bytes
         if path.endswith(".md")
     }
     copied |= part_files(project)
+    copied |= site.asked.files if site.asked else {}
     copied["catalog.sqlite"] = serialize(catalog)
     copied |= {path: text.encode() for path, text in written.items()}
     if site.settings.site_url:  # who shows a picture wants its whole address
@@ -177,7 +196,7 @@ def _paths(folder: Path) -> set[str]:
 
 def _beside(out: Path) -> set[str]:
     """The files beside pages in a finished site."""
-    files = {f"{folder}/{path}" for folder in ("papers", "api/papers", FOLDER) for path in _paths(out / folder)}
+    files = {f"{folder}/{path}" for folder in ("papers", "api/papers", FOLDER, ASKED) for path in _paths(out / folder)}
     return {path for path in files if _BESIDE.fullmatch(path)}
 
 

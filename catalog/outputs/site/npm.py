@@ -11,6 +11,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,13 @@ COPIED = {
     "assets/js/minisearch.LICENSE.txt": "minisearch/LICENSE.txt",
 }
 """What pages load, by its place in the site, and where its package has it."""
+RUNTIME = {
+    "ask/onnxruntime.mjs": "onnxruntime-web/dist/ort.wasm.bundle.min.mjs",
+    "ask/ort-wasm-simd-threaded.wasm": "onnxruntime-web/dist/ort-wasm-simd-threaded.wasm",
+    "ask/tokenizers.mjs": "@huggingface/tokenizers/dist/tokenizers.min.mjs",
+    "ask/tokenizers.LICENSE.txt": "@huggingface/tokenizers/LICENSE",
+}
+"""The same of what computes with models in the browser. The runtime's license (MIT) stands in the file itself."""
 
 FETCH = "catalog site parts"
 _NO_NPM = (
@@ -34,23 +42,32 @@ class PartsError(Exception):
     """A part is missing, or could not be fetched; the message says what to do."""
 
 
-def part_files(project: Project) -> dict[str, bytes]:
+def part_files(project: Project, wanted: Mapping[str, str] = COPIED) -> dict[str, bytes]:
     """Place in the site and content of every file that comes from a package.
+
+    Args:
+        project: the checkout.
+        wanted: the files by their places, as in :data:`COPIED`.
 
     Raises:
         PartsError: a package is missing, or is not the version that the lock file names.
     """
     folder = project.site / "node_modules"
-    for name in sorted({path.partition("/")[0] for path in COPIED.values()}):
-        wanted = _locked(project.site / "package-lock.json", name)
+    for name in sorted({_package(path) for path in wanted.values()}):
+        locked = _locked(project.site / "package-lock.json", name)
         installed = _version(folder / name / "package.json")
-        if installed != wanted:
-            state = f"is version {installed}, not {wanted}" if installed else "is missing"
+        if installed != locked:
+            state = f"is version {installed}, not {locked}" if installed else "is missing"
             raise PartsError(f"site/node_modules/{name} {state}. Run `{FETCH}`, which fetches it.")
-    for path in COPIED.values():
+    for path in wanted.values():
         if not (folder / path).is_file():
             raise PartsError(f"site/node_modules/{path} is missing. Run `{FETCH}`, which fetches it.")
-    return {place: (folder / path).read_bytes() for place, path in COPIED.items()}
+    return {place: (folder / path).read_bytes() for place, path in wanted.items()}
+
+
+def _package(path: str) -> str:
+    """The package of a file below ``node_modules/``, whose name has two parts where it belongs to a scope."""
+    return "/".join(path.split("/")[: 2 if path.startswith("@") else 1])
 
 
 def fetch_parts(project: Project, *, tests: bool = True) -> None:

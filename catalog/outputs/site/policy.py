@@ -11,17 +11,20 @@ import hashlib
 import re
 from pathlib import Path
 
+from catalog.outputs.site.asking import ASKED
+
 _SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 """One that runs and stands in the page: data has a type, and what is loaded has an address."""
 
 
 def policy(out: Path) -> str:
-    """The policy for the site in ``out``."""
+    """The policy for the site in ``out``; where pages ask models, what computes them may be compiled."""
     scripts = {script for page in out.rglob("*.html") for script in _SCRIPT.findall(page.read_text(encoding="utf-8"))}
     hashes = sorted(base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    compiled = ["'wasm-unsafe-eval'"] if (out / ASKED).is_dir() else []
     parts = {
         "default-src": "'self'",
-        "script-src": " ".join(["'self'", *(f"'sha256-{digest}'" for digest in hashes)]),
+        "script-src": " ".join(["'self'", *compiled, *(f"'sha256-{digest}'" for digest in hashes)]),
         "img-src": "'self' data:",  # the theme's icons are in its style sheets
         "object-src": "'none'",
         "base-uri": "'self'",

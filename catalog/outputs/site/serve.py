@@ -16,7 +16,7 @@ from mkdocs.livereload import LiveReloadServer
 from catalog.base.project import PACKAGE, Project
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Paper
-from catalog.outputs.site.build import SiteError, build_site, refresh_papers, replace_folder
+from catalog.outputs.site.build import SiteError, build_site, models_of, refresh_papers, replace_folder
 from catalog.parsing.problems import render
 from catalog.reading.load import load_catalog
 
@@ -78,7 +78,7 @@ def build_beside(root: Path, out: Path) -> None:
     if catalog is None:
         sys.exit(1)
     try:
-        build_site(project, catalog, out)
+        build_site(project, catalog, out, asked=models_of(project))
     except SiteError as error:
         sys.exit(str(error))
 
@@ -132,7 +132,8 @@ class _Rebuild:
         self.stop()
         theme = self._theme_changed()
         try:
-            build_site(self.project, catalog, self.out, changed_only=theme == self._theme)
+            asked = models_of(self.project)
+            build_site(self.project, catalog, self.out, changed_only=theme == self._theme, asked=asked)
         except SiteError as error:
             click.echo(str(error), err=True)
             return

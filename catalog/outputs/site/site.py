@@ -15,6 +15,7 @@ from catalog.model.navigation import Navigation
 from catalog.model.paper import Paper
 from catalog.outputs.export import bibtex
 from catalog.outputs.export.citation import citable
+from catalog.outputs.site.asking import Asked
 from catalog.outputs.site.author_addresses import People
 from catalog.outputs.site.feeds import Feeds, feeds
 from catalog.outputs.site.groups import FACETS, Group, groups_of
@@ -27,8 +28,8 @@ from catalog.outputs.site.settings import Settings
 class Site:
     """One catalog, looked at as a site."""
 
-    def __init__(self, catalog: Catalog, settings: Settings) -> None:
-        self.catalog, self.settings = catalog, settings
+    def __init__(self, catalog: Catalog, settings: Settings, asked: Asked | None = None) -> None:
+        self.catalog, self.settings, self.asked = catalog, settings, asked
         self._entries: dict[str, str] = {}
 
     @property

@@ -44,6 +44,7 @@ def methods(site: Site) -> Iterator[Page]:
             "tried": {board.slug: site.measured.tradeoff(board, method) for board in boards},
             "reported": reported(catalog, catalog.by_id[method.paper]) if method.paper in catalog.by_id else [],
             "stories": [told for board in boards if (told := story(board, method.id))],
+            "asked": site.asked,
         }
         # The code stands where the table of contents would be; links on top of the page are in its stead.
         yield _page(method, "method.html.j2", context, hide=["navigation", "toc"])
