@@ -226,6 +226,7 @@ ROWS: dict[str, tuple[Callable[[Checkout], object], str, int, str]] = {
     "repeated-term": (gardens("tofu, wmdp", "tofu, tofu"), GARDENS_FILE, 8, "named twice"),
     "no-text": (gardens("url: https", "code: https"), GARDENS_FILE, 10, "doi"),
     "late-date": (fading("3104.01234", "3103.01234"), FADING_FILE, 3, "2031-03"),
+    "too-early": (fading("checked: 2031-06-01", "checked: 1970-01-01"), FADING_FILE, 19, "clock"),
     "no-family": (fading("family: [gradient-ascent]\n", ""), FADING_FILE, 5, "family:"),
     "long-mechanism": (fading("Turns the loss", "word " * 20 + "Turns the loss"), FADING_FILE, 16, "at most 25"),
     "base-typo": (gardens("[fade]", "[fades]"), GARDENS_FILE, 14, "'fade'"),

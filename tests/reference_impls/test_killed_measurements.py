@@ -70,5 +70,10 @@ def test_a_benchmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "_measured", lambda run: Result.model_validate_json((RESULTS / run.file).read_bytes()))
     monkeypatch.setattr(bench, "write_record", lambda result, _: write_record(result, tmp_path))
     (tmp_path / "of-before").write_text("stays")
-    killed_at_any_moment(tmp_path, lambda: [bench.run_and_record(run) for run in runs])
+
+    def measure() -> None:
+        for run in runs:
+            bench.run_and_record(run)
+
+    killed_at_any_moment(tmp_path, measure)
     assert len(list(tmp_path.rglob("*.json"))) == len(runs)

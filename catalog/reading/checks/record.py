@@ -41,6 +41,17 @@ def _late_date(corpus: Corpus) -> Iterator[Finding]:
             yield Finding(entry, ("date",), message, "The date is that of the first public version.")
 
 
+@check("too-early", "hint", alone=True)
+def _too_early(corpus: Corpus) -> Iterator[Finding]:
+    """Nobody takes in a paper, or looks its facts up, before the month in which it came out."""
+    for entry in corpus.entries:
+        paper = entry.paper
+        for path, day in ((("added",), paper.added), (("provenance", "checked"), paper.provenance.checked)):
+            if day and day[: len(paper.date)] < paper.date[: len(day)]:
+                message = f"{path[-1]} is {day}, before the paper came out ({paper.date})"
+                yield Finding(entry, path, message, "One of them is wrong; perhaps the clock of the machine was.")
+
+
 @check("venue-year", "hint", alone=True)
 def _venue_year(corpus: Corpus) -> Iterator[Finding]:
     """A venue's year is near that of the first public version: at most one before it, and three after it."""
