@@ -18,6 +18,8 @@ which one, and on which data, is what sets the methods apart.
   not bound what goes.
 - `undial`: no ascent. On the forget set the teacher is the model before unlearning with $\beta$ taken off the logit
   of the true token, and the student is trained to say just that. The target never moves, and no retain set is needed.
+- `prod`: `undial` with the true token struck out altogether, and the unlikely tokens with it; what is left is made to
+  add up to 1 again. No retain set is needed, but one helps.
 - `asu`: the teacher is the model before unlearning once more, attending less sharply, so that it mixes up facts; it is
   not told which token is the true one. The likelihood of `grad-diff` or the divergence of `kl-min` holds what stays.
 - `kga`: the target is a distance. A copy that was trained further on the forget set, and one on new data, are the
