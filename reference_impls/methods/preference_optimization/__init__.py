@@ -24,6 +24,8 @@ methods differ in the winning half $y_w$, and in what an answer is measured by.
   its own.
 - `door`: the two halves of `dpo` each for itself, so that neither settles the other: fine-tuning on refusals, also in
   the middle of an answer, and `npo`.
+- `safe-unlearning`: `door` with means over tokens in the place of sums, without the middle of answers, and with the
+  unlearning term as a small part of the whole: however long an answer is, it lets go at the same likelihood per token.
 - `alt-po`: `dpo` with a winning half that is no refusal: several plausible answers to each question, which the model
   invents before unlearning where the task brings none.
 - `opt-out`: `npo` with a price on moving weights, which optimal transport sets: each matrix is a cloud of rows, and
