@@ -20,6 +20,8 @@ balance is found while training.
   they conflict, the part of $g_u$ that goes against $g_r$ is taken away; where not, nothing is done.
 - `ngdiff`: both gradients brought to the length 1 before they are subtracted, so that neither task drowns the other.
   It is `grad-diff` with weights that are chosen anew in every step.
+- `munba`: the same two directions, as players who bargain. Their step is the sum of `ngdiff` at a fixed length, so that
+  it goes on where they conflict; and forgetting is a loss to be lowered, of labels drawn by lot, not ascent.
 - `npo-sam`: the loss of `npo`, whose gradient is taken not at the weights but at the worst point nearby, so that the
   place it leads to is flat, and relearning has further to go.
 - `blur`: two levels. All that bears on the forget loss is taken from the retain gradient, and a fixed multiple of the
@@ -29,8 +31,8 @@ balance is found while training.
 - `targeted-lat`: the loss is taken where an attacker has shifted the hidden states of each text so that the answers
   come back: `npo-sam` with the worst point among activations instead of weights.
 
-Held against `grad-diff`: with `pdu` ascent gives way to a loss with a floor, and the fixed weight to $\lambda$; `gru`
-and `ngdiff` keep the losses and change what is made of their gradients; `npo-sam` keeps the weight and moves the place.
+Held against `grad-diff`: with `pdu` ascent gives way to a loss with a floor, and the fixed weight to $\lambda$; `gru`,
+`ngdiff` and `munba` change what is made of the gradients; `npo-sam` keeps the weight and moves the place.
 `blur` is of the former kind, `mudman` of both, `targeted-lat` of the latter.
 Every loss that adds a retain term with a fixed weight (most methods here) could be trained in any of these ways.
 
@@ -50,7 +52,8 @@ What `gru` and `ngdiff` promise about the retain loss holds to first order and f
 weight by itself, which keeps no angle between gradients, and what is lost to higher orders `gru` does not win back.
 Neither bounds the ascent.
 
-A step of `pdu`, `gru` or `ngdiff` costs what one of `grad-diff` does; `pdu` measures the retain loss once on the whole
-retain set, for the bound, and two gradients are kept where one would do; so it is with `blur`. `npo-sam` looks at the
-forget examples twice, and so does `mudman`, in a second model; `targeted-lat` does as often as its attacker steps.
+A step of `pdu`, `gru`, `ngdiff` or `munba` costs what one of `grad-diff` does; `pdu` measures the retain loss once on
+the whole retain set, for the bound, and two gradients are kept where one would do; so it is with `blur`. `npo-sam`
+looks at the forget examples twice, and so does `mudman`, in a second model; `targeted-lat` does as often as its
+attacker steps.
 """
