@@ -102,6 +102,7 @@ def unlearn(
     *,
     model: str | Path | None = None,
     reference: str | Path | None = None,
+    earlier: str | Path | None = None,
     seed: int = 0,
     out: str | Path | None = None,
     attacked: bool = False,
@@ -119,6 +120,7 @@ def unlearn(
         task: what to forget and keep; the default task if it is None.
         model: which model; the embedded one of the task by default.
         reference: a model that was trained without the forget set, to compare with a ``model`` of your own.
+        earlier: the ``model`` as it was before it met what is to be forgotten, for methods that need it.
         seed: decides everything that is drawn.
         out: a folder for model, card and record, which is proved writable before anything is trained.
         attacked: then try every attack.
@@ -157,6 +159,7 @@ def unlearn(
         data=loaded.data if isinstance(loaded, DataTask) else None,
         folder=loaded.place if isinstance(loaded, Benchmark) else None,
         reference=None if reference is None else str(reference),
+        earlier=None if earlier is None else str(earlier),
         loading=Loading(window, dtype, trust_remote_code),
         scaling=scaling,
     )

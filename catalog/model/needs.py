@@ -6,6 +6,7 @@ A class says in literals what it can do without (``reference_impls.toolkit.metho
     retain = "optional"     # needed, optional or unused
     trains = "adapters"     # all, part, adapters or nothing
     copies = 1              # further models that it holds; the frozen one of reference = "model" is counted by itself
+    earlier = True          # a checkpoint from before the model met what is to be forgotten
     exact = True            # the result is what training without the data gives
     separate = True         # each request is served by itself
 
@@ -47,6 +48,8 @@ class Needs:
     """Which weights are trained, and so have gradients and an optimizer's state beside them: one of :data:`TRAINS`."""
     copies: int = 0
     """How many further models stand in memory beside the one that unlearns, a frozen reference included."""
+    earlier: bool = False
+    """Whether there has to be a checkpoint of the model from before it met what is to be forgotten."""
     exact: bool = False
     """Whether the result is what training without the data would have given, and not near it."""
     separate: bool = False
@@ -75,7 +78,7 @@ class Needs:
         for name, known in (("access", ACCESS), ("retain", RETAIN), ("trains", TRAINS)):
             if name in literals and literals[name] not in known:
                 raise NeedError(name, literals[name], f"One of: {', '.join(known)}.")
-        for name in ("exact", "separate"):
+        for name in ("earlier", "exact", "separate"):
             if not isinstance(literals.get(name, False), bool):
                 raise NeedError(name, literals[name], "True or False.")
         copies = literals.get("copies", 0)
@@ -86,6 +89,7 @@ class Needs:
             retain=literals.get("retain", cls.retain),
             trains=literals.get("trains", cls.trains),
             copies=copies + (literals.get("reference") == "model"),
+            earlier=literals.get("earlier", False),
             exact=literals.get("exact", False),
             separate=literals.get("separate", False),
         )

@@ -15,6 +15,7 @@ from reference_impls.commands.shared import (
     CheckpointEvery,
     DataFolder,
     DType,
+    EarlierModel,
     ForgetShare,
     GradientCheckpointing,
     Json,
@@ -83,6 +84,7 @@ def run(
     holdout: Annotated[Path | None, typer.Option(help="A data file like the forget set, never trained on.")] = None,
     folder: DataFolder = None,
     reference: ReferenceModel = None,
+    earlier: EarlierModel = None,
     learning_rate: LearningRate = None,
     steps: Steps = None,
     batch_size: BatchSize = None,
@@ -116,6 +118,7 @@ def run(
         data=data_of(model, forget, retain, holdout),
         folder=folder,
         reference=reference,
+        earlier=earlier,
         loading=loading_of(model, window, dtype, trust_remote_code),
         scaling=scaling_of(
             lora, lora_rank, lora_alpha, lora_targets, accumulate, gradient_checkpointing, checkpoint_every

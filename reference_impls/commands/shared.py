@@ -110,6 +110,14 @@ ReferenceModel = Annotated[
     str | None,
     typer.Option("--reference", help="A model that was trained without the forget set, to compare with."),
 ]
+EarlierModel = Annotated[
+    str | None,
+    typer.Option(
+        "--earlier",
+        help="The model as it was before it met what is to be forgotten, such as the base that it was fine-tuned from, "
+        "for methods that need it.",
+    ),
+]
 BatchSize = Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")]
 
 

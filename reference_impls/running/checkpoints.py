@@ -34,6 +34,11 @@ def ships(task: Task) -> bool:
     return hasattr(task, "folder") and folder(task, "target").is_dir()
 
 
+def ships_base(task: Task) -> bool:
+    """Whether the model is at hand that a task's target was fine-tuned from; a larger one comes from elsewhere."""
+    return ships(task) and (task.model != EMBEDDED or folder(task, "base").is_dir())
+
+
 def load(task: Task, which: Shipped, loading: Loading | None = None) -> LanguageModel:
     """A shipped checkpoint: the embedded model in 32 bits, a larger one as it is to be loaded.
 

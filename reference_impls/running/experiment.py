@@ -63,6 +63,8 @@ class Experiment:
     """Where the files of a published benchmark are looked for first."""
     reference: str | None = None
     """A model that was trained without the forget set, to compare with; a task's own retrained model by default."""
+    earlier: str | None = None
+    """A checkpoint of that model from before it met what is to be forgotten; a task's own base model by default."""
     loading: Loading = field(default_factory=Loading)
     """How that model is loaded."""
     scaling: Scaling = field(default_factory=Scaling)
@@ -98,6 +100,7 @@ class Experiment:
             "data": self.folder,
             "model": self.model,
             "reference": self.reference,
+            "earlier": self.earlier,
             **own,
             **self.recipe,
             "seed": self.seed,

@@ -102,7 +102,8 @@ def try_out(method: Implementation, model: LanguageModel, data: UnlearningData) 
         check(method.name, configured.parts, model.model)
     except UnsupportedModelError as error:
         return Tried(outcome="refused", said=str(error).partition(": ")[2].partition(" `unlearn list`")[0])
-    run = Run(Recipe(learning_rate=1e-3, steps=2, batch_size=2))
+    # An untrained network has met nothing yet.
+    run = Run(Recipe(learning_rate=1e-3, steps=2, batch_size=2), earlier=model.copy)
     try:
         unlearned: Any = configured.unlearn(model, data, run)
         apart = _reloaded_apart(unlearned, method, data)

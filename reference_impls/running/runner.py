@@ -17,7 +17,7 @@ from reference_impls.running import fitting
 from reference_impls.running.experiment import Experiment
 from reference_impls.running.recipes import chosen
 from reference_impls.running.records import reference_results
-from reference_impls.running.registry import configure, find_method
+from reference_impls.running.registry import DEFAULT_TASK, configure, find_method
 from reference_impls.scaling import Scaling
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ class _Prepared:
     """Of a model of one's own that was trained without the forget set."""
     notes: tuple[str, ...]
     savepoints: Savepoints | None
+    earlier: Callable[[], LanguageModel] | None
+    """Loads the model as it was before it met what is to be forgotten, if the method needs that."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,7 @@ def _prepare(
             "`unlearn plan --retain no` lists the methods that do without."
         )
     fitting.check_method(method, find_method(experiment.method).name, experiment.scaling, experiment.requests)
+    earlier = _earlier(experiment, task, method)
     from reference_impls.running.notes import check_whole
 
     progress("loading", 0, 1)
@@ -176,7 +179,7 @@ def _prepare(
         from reference_impls.running import resuming
 
         savepoints = resuming.savepoints(checkpoints, experiment, method, made, model, splits.data)
-    return _Prepared(method, made, source, model, yardstick, reference, notes, savepoints)
+    return _Prepared(method, made, source, model, yardstick, reference, notes, savepoints, earlier)
 
 
 def _measure_before(
@@ -213,6 +216,35 @@ def _reference(experiment: Experiment, task: Task, progress: Progress) -> Evalua
     return task.evaluate(model, _splits(task, model, experiment))
 
 
+def _earlier(experiment: Experiment, task: Task, method: Method) -> Callable[[], LanguageModel] | None:
+    """What loads the model as it was before it met what is to be forgotten.
+
+    Raises:
+        UsageError: the method needs that and nobody has it, or it was named for a method that has no use for it.
+    """
+    from reference_impls.models.pretrained import load_pretrained
+    from reference_impls.running import checkpoints
+
+    name, named = find_method(experiment.method).name, experiment.earlier
+    if not method.earlier:
+        if named is not None:
+            raise UsageError(f"{name} has no use for an earlier checkpoint; leave --earlier out.")
+        return None
+    if named is not None:
+        return lambda: load_pretrained(named, experiment.loading)
+    if experiment.own_model:
+        raise UsageError(
+            f"{name} needs the model as it was before it met what is to be forgotten, such as the base model that it "
+            "was fine-tuned from: `unlearn run` takes it with --earlier DIR_OR_NAME."
+        )
+    if not checkpoints.ships_base(task):
+        raise UsageError(
+            f"{name} needs the model as it was before it met what is to be forgotten, and the task {task.name!r} ships "
+            f"none. {DEFAULT_TASK!r} does; for a model of your own, `unlearn run` takes one with --earlier."
+        )
+    return lambda: checkpoints.load(task, "base", experiment.loading)
+
+
 def _notes(task: Task, model: LanguageModel, splits: Splits) -> tuple[str, ...]:
     """What has to be said of the model and the data before anything is done with them."""
     from reference_impls.running.notes import cut
@@ -235,7 +267,7 @@ def _unlearn(experiment: Experiment, prepared: _Prepared, progress: Progress) ->
             asked = splits if requests == 1 else splits.part(request / requests, (request + 1) / requests)
             started = time.perf_counter()
             seed, scaling = experiment.seed * requests + request, experiment.scaling
-            run = Run(prepared.recipe, seed, progress, scaling, prepared.savepoints)
+            run = Run(prepared.recipe, seed, progress, scaling, prepared.savepoints, prepared.earlier)
             adapted = run.adapt(model, scaling.lora) if scaling.lora else None
             model = prepared.method.unlearn(model, asked.data, run)
             adapter = adapted.merge() if adapted else None

@@ -53,6 +53,8 @@ class Run:
     """How a model is trained that is large for its machine."""
     savepoints: Savepoints | None = None
     """Where the state of :meth:`minimize` is kept, and what it goes on from, if anywhere."""
+    earlier: Callable[[], LanguageModel] | None = None
+    """Loads a checkpoint of the model from before it met what is to be forgotten, if there is one."""
     rng: random.Random = field(init=False)
     stopped: int | None = field(init=False, default=None)
     """After how many steps the method's own rule ended the training; None if the recipe did."""
@@ -74,6 +76,26 @@ class Run:
         """A run like this one with random numbers of its own, for a training that must not depend on any other's."""
         self.trainings += 1
         return replace(self, seed=seed, savepoints=None)
+
+    def earlier_than(self, model: LanguageModel) -> LanguageModel:
+        """The model as it was before it met what is to be forgotten; it may be changed.
+
+        Raises:
+            UsageError: there is no such checkpoint, or it is one of another model.
+        """
+        if self.earlier is None:
+            raise UsageError(
+                "There is no checkpoint from before the model met what is to be forgotten; name one with --earlier."
+            )
+        earlier = self.earlier()
+        then, now = ({name: one.shape for name, one in which.model.named_parameters()} for which in (earlier, model))
+        if then != now:
+            other = min(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
+            raise UsageError(
+                f"The earlier checkpoint is one of another model: its {other} is not of the same shape, or not there. "
+                "Name one of the same model with --earlier."
+            )
+        return earlier
 
     def minimize(
         self,

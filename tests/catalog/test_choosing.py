@@ -25,6 +25,7 @@ NEEDS = st.builds(
     retain=st.sampled_from(RETAIN),
     trains=st.sampled_from(TRAINS),
     copies=st.integers(0, 3),
+    earlier=st.booleans(),
     exact=st.booleans(),
     separate=st.booleans(),
 )
@@ -63,6 +64,7 @@ def candidate(needs: Needs, ident: str = "fade", **found: Outcome) -> Candidate:
         ),
         ('    trains = "adapters"\n    copies = 1\n', Needs(trains="adapters", copies=1)),
         ('    access = "training"\n    exact = True\n', Needs("training", exact=True)),
+        ("    earlier = True\n", Needs(earlier=True)),
     ],
 )
 def test_needs_are_read_from_the_class(tmp_path: Path, lines: str, needs: Needs) -> None:
@@ -80,6 +82,7 @@ def test_needs_are_read_from_the_class(tmp_path: Path, lines: str, needs: Needs)
         ('trains = "lora"', "trains is 'lora'", "One of: all, part, adapters, nothing."),
         ('exact = "yes"', "exact is 'yes'", "True or False."),
         ("separate = 1", "separate is 1", "True or False."),
+        ("earlier = 1", "earlier is 1", "True or False."),
         ("copies = -1", "copies is -1", "A whole number, 0 or more."),
         ("copies = True", "copies is True", "A whole number, 0 or more."),
         ("copies = 1.5", "copies is 1.5", "A whole number, 0 or more."),
@@ -94,7 +97,8 @@ def test_a_need_that_is_none_is_a_problem_at_its_line(tmp_path: Path, line: str,
 
 @given(
     st.dictionaries(
-        st.sampled_from(["access", "retain", "trains", "copies", "exact", "separate"]), st.integers() | st.text()
+        st.sampled_from(["access", "retain", "trains", "copies", "earlier", "exact", "separate"]),
+        st.integers() | st.text(),
     )
 )
 def test_any_literal_is_a_need_or_refused(literals: dict[str, Any]) -> None:
@@ -138,6 +142,9 @@ def test_memory_is_counted_in_times_the_weights(needs: Needs, times: int) -> Non
         (Needs("weights"), ("access", "training"), "yes"),
         (Needs("training"), ("access", "weights"), "no"),
         (Needs("training"), ("access", "training"), "yes"),
+        (Needs(earlier=True), ("access", "weights"), "but"),
+        (Needs(earlier=True), ("access", "prompts"), "no"),
+        (Needs(earlier=True), ("access", "training"), "yes"),
         (Needs(retain="needed"), ("retain", "no"), "no"),
         (Needs(retain="optional"), ("retain", "no"), "but"),
         (Needs(retain="unused"), ("retain", "no"), "yes"),

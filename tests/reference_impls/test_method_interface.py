@@ -251,7 +251,7 @@ class Observed:
 
 
 def _two_steps(method: Implementation, start: LanguageModel, data: UnlearningData, **settings: str) -> Any:
-    run = Run(Recipe(learning_rate=1e-3, steps=2, batch_size=2), seed=1)
+    run = Run(Recipe(learning_rate=1e-3, steps=2, batch_size=2), seed=1, earlier=start.copy)
     return configure(method, settings, {}).unlearn(start.copy(), data, run)
 
 
@@ -343,7 +343,7 @@ def test_every_method_says_whether_it_needs_what_must_stay(method: Implementatio
     assert "retain" in vars(found)
     needs = method.needs
     assert (needs.access, needs.retain, needs.trains) == (found.access, found.retain, found.trains)
-    assert (needs.exact, needs.separate) == (found.exact, found.separate)
+    assert (needs.earlier, needs.exact, needs.separate) == (found.earlier, found.exact, found.separate)
     assert needs.copies == found.copies + (method.reference == "model")
 
 

@@ -39,6 +39,24 @@ def own(tmp_path: Path, pairs: list[Pair]) -> FilesTask:
     return FilesTask(tmp_path / "forget", tmp_path / "retain", tmp_path / "holdout")
 
 
+# What a model was before
+
+
+def test_an_earlier_checkpoint_is_taken_by_who_needs_it_and_by_nobody_else(own: FilesTask, saved_tiny: Path) -> None:
+    named: dict[str, Any] = {"model": str(saved_tiny), "recipe": {"steps": 1}}
+    with pytest.raises(UsageError, match=r"MSA needs the model as it was before .* with --earlier DIR_OR_NAME"):
+        run(Experiment("msa", **named), own)
+    with pytest.raises(UsageError, match="NPO has no use for an earlier checkpoint; leave --earlier out"):
+        run(Experiment("npo", earlier=str(saved_tiny), **named), own)
+    outcome = run(Experiment("msa", earlier=str(saved_tiny), **named), own)
+    assert f"--earlier {saved_tiny}" in outcome.result.command
+
+
+def test_a_task_without_a_base_model_says_which_has_one() -> None:
+    with pytest.raises(UsageError, match=r"'passages' ships none. 'authors' does"):
+        run(Experiment("msa", "passages"))
+
+
 # A run
 
 

@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose
 from torch import Tensor
 from unlearning_toys import fingerprint
 
+from reference_impls.errors import UsageError
 from reference_impls.toolkit import Batch, LanguageModel, Pair, Recipe, Reference, Run, UnlearningData, mean_nll
 from reference_impls.toolkit.training import _alike, _epochs
 
@@ -38,6 +39,28 @@ def _watch(model: LanguageModel, data: UnlearningData, recipe: Recipe, needs: Re
 
     Run(recipe).minimize(loss, model, data, reference=needs)
     return seen
+
+
+# An earlier checkpoint
+
+
+def test_an_earlier_checkpoint_is_loaded_where_there_is_one(tiny: LanguageModel, learned: LanguageModel) -> None:
+    earlier = Run(Recipe(), earlier=tiny.copy).earlier_than(learned)
+    assert fingerprint(earlier.model) == fingerprint(tiny.model)
+    assert Run(Recipe(), earlier=tiny.copy).apart(1).earlier_than(learned) is not None
+
+
+def test_without_an_earlier_checkpoint_or_with_anothers_it_is_said_what_to_do(tiny: LanguageModel) -> None:
+    with pytest.raises(UsageError, match=r"no checkpoint from before .*; name one with --earlier"):
+        Run(Recipe()).earlier_than(tiny)
+
+    def shorter() -> LanguageModel:
+        other = tiny.copy()
+        other.model.model.layers = other.model.model.layers[:1]
+        return other
+
+    with pytest.raises(UsageError, match=r"of another model: its model\.layers\.1\..* is not"):
+        Run(Recipe(), earlier=shorter).earlier_than(tiny)
 
 
 # Batches

@@ -6,7 +6,7 @@ $$
 \theta = \theta_0 - \lambda\, \tau, \qquad \tau = \theta_{\mathrm{ft}} - \theta_0 .
 $$
 
-No objective of forgetting is optimised, and no retain set is looked at (but by `sku` and `ext-sub`); one number,
+No objective of forgetting is optimised, and no retain set is looked at (but by `sku`, `ext-sub` and `msa`); one number,
 $\lambda$, decides how far to walk.
 
 ## How they relate
@@ -23,6 +23,8 @@ $\lambda$, decides how far to walk.
   which any training makes, stay.
 - `ext-sub`: `lora-negation` of what the module does not share, row by row, with one that has learned the retain set.
   The latter is added.
+- `msa`: `task-vector` whose $\tau$ is what the forget set changes in an earlier checkpoint, one that does not know it
+  yet; the change that the retain set makes there is added.
 - `sku`: `task-vector` of a model that was made bad on purpose. It learns the forget answers, gives them to each other's
   questions, and is driven away from what it was on the retain set, in a loss that is `llmu`'s with two signs turned.
 
