@@ -175,7 +175,7 @@ def command(method: Implementation, situation: Situation) -> str:
     """What runs a method on a model and data of one's own in that situation."""
     without = situation.get("retain") == "no" and _switched_off(method)
     setting = f" --set {RETAIN_WEIGHT}=0" if without else ""
-    model = f"--model DIR{' --earlier DIR' if method.needs.earlier else ''}"
+    model = f"--model DIR{' --earlier DIR' if method.needs.earlier != 'unused' else ''}"
     return f"unlearn run {method.id}{setting} {model} --forget forget.jsonl --retain retain.jsonl --out unlearned"
 
 
@@ -184,7 +184,7 @@ def _access(method: Implementation, option: str) -> Verdict:
     enough = ACCESS.index(option) >= ACCESS.index(wanted)
     if wanted == "prompts":
         return Verdict("yes", "works on the prompt alone, and changes nothing inside the model")
-    if method.needs.earlier and option == "weights":
+    if method.needs.earlier == "needed" and option == "weights":
         return Verdict("but", "needs the weights as they were before the data was met, too")
     if wanted == "weights":
         return Verdict(*(("yes", "works inside the trained model") if enough else ("no", "needs the model's weights")))

@@ -6,7 +6,7 @@ A class says in literals what it can do without (``reference_impls.toolkit.metho
     retain = "optional"     # needed, optional or unused
     trains = "adapters"     # all, part, adapters or nothing
     copies = 1              # further models that it holds; the frozen one of reference = "model" is counted by itself
-    earlier = True          # a checkpoint from before the model met what is to be forgotten
+    earlier = "needed"      # of a checkpoint from before the model met what must go: needed, optional or unused
     exact = True            # the result is what training without the data gives
     separate = True         # each request is served by itself
 
@@ -22,7 +22,7 @@ from typing import Any
 ACCESS = ("prompts", "weights", "training")
 """How far one must reach, each further than the one before: inputs and outputs alone, what is inside a trained model,
 the training from its start."""
-RETAIN = ("needed", "optional", "unused")
+DEGREES = ("needed", "optional", "unused")
 TRAINS = ("all", "part", "adapters", "nothing")
 STATE = 3
 """What training adds for each weight: its gradient, and the two moments of AdamW."""
@@ -43,13 +43,13 @@ class Needs:
     access: str = "weights"
     """One of :data:`ACCESS`."""
     retain: str = "needed"
-    """Examples of what must stay: one of :data:`RETAIN`."""
+    """Examples of what must stay: one of :data:`DEGREES`."""
     trains: str = "all"
     """Which weights are trained, and so have gradients and an optimizer's state beside them: one of :data:`TRAINS`."""
     copies: int = 0
     """How many further models stand in memory beside the one that unlearns, a frozen reference included."""
-    earlier: bool = False
-    """Whether there has to be a checkpoint of the model from before it met what is to be forgotten."""
+    earlier: str = "unused"
+    """A checkpoint of the model from before it met what is to be forgotten: one of :data:`DEGREES`."""
     exact: bool = False
     """Whether the result is what training without the data would have given, and not near it."""
     separate: bool = False
@@ -75,10 +75,10 @@ class Needs:
         Raises:
             NeedError: a value is none of the possible ones.
         """
-        for name, known in (("access", ACCESS), ("retain", RETAIN), ("trains", TRAINS)):
+        for name, known in (("access", ACCESS), ("retain", DEGREES), ("earlier", DEGREES), ("trains", TRAINS)):
             if name in literals and literals[name] not in known:
                 raise NeedError(name, literals[name], f"One of: {', '.join(known)}.")
-        for name in ("earlier", "exact", "separate"):
+        for name in ("exact", "separate"):
             if not isinstance(literals.get(name, False), bool):
                 raise NeedError(name, literals[name], "True or False.")
         copies = literals.get("copies", 0)
@@ -89,7 +89,7 @@ class Needs:
             retain=literals.get("retain", cls.retain),
             trains=literals.get("trains", cls.trains),
             copies=copies + (literals.get("reference") == "model"),
-            earlier=literals.get("earlier", False),
+            earlier=literals.get("earlier", cls.earlier),
             exact=literals.get("exact", False),
             separate=literals.get("separate", False),
         )

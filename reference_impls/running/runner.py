@@ -226,12 +226,14 @@ def _earlier(experiment: Experiment, task: Task, method: Method) -> Callable[[],
     from reference_impls.running import checkpoints
 
     name, named = find_method(experiment.method).name, experiment.earlier
-    if not method.earlier:
+    if method.earlier == "unused":
         if named is not None:
             raise UsageError(f"{name} has no use for an earlier checkpoint; leave --earlier out.")
         return None
     if named is not None:
         return lambda: load_pretrained(named, experiment.loading)
+    if method.earlier == "optional" and (experiment.own_model or not checkpoints.ships_base(task)):
+        return None
     if experiment.own_model:
         raise UsageError(
             f"{name} needs the model as it was before it met what is to be forgotten, such as the base model that it "

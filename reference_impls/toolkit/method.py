@@ -75,8 +75,9 @@ class Method(ABC):
     """Which weights have gradients and an optimizer's state: all, part, adapters (added ones) or nothing."""
     copies: ClassVar[int] = 0
     """How many models it makes beside the one that unlearns; the frozen one of ``reference`` is counted by itself."""
-    earlier: ClassVar[bool] = False
-    """Whether it needs a checkpoint of the model from before it met what is to be forgotten: ``run.earlier_than``."""
+    earlier: ClassVar[str] = "unused"
+    """What it does with a checkpoint of the model from before it met what is to be forgotten (``run.earlier_than``):
+    needed, optional or unused."""
     exact: ClassVar[bool] = False
     """Whether the result is what training without the data gives."""
     separate: ClassVar[bool] = False

@@ -14,7 +14,7 @@ from small_checkout import FADING, GARDENS, METHOD, REPOSITORY, TASK, Checkout
 from catalog.base.project import Project
 from catalog.model.choosing import FITS, Candidate, candidates, command, questions, ranked, verdicts
 from catalog.model.implementations import Hyperparameter, Implementation, read_implementations
-from catalog.model.needs import ACCESS, RETAIN, TRAINS, NeedError, Needs
+from catalog.model.needs import ACCESS, DEGREES, TRAINS, NeedError, Needs
 from catalog.model.outcomes import Outcome, nearness, outcomes
 from catalog.model.results import Result
 
@@ -22,10 +22,10 @@ WEIGHT = Hyperparameter("retain_weight", "float", 1.0, "weight of the retain los
 NEEDS = st.builds(
     Needs,
     access=st.sampled_from(ACCESS),
-    retain=st.sampled_from(RETAIN),
+    retain=st.sampled_from(DEGREES),
     trains=st.sampled_from(TRAINS),
     copies=st.integers(0, 3),
-    earlier=st.booleans(),
+    earlier=st.sampled_from(DEGREES),
     exact=st.booleans(),
     separate=st.booleans(),
 )
@@ -64,7 +64,7 @@ def candidate(needs: Needs, ident: str = "fade", **found: Outcome) -> Candidate:
         ),
         ('    trains = "adapters"\n    copies = 1\n', Needs(trains="adapters", copies=1)),
         ('    access = "training"\n    exact = True\n', Needs("training", exact=True)),
-        ("    earlier = True\n", Needs(earlier=True)),
+        ('    earlier = "needed"\n', Needs(earlier="needed")),
     ],
 )
 def test_needs_are_read_from_the_class(tmp_path: Path, lines: str, needs: Needs) -> None:
@@ -82,7 +82,7 @@ def test_needs_are_read_from_the_class(tmp_path: Path, lines: str, needs: Needs)
         ('trains = "lora"', "trains is 'lora'", "One of: all, part, adapters, nothing."),
         ('exact = "yes"', "exact is 'yes'", "True or False."),
         ("separate = 1", "separate is 1", "True or False."),
-        ("earlier = 1", "earlier is 1", "True or False."),
+        ("earlier = True", "earlier is True", "One of: needed, optional, unused."),
         ("copies = -1", "copies is -1", "A whole number, 0 or more."),
         ("copies = True", "copies is True", "A whole number, 0 or more."),
         ("copies = 1.5", "copies is 1.5", "A whole number, 0 or more."),
@@ -108,7 +108,7 @@ def test_any_literal_is_a_need_or_refused(literals: dict[str, Any]) -> None:
     except NeedError as error:
         found, refused = Needs(), error.name
     assert refused in {*literals, ""}
-    assert (found.access in ACCESS, found.retain in RETAIN, found.models >= 1) == (True, True, True)
+    assert (found.access in ACCESS, found.retain in DEGREES, found.models >= 1) == (True, True, True)
 
 
 def small(tmp_path: Path, lines: str) -> Checkout:
@@ -142,9 +142,9 @@ def test_memory_is_counted_in_times_the_weights(needs: Needs, times: int) -> Non
         (Needs("weights"), ("access", "training"), "yes"),
         (Needs("training"), ("access", "weights"), "no"),
         (Needs("training"), ("access", "training"), "yes"),
-        (Needs(earlier=True), ("access", "weights"), "but"),
-        (Needs(earlier=True), ("access", "prompts"), "no"),
-        (Needs(earlier=True), ("access", "training"), "yes"),
+        (Needs(earlier="needed"), ("access", "weights"), "but"),
+        (Needs(earlier="needed"), ("access", "prompts"), "no"),
+        (Needs(earlier="needed"), ("access", "training"), "yes"),
         (Needs(retain="needed"), ("retain", "no"), "no"),
         (Needs(retain="optional"), ("retain", "no"), "but"),
         (Needs(retain="unused"), ("retain", "no"), "yes"),

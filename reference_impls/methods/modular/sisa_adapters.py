@@ -23,7 +23,8 @@ $$
 
 ## Symbols
 
-- $\theta_0$: the base, frozen; here the model that the method is given.
+- $\theta_0$: the base, frozen: the model from before it met any of the data, where there is one (that of `authors`
+  ships; `--earlier` names another), else the model that the method is given.
 - $\mathcal D^{(k)}$: shard $k$ of $S$ (`shards`); $\phi_k$ its adapter, a LoRA module of rank $r$ (`rank`) with scaling
   $\alpha$ (`alpha`).
 
@@ -32,10 +33,12 @@ $$
 - **Exact by construction, and only as far as the base.** No adapter depends on deleted data: not through its weights,
   seed or order of batches, and not through the choice of shards, for a pair's shard follows from its own subject. What
   $\theta_0$ has read in its own training is outside the guarantee.
-- **So it cannot be applied afterwards.** The target of `authors` has read the forget set before the method starts. Run
-  on it, the adapters forget exactly, and the answers stay most of what they were. Run on a base that has not, as with
-  `--model` and the folder of the task's retrained checkpoint, they go back to the level of the base, and retain answers
-  stay.
+- **So it cannot be applied afterwards**: it takes the place of the training by which the model was made. Where no
+  earlier checkpoint is at hand, as on `passages` and `hazards`, it starts from a target that has read the forget set;
+  the adapters forget exactly, and the answers stay most of what they were.
+- **From the base it keeps what it promises**: on `authors`, with two shards and a hundred steps, forget answers end at
+  0.65 and those of strangers at 0.63; what the adapters learn of the others in so few steps is the price (0.74, and
+  0.98 after the whole training on everything).
 - **Only few requests touch few shards**: $K$ independent requests reach $S\,(1 - (1 - 1/S)^K)$ of $S$ shards on
   average, 2.3 of 4 for $K = 3$. Ten authors at once reach nearly all.
 - **What one shard knows, the others dilute**: a fact has one vote in $S$. An adapter without data votes as the base.
@@ -100,9 +103,10 @@ class SISAAdapters(Method):
     access = "training"
     retain = "needed"
     trains = "adapters"
+    earlier = "optional"
     exact = True
     separate = True
-    copies = 1
+    copies = 2
 
     shards: int = hyperparameter(
         4, "S, number of shards", source="ours, for a small task", minimum=1, trade_off=(2, 4, 8)
@@ -112,7 +116,8 @@ class SISAAdapters(Method):
 
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> AdapterEnsemble:
         """Train on everything, then serve the request to delete the forget set."""
-        ensemble = self.learn(model, [*data.forget, *data.retain], run)
+        base = run.earlier_than(model) if run.earlier else model
+        ensemble = self.learn(base, [*data.forget, *data.retain], run)
         self.delete(ensemble, data.forget, run)
         return ensemble
 

@@ -70,7 +70,7 @@ class MSA(Method):
     acts_on = "weights"
     retain = "optional"
     copies = 2
-    earlier = True
+    earlier = "needed"
     published = {
         "learning_rate": 1e-5,
         "epochs": 10,
