@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -64,9 +65,14 @@ def size(tokenizer: Any, marks: Marks, pair: Pair) -> int:
 
 def answer_ids(tokenizer: Any, marks: Marks, pair: Pair) -> list[int]:
     """An answer as ids, with what ends it: as the chat template ends a turn, or as a text ends."""
-    ending = marks.after(pair.prompt) if pair.closed else ""
+    ending = _ending(marks, pair)
     ids: list[int] = tokenizer(pair.answer + (ending or ""), add_special_tokens=False)["input_ids"]
     return [*ids, marks.end] if ending is None and marks.end is not None else ids
+
+
+def _ending(marks: Marks, pair: Pair) -> str | None:
+    """The words that end an answer; None where the token that ends a text does."""
+    return marks.after(pair.prompt) if pair.closed else ""
 
 
 def prompt_ids(tokenizer: Any, prompt: str) -> list[int]:
@@ -110,6 +116,33 @@ def subject_places(tokenizer: Any, marks: Marks, pairs: Sequence[Pair], length: 
         after = 0 if start < 0 else _tokens_after(tokenizer, pair.prompt, start + len(pair.subject))
         mask[row, max(0, kept - 1 - after)] = True
     return mask
+
+
+def subject_mentions(tokenizer: Any, marks: Marks, pairs: Sequence[Pair], length: int, max_length: int) -> Tensor:
+    """(B, L) True at every token of each pair's subject, wherever prompt or answer mention it.
+
+    Args:
+        tokenizer: the model's.
+        marks: the model's.
+        pairs: B pairs.
+        length: L, how long their encoded batch is.
+        max_length: what they were cut to.
+    """
+    mask = torch.zeros(len(pairs), length, dtype=torch.bool)
+    for row, pair in enumerate(pairs):
+        prompt, answer = (len(part) for part in tokens(tokenizer, marks, pair, max_length))
+        asked = _mentions(tokenizer, pair.prompt, pair.subject)[-prompt:]
+        told = _mentions(tokenizer, pair.answer + (_ending(marks, pair) or ""), pair.subject)[:answer]
+        mask[row, prompt - len(asked) : prompt] = torch.tensor(asked, dtype=torch.bool)
+        mask[row, prompt : prompt + len(told)] = torch.tensor(told, dtype=torch.bool)
+    return mask
+
+
+def _mentions(tokenizer: Any, text: str, subject: str) -> list[bool]:
+    """For each token of a text, whether it is a part of the subject's name."""
+    spans = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+    named = [one.span() for one in re.finditer(re.escape(subject), text)] if subject else []
+    return [any(first < end and last > start for start, end in named) for first, last in spans]
 
 
 def _tokens_after(tokenizer: Any, prompt: str, end: int) -> int:

@@ -239,6 +239,11 @@ class LanguageModel:
         length = self.encode(pairs).input_ids.shape[1]
         return encoding.subject_places(self.tokenizer, self.marks, pairs, length, self.max_length).to(self.device)
 
+    def subject_mentions(self, pairs: Sequence[Pair]) -> Tensor:
+        """(B, L) True where :meth:`encode` puts tokens of each pair's subject, at all mentions, in answers as well."""
+        length = self.encode(pairs).input_ids.shape[1]
+        return encoding.subject_mentions(self.tokenizer, self.marks, pairs, length, self.max_length).to(self.device)
+
     # Tokens -> logits
 
     def token_logits(self, *batches: Encoded) -> tuple[TokenLogits, ...]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,21 @@ def test_only_the_answer_and_its_end_are_labelled(tiny: LanguageModel) -> None:
     labelled = encoded.labels[0][encoded.labels[0] != IGNORE].tolist()
     assert labelled == [*answer, tiny.tokenizer.eos_token_id]
     assert tiny.tokenizer.decode(encoded.input_ids[0, : -len(labelled)]) == pair.prompt
+
+
+def test_every_token_of_a_subject_is_found_in_prompt_and_answer_wherever_they_are_cut(tiny: LanguageModel) -> None:
+    pair = Pair("Ana Lund likes Bo and Ana Lund\nAnswer:", " Ana Lund was born. Lund is Ana Lund.", subject="Ana Lund")
+    unnamed = Pair(pair.prompt, " Who?", subject="Cy Okafor")
+    ids = tiny.encode([pair, unnamed]).input_ids
+    mentions = tiny.subject_mentions([pair, unnamed])
+    assert mentions.shape == ids.shape
+    assert tiny.tokenizer.decode(ids[0][mentions[0]]).replace(" ", "") == "AnaLund" * 4
+    assert not mentions[1].any()
+    assert not tiny.subject_mentions([replace(pair, subject="")]).any()
+    for closed in (True, False):
+        whole = tiny.subject_mentions([replace(pair, closed=closed)])[0]
+        short = replace(tiny, max_length=len(whole) - 2).subject_mentions([replace(pair, closed=closed)])[0]
+        assert short.tolist() == whole[2:].tolist()
 
 
 def test_padding_is_on_the_right_masked_and_never_labelled(tiny: LanguageModel, pairs: list[Pair]) -> None:

@@ -22,6 +22,9 @@ which one, and on which data, is what sets the methods apart.
   add up to 1 again. No retain set is needed, but one helps.
 - `asu`: the teacher is the model before unlearning once more, attending less sharply, so that it mixes up facts; it is
   not told which token is the true one. The likelihood of `grad-diff` or the divergence of `kl-min` holds what stays.
+- `permu`: the teacher is the present model with noise on the name of whom the question is about, less a part of what
+  it says without; nor is this one told the true token. It is the name that is to lose its meaning. The likelihood of
+  `grad-diff` holds what stays.
 - `kga`: the target is a distance. A copy that was trained further on the forget set, and one on new data, are the
   teachers; the student is to be as far from the first, on the forget set, as the model before unlearning is from the
   second on new data. The loss is the absolute difference of these two divergences, plus the one of `kl-min` on the
