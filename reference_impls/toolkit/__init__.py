@@ -63,7 +63,14 @@ from reference_impls.toolkit.editing import (
 )
 from reference_impls.toolkit.evaluation import Evaluation, Probe, asked_examples, evaluate, examples, probe
 from reference_impls.toolkit.fixed_answer import FLOOR, FixedAnswer
-from reference_impls.toolkit.gradients import Gradient, damped, diagonal_fisher, nll_gradient, trained_weights
+from reference_impls.toolkit.gradients import (
+    Gradient,
+    cosine,
+    damped,
+    diagonal_fisher,
+    nll_gradient,
+    trained_weights,
+)
 from reference_impls.toolkit.invented import new_pairs
 from reference_impls.toolkit.language_model import LanguageModel, weights_of
 from reference_impls.toolkit.logprobs import (
@@ -169,6 +176,7 @@ __all__ = [
     "by_token",
     "changed_output",
     "check",
+    "cosine",
     "damped",
     "deletion_answers",
     "deletion_loss",

@@ -114,6 +114,13 @@ def trained_weights(model: LanguageModel) -> tuple[Tensor, ...]:
     return tuple(weight for weight in model.model.parameters() if weight.requires_grad)
 
 
+def cosine(one: Tensor, other: Tensor) -> Tensor:
+    """() Of the angle between two gradients of a tensor, however small they are; 0 if one is 0."""
+    first, second = one.flatten().double(), other.flatten().double()
+    lengths = first.norm() * second.norm()
+    return torch.where(lengths > 0, first @ second / lengths, 0.0)
+
+
 def nll_gradient(
     model: LanguageModel, pairs: Sequence[Pair], relabeled: Callable[[Encoded], Encoded] = lambda batch: batch
 ) -> Gradient:

@@ -21,6 +21,7 @@ from reference_impls.toolkit import (
     Recipe,
     Run,
     UnlearningData,
+    cosine,
     damped,
     holding,
     mean_nll,
@@ -202,3 +203,10 @@ def test_momentum_and_weight_decay_do_not_move_what_is_held(rows: bool) -> None:
 def test_a_vector_that_is_too_short_to_have_a_direction_stays_and_others_have_the_length_one(short: float) -> None:
     unit = _vector([0.0, 0.0, short]).unit()
     assert unit.norm() == pytest.approx(1.0, rel=1e-5) or unit.norm() <= 1e-30
+
+
+def test_the_cosine_of_two_gradients_however_short_and_of_one_that_is_none() -> None:
+    one, other = torch.tensor([[3.0, 4.0]]), torch.tensor([[4.0, 3.0]])
+    assert float(cosine(one, other)) == pytest.approx(24 / 25)
+    assert float(cosine(1e-25 * one, -1e-25 * other)) == pytest.approx(-24 / 25)
+    assert float(cosine(one, 0 * other)) == 0

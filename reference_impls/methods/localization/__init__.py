@@ -29,9 +29,12 @@ All methods here score by gradients of the answer; they differ in the unit, the 
   information is higher on the forget set. That part becomes a low-rank adapter and learns by the loss of `ihl`.
 - `ssd`: single weights, and nothing is trained. Where the Fisher information of the forget set is many times that of
   the retain set, the weight is turned down by their quotient.
+- `slug`: whole matrices, scored once by how long the forget gradient is for the matrix's size and how little it points
+  along the retain gradient. One of them is moved along that gradient, once, and nothing else.
 
 So `depn` asks where the answer comes from, `pcgu` what tells two answers apart, and the others what the forget set
-pulls at: `sure` and `salun` without a look at the rest, `wagle`, `ssd`, `memflex` and `loku` held against it. Where
+pulls at: `sure` and `salun` without a look at the rest, `wagle`, `ssd`, `memflex`, `slug` and `loku` held
+against it. Where
 training goes on in a mask, it is the update that is masked: momentum and weight decay would move what has no gradient.
 `rmu` and the editing methods also touch few weights, but choose them in advance, by layer.
 

@@ -60,6 +60,7 @@ from reference_impls.toolkit import (
     Run,
     UnlearningData,
     UsageError,
+    cosine,
     hyperparameter,
     mean_nll,
     most_salient,
@@ -82,13 +83,6 @@ def half_random(batch: Encoded, tokens: Sequence[int], end: int | None, rng: ran
         for place in rng.sample(places, len(places) // 2):
             input_ids[row, place] = labels[row, place] = rng.choice(tokens)
     return replace(batch, input_ids=input_ids, labels=labels)
-
-
-def cosine(one: Tensor, other: Tensor) -> Tensor:
-    """() Of the angle between two gradients of a tensor, however small they are; 0 if one is 0."""
-    first, second = one.flatten().double(), other.flatten().double()
-    lengths = first.norm() * second.norm()
-    return torch.where(lengths > 0, first @ second / lengths, 0.0)
 
 
 def located(forget: Gradient, retain: Gradient, similarity: float, share: float) -> list[Tensor]:
