@@ -25,6 +25,7 @@ $\lambda$, decides how far to walk.
   The latter is added.
 - `msa`: `task-vector` whose $\tau$ is what the forget set changes in an earlier checkpoint, one that does not know it
   yet; the change that the retain set makes there is added.
+- `f-learning`: `task-vector`, and then the same questions are learned with other answers.
 - `sku`: `task-vector` of a model that was made bad on purpose. It learns the forget answers, gives them to each other's
   questions, and is driven away from what it was on the retain set, in a loss that is `llmu`'s with two signs turned.
 
