@@ -136,8 +136,8 @@ def _build_folder() -> Path:
     """
     try:
         return Project.find().build
-    except NoProjectError as error:
-        raise UsageError(f"{error} Or say where to: --out DIR.") from None
+    except NoProjectError:
+        raise UsageError("This is no checkout, in which they would go into build/. Say where to: --out DIR.") from None
 
 
 def _check_ships(task: str, model: str | None) -> None:

@@ -131,7 +131,8 @@ def subject_mentions(tokenizer: Any, marks: Marks, pairs: Sequence[Pair], length
     mask = torch.zeros(len(pairs), length, dtype=torch.bool)
     for row, pair in enumerate(pairs):
         prompt, answer = (len(part) for part in tokens(tokenizer, marks, pair, max_length))
-        asked = _mentions(tokenizer, pair.prompt, pair.subject)[-prompt:]
+        asked = _mentions(tokenizer, pair.prompt, pair.subject)
+        asked = asked[max(0, len(asked) - prompt) :]
         told = _mentions(tokenizer, pair.answer + (_ending(marks, pair) or ""), pair.subject)[:answer]
         mask[row, prompt - len(asked) : prompt] = torch.tensor(asked, dtype=torch.bool)
         mask[row, prompt : prompt + len(told)] = torch.tensor(told, dtype=torch.bool)
