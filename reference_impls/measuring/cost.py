@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
+from catalog import __version__
+
 
 @dataclass
 class Passes:
@@ -83,8 +85,9 @@ def versions() -> dict[str, str]:
     """Versions of what decides a number, and the accelerator, if there is one."""
     import torch
 
-    packages = ("llm-unlearning", "torch", "transformers", "accelerate", "peft", "tokenizers")
-    found = {"python": platform.python_version()} | {name: version(name) for name in packages}
+    # Of the project itself from its code: it may run from its folder, and a record is not lost for that.
+    own = {"python": platform.python_version(), "llm-unlearning": __version__}
+    found = own | {name: version(name) for name in ("torch", "transformers", "accelerate", "peft", "tokenizers")}
     return found | ({"device": torch.cuda.get_device_name()} if torch.cuda.is_available() else {})
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, fields
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 from invented_results import invented_result
 from unlearning_toys import write_rows
 
+from catalog import __version__
 from catalog.model.results import Result
 from reference_impls.errors import UsageError
+from reference_impls.measuring import cost
 from reference_impls.running.experiment import Experiment
 from reference_impls.running.registry import find_method
 from reference_impls.running.runner import run
@@ -40,6 +43,22 @@ def own(tmp_path: Path, pairs: list[Pair]) -> FilesTask:
 
 
 # What a model was before
+
+
+def test_a_record_is_not_lost_for_a_package_that_was_not_installed(
+    own: FilesTask, saved_tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the project is run from its folder, on a machine that has all it needs."""
+
+    def version(package: str) -> str:
+        if package == "llm-unlearning":
+            raise PackageNotFoundError(package)
+        return "1.0"
+
+    monkeypatch.setattr(cost, "version", version)
+    outcome = run(Experiment("npo", model=str(saved_tiny), recipe={"steps": 1}), own)
+    assert outcome.result.versions["llm-unlearning"] == __version__
+    assert outcome.result.versions["torch"] == "1.0"
 
 
 def test_an_earlier_checkpoint_is_taken_by_who_needs_it_and_by_nobody_else(own: FilesTask, saved_tiny: Path) -> None:
