@@ -30,6 +30,8 @@ methods differ in the winning half $y_w$, and in what an answer is measured by.
   unlearning term as a small part of the whole: however long an answer is, it lets go at the same likelihood per token.
 - `alt-po`: `dpo` with a winning half that is no refusal: several plausible answers to each question, which the model
   invents before unlearning where the task brings none.
+- `parapo`: `dpo` with a winning half that says the same in other words. It unlearns a wording and keeps the facts,
+  which is the reverse of `alt-po`.
 - `opt-out`: `npo` with a price on moving weights, which optimal transport sets: each matrix is a cloud of rows, and
   the cloud is held where it was.
 - `tif`: `npo` for the few tokens of an answer that are to be forgotten, on their logits as they are; all others go on
