@@ -88,6 +88,7 @@ from reference_impls.toolkit.method import HyperparameterError, LossMethod, Meth
 from reference_impls.toolkit.mlp_memory import Memory, changed_output, memories, shifted_at
 from reference_impls.toolkit.objectives import (
     dpo_loss,
+    dpo_with_retain,
     generic_logits,
     inverted_hinge_loss,
     log_ratio,
@@ -184,6 +185,7 @@ __all__ = [
     "diagonal_fisher",
     "distinct_words",
     "dpo_loss",
+    "dpo_with_retain",
     "elected_mean",
     "evaluate",
     "examples",

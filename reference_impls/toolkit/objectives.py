@@ -8,7 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from reference_impls.toolkit.logprobs import TokenLogits, by_token
+from reference_impls.toolkit.batch import Batch
+from reference_impls.toolkit.language_model import LanguageModel
+from reference_impls.toolkit.logprobs import TokenLogits, by_token, mean_nll
 
 
 def weighted_ascent_loss(out: TokenLogits, weights: Tensor) -> Tensor:
@@ -79,3 +81,17 @@ def log_ratio(out: TokenLogits, reference: Tensor | None) -> Tensor:
     """
     assert reference is not None
     return out.sequence_logprobs() - out.sum_by_sequence(reference)
+
+
+def dpo_with_retain(model: LanguageModel, batch: Batch, beta: float, retain_weight: float) -> Tensor:
+    r"""() $\frac{2}{\beta}\, \mathcal L_{\mathrm{DPO}} + \alpha\, L(\mathcal D_r; \theta)$ in one forward pass.
+
+    Args:
+        model: $\pi_\theta$.
+        batch: answers to prefer ($y_w$), answers to forget ($y_l$), both with their reference, and retain answers.
+        beta: $\beta > 0$.
+        retain_weight: $\alpha$.
+    """
+    chosen, rejected, retain = model.token_logits(batch.preferred, batch.forget, batch.retain)
+    better, worse = log_ratio(chosen, batch.preferred.reference), log_ratio(rejected, batch.forget.reference)
+    return dpo_loss(better, worse, beta) + retain_weight * mean_nll(retain)

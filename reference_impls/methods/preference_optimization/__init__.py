@@ -22,12 +22,16 @@ methods differ in the winning half $y_w$, and in what an answer is measured by.
   $\frac{1}{|y|} \log \pi_\theta(y \mid x)$, and $\gamma$ (0 by default) is taken off inside $\sigma$. How well an
   answer is known decides how hard it is pushed; with `npo` all answers begin alike. The forget term has a weight of
   its own.
+- `low-rank-npo`: `npo` for every token by itself, in adapters. With these switched off the model is its own reference,
+  so a divergence from it, which `npo` does not have, needs no second model.
 - `door`: the two halves of `dpo` each for itself, so that neither settles the other: fine-tuning on refusals, also in
   the middle of an answer, and `npo`.
 - `safe-unlearning`: `door` with means over tokens in the place of sums, without the middle of answers, and with the
   unlearning term as a small part of the whole: however long an answer is, it lets go at the same likelihood per token.
 - `alt-po`: `dpo` with a winning half that is no refusal: several plausible answers to each question, which the model
   invents before unlearning where the task brings none.
+- `parapo`: `dpo` with a winning half that says the same in other words. It unlearns a wording and keeps the facts,
+  which is the reverse of `alt-po`.
 - `opt-out`: `npo` with a price on moving weights, which optimal transport sets: each matrix is a cloud of rows, and
   the cloud is held where it was.
 - `tif`: `npo` for the few tokens of an answer that are to be forgotten, on their logits as they are; all others go on

@@ -61,11 +61,9 @@ from reference_impls.toolkit import (
     Run,
     UnlearningData,
     UsageError,
-    dpo_loss,
+    dpo_with_retain,
     first_answer,
     hyperparameter,
-    log_ratio,
-    mean_nll,
     rouge_l_recall,
 )
 
@@ -147,6 +145,4 @@ class AltPO(LossMethod):
 
     def loss(self, model: LanguageModel, batch: Batch) -> Tensor:
         """The loss of one batch; alternates, true answers and retain sequences in one forward pass."""
-        chosen, rejected, retain = model.token_logits(batch.preferred, batch.forget, batch.retain)
-        better, worse = log_ratio(chosen, batch.preferred.reference), log_ratio(rejected, batch.forget.reference)
-        return dpo_loss(better, worse, self.beta) + self.retain_weight * mean_nll(retain)
+        return dpo_with_retain(model, batch, self.beta, self.retain_weight)

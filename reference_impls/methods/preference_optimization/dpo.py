@@ -62,10 +62,8 @@ from reference_impls.toolkit import (
     LossMethod,
     Run,
     UnlearningData,
-    dpo_loss,
+    dpo_with_retain,
     hyperparameter,
-    log_ratio,
-    mean_nll,
     with_refusals,
 )
 
@@ -106,6 +104,4 @@ class DPO(LossMethod):
 
     def loss(self, model: LanguageModel, batch: Batch) -> Tensor:
         """The loss of one batch; refusals, true answers and retain sequences in one forward pass."""
-        chosen, rejected, retain = model.token_logits(batch.preferred, batch.forget, batch.retain)
-        better, worse = log_ratio(chosen, batch.preferred.reference), log_ratio(rejected, batch.forget.reference)
-        return dpo_loss(better, worse, self.beta) + self.retain_weight * mean_nll(retain)
+        return dpo_with_retain(model, batch, self.beta, self.retain_weight)
