@@ -231,9 +231,9 @@ def test_the_command_switches_off_what_it_is_not_given(
     assert "--set" not in command(one, {"retain": "yes"})
 
 
-@pytest.mark.parametrize("earlier", [True, False])
-def test_the_command_names_an_earlier_checkpoint_where_one_is_needed(earlier: bool) -> None:
-    assert ("--earlier DIR" in command(method(Needs(earlier=earlier)), {})) == earlier
+@pytest.mark.parametrize("earlier", DEGREES)
+def test_the_command_names_an_earlier_checkpoint_where_there_is_a_use_for_one(earlier: str) -> None:
+    assert ("--earlier DIR" in command(method(Needs(earlier=earlier)), {})) == (earlier != "unused")
 
 
 # Numbers
