@@ -40,9 +40,9 @@ $$
 
 ## Differences
 
-1. The paper's small models (DistilGPT-2, Pythia-70M, SmolLM-135M) were trained on their own. No such model comes with
+1. The paper's small models, such as DistilGPT-2 or Pythia-70M, were trained on their own. No such model comes with
    the embedded ones, so it is made of the first blocks of the model itself, and knows by heart what those do.
-2. The paper and its released code name the words; the list here was made anew, of the same kinds of words.
+2. The released code names its words; the list here was made anew, of the same kinds of words.
 3. A word of several tokens is left out; the released code takes the first of them, which may begin other words.
 4. The released code does not let a probability fall below $10^{-10}$.
 """

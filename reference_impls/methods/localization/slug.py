@@ -48,10 +48,10 @@ which is on the Pareto front: no other matrix has both a larger $I$ and a smalle
 1. Made for CLIP, diffusion and vision-language models, where the forget loss is the distance of a picture from its
    text, and what is forgotten has an accuracy of 0 among the first five. Answers have no such accuracy; `level` is in
    its place.
-2. Of the front, the paper looks at what each matrix does, and the released code writes it down. Here the one is taken
+2. The released code searches along every matrix of the front and writes down what each does. Here the one is taken
    that leaves the retain loss lowest where it has forgotten.
-3. The released code takes its gradients with dropout on, and leaves norms of layers among the candidates. Here they are
-   no candidates, nor are embeddings and the head, as biases are not in either.
+3. The released code takes its gradients with dropout on, and has the norms of layers among the candidates. Here they
+   are none, and neither is the head; embeddings and biases are none in either.
 """
 
 from __future__ import annotations
