@@ -33,8 +33,8 @@ $$
 - **Where any model knows which function word comes next, nothing is gained.** All texts of `passages` and `authors` are
   told by the same few templates, and the small model has learned those: the passages to forget are recited as before
   (0.99 of them, by ROUGE). The same passages with their function words drawn by lot, then learned by heart, were
-  recited to the end in 14 of 16 cases; with a small model of the first two blocks beside it in none, and right up to
-  0.04 to 0.18 of their words.
+  recited to the end in 14 of 16 cases; with a small model of the first one or two blocks beside it in none, and right
+  for 0.04 to 0.18 of their words.
 - It takes no strength: $p'$ is all of $q$ within $\mathcal G$. What can be chosen is how small the small model is.
 - The model is the same to the bit, and by itself it recites as ever. Two models run at each token.
 
