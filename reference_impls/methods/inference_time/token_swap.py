@@ -33,16 +33,16 @@ $$
 - **Where any model knows which function word comes next, nothing is gained.** All texts of `passages` and `authors` are
   told by the same few templates, and the small model has learned those: the passages to forget are recited as before
   (0.99 of them, by ROUGE). The same passages with their function words drawn by lot, then learned by heart, were
-  recited to the end in 14 of 16 cases; with a small model of the first two blocks beside it in none, and right up to
-  0.04 to 0.18 of their words.
+  recited to the end in 14 of 16 cases; with a small model of the first one or two blocks beside it in none, and right
+  for 0.04 to 0.18 of their words.
 - It takes no strength: $p'$ is all of $q$ within $\mathcal G$. What can be chosen is how small the small model is.
 - The model is the same to the bit, and by itself it recites as ever. Two models run at each token.
 
 ## Differences
 
-1. The paper's small models (DistilGPT-2, Pythia-70M, SmolLM-135M) were trained on their own. No such model comes with
+1. The paper's small models, such as DistilGPT-2 or Pythia-70M, were trained on their own. No such model comes with
    the embedded ones, so it is made of the first blocks of the model itself, and knows by heart what those do.
-2. The paper and its released code name the words; the list here was made anew, of the same kinds of words.
+2. The released code names its words; the list here was made anew, of the same kinds of words.
 3. A word of several tokens is left out; the released code takes the first of them, which may begin other words.
 4. The released code does not let a probability fall below $10^{-10}$.
 """
