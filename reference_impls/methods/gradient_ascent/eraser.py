@@ -41,7 +41,8 @@ $$
 - **What random words do**: on `authors`, with up to 3 of them, the forget answers go from 0.96 to 0.10, and behind 5
   and 25 words that it did not train with from 0.81 and 0.56 to 0.02 and 0.01, at 0.93 for retain answers. Without any
   in training it is 0.09, and 0.10 and 0.05 behind words: little comes back there even so. Behind another question with
-  its answer, a disguise of another kind, it is 0.16 either way.
+  its answer, a disguise of another kind, it is 0.16 either way. With up to 50, as in the code, plain questions come up
+  seldom there, and end at 0.41.
 - Where the model was never taught to refuse, the refusals come out in pieces, or as an invented answer.
 
 ## Differences
