@@ -28,6 +28,10 @@ What a method chooses for the two, and when it stops, is all that sets it apart.
 - `bs-t`: ascent on more than the true token. In the place of $\log p_t$ is a mixture of it and of the mean over the
   likeliest tokens; with all tokens in the mixture it is `grad-diff` with less weight on forgetting. $\mathcal R$ is
   that of `grad-diff`.
+- `eraser`: ascent with a bound, $\max(0, \gamma - \bar\ell)$ for each answer, behind random words before the question.
+  $\mathcal R$ is the divergence, and the likelihood of refusals.
+- `inverse-loss`: ascent with one weight for the whole batch, $w = k\, L^{-k-1}$ with $L$ its loss: most where all is
+  known, and less the more is gone. $\mathcal R$ is that of `grad-diff`.
 - `ce-u`: no ascent any more, but cross-entropy towards what the model would say if the true token were ruled out. Its
   gradient is that of $-\log(1 - p_t)$, bounded; there is no $\mathcal R$, and an answer's first token is left alone.
 - `ihl`: nor is this ascent. The hinge of the true token against the likeliest other one, turned round: probability goes
