@@ -42,7 +42,9 @@ $$
    it recite less in general. Here the texts are the forget set, whether or not it recites them.
 2. The paper has a model of 70 billion parameters write the paraphrases. Here the task's own are taken where they are
    other than the text; else the model is asked, in this file's own words, and what repeats the text is dropped. Texts
-   without a paraphrase are left out.
+   without a paraphrase are left out. Of the embedded tasks `authors` alone has any. The models of `hazards` and
+   `passages` cannot follow the request: what they write says something else, pairs are settled by that, and reports are
+   recited as before (verbatim memorization 0.99 before and after 20 steps at 1e-4).
 3. Truth ratio compares the same paraphrases with wrong answers, so after ParaPO it is no measure of anything.
 4. The paper's loss has no factor $\frac{2}{\beta}$ and no retain term. Its variant with a system prompt, which says
    whether quoting is allowed, is not in this file.
