@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime
 import json
 import subprocess
 import sys
@@ -116,6 +117,7 @@ def test_a_filled_in_template_is_valid(run: Run, tmp_path: Path) -> None:
         ("title:\n", "title: Seeds\n"),
         ("authors: []", "authors: [Grace Okonkwo]"),
         ("date: 2033-", "date: 2033-02"),
+        (datetime.date.today().isoformat(), "2033-03-01"),  # no paper is looked at before it is there
         ("type:\n", "type: blog\n"),
         ("  url:\n", "  url: https://example.org/seeds\n"),
     ):

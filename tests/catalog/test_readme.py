@@ -218,7 +218,9 @@ def test_readme_shows_results(checkout: Checkout) -> None:
     assert "Means over 2 seeds" in text
 
 
-def test_the_short_table_has_the_nearest_method_of_each_family_that_keeps_utility(checkout: Checkout) -> None:
+def test_the_short_table_has_the_nearest_method_of_each_family_that_keeps_utility(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
     checkout.add("reference_impls/tasks/authors/__init__.py", _task("authors"))
     checkout.change(checkout.gardens, "  - {id: fade", "  - {id: authors, relation: introduces}\n  - {id: fade")
     first = links = "  - {id: fade, relation: introduces}\n"
@@ -245,7 +247,12 @@ def test_the_short_table_has_the_nearest_method_of_each_family_that_keeps_utilit
     found = measured_on_front(checkout.project, checkout.catalog())
     assert found
     assert [row[0] for row in found.short.rows] == ["Target", "Retrained", "Near", "Other"]
-    assert [row[0] for row in found.whole.rows] == ["Target", "Retrained", "Broken", "Near", "Fade", "Other"]
+    assert [row[0] for row in found.long.rows] == ["Target", "Retrained", "Broken", "Near", "Fade", "Other"]
+    monkeypatch.setattr("catalog.outputs.readme.results._MOST", 1)
+    bounded = measured_on_front(checkout.project, checkout.catalog())
+    assert bounded
+    assert [row[0] for row in bounded.long.rows] == ["Target", "Retrained", "Broken"]
+    assert bounded.methods == 4
 
 
 def _task(name: str) -> str:

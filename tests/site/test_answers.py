@@ -55,7 +55,8 @@ def test_my_model_is_told_what_it_needs_by_what_the_method_declares(project: Pro
     site = site_of(catalog)
     for method in catalog.methods:
         panel = text_of(project, site, f"methods/{method.id}.md").split("tabs__panel--own")[1].split("</section>")[0]
-        assert f"unlearn run {method.id} --model DIR_OR_NAME --forget forget.jsonl --retain retain.jsonl" in panel
+        earlier = "" if method.needs.earlier == "unused" else " --earlier DIR_OR_NAME"
+        assert f"unlearn run {method.id} --model DIR_OR_NAME{earlier} --forget forget.jsonl --retain" in panel
         assert f"About {method.needs.weights} times the weights" in panel
         assert f"{14 * method.needs.weights} GB" in panel
         weighted = any(one.name == "retain_weight" for one in method.hyperparameters)

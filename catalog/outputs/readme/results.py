@@ -15,6 +15,8 @@ from catalog.model.results import Example
 _COLUMNS = ("forget_quality", "forget_probability", "forget_rouge", "retain_probability", UTILITY)
 _SHORT = ("forget_probability", "retain_probability", UTILITY)
 _SHORT_ATTACKS = (ATTACK,)
+_MOST = 25
+"""How many methods the whole table holds: the README must not grow with each one that is measured."""
 _KEPT = 0.9
 """A method is in the short table only if this share of the target's utility is left."""
 
@@ -33,10 +35,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Results:
-    """What was measured on one task: a short table for the first screen, the whole one, and an answer."""
+    """What was measured on one task: a short table for the first screen, a long one, and an answer."""
 
     short: Table
-    whole: Table
+    long: Table
+    """The methods nearest to the retrained model, as many as are shown."""
+    methods: int
+    """How many were measured."""
     answer: Example | None
     """What the method that the first command runs says of something that it was to forget."""
 
@@ -48,10 +53,12 @@ def measured(project: Project, catalog: Catalog) -> Results | None:
     if board is None:
         return None
     references = [row for kind in ("target", "retrained") if (row := board.reference(kind))]
+    methods = [row for row in board.rows if row.kind == "method"]
     asked = next((row.examples for row in board.rows if row.method == METHOD), ())
     return Results(
         _table(catalog, board, [*references, *_best_of_families(catalog, board)], _SHORT, _SHORT_ATTACKS),
-        _table(catalog, board, board.rows, _COLUMNS, ()),
+        _table(catalog, board, [*references, *methods[:_MOST]], _COLUMNS, ()),
+        len(methods),
         next((example for example in asked if example.split == "forget"), None),
     )
 
