@@ -178,20 +178,20 @@ def test_nobody_there(web: Made) -> None:
 
 
 def test_no_http(web: Made) -> None:
-    listening = socket.create_server(("127.0.0.1", 0))
-
     def speak() -> None:
         connection, _ = listening.accept()
         with connection:
             connection.recv(4096)
             connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n" + os.urandom(200))
 
-    thread = threading.Thread(target=speak)
-    thread.start()
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    assert failure(web(attempts=1, mirrors={"https://example.org": url})).kind == "unreachable"
-    thread.join()
-    listening.close()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=speak)
+        thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        # On a busy machine the other side may take its time to speak.
+        patient = web(attempts=1, read_timeout=30.0, deadline=30.0, mirrors={"https://example.org": url})
+        assert failure(patient).kind == "unreachable"
+        thread.join()
 
 
 def test_size(server: Server, web: Made) -> None:
