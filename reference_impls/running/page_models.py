@@ -35,7 +35,7 @@ from reference_impls.metrics.answers import answer_probability
 from reference_impls.metrics.sets import mean
 from reference_impls.progress import Progress
 from reference_impls.running import checkpoints
-from reference_impls.running.chat import suggestions
+from reference_impls.running.chat import around_questions, suggestions, typed
 from reference_impls.running.experiment import Experiment
 from reference_impls.running.parallel import run_all
 from reference_impls.running.registry import RESULTS, find_embedded
@@ -48,8 +48,6 @@ LEVELS = 127
 """Steps of 8 bits on either side of 0."""
 FAR = 0.05
 """By how much the forget probability may be off the record's before a file is called another model."""
-NEEDED = "It needs the packages onnx and onnxscript: pip install 'llm-unlearning[ask]'"
-QUESTION = "\0"
 _PREFIX = "network."
 
 
@@ -89,7 +87,7 @@ def make_page_models(
         UsageError: packages are missing.
     """
     if not all(map(find_spec, ("onnx", "onnxscript"))):
-        raise UsageError(f"{NEEDED}.")
+        raise UsageError("It needs the packages onnx and onnxscript: pip install 'llm-unlearning[ask]'.")
     checkpoints.settle_threads(task)
     folder.mkdir(parents=True, exist_ok=True)
     references = {which: checkpoints.load(task, which) for which in checkpoints.WHICH}
@@ -111,12 +109,12 @@ def make_page_models(
 
     run_all(make_one, jobs, finished, workers)
     write_whole(folder / TOKENIZER, target.tokenizer.backend_tokenizer.to_str())
-    before, after = target.question(QUESTION).split(QUESTION)
+    before, after = around_questions(target)
     splits = task.splits(target)
     asked = {
         "forget": tuple(suggestions(task, target)),
-        "retain": (_plain(splits.retain_probe[0].prompt, before, after),),
-        "facts": (_plain(splits.facts[0].prompt, before, after),),
+        "retain": (typed(target, splits.retain_probe[0].prompt),),
+        "facts": (typed(target, splits.facts[0].prompt),),
     }
     index = PageModels(
         task=task.name,
@@ -276,7 +274,3 @@ def _forget_where_from(network: onnx.ModelProto) -> None:
         del function.metadata_props[:]
         for node in function.node:
             del node.metadata_props[:]
-
-
-def _plain(prompt: str, before: str, after: str) -> str:
-    return prompt.removeprefix(before).removesuffix(after)

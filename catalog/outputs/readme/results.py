@@ -39,7 +39,9 @@ class Results:
 
     short: Table
     long: Table
-    """The methods nearest to the retrained model, as many as are shown."""
+    """The methods nearest to the retrained model."""
+    shown: int
+    """How many of them."""
     methods: int
     """How many were measured."""
     answer: Example | None
@@ -58,6 +60,7 @@ def measured(project: Project, catalog: Catalog) -> Results | None:
     return Results(
         _table(catalog, board, [*references, *_best_of_families(catalog, board)], _SHORT, _SHORT_ATTACKS),
         _table(catalog, board, [*references, *methods[:_MOST]], _COLUMNS, ()),
+        len(methods[:_MOST]),
         len(methods),
         next((example for example in asked if example.split == "forget"), None),
     )

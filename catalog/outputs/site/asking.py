@@ -47,7 +47,7 @@ class Asked:
             "suggestions": list(self.models.suggestions.items()),
         }
 
-    def bytes(self, method: str) -> int:
+    def loaded_bytes(self, method: str) -> int:
         """How much a method's page loads before the models answer."""
         loaded = {*RUNTIME, *(f"{ASKED}/{name}" for name in (TOKENIZER, *map(file_of, (BEFORE, method, RETRAINED))))}
         return sum(len(content) for place, content in self.files.items() if place in loaded)
