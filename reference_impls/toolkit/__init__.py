@@ -9,9 +9,9 @@ A method's file has one line of imports from the project, from here. What is not
   ``wrapper`` (something around a model); inside them ``encoding`` (text to tokens), ``marks`` (what begins and ends
   texts and turns), ``architecture`` (where a transformer's parts are), ``adapters``, ``padding`` and
   ``soft_prompt`` (vectors before every text); around them ``changed_prompt`` (prompts that look different inside a
-  model), ``prefixed`` (words before every text), ``combined`` (several models that speak with one voice),
-  ``assistants`` (small ones beside a large one), ``scope`` (a gate) and ``fixed_answer`` (what is said behind it);
-  ``support`` asks whether a model has what a method needs.
+  model), ``changed_states`` (all that is read does), ``prefixed`` (words before every text), ``combined`` (several
+  models that speak with one voice), ``assistants`` (small ones beside a large one), ``scope`` (a gate) and
+  ``fixed_answer`` (what is said behind it); ``support`` asks whether a model has what a method needs.
 - *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses and
   targets that several methods share), ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before
   the step), ``masks`` (which weights may move), ``task_vectors`` (what a training did to
@@ -49,6 +49,7 @@ from reference_impls.toolkit.attack import (
 from reference_impls.toolkit.attention import smoothed
 from reference_impls.toolkit.batch import Batch, Reference
 from reference_impls.toolkit.changed_prompt import ChangedPrompt
+from reference_impls.toolkit.changed_states import ChangedStates
 from reference_impls.toolkit.combined import Combined
 from reference_impls.toolkit.data import Pair, UnlearningData
 from reference_impls.toolkit.editing import (
@@ -85,7 +86,7 @@ from reference_impls.toolkit.logprobs import (
 )
 from reference_impls.toolkit.masks import holding, most_salient
 from reference_impls.toolkit.method import HyperparameterError, LossMethod, Method, hyperparameter
-from reference_impls.toolkit.mlp_memory import Memory, changed_output, memories, shifted_at
+from reference_impls.toolkit.mlp_memory import Memory, changed_output, keys_of, memories, shifted_at
 from reference_impls.toolkit.objectives import (
     dpo_loss,
     dpo_with_retain,
@@ -93,6 +94,7 @@ from reference_impls.toolkit.objectives import (
     inverted_hinge_loss,
     log_ratio,
     npo_loss,
+    uniform_loss,
     weighted_ascent_loss,
 )
 from reference_impls.toolkit.prefixed import Prefixed
@@ -131,6 +133,7 @@ __all__ = [
     "Attack",
     "Batch",
     "ChangedPrompt",
+    "ChangedStates",
     "Combined",
     "DivergedError",
     "EmbeddedTask",
@@ -201,6 +204,7 @@ __all__ = [
     "inverted_hinge_loss",
     "is_causal",
     "jaccard",
+    "keys_of",
     "log_ratio",
     "lora_config",
     "mean_by_sequence",
@@ -232,6 +236,7 @@ __all__ = [
     "trained_weights",
     "trimmed_task_vector",
     "unanimous_mean",
+    "uniform_loss",
     "weighted_ascent_loss",
     "weights_of",
     "with_adapter",

@@ -19,6 +19,9 @@ from reference_impls.toolkit.data import Pair
 from reference_impls.toolkit.language_model import LanguageModel
 from reference_impls.toolkit.logprobs import Encoded
 
+Change = Callable[[Tensor], Tensor]
+"""From a module's output to another of the same shape."""
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -38,13 +41,13 @@ class Memory:
     @torch.no_grad()
     def keys(self, model: LanguageModel, batch: Encoded) -> Tensor:
         """(B, L, d_ff) what the projection reads at every place of a batch, padding included."""
-        kept: list[Tensor] = []
-        hook = self.module.register_forward_pre_hook(lambda module, given: kept.append(given[0]))
-        try:
-            model.token_logits(batch)
-        finally:
-            hook.remove()
-        return kept[0].reshape(*batch.input_ids.shape, -1)  # some architectures put all tokens in one row
+        (keys,) = keys_of([self], model, batch)
+        return keys
+
+    @torch.no_grad()
+    def silence(self, neurons: Tensor) -> None:
+        """Set the neurons' columns of ``W`` to 0: whatever they do, nothing of it is written."""
+        self.weight[:, neurons] = 0
 
     @contextmanager
     def given(self, change: Callable[[Tensor], Tensor], batch: Encoded) -> Iterator[None]:
@@ -85,8 +88,26 @@ def memories(model: LanguageModel, layers: Iterable[int]) -> list[Memory]:
     return [Memory(module) for module in model.mlp_outputs(layers)]
 
 
+@torch.no_grad()
+def keys_of(memories: Sequence[Memory], model: LanguageModel, batch: Encoded) -> list[Tensor]:
+    """(B, L, d_ff) what each of several projections reads at every place of a batch, in one pass."""
+    kept: dict[int, Tensor] = {}
+
+    def keeping(row: int) -> Callable[[nn.Module, Any], None]:
+        return lambda module, given: kept.__setitem__(row, given[0])
+
+    hooks = [memory.module.register_forward_pre_hook(keeping(row)) for row, memory in enumerate(memories)]
+    try:
+        model.token_logits(batch)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    # Some architectures put all tokens in one row.
+    return [kept[row].reshape(*batch.input_ids.shape, -1) for row in range(len(memories))]
+
+
 @contextmanager
-def changed_output(module: nn.Module, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
+def changed_output(module: nn.Module, change: Change) -> Iterator[None]:
     """While this lasts, the module (a projection, or a block) gives ``change(output)``."""
 
     def hook(module: nn.Module, given: Any, out: Any) -> Any:
@@ -99,7 +120,7 @@ def changed_output(module: nn.Module, change: Callable[[Tensor], Tensor]) -> Ite
         handle.remove()
 
 
-def shifted_at(places: Tensor, shift: Tensor) -> Callable[[Tensor], Tensor]:
+def shifted_at(places: Tensor, shift: Tensor) -> Change:
     """A change of activations (B, L, d), or (B·L, d): add ``shift`` (d,) at the ``places`` (B, L)."""
 
     def change(out: Tensor) -> Tensor:

@@ -35,6 +35,14 @@ def _inverted_hinge(logits: Tensor, targets: Tensor) -> Tensor:
     return 1 + true.exp() - rival.exp()
 
 
+def uniform_loss(out: TokenLogits) -> Tensor:
+    r"""() $-\frac{1}{V} \sum_v \log p_\theta(v)$ at each token, mean over tokens, then over answers.
+
+    It is $\mathrm{KL}(\mathrm{uniform} \,\|\, p_\theta) + \log V$, at its least where all tokens are equally likely.
+    """
+    return out.mean(by_token(lambda logits: -torch.log_softmax(logits, dim=1).mean(dim=1), (out,)))
+
+
 def generic_logits(baseline: Tensor, reinforced: Tensor, strength: float) -> Tensor:
     r"""(..., V) $v_{\mathrm{baseline}} - \alpha\,\mathrm{ReLU}(v_{\mathrm{reinforced}} - v_{\mathrm{baseline}})$.
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from unlearning_toys import log_ratios
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from unlearning_toys import gradient_of, log_ratios, softmax, token_logits
 
-from reference_impls.toolkit import Batch, Encoded, LanguageModel, Pair, UnlearningData, dpo_with_retain
+from reference_impls.toolkit import Batch, Encoded, LanguageModel, Pair, UnlearningData, dpo_with_retain, uniform_loss
 
 
 def test_dpo_with_retain_is_the_formula_over_whole_answers_plus_the_retain_loss(
@@ -27,3 +31,13 @@ def test_dpo_with_retain_is_the_formula_over_whole_answers_plus_the_retain_loss(
     margin = log_ratios(memorized, tiny, others) - log_ratios(memorized, tiny, data.forget)
     kept = np.mean([-float(one.mean()) for one in memorized.pair_logprobs(data.retain)])
     assert value == pytest.approx(float(2 / 0.2 * np.logaddexp(0, -0.2 * margin).mean() + 2 * kept), rel=1e-4)
+
+
+@given(st.lists(st.floats(-8, 8), min_size=3, max_size=3))
+def test_uniform_loss_is_least_where_all_tokens_are_equally_likely(logits: list[float]) -> None:
+    out = token_logits([logits], [0])
+    value = uniform_loss(out)
+    value.backward()
+    assert value.item() == pytest.approx(-np.log(softmax(logits)).mean(), rel=1e-4)
+    assert value.item() >= math.log(3) - 1e-6
+    assert_allclose(gradient_of(out.logits)[0], softmax(logits) - 1 / 3, atol=1e-5)

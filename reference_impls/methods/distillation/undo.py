@@ -61,17 +61,12 @@ from reference_impls.toolkit import (
     LanguageModel,
     Method,
     Run,
-    TokenLogits,
     UnlearningData,
     hyperparameter,
     mean_kl,
     mean_nll,
+    uniform_loss,
 )
-
-
-def uniform_loss(out: TokenLogits) -> Tensor:
-    r"""() $-\frac{1}{V} \sum_v \log p_\theta(v)$ at each token, mean over tokens, then over answers."""
-    return -out.mean(torch.log_softmax(out.logits, dim=1).mean(dim=1))
 
 
 @torch.no_grad()

@@ -138,12 +138,6 @@ def shared_neurons(scores: Tensor, share: float, count: int) -> Tensor:
     return order[: min(count, int((often > 0).sum()))]
 
 
-@torch.no_grad()
-def silence(memory: Memory, neurons: Tensor) -> None:
-    """Set the neurons' columns of the projection to 0: whatever they do, nothing of it is written."""
-    memory.weight[:, neurons] = 0
-
-
 @dataclass(frozen=True)
 class DEPN(Method):
     """Attribute, aggregate, silence."""
@@ -175,7 +169,7 @@ class DEPN(Method):
         width = scores.shape[1] // len(layers)
         chosen = shared_neurons(scores, self.share, self.neurons)
         for row, memory in enumerate(layers):
-            silence(memory, chosen[chosen // width == row] % width)
+            memory.silence(chosen[chosen // width == row] % width)
         return model
 
     def scores(self, model: LanguageModel, layers: Sequence[Memory], data: UnlearningData, run: Run) -> Tensor:

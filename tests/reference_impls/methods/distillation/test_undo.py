@@ -2,28 +2,13 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from unlearning_toys import answer_probabilities, gradient_of, mean_logprob, softmax, token_logits
+from unlearning_toys import answer_probabilities, mean_logprob
 
-from reference_impls.methods.distillation.undo import UNDO, add_noise, uniform_loss
+from reference_impls.methods.distillation.undo import UNDO, add_noise
 from reference_impls.toolkit import LanguageModel, Recipe, Run, UnlearningData
-
-LOGITS = st.lists(st.floats(-8, 8), min_size=3, max_size=3)
-
-
-@given(LOGITS)
-def test_the_first_part_is_bounded_by_the_uniform_distribution(logits: list[float]) -> None:
-    out = token_logits([logits], [0])
-    value = uniform_loss(out)
-    value.backward()
-    assert value.item() == pytest.approx(-np.log(softmax(logits)).mean(), rel=1e-4)
-    assert value.item() >= math.log(3) - 1e-6
-    assert_allclose(gradient_of(out.logits)[0], softmax(logits) - 1 / 3, atol=1e-5)
 
 
 def test_noise_is_the_hand_computed_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,6 @@ from reference_impls.methods.localization.depn import (
     integrated_gradient,
     private_labels,
     shared_neurons,
-    silence,
 )
 from reference_impls.toolkit import IGNORE, LanguageModel, Pair, Recipe, Run, UnlearningData, memories
 
@@ -89,9 +88,9 @@ def test_the_most_frequent_come_first_and_the_strongest_among_them() -> None:
 def test_a_silenced_neuron_writes_nothing_and_silencing_again_changes_nothing(fresh: LanguageModel) -> None:
     (memory,) = memories(fresh, [0])
     before = memory.weight.detach().clone()
-    silence(memory, torch.tensor([3, 5]))
+    memory.silence(torch.tensor([3, 5]))
     once = memory.weight.detach().clone()
-    silence(memory, torch.tensor([5, 3]))
+    memory.silence(torch.tensor([5, 3]))
     assert torch.equal(memory.weight, once)
     assert not once[:, [3, 5]].any()
     others = [neuron for neuron in range(once.shape[1]) if neuron not in (3, 5)]
@@ -113,7 +112,7 @@ def test_the_chosen_neurons_matter_more_than_random_ones(memorized: LanguageMode
     for seed in range(3):
         control, generator = memorized.copy(), torch.Generator().manual_seed(seed)
         for memory, count in zip(memories(control, range(4)), changed, strict=True):
-            silence(memory, torch.randperm(memory.weight.shape[1], generator=generator)[:count])
+            memory.silence(torch.randperm(memory.weight.shape[1], generator=generator)[:count])
         random.append(answer_probabilities(control, data.forget).mean())
     assert answer_probabilities(edited, data.forget).mean() < min(random)
 
