@@ -7,7 +7,7 @@ $$
 \qquad \theta_u \leftarrow \theta_u \;\text{ for all others.}
 $$
 
-All methods here score by gradients of the answer; they differ in the unit, the score and the change.
+All methods here but one score by gradients of the answer; they differ in the unit, the score and the change.
 
 ## How they relate
 
@@ -31,10 +31,12 @@ All methods here score by gradients of the answer; they differ in the unit, the 
   the retain set, the weight is turned down by their quotient.
 - `slug`: whole matrices, scored once by how long the forget gradient is for the matrix's size and how little it points
   along the retain gradient. One of them is moved along that gradient, once, and nothing else.
+- `selective-pruning`: neurons of the MLPs, as in `depn`, with no gradient at all. A neuron's score is how much it does
+  while the forget set is read, divided by how much it does with the retain set; the highest are silenced.
 
 So `depn` asks where the answer comes from, `pcgu` what tells two answers apart, and the others what the forget set
 pulls at: `sure` and `salun` without a look at the rest, `wagle`, `ssd`, `memflex`, `slug` and `loku` held
-against it. Where
+against it. `selective-pruning` asks what is busy, whatever that does to the answer. Where
 training goes on in a mask, it is the update that is masked: momentum and weight decay would move what has no gradient.
 `rmu` and the editing methods also touch few weights, but choose them in advance, by layer.
 
@@ -52,6 +54,7 @@ There is no retain term in either, and no bound on the logits that `pcgu` moves.
 way of their base, `grad-diff`, in fewer weights; `ssd` has only its threshold.
 
 `depn` costs passes forward and back for each point of its sum, in each layer, once; afterwards, setting a few columns
-to 0. `pcgu` needs two gradients in every step, and keeps no optimiser's state. `ssd` needs one pass forward and back
-for every single answer, and is done. `sure` and `wagle` cost what `grad-diff` does, and a copy of the held weights.
+to 0; `selective-pruning` needs passes forward alone. `pcgu` needs two gradients in every step, and keeps no optimiser's
+state. `ssd` needs one pass forward and back for every single answer, and is done. `sure` and `wagle` cost what
+`grad-diff` does, and a copy of the held weights.
 """
