@@ -29,6 +29,8 @@ layer, and of the weights that learn.
   to forget, at a prompt's tokens. One down-projection is refitted by least squares; nothing is trained.
 - `repnoise`: $m$ is Gaussian noise, matched as a distribution and in what the MLPs of all layers write. Beside it the
   answers are made unlikely as each layer would read them.
+- `leace`: no target and no training. In each layer an affine map takes out of all states what a linear probe could
+  read of a concept, such as which of the subjects to forget a text is about, and changes them as little as that allows.
 
 Held against `grad-diff`: all but `repnoise` have terms with a floor, and no likelihood enters. Model editing
 (`rome`, `memit`) also works inside a layer, towards a state that is computed for each subject; localization (`depn`,
@@ -50,5 +52,5 @@ which differs from model to model.
 A step of theirs costs a pass forward on forget and retain answers, a second one through a frozen copy for what is to
 stay, and a way back that begins in the middle of the model and ends two layers further down: cheaper than that of a
 loss on tokens. `circuit-breakers` looks through the frozen copy at both sets, `repnoise` reads each layer through the
-head, and `lunar` passes over all prompts once.
+head, `lunar` passes over all prompts once, and `leace` over both sets once for each layer.
 """
