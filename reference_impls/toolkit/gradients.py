@@ -80,6 +80,10 @@ class Gradient:
             parts.append(part * mask.reshape(mask.shape + (1,) * (part.ndim - mask.ndim)))
         return self._with(parts)
 
+    def scaled(self, factors: Sequence[Tensor]) -> Gradient:
+        """Each entry times its own factor; those of a weight have its shape."""
+        return self._with([part * factor for part, factor in zip(self.parts, factors, strict=True)])
+
     @torch.no_grad()
     def step(self, rate: float) -> None:
         r"""Move the weights by plain descent, to $\theta - \eta\, g$."""

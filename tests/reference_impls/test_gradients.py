@@ -50,6 +50,7 @@ def test_they_add_and_multiply_as_one_vector(one: list[float], two: list[float],
     assert_allclose(_flat(first - second), np.subtract(one, two), rtol=1e-5, atol=1e-4)
     assert first.dot(second) == pytest.approx(float(np.dot(one, two)), rel=1e-9, abs=1e-9)
     assert first.norm() == pytest.approx(math.hypot(*one), rel=1e-9)
+    assert_allclose(_flat(first.scaled(second.parts)), np.multiply(one, two), rtol=1e-5, atol=1e-4)
 
 
 @given(NUMBERS, NUMBERS)

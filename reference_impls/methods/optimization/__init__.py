@@ -30,13 +30,15 @@ balance is found while training.
   with the retain gradient's are used: `gru` entry by entry.
 - `targeted-lat`: the loss is taken where an attacker has shifted the hidden states of each text so that the answers
   come back: `npo-sam` with the worst point among activations instead of weights.
+- `gu`: whatever of the forget gradient lies in the span of the last few retain gradients is taken away, help as well as
+  harm, with angles as the optimizer measures them: `gru` for a span, and without its condition.
 - `dualoptim`: the two losses are never added. Steps on either take turns, each with an optimizer's state of its own, so
   that momentum gathered in forgetting is not spent in a step that keeps. Where others weigh losses, it has two rates.
 
 Held against `grad-diff`: with `pdu` ascent gives way to a loss with a floor, and the fixed weight to $\lambda$; `gru`,
 `ngdiff` and `munba` change what is made of the gradients; `npo-sam` keeps the weight and moves the place.
 `blur` is of the former kind, `mudman` of both, `targeted-lat` of the latter; `dualoptim` leaves gradients as they are
-and changes what an optimizer remembers of them.
+and changes what an optimizer remembers of them. `gu` does as `gru`, and sees to it that the optimizer undoes nothing.
 Every loss that adds a retain term with a fixed weight (most methods here) could be trained in any of these ways.
 
 ## Read first
@@ -58,5 +60,6 @@ Neither bounds the ascent.
 A step of `pdu`, `gru`, `ngdiff` or `munba` costs what one of `grad-diff` does; `pdu` measures the retain loss once on
 the whole retain set, for the bound, and two gradients are kept where one would do; so it is with `blur`. `npo-sam`
 looks at the forget examples twice, and so does `mudman`, in a second model; `targeted-lat` does as often as its
-attacker steps. `dualoptim` looks at one set in each step, for half of the cost, and keeps twice what AdamW keeps.
+attacker steps. `gu` keeps as many gradients as its span has. `dualoptim` looks at one set in each step, for half of the
+cost, and keeps twice what AdamW keeps.
 """
