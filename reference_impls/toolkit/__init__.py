@@ -86,7 +86,7 @@ from reference_impls.toolkit.logprobs import (
 )
 from reference_impls.toolkit.masks import holding, most_salient
 from reference_impls.toolkit.method import HyperparameterError, LossMethod, Method, hyperparameter
-from reference_impls.toolkit.mlp_memory import Memory, changed_output, keys_of, memories, shifted_at
+from reference_impls.toolkit.mlp_memory import Memory, changed_output, keys_of, memories, shifted_at, watched
 from reference_impls.toolkit.objectives import (
     dpo_loss,
     dpo_with_retain,
@@ -237,6 +237,7 @@ __all__ = [
     "trimmed_task_vector",
     "unanimous_mean",
     "uniform_loss",
+    "watched",
     "weighted_ascent_loss",
     "weights_of",
     "with_adapter",

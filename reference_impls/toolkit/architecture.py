@@ -188,6 +188,25 @@ def _dense(model: Any, layer: int) -> nn.Module:
     return mlp.outputs[0]
 
 
+def mlp_matrices(model: Any, chosen: Iterable[int]) -> list[nn.Module]:
+    """All that the MLPs of some blocks multiply with, in order of depth, inputs before the output.
+
+    Raises:
+        UnsupportedModelError: a block has none, or experts of which a token sees a few.
+    """
+    found = []
+    for layer in chosen:
+        output = _dense(model, layer)
+        _, neurons = matrix_shape(output) or (0, 0)
+        for name, module in blocks(model)[layer].named_modules():
+            rows, columns = matrix_shape(module) or (0, 0)
+            reads = rows in (neurons, 2 * neurons) and columns == width(model)  # gates and inputs may be one matrix
+            if reads and not _MIXES_TOKENS.search(name.rsplit(".", 1)[0]):
+                found.append(module)
+        found.append(output)
+    return found
+
+
 def down_projections(model: Any, chosen: Iterable[int]) -> list[Tensor]:
     """The weights of the MLP outputs of some blocks, those of experts included, in order of depth.
 

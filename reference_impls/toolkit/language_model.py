@@ -147,6 +147,10 @@ class LanguageModel:
         """See :func:`reference_impls.toolkit.architecture.mlp_outputs`."""
         return architecture.mlp_outputs(self.model, layers)
 
+    def mlp_matrices(self, layers: Iterable[int]) -> list[torch.nn.Module]:
+        """See :func:`reference_impls.toolkit.architecture.mlp_matrices`."""
+        return architecture.mlp_matrices(self.model, layers)
+
     def down_projections(self, layers: Iterable[int]) -> list[Tensor]:
         """See :func:`reference_impls.toolkit.architecture.down_projections`."""
         return architecture.down_projections(self.model, layers)

@@ -91,19 +91,26 @@ def memories(model: LanguageModel, layers: Iterable[int]) -> list[Memory]:
 @torch.no_grad()
 def keys_of(memories: Sequence[Memory], model: LanguageModel, batch: Encoded) -> list[Tensor]:
     """(B, L, d_ff) what each of several projections reads at every place of a batch, in one pass."""
-    kept: dict[int, Tensor] = {}
-
-    def keeping(row: int) -> Callable[[nn.Module, Any], None]:
-        return lambda module, given: kept.__setitem__(row, given[0])
-
-    hooks = [memory.module.register_forward_pre_hook(keeping(row)) for row, memory in enumerate(memories)]
-    try:
+    with watched([memory.module for memory in memories]) as seen:
         model.token_logits(batch)
-    finally:
-        for hook in hooks:
-            hook.remove()
     # Some architectures put all tokens in one row.
-    return [kept[row].reshape(*batch.input_ids.shape, -1) for row in range(len(memories))]
+    return [seen[memory.module][0].reshape(*batch.input_ids.shape, -1) for memory in memories]
+
+
+@contextmanager
+def watched(modules: Iterable[nn.Module]) -> Iterator[dict[nn.Module, tuple[Tensor, Tensor]]]:
+    """What each of some projections reads and gives in the last pass that is made while this lasts."""
+    seen: dict[nn.Module, tuple[Tensor, Tensor]] = {}
+
+    def hook(module: nn.Module, given: Any, out: Tensor) -> None:
+        seen[module] = (given[0], out)
+
+    handles = [module.register_forward_hook(hook) for module in modules]
+    try:
+        yield seen
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 @contextmanager

@@ -23,6 +23,8 @@ layer, and of the weights that learn.
 - `circuit-breakers`: no target at all. Forget states of two layers are turned until they are at a right angle to
   $M_{\theta_0}(t)$; retain states are held in all layers, by their distance and not its square, and more so the longer
   training goes on. All weights up to the second layer learn.
+- `cir`: what MLPs of some layers write is turned to a right angle, as states are in `circuit-breakers`; but what all
+  texts share, in what a matrix reads and in what is asked of it, is taken out of each token's part of the update first.
 - `falcon`: only directions count. Forget states are led from theirs to one that is made of their own principal ones,
   and of each tensor's gradient the part that goes against keeping is taken away. The weights are those of `rmu`.
 - `lunar`: $m$ is $M_{\theta_0}$ plus a multiple of the difference between questions that cannot be answered and those
