@@ -112,8 +112,8 @@ def breaking_loss(now: Tensor, before: Tensor) -> Tensor:
 
 def drift(now: Tensor, before: Tensor) -> Tensor:
     r"""() $\mathcal L_r$ from (N, d) states."""
-    distance: Tensor = (now - before).norm(dim=1).mean()
-    return distance / before.norm(dim=1).mean()
+    distance: Tensor = (now - before).norm(dim=1).mean() / before.norm(dim=1).mean()
+    return distance
 
 
 def both_sides(
