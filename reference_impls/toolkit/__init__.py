@@ -17,7 +17,8 @@ A method's file has one line of imports from the project, from here. What is not
   the step), ``masks`` (which weights may move), ``task_vectors`` (what a training did to
   the weights, and what several did alike) and ``training`` (the one loop, and a run's tools).
 - *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``attention`` (at another
-  temperature), ``steering`` (leading hidden states somewhere) and ``adversarial`` (the worst small shift of them).
+  temperature), ``steering`` (leading hidden states somewhere), ``adversarial`` (the worst small shift of them) and
+  ``outliers`` (which of them stand apart).
 - *Asking*: ``evaluation`` (what a model answers about a task's splits).
 """
 
@@ -87,6 +88,7 @@ from reference_impls.toolkit.masks import holding, most_salient
 from reference_impls.toolkit.method import HyperparameterError, LossMethod, Method, hyperparameter
 from reference_impls.toolkit.mlp_memory import Memory, changed_output, memories, shifted_at
 from reference_impls.toolkit.objectives import (
+    ascent_or_npo,
     dpo_loss,
     dpo_with_retain,
     generic_logits,
@@ -95,6 +97,7 @@ from reference_impls.toolkit.objectives import (
     npo_loss,
     weighted_ascent_loss,
 )
+from reference_impls.toolkit.outliers import outlier_scores
 from reference_impls.toolkit.prefixed import Prefixed
 from reference_impls.toolkit.refusals import REFUSALS, with_refusals
 from reference_impls.toolkit.scope import Scope
@@ -172,6 +175,7 @@ __all__ = [
     "Wrapper",
     "adapted_layers",
     "adapter_weights",
+    "ascent_or_npo",
     "asked_examples",
     "bare",
     "by_token",
@@ -216,6 +220,7 @@ __all__ = [
     "not_adapted",
     "npo_loss",
     "offset_logits",
+    "outlier_scores",
     "probe",
     "random_direction",
     "rouge_1_precision",

@@ -72,6 +72,21 @@ def npo_loss(logprobs: Tensor, reference_logprobs: Tensor, beta: float) -> Tenso
     return -2 / beta * F.logsigmoid(-beta * log_ratio).mean()
 
 
+def ascent_or_npo(out: TokenLogits, reference: Tensor | None, objective: str, beta: float) -> Tensor:
+    r"""() The forget term of a method that works on top of others: minus the negative log-likelihood, or npo's loss.
+
+    Args:
+        out: logits at the tokens of answers to forget.
+        reference: (N,) log-probabilities of these tokens before unlearning; ascent does without.
+        objective: ``ascent`` or ``npo``.
+        beta: npo's $\beta > 0$.
+    """
+    if objective == "ascent":
+        return -mean_nll(out)
+    assert reference is not None
+    return npo_loss(out.sequence_logprobs(), out.sum_by_sequence(reference), beta)
+
+
 def log_ratio(out: TokenLogits, reference: Tensor | None) -> Tensor:
     r"""(B,) $\log \pi_\theta(y \mid x) - \log \pi_{\mathrm{ref}}(y \mid x)$ of whole answers.
 
