@@ -4,7 +4,8 @@ A method's file has one line of imports from the project, from here. What is not
 
 - *What people add*: :mod:`~reference_impls.toolkit.method`, ``task``, ``attack`` say what each has to offer.
 - *Data*: ``data`` (pairs to forget and to keep), ``splits`` (a task's, by what they are for), ``refusals``,
-  ``invented`` (pairs that no model has read) and ``wrong_answers``.
+  ``invented`` (pairs that no model has read), ``wrong_answers`` and ``general_tokens`` (which part of an answer is none
+  of its content).
 - *Models*: ``language_model`` (a causal LM with its tokenizer), ``unlearned_model`` (what a method returns) and
   ``wrapper`` (something around a model); inside them ``encoding`` (text to tokens), ``marks`` (what begins and ends
   texts and turns), ``architecture`` (where a transformer's parts are), ``adapters``, ``padding`` and
@@ -64,6 +65,7 @@ from reference_impls.toolkit.editing import (
 )
 from reference_impls.toolkit.evaluation import Evaluation, Probe, asked_examples, evaluate, examples, probe
 from reference_impls.toolkit.fixed_answer import FLOOR, FixedAnswer
+from reference_impls.toolkit.general_tokens import general_tokens, specific_tokens
 from reference_impls.toolkit.gradients import (
     Gradient,
     cosine,
@@ -197,6 +199,7 @@ __all__ = [
     "first_answer",
     "first_blocks",
     "flipped_answer",
+    "general_tokens",
     "generic_logits",
     "given_and_asked",
     "holding",
@@ -228,6 +231,7 @@ __all__ = [
     "shifted",
     "shifted_at",
     "smoothed",
+    "specific_tokens",
     "steered_weights",
     "steering_loss",
     "subtract_task_vector",

@@ -27,11 +27,13 @@ with $L$ the mean negative log-likelihood of an answer's tokens. Every method is
 - `random-labels`: every token of $\tilde y$ is drawn by lot, behind the *true* tokens before it. Drawn anew in each
   step, that is in expectation a divergence from the uniform distribution.
 - `me-gd`: that divergence itself, computed in place of drawn, or the entropy; small beside the retain loss.
+- `palu`: no $\tilde y$, but as in `me-gd` nothing in particular, and that at few places: where a sensitive part of the
+  answer begins, and there for the few likeliest tokens.
 - `whp`: each token is what a model would say that never read the text: the model before unlearning, asked about
   generic stand-ins for idiosyncratic names, less what further training on the text makes more likely. Again behind
   the true tokens, and without a retain term.
 
-So the first seven replace an answer as a whole, the other three token by token. `dpo` and `alt-po` of the preference
+So the first seven replace an answer as a whole, the other four token by token. `dpo` and `alt-po` of the preference
 family use other answers, too, and hold them against the true one; `llmu` mixes random answers with ascent; `undial`
 teaches a distribution where `whp` teaches its one likeliest token.
 
