@@ -91,6 +91,7 @@ from reference_impls.toolkit.method import HyperparameterError, LossMethod, Meth
 from reference_impls.toolkit.mlp_memory import Memory, changed_output, memories, shifted_at
 from reference_impls.toolkit.objectives import (
     ascent_or_npo,
+    bs_t_loss,
     dpo_loss,
     dpo_with_retain,
     generic_logits,
@@ -180,6 +181,7 @@ __all__ = [
     "ascent_or_npo",
     "asked_examples",
     "bare",
+    "bs_t_loss",
     "by_token",
     "changed_output",
     "check",
