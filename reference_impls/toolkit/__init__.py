@@ -4,7 +4,8 @@ A method's file has one line of imports from the project, from here. What is not
 
 - *What people add*: :mod:`~reference_impls.toolkit.method`, ``task``, ``attack`` say what each has to offer.
 - *Data*: ``data`` (pairs to forget and to keep), ``splits`` (a task's, by what they are for), ``refusals``,
-  ``invented`` (pairs that no model has read) and ``wrong_answers``.
+  ``invented`` (pairs that no model has read), ``wrong_answers`` and ``general_tokens`` (which part of an answer is none
+  of its content).
 - *Models*: ``language_model`` (a causal LM with its tokenizer), ``unlearned_model`` (what a method returns) and
   ``wrapper`` (something around a model); inside them ``encoding`` (text to tokens), ``marks`` (what begins and ends
   texts and turns), ``architecture`` (where a transformer's parts are), ``adapters``, ``padding`` and
@@ -17,7 +18,8 @@ A method's file has one line of imports from the project, from here. What is not
   the step), ``masks`` (which weights may move), ``task_vectors`` (what a training did to
   the weights, and what several did alike) and ``training`` (the one loop, and a run's tools).
 - *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``attention`` (at another
-  temperature), ``steering`` (leading hidden states somewhere) and ``adversarial`` (the worst small shift of them).
+  temperature), ``steering`` (leading hidden states somewhere), ``adversarial`` (the worst small shift of them) and
+  ``outliers`` (which of them stand apart).
 - *Asking*: ``evaluation`` (what a model answers about a task's splits).
 """
 
@@ -64,6 +66,7 @@ from reference_impls.toolkit.editing import (
 )
 from reference_impls.toolkit.evaluation import Evaluation, Probe, asked_examples, evaluate, examples, probe
 from reference_impls.toolkit.fixed_answer import FLOOR, FixedAnswer
+from reference_impls.toolkit.general_tokens import general_tokens, specific_tokens
 from reference_impls.toolkit.gradients import (
     Gradient,
     cosine,
@@ -88,6 +91,8 @@ from reference_impls.toolkit.masks import holding, most_salient
 from reference_impls.toolkit.method import HyperparameterError, LossMethod, Method, hyperparameter
 from reference_impls.toolkit.mlp_memory import Memory, changed_output, keys_of, memories, shifted_at, watched
 from reference_impls.toolkit.objectives import (
+    ascent_or_npo,
+    bs_t_loss,
     dpo_loss,
     dpo_with_retain,
     generic_logits,
@@ -97,6 +102,7 @@ from reference_impls.toolkit.objectives import (
     uniform_loss,
     weighted_ascent_loss,
 )
+from reference_impls.toolkit.outliers import outlier_scores
 from reference_impls.toolkit.prefixed import Prefixed
 from reference_impls.toolkit.refusals import REFUSALS, with_refusals
 from reference_impls.toolkit.scope import Scope
@@ -175,8 +181,10 @@ __all__ = [
     "Wrapper",
     "adapted_layers",
     "adapter_weights",
+    "ascent_or_npo",
     "asked_examples",
     "bare",
+    "bs_t_loss",
     "by_token",
     "changed_output",
     "check",
@@ -196,6 +204,7 @@ __all__ = [
     "first_answer",
     "first_blocks",
     "flipped_answer",
+    "general_tokens",
     "generic_logits",
     "given_and_asked",
     "holding",
@@ -220,6 +229,7 @@ __all__ = [
     "not_adapted",
     "npo_loss",
     "offset_logits",
+    "outlier_scores",
     "probe",
     "random_direction",
     "rouge_1_precision",
@@ -227,6 +237,7 @@ __all__ = [
     "shifted",
     "shifted_at",
     "smoothed",
+    "specific_tokens",
     "steered_weights",
     "steering_loss",
     "subtract_task_vector",

@@ -23,6 +23,25 @@ def weighted_ascent_loss(out: TokenLogits, weights: Tensor) -> Tensor:
     return out.mean_by_sequence(weights.detach() * out.token_logprobs()).mean()
 
 
+def bs_t_loss(out: TokenLogits, belief_weight: float, top: int) -> Tensor:
+    r"""() Ascent on the true token and on what the model believes in next to it, as `bs-t` defines it.
+
+    Args:
+        out: logits at the tokens of answers to forget.
+        belief_weight: $\lambda$, the share of the beliefs.
+        top: $k$, how many of the likeliest tokens they are.
+    """
+
+    def expected(logits: Tensor) -> Tensor:
+        """(N,) The beliefs' mean log-probability."""
+        logprobs = torch.log_softmax(logits, dim=1)
+        believed = logprobs.topk(min(top, logprobs.shape[1]), dim=1).values
+        return (torch.softmax(believed.detach(), dim=1) * believed).sum(dim=1)
+
+    beliefs = by_token(expected, (out,))
+    return out.mean(belief_weight * beliefs + (1 - belief_weight) * out.token_logprobs())
+
+
 def inverted_hinge_loss(out: TokenLogits) -> Tensor:
     r"""() $1 + p(y_t) - \max_{v \ne y_t} p(v)$, mean over tokens, then answers: between 0 and 2."""
     return out.mean(by_token(_inverted_hinge, (out,), out.targets))
@@ -78,6 +97,21 @@ def npo_loss(logprobs: Tensor, reference_logprobs: Tensor, beta: float) -> Tenso
     """
     log_ratio = logprobs - reference_logprobs
     return -2 / beta * F.logsigmoid(-beta * log_ratio).mean()
+
+
+def ascent_or_npo(out: TokenLogits, reference: Tensor | None, objective: str, beta: float) -> Tensor:
+    r"""() The forget term of a method that works on top of others: minus the negative log-likelihood, or npo's loss.
+
+    Args:
+        out: logits at the tokens of answers to forget.
+        reference: (N,) log-probabilities of these tokens before unlearning; ascent does without.
+        objective: ``ascent`` or ``npo``.
+        beta: npo's $\beta > 0$.
+    """
+    if objective == "ascent":
+        return -mean_nll(out)
+    assert reference is not None
+    return npo_loss(out.sequence_logprobs(), out.sum_by_sequence(reference), beta)
 
 
 def log_ratio(out: TokenLogits, reference: Tensor | None) -> Tensor:

@@ -12,9 +12,27 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from unlearning_toys import gradient_of, log_ratios, softmax, token_logits
+from unlearning_toys import (
+    FORGET_LOGITS,
+    FORGET_REFERENCE,
+    FORGET_TARGETS,
+    gradient_of,
+    log_ratios,
+    losses,
+    softmax,
+    token_logits,
+)
 
-from reference_impls.toolkit import Batch, Encoded, LanguageModel, Pair, UnlearningData, dpo_with_retain, uniform_loss
+from reference_impls.toolkit import (
+    Batch,
+    Encoded,
+    LanguageModel,
+    Pair,
+    UnlearningData,
+    ascent_or_npo,
+    dpo_with_retain,
+    uniform_loss,
+)
 
 
 def test_dpo_with_retain_is_the_formula_over_whole_answers_plus_the_retain_loss(
@@ -41,3 +59,13 @@ def test_uniform_loss_is_least_where_all_tokens_are_equally_likely(logits: list[
     assert value.item() == pytest.approx(-np.log(softmax(logits)).mean(), rel=1e-4)
     assert value.item() >= math.log(3) - 1e-6
     assert_allclose(gradient_of(out.logits)[0], softmax(logits) - 1 / 3, atol=1e-5)
+
+
+def test_what_works_on_top_of_ascent_or_npo_has_the_loss_of_either() -> None:
+    out = token_logits(FORGET_LOGITS, FORGET_TARGETS)
+    reference = -torch.from_numpy(losses(FORGET_REFERENCE, FORGET_TARGETS))
+    nll = losses(FORGET_LOGITS, FORGET_TARGETS)
+    assert ascent_or_npo(out, None, "ascent", 0.1).item() == pytest.approx(-nll.mean(), rel=1e-5)
+    fallen = float(nll.sum() + reference.sum())
+    expected = 2 / 0.3 * np.logaddexp(0, -0.3 * fallen)
+    assert ascent_or_npo(out, reference, "npo", 0.3).item() == pytest.approx(expected, rel=1e-5)

@@ -28,6 +28,7 @@ What a method chooses for the two, and when it stops, is all that sets it apart.
 - `bs-t`: ascent on more than the true token. In the place of $\log p_t$ is a mixture of it and of the mean over the
   likeliest tokens; with all tokens in the mixture it is `grad-diff` with less weight on forgetting. $\mathcal R$ is
   that of `grad-diff`.
+- `bs-s`: `bs-t`, and the same on whole answers that the model gives when asked while it unlearns.
 - `eraser`: ascent with a bound, $\max(0, \gamma - \bar\ell)$ for each answer, behind random words before the question.
   $\mathcal R$ is the divergence, and the likelihood of refusals.
 - `inverse-loss`: ascent with one weight for the whole batch, $w = k\, L^{-k-1}$ with $L$ its loss: most where all is
@@ -37,6 +38,8 @@ What a method chooses for the two, and when it stops, is all that sets it apart.
 - `ihl`: nor is this ascent. The hinge of the true token against the likeliest other one, turned round: probability goes
   from the one to the other, and where it has gone nothing pulls. $\mathcal R$ is that of `grad-diff`. `loku` has
   this loss in adapters.
+- `upcore`: `gradient-ascent` on a part of the forget set. What stands apart from the rest in the model's own states is
+  left out, since it costs most, and is to go along. Works with any other objective as well.
 
 Two methods of other families belong to the same line: `kl-min` holds `gradient-ascent` with a divergence, and `npo`
 bounds it by a preference.

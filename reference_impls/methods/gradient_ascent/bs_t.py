@@ -46,31 +46,16 @@ $$
 
 1. The paper sums over an answer's tokens; here, as in the released code, the mean over each answer's tokens, then over
    answers.
-2. The sequence form, BS-S, samples whole answers from the model and unlearns these as well; it is not in this file, nor
-   is the code's variant with weights as those of `wga`.
+2. The code's variant with weights as those of `wga` is left out. The sequence form is `bs-s`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from reference_impls.toolkit import Batch, LanguageModel, LossMethod, TokenLogits, by_token, hyperparameter, mean_nll
-
-
-def bs_t_loss(out: TokenLogits, belief_weight: float, top: int) -> Tensor:
-    r"""() $\mathcal L_f$ from logits at the tokens of answers to forget."""
-
-    def expected(logits: Tensor) -> Tensor:
-        """(N,) The beliefs' mean log-probability."""
-        logprobs = torch.log_softmax(logits, dim=1)
-        believed = logprobs.topk(min(top, logprobs.shape[1]), dim=1).values
-        return (torch.softmax(believed.detach(), dim=1) * believed).sum(dim=1)
-
-    beliefs = by_token(expected, (out,))
-    return out.mean(belief_weight * beliefs + (1 - belief_weight) * out.token_logprobs())
+from reference_impls.toolkit import Batch, LanguageModel, LossMethod, bs_t_loss, hyperparameter, mean_nll
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ methods differ in the winning half $y_w$, and in what an answer is measured by.
   $\frac{1}{|y|} \log \pi_\theta(y \mid x)$, and $\gamma$ (0 by default) is taken off inside $\sigma$. How well an
   answer is known decides how hard it is pushed; with `npo` all answers begin alike. The forget term has a weight of
   its own.
+- `catnip`: `npo` for every token by itself, measured against everything else that the model might say there, not
+  against what it said before: the push is the confidence, and no reference model is needed.
 - `low-rank-npo`: `npo` for every token by itself, in adapters. With these switched off the model is its own reference,
   so a divergence from it, which `npo` does not have, needs no second model.
 - `door`: the two halves of `dpo` each for itself, so that neither settles the other: fine-tuning on refusals, also in

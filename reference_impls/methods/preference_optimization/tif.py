@@ -46,8 +46,6 @@ both expectations over forget pairs.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -58,12 +56,13 @@ from reference_impls.toolkit import (
     Batch,
     LanguageModel,
     Method,
-    Pair,
     Run,
     TokenLogits,
     UnlearningData,
+    general_tokens,
     hyperparameter,
     mean_nll,
+    specific_tokens,
 )
 
 
@@ -81,21 +80,6 @@ def tpo_loss(out: TokenLogits, before: TokenLogits, unwanted: Tensor, beta: floa
     mean_fallen = out.sum_by_sequence(fallen * unwanted) / count.clamp(min=1)
     preserved = out.sum_by_sequence(out.token_logprobs() * ~unwanted)
     return (-2 / beta * F.logsigmoid(beta * mean_fallen) - preserved).mean()
-
-
-def general_tokens(model: LanguageModel, pairs: Sequence[Pair], common: float) -> list[frozenset[int]]:
-    """For each pair, the tokens that are general in its answer."""
-
-    def ids(text: str) -> frozenset[int]:
-        return frozenset(model.tokenizer(text, add_special_tokens=False)["input_ids"])
-
-    used = Counter(token for pair in pairs for token in ids(pair.answer))
-    frequent = frozenset(token for token, count in used.items() if count > max(1.0, common * len(pairs)))
-    special = frozenset(model.tokenizer.all_special_ids)
-    return [
-        special.union(ids(pair.prompt), *(map(ids, pair.alternates) if pair.alternates else [frequent]))
-        for pair in pairs
-    ]
 
 
 @dataclass(frozen=True)
@@ -135,9 +119,7 @@ class TIF(Method):
             with torch.no_grad():
                 (before,) = batch.before.token_logits(batch.forget)
             forget, retain = model.token_logits(batch.forget, batch.retain)
-            rows = batch.forget.rows[forget.sequence].tolist()
-            marked = [token not in general[row] for token, row in zip(forget.targets.tolist(), rows, strict=True)]
-            unwanted = torch.tensor(marked, device=forget.logits.device)
+            unwanted = specific_tokens(forget, batch.forget.rows, general)
             return tpo_loss(forget, before, unwanted, self.beta) + self.retain_weight * mean_nll(retain)
 
         return run.minimize(loss, model, data, reference=self.reference, retain=self.looks_at_retain)

@@ -18,6 +18,8 @@ with $L$ the mean negative log-likelihood of an answer's tokens. Every method is
   share of sanitized pairs in the training data takes the place of $\alpha$.
 - `meow`: $\tilde y$ is a false answer of the right kind, and of several those are taken that the model is nearest to
   saying already. There is no retain term.
+- `gnm`: $\tilde y$ is one false answer after another, each further off than the last, as a small part beside gradient
+  ascent and a divergence on what is to stay.
 - `lune`: an adapter alone, as in `knowledge-sanitization`, and $\tilde y$ alone: false answers or refusals, with
   nothing to keep.
 - `pmc`: $\tilde y$ is what the model says itself: of a few samples in each round the one that is least like what it
@@ -25,11 +27,13 @@ with $L$ the mean negative log-likelihood of an answer's tokens. Every method is
 - `random-labels`: every token of $\tilde y$ is drawn by lot, behind the *true* tokens before it. Drawn anew in each
   step, that is in expectation a divergence from the uniform distribution.
 - `me-gd`: that divergence itself, computed in place of drawn, or the entropy; small beside the retain loss.
+- `palu`: no $\tilde y$, but as in `me-gd` nothing in particular, and that at few places: where a sensitive part of the
+  answer begins, and there for the few likeliest tokens.
 - `whp`: each token is what a model would say that never read the text: the model before unlearning, asked about
   generic stand-ins for idiosyncratic names, less what further training on the text makes more likely. Again behind
   the true tokens, and without a retain term.
 
-So the first six replace an answer as a whole, the other three token by token. `dpo` and `alt-po` of the preference
+So the first seven replace an answer as a whole, the other four token by token. `dpo` and `alt-po` of the preference
 family use other answers, too, and hold them against the true one; `llmu` mixes random answers with ascent; `undial`
 teaches a distribution where `whp` teaches its one likeliest token.
 

@@ -60,9 +60,9 @@ from reference_impls.toolkit import (
     LossMethod,
     Run,
     UnlearningData,
+    ascent_or_npo,
     hyperparameter,
     mean_nll,
-    npo_loss,
     subtract_task_vector,
     task_vector,
 )
@@ -89,14 +89,9 @@ class UIPE(LossMethod):
 
     def loss(self, model: LanguageModel, batch: Batch) -> Tensor:
         """The loss of one batch, forget and retain sequences in one forward pass."""
-        assert batch.forget.reference is not None
         forget, retain = model.token_logits(batch.forget, batch.retain)
-        if self.objective == "ascent":
-            forget_loss = -mean_nll(forget)
-        else:
-            before = forget.sum_by_sequence(batch.forget.reference)
-            forget_loss = npo_loss(forget.sequence_logprobs(), before, self.beta)
-        return forget_loss + self.retain_weight * mean_nll(retain)
+        forgotten = ascent_or_npo(forget, batch.forget.reference, self.objective, self.beta)
+        return forgotten + self.retain_weight * mean_nll(retain)
 
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """Unlearn, then walk on."""

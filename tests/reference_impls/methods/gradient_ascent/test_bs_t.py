@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from unlearning_toys import FORGET_LOGITS, FORGET_TARGETS, gradient_of, mean_logprob, softmax, token_logits
 
-from reference_impls.methods.gradient_ascent.bs_t import BST, bs_t_loss
-from reference_impls.toolkit import Batch, LanguageModel, Recipe, Run, UnlearningData, mean_nll
+from reference_impls.methods.gradient_ascent.bs_t import BST
+from reference_impls.toolkit import Batch, LanguageModel, Recipe, Run, UnlearningData, bs_t_loss, mean_nll
 
 ROW = [2.0, 1.0, 0.0, -1.0]
 

@@ -20,8 +20,8 @@ from unlearning_toys import (
     token_logits,
 )
 
-from reference_impls.methods.preference_optimization.tif import TIF, general_tokens, tpo_loss
-from reference_impls.toolkit import LanguageModel, Recipe, Run, UnlearningData
+from reference_impls.methods.preference_optimization.tif import TIF, tpo_loss
+from reference_impls.toolkit import LanguageModel, Recipe, Run, UnlearningData, general_tokens
 
 
 @pytest.mark.parametrize(("fallen", "value"), [(0.0, 4.332170), (3.0, 2.026110)])
@@ -46,23 +46,6 @@ def test_each_token_gets_the_gradient_of_its_kind(unwanted: list[bool], beta: fl
     assert_allclose(
         gradient_of(out.logits), np.where(marked[:, None], pull, softmax(FORGET_LOGITS) - answers), atol=1e-5
     )
-
-
-def test_general_tokens_are_those_of_prompts_alternates_and_many_answers(
-    tiny: LanguageModel, data: UnlearningData
-) -> None:
-    def unwanted(pair_general: frozenset[int], text: str) -> str:
-        ids = tiny.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return str(tiny.tokenizer.decode([one for one in ids if one not in pair_general]))
-
-    first = data.forget[0]  # "Ana Lund was born in spring."
-    told = replace(first, alternates=tuple(f" Ana Lund was born in {season}." for season in SEASONS[1:3]))
-    by_alternates, *others = general_tokens(tiny, [told, *data.forget[1:]], 0.5)
-    assert unwanted(by_alternates, first.answer).strip() in SEASONS[0]
-    assert unwanted(by_alternates, first.answer).strip()
-    by_frequency = general_tokens(tiny, data.forget, 0.5)
-    assert by_frequency[1:] == others
-    assert not unwanted(by_frequency[0], " Ana was born in")
 
 
 def test_unwanted_tokens_lose_their_probability_and_the_others_stay(
