@@ -30,6 +30,8 @@ balance is found while training.
   with the retain gradient's are used: `gru` entry by entry.
 - `targeted-lat`: the loss is taken where an attacker has shifted the hidden states of each text so that the answers
   come back: `npo-sam` with the worst point among activations instead of weights.
+- `lu`: not how one step is made, but which examples are on which side, and when. Fold by fold goes from what is kept to
+  what is forgotten, around `rmu` or `grad-diff`.
 
 Held against `grad-diff`: with `pdu` ascent gives way to a loss with a floor, and the fixed weight to $\lambda$; `gru`,
 `ngdiff` and `munba` change what is made of the gradients; `npo-sam` keeps the weight and moves the place.
