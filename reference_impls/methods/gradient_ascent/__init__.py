@@ -17,6 +17,8 @@ What a method chooses for the two, and when it stops, is all that sets it apart.
 - `gradient-ascent`: $w_t = 1$ and no $\mathcal R$. At the logits, the pull on a token grows as the token is
   forgotten, and nothing stops it.
 - `ga-until-forgotten`: the same loss, stopped once no more can be extracted than from texts that the model never saw.
+- `icu`: the same loss, stopped for each text by itself; $\mathcal R$ is the likelihood of the texts most like those
+  that are still to be forgotten, and a divergence on them.
 - `grad-diff`: `gradient-ascent` plus the negative log-likelihood of retain answers as $\mathcal R$. The balance of
   the two drifts as the forget loss grows.
 - `llmu`: `gradient-ascent` with two terms for $\mathcal R$: the negative log-likelihood of random answers to the same
