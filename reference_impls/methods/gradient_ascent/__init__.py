@@ -23,6 +23,8 @@ What a method chooses for the two, and when it stops, is all that sets it apart.
   the two drifts as the forget loss grows.
 - `llmu`: `gradient-ascent` with two terms for $\mathcal R$: the negative log-likelihood of random answers to the same
   questions, which says where to go, and a divergence from the model before unlearning on the retain set.
+- `llm-surgery`: `kl-min` with little ascent and a third term, the likelihood of another answer to the same question:
+  what is outdated is replaced.
 - `wga`: $w_t = p_t^{\alpha}$. For $\alpha = 1$ this takes back the factor $\frac{1}{p_t}$ that makes ascent explode,
   and what falls is the mean probability itself. $\mathcal R$ is the divergence.
 - `sat-imp`: `wga` with a second factor, $w_t = p_t^{\beta_1} (1 - p_t)^{\beta_2}$: besides what is forgotten already
