@@ -29,10 +29,10 @@ which is the mean of each example's loss times its factor: $-1$ if it is to be f
 - Every retain example is used once before any is used twice, so that a chunk is held by others than the one before.
 - **What was forgotten first is not looked at again**, and may come back while the later chunks are trained.
 - Ascent is unbounded, in every chunk; a chunk's few steps, with a warm-up of their own, are what bounds it.
-- **On `authors` chunks are no help.** At the rate 0.001, with 60 steps of four forget examples and 28 others, forget and
-  retain answers end at 0.25 and 0.54 in three chunks, and at 0.32 and 0.90 in one: twenty steps on the same 32 examples
-  go deeper into them, and into what they share with the rest. The published run takes 224 steps on each chunk, at a
-  hundredth of that rate.
+- **On `authors` chunks are no help.** At the rate 0.001, with 60 steps of four forget examples and 28 others, forget
+  and retain answers end at 0.25 and 0.54 in three chunks, and at 0.32 and 0.90 in one: twenty steps on the same 32
+  examples go deeper into them, and into what they share with the rest. The published run takes 224 steps on each chunk,
+  at a hundredth of that rate.
 
 ## Differences
 
