@@ -53,7 +53,7 @@ from reference_impls.toolkit.batch import Batch, Reference
 from reference_impls.toolkit.changed_prompt import ChangedPrompt
 from reference_impls.toolkit.changed_states import ChangedStates
 from reference_impls.toolkit.combined import Combined
-from reference_impls.toolkit.data import Pair, UnlearningData
+from reference_impls.toolkit.data import Pair, UnlearningData, shares_of_subjects
 from reference_impls.toolkit.editing import (
     Request,
     ValueSearch,
@@ -234,6 +234,7 @@ __all__ = [
     "random_direction",
     "rouge_1_precision",
     "rouge_l_recall",
+    "shares_of_subjects",
     "shifted",
     "shifted_at",
     "smoothed",

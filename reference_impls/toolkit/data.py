@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from types import MappingProxyType
 
 
@@ -84,3 +85,15 @@ class UnlearningData:
         """With a prompt for every plain text (:meth:`Pair.prompted`), for methods that want another answer to it."""
         forget, retain = (tuple(pair.prompted() for pair in pairs) for pairs in (self.forget, self.retain))
         return replace(self, forget=forget, retain=retain)
+
+
+def shares_of_subjects(pairs: Sequence[Pair], count: int) -> list[list[Pair]]:
+    """At most ``count`` parts that share no subject, which are dealt out in the order in which they come.
+
+    Pairs that name none are told apart by their prompts, or by their texts where they have no prompt.
+    """
+    by_subject: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        by_subject.setdefault(pair.subject or pair.prompt or pair.answer, []).append(pair)
+    groups = list(by_subject.values())
+    return [list(chain.from_iterable(groups[part::count])) for part in range(min(count, len(groups)))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -245,6 +246,7 @@ class Observed:
     start: str
     """The fingerprint of the model that was unlearned."""
     copies: int
+    """At most so many at a time, beside the model that unlearns."""
     """How many were made of it meanwhile."""
     trained: int
     """The weights that an optimizer held, at most."""
@@ -270,12 +272,14 @@ def observe(start: LanguageModel, data: UnlearningData) -> Callable[[str], Obser
     copy, optimizer = LanguageModel.copy, torch.optim.Optimizer.__init__
 
     def observed(method: str) -> Observed:
-        copies, trained = 0, [0]
+        copies, most, trained = list[weakref.ref[LanguageModel]](), 0, [0]
 
         def counted(self: LanguageModel) -> LanguageModel:
-            nonlocal copies
-            copies += 1
-            return copy(self)
+            nonlocal most
+            made = copy(self)
+            copies.append(weakref.ref(made))
+            most = max(most, sum(one() is not None for one in copies))
+            return made
 
         def held(self: Any, weights: Any, defaults: dict[str, Any]) -> None:
             given = list(weights)
@@ -287,7 +291,7 @@ def observe(start: LanguageModel, data: UnlearningData) -> Callable[[str], Obser
             patched.setattr(LanguageModel, "copy", counted)
             patched.setattr(torch.optim.Optimizer, "__init__", held)
             unlearned = _two_steps(find_method(method), start, data)
-        return Observed(unlearned, fingerprint(start.model), copies - 1, max(trained))  # one is the start's own
+        return Observed(unlearned, fingerprint(start.model), most - 1, max(trained))  # one is the start's own
 
     return cache(observed)
 

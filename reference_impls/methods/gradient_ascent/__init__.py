@@ -17,10 +17,15 @@ What a method chooses for the two, and when it stops, is all that sets it apart.
 - `gradient-ascent`: $w_t = 1$ and no $\mathcal R$. At the logits, the pull on a token grows as the token is
   forgotten, and nothing stops it.
 - `ga-until-forgotten`: the same loss, stopped once no more can be extracted than from texts that the model never saw.
+- `icu`: the same loss, stopped for each text by itself; $\mathcal R$ is the likelihood of the texts most like those
+  that are still to be forgotten, and a divergence on them.
 - `grad-diff`: `gradient-ascent` plus the negative log-likelihood of retain answers as $\mathcal R$. The balance of
   the two drifts as the forget loss grows.
+- `sugd`: `grad-diff` chunk by chunk, in adapters, with several retain examples to each forget example.
 - `llmu`: `gradient-ascent` with two terms for $\mathcal R$: the negative log-likelihood of random answers to the same
   questions, which says where to go, and a divergence from the model before unlearning on the retain set.
+- `llm-surgery`: `kl-min` with little ascent and a third term, the likelihood of another answer to the same question:
+  what is outdated is replaced.
 - `wga`: $w_t = p_t^{\alpha}$. For $\alpha = 1$ this takes back the factor $\frac{1}{p_t}$ that makes ascent explode,
   and what falls is the mean probability itself. $\mathcal R$ is the divergence.
 - `sat-imp`: `wga` with a second factor, $w_t = p_t^{\beta_1} (1 - p_t)^{\beta_2}$: besides what is forgotten already

@@ -34,8 +34,8 @@ $$
   seed or order of batches, and not through the choice of shards, for a pair's shard follows from its own subject. What
   $\theta_0$ has read in its own training is outside the guarantee.
 - **So it cannot be applied afterwards**: it takes the place of the training by which the model was made. Where no
-  earlier checkpoint is at hand, as on `passages` and `hazards`, it starts from a target that has read the forget set;
-  the adapters forget exactly, and the answers stay most of what they were.
+  earlier checkpoint is at hand, it starts from a target that has read the forget set; the adapters forget exactly, and
+  the answers stay most of what they were.
 - **From the base it keeps what it promises**: on `authors`, with two shards and a hundred steps, forget answers end at
   0.65 and those of strangers at 0.63; what the adapters learn of the others in so few steps is the price (0.74, and
   0.98 after the whole training on everything).

@@ -34,6 +34,8 @@ balance is found while training.
   harm, with angles as the optimizer measures them: `gru` for a span, and without its condition.
 - `dualoptim`: the two losses are never added. Steps on either take turns, each with an optimizer's state of its own, so
   that momentum gathered in forgetting is not spent in a step that keeps. Where others weigh losses, it has two rates.
+- `lu`: not how one step is made, but which examples are on which side, and when. Fold by fold goes from what is kept to
+  what is forgotten, around `rmu` or `grad-diff`.
 
 Held against `grad-diff`: with `pdu` ascent gives way to a loss with a floor, and the fixed weight to $\lambda$; `gru`,
 `ngdiff` and `munba` change what is made of the gradients; `npo-sam` keeps the weight and moves the place.

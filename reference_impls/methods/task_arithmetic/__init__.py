@@ -6,8 +6,8 @@ $$
 \theta = \theta_0 - \lambda\, \tau, \qquad \tau = \theta_{\mathrm{ft}} - \theta_0 .
 $$
 
-No objective of forgetting is optimised (but by `uipe`, before it goes on), and no retain set is looked at (but by
-`sku`, `ext-sub`, `msa` and `uipe`); one number, $\lambda$, decides how far to walk.
+No objective of forgetting is optimised (but by `uipe` and `zjuklab`, before they go on), and no retain set is looked at
+(but by `sku`, `ext-sub`, `msa`, `uipe` and `zjuklab`); one number, $\lambda$, decides how far to walk.
 
 ## How they relate
 
@@ -27,6 +27,7 @@ No objective of forgetting is optimised (but by `uipe`, before it goes on), and 
   yet; the change that the retain set makes there is added.
 - `f-learning`: `task-vector`, and then the same questions are learned with other answers.
 - `uipe`: a task vector of unlearning itself, by ascent or by `npo`; the model goes further along it.
+- `zjuklab`: two task vectors of unlearning, by `npo` with more and with less that keeps, merged as `spunge` merges.
 - `sku`: `task-vector` of a model that was made bad on purpose. It learns the forget answers, gives them to each other's
   questions, and is driven away from what it was on the retain set, in a loss that is `llmu`'s with two signs turned.
 

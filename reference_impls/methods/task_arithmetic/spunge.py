@@ -56,29 +56,18 @@ $$
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 from reference_impls.toolkit import (
     LanguageModel,
     Method,
-    Pair,
     Run,
     UnlearningData,
     hyperparameter,
+    shares_of_subjects,
     subtract_task_vector,
     ties,
 )
-
-
-def split(pairs: Sequence[Pair], parts: int) -> list[list[Pair]]:
-    """Parts that share no subject; subjects are dealt out in the order in which they come."""
-    by_subject: dict[str, list[Pair]] = {}
-    for pair in pairs:
-        by_subject.setdefault(pair.subject or pair.prompt, []).append(pair)
-    groups = list(by_subject.values())
-    return [list(chain.from_iterable(groups[part::parts])) for part in range(min(parts, len(groups)))]
 
 
 @dataclass(frozen=True)
@@ -102,7 +91,7 @@ class SPUNGE(Method):
 
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """Learn each part from the same start, then walk back along what the parts agree on."""
-        parts = split(data.forget, self.subsets)
+        parts = shares_of_subjects(data.forget, self.subsets)
         seeds = range(run.seed * self.subsets, run.seed * self.subsets + len(parts))
         finetuned = [run.apart(seed).finetune(model.copy(), part) for seed, part in zip(seeds, parts, strict=True)]
         merged = ties(model.model, [tuned.model for tuned in finetuned], self.density)

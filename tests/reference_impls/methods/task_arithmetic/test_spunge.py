@@ -1,30 +1,11 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
-import pytest
 from numpy.testing import assert_allclose
-from unlearning_toys import fingerprint, invented_pairs, mean_logprob
+from unlearning_toys import fingerprint, mean_logprob
 
-from reference_impls.methods.task_arithmetic.spunge import SPUNGE, split
+from reference_impls.methods.task_arithmetic.spunge import SPUNGE
 from reference_impls.methods.task_arithmetic.task_vector import TaskVector
-from reference_impls.toolkit import LanguageModel, Recipe, Run, UnlearningData
-
-
-@pytest.mark.parametrize("parts", [1, 2, 3, 20])
-def test_a_split_loses_no_pair_and_no_subject_is_in_two_parts(parts: int) -> None:
-    pairs = [pair for pair in invented_pairs() for _ in range(2)]
-    shares = split(pairs, parts)
-    assert len(shares) == min(parts, 8)
-    assert sorted(pair.prompt for share in shares for pair in share) == sorted(pair.prompt for pair in pairs)
-    subjects = [{pair.subject for pair in share} for share in shares]
-    assert sum(map(len, subjects)) == len(set().union(*subjects)) == 8
-    assert max(map(len, shares)) - min(map(len, shares)) <= 2
-
-
-def test_pairs_without_a_subject_are_told_apart_by_their_prompts() -> None:
-    nameless = [replace(pair, subject="") for pair in invented_pairs()]
-    assert [len(share) for share in split(nameless, 3)] == [3, 3, 2]
+from reference_impls.toolkit import LanguageModel, Recipe, Run, UnlearningData, shares_of_subjects
 
 
 def test_one_part_kept_whole_is_the_negated_task_vector(tiny: LanguageModel, data: UnlearningData) -> None:
@@ -50,6 +31,6 @@ def test_every_part_is_forgotten_more_than_the_rest(learned: LanguageModel, data
     unlearned = SPUNGE(scale=2.0).unlearn(learned.copy(), data, Run(Recipe(learning_rate=1e-3, steps=10, batch_size=2)))
     lost = [
         mean_logprob(learned, pairs) - mean_logprob(unlearned, pairs)
-        for pairs in (*split(data.forget, 2), list(data.retain))
+        for pairs in (*shares_of_subjects(data.forget, 2), list(data.retain))
     ]
     assert min(lost[:2]) > max(0.0, lost[2])
