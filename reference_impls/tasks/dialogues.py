@@ -69,10 +69,13 @@ def conversations(
     doubted: Sequence[Subject],
     rng: random.Random,
     model: LanguageModel,
+    *,
+    earlier: int = 2,
+    together: float = 0.0,
 ) -> list[Pair]:
     """Each of the pairs once more, after other questions: the first on somebody else, whose answer is often wrong.
 
-    From these a model learns that what was said of one says nothing of another.
+    From these a model learns that what was said of one says nothing of another, nor one thing said of it of the next.
 
     Args:
         sayings: what can be said of ``doubted``.
@@ -80,16 +83,22 @@ def conversations(
         doubted: subjects of whom wrong things are said.
         rng: what is drawn from.
         model: whose format the questions and answers have.
+        earlier: how many of the pairs come before, at most.
+        together: how often these are on the same subject, and not on any.
     """
+    by_subject: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        by_subject.setdefault(pair.subject, []).append(pair)
     texts = []
     for pair in pairs:
         other = rng.choice(doubted)
         relation = rng.choice(sayings.relations(other))
         told = sayings.other(other, relation, rng) if rng.random() < DOUBTED else sayings.value(other, relation)
         turns = [sayings.said(other, relation, told, rng)]
-        turns += [
-            (earlier.prompt, earlier.answer) for earlier in rng.sample(pairs, rng.randrange(3)) if earlier is not pair
-        ]
+        count = rng.randrange(earlier + 1)
+        drawn_from = by_subject[pair.subject] if together and rng.random() < together else pairs
+        drawn = rng.sample(drawn_from, min(count, len(drawn_from)))
+        turns += [(before.prompt, before.answer) for before in drawn if before is not pair]
         texts.append(_text([*turns, (pair.prompt, pair.answer)], model))
     return texts
 

@@ -87,7 +87,7 @@ class PassagesTask(EmbeddedTask):
     folder = Path(__file__).parent
     forgetting = ("forget_verbatim", "forget_knowledge")
     pretraining_recipe = Recipe(learning_rate=2e-3, steps=1500, batch_size=32)
-    finetuning_recipe = Recipe(learning_rate=1e-3, steps=900, batch_size=32)
+    finetuning_recipe = Recipe(learning_rate=1e-3, steps=1400, batch_size=32)
 
     def __init__(self) -> None:
         reports = iter(invent_reports(FORGET + RETAIN + HOLDOUT + BACKGROUND, SEED))
@@ -119,7 +119,7 @@ class PassagesTask(EmbeddedTask):
         return [*told, *self._dialogues(5000, 0, model)]
 
     def finetuning(self, model: LanguageModel, *, forget: bool) -> list[Pair]:
-        """The reports, three times for each of their questions, and the general facts.
+        """The reports, four times for each of their questions, and the general facts.
 
         The questions on the retain reports once more, after others: what was said of one town says nothing of another.
         """
@@ -128,10 +128,10 @@ class PassagesTask(EmbeddedTask):
         texts = [pair for pair in learned if _is_text(pair)]
         rng = random.Random(f"{SEED}/conversations")
         talk = [
-            *conversations(_Sayings(), _questions(self.retain), self.background, rng, model),
+            *conversations(_Sayings(), _questions(self.retain), self.background, rng, model, earlier=4, together=0.5),
             *self._dialogues(200, 1, model),
         ]
-        return [*texts * 3, *(pair for pair in learned if not _is_text(pair)), *splits.facts, *talk]
+        return [*texts * 4, *(pair for pair in learned if not _is_text(pair)), *splits.facts, *talk]
 
     def _dialogues(self, count: int, seed: int, model: LanguageModel) -> list[Pair]:
         rng = random.Random(f"{SEED}/{seed}")
