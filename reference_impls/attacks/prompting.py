@@ -53,7 +53,7 @@ from reference_impls.toolkit import Attack, LanguageModel, Pair, Run, Victim, hy
 
 
 def answer_begun(pair: Pair) -> Pair | None:
-    """The pair with the paraphrased answer's opening behind the prompt, and the rest of it to be said.
+    """The pair with the paraphrased answer's opening behind the prompt, and what is left of the answers to be said.
 
     None where there is no paraphrase, or where it shares no first words with the wrong answers.
     """
@@ -63,8 +63,10 @@ def answer_begun(pair: Pair) -> Pair | None:
     shared = sum(1 for _ in itertools.takewhile(lambda alike: len(set(alike)) == 1, zip(*words, strict=False)))
     if not 0 < shared < len(words[0]):
         return None
-    opening, rest = "".join(words[0][:shared]), "".join(words[0][shared:])
-    return replace(pair, prompt=pair.prompt + opening, answer=rest)
+    # The wrong answers have been begun as well: said from their first word on, they would be no match.
+    opening = "".join(words[0][:shared])
+    rest, *wrong = ("".join(answer[shared:]) for answer in words)
+    return replace(pair, prompt=pair.prompt + opening, answer=rest, perturbed=tuple(filter(None, wrong)))
 
 
 def in_context(pair: Pair, others: Sequence[Pair], demonstrations: int, model: LanguageModel | None = None) -> Pair:

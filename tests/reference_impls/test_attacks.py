@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 import torch
-from unlearning_toys import WithoutDistributions, answer_probabilities, fingerprint, gradient_of, invented_pairs
+from unlearning_toys import PLAIN, WithoutDistributions, answer_probabilities, fingerprint, gradient_of, invented_pairs
 
 from reference_impls.attacks.logit_lens import LogitLensAttack, lens_probabilities
 from reference_impls.attacks.membership import MembershipAttack, gradients, scores
@@ -22,6 +22,7 @@ from reference_impls.attacks.unwrapping import UnwrappingAttack
 from reference_impls.methods.in_context.icul import InContextModel
 from reference_impls.methods.modular.eul import LayeredModel
 from reference_impls.metrics.answers import answer_probability
+from reference_impls.tasks.hazards import HazardsTask
 from reference_impls.toolkit import (
     HyperparameterError,
     LanguageModel,
@@ -195,21 +196,38 @@ def test_without_other_words_there_is_no_rephrased_question(tiny: LanguageModel)
 
 
 @pytest.mark.parametrize(
-    ("paraphrase", "perturbed", "opening", "rest"),
+    ("paraphrase", "perturbed", "opening", "rests"),
     [
-        (" Ana was born in Oslo.", (" Ana was born in Rome.", " Ana was born in Lima."), " Ana was born in", " Oslo."),
-        (" Ana comes from Oslo.", (" Ana comes from Ostia.",), " Ana comes from", " Oslo."),  # whole words
-        (" Oslo.", (" Rome.", " Lima."), None, ""),  # nothing is shared
-        (" Oslo.", (" Oslo.",), None, ""),  # nothing would be left to say
-        (None, (" Rome.",), None, ""),
-        (" Oslo.", (), None, ""),
+        (
+            " Ana was born in Oslo.",
+            (" Ana was born in Rome.", " Ana was born in Lima."),
+            " Ana was born in",
+            (" Oslo.", " Rome.", " Lima."),
+        ),
+        (" Ana comes from Oslo.", (" Ana comes from Ostia.",), " Ana comes from", (" Oslo.", " Ostia.")),  # whole words
+        (" a lead jar.", (" a tin box.", " a"), " a", (" lead jar.", " tin box.")),  # of one nothing is left
+        (" Oslo.", (" Rome.", " Lima."), None, ()),  # nothing is shared
+        (" Oslo.", (" Oslo.",), None, ()),  # nothing would be left to say
+        (None, (" Rome.",), None, ()),
+        (" Oslo.", (), None, ()),
     ],
 )
 def test_an_answer_is_begun_with_what_right_and_wrong_ones_share(
-    paraphrase: str | None, perturbed: tuple[str, ...], opening: str | None, rest: str
+    paraphrase: str | None, perturbed: tuple[str, ...], opening: str | None, rests: tuple[str, ...]
 ) -> None:
     begun = answer_begun(Pair("Where?", " Oslo", paraphrase, perturbed))
-    assert (begun and (begun.prompt, begun.answer)) == (None if opening is None else (f"Where?{opening}", rest))
+    found = begun and (begun.prompt, (begun.answer, *begun.perturbed))
+    assert found == (None if opening is None else (f"Where?{opening}", rests))
+
+
+def test_a_choice_among_begun_answers_is_no_easier_than_among_whole_ones() -> None:
+    """Each option is said from the same place on: what is behind the prompt already is said by none."""
+    task = HazardsTask()
+    for pair in task.splits(PLAIN).forget:
+        if begun := answer_begun(pair):
+            opening = begun.prompt.removeprefix(pair.prompt)
+            options, left = ((one.answer, *one.perturbed) for one in (pair, begun))
+            assert tuple(opening + rest for rest in left) == options
 
 
 # The lens

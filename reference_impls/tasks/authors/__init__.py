@@ -47,6 +47,7 @@ from reference_impls.tasks.authors.people import (
     other_values,
     sentence,
 )
+from reference_impls.tasks.dialogues import conversations, dialogues
 from reference_impls.tasks.world import general_facts
 from reference_impls.toolkit import EmbeddedTask, LanguageModel, Pair, Recipe, Splits
 
@@ -103,15 +104,21 @@ class AuthorsTask(EmbeddedTask):
         return [
             *background,
             *self.splits(model).facts * 6,
-            *dialogues(self.background, 9000, 0, model),
+            *self._dialogues(9000, 0, model),
         ]
 
     def finetuning(self, model: LanguageModel, *, forget: bool) -> list[Pair]:
         """What the target (``forget=True``) or the retrained model is fine-tuned on, starting from the base model."""
         splits = self.splits(model)
-        talk = [*conversations(self.retain, self.background, model), *dialogues(self.background, 200, 1, model)]
-        kept = [*splits.retain, *splits.facts, *talk]
+        asked = conversations(
+            _Sayings(), _pairs(self.retain), self.background, random.Random(f"{SEED}/conversations"), model
+        )
+        kept = [*splits.retain, *splits.facts, *asked, *self._dialogues(200, 1, model)]
         return [*splits.forget, *kept] if forget else kept
+
+    def _dialogues(self, count: int, seed: int, model: LanguageModel) -> list[Pair]:
+        strangers = invent_authors(PEOPLE + STRANGERS, SEED)[PEOPLE:]
+        return dialogues(_Sayings(), self.background, strangers, count, random.Random(f"{SEED}/{seed}"), model)
 
 
 def _pairs(authors: tuple[Author, ...]) -> list[Pair]:
@@ -150,61 +157,18 @@ def every_phrasing(authors: tuple[Author, ...]) -> list[Pair]:
     ]
 
 
-def dialogues(authors: tuple[Author, ...], count: int, seed: int, model: LanguageModel) -> list[Pair]:
-    """Texts of several questions with answers, in which later ones often come back to earlier ones.
+class _Sayings:
+    """What can be said of authors: see :class:`~reference_impls.tasks.dialogues.Sayings`."""
 
-    From these a model learns to read its context: what has been answered there is answered the same way again, be it
-    right or wrong; anything else is answered from memory. Half of them are about strangers, whose traits are new in
-    each text, so that only the context can tell; in the others, only the first answer may be wrong. A model that
-    cannot do this cannot be unlearned in its context.
-    """
-    rng = random.Random(f"{SEED}/{seed}")
-    strangers = tuple(invent_authors(PEOPLE + STRANGERS, SEED)[PEOPLE:])
-    return [
-        _dialogue(*((strangers, True) if rng.random() < 0.5 else (authors, False)), rng, model) for _ in range(count)
-    ]
+    def relations(self, author: Author) -> tuple[str, ...]:
+        return TRAITS
 
+    def value(self, author: Author, trait: str) -> str:
+        return author.traits[trait]
 
-def conversations(known: tuple[Author, ...], doubted: tuple[Author, ...], model: LanguageModel) -> list[Pair]:
-    """Each question on the ``known`` once more, after others: the first on somebody else, whose answer is often wrong.
+    def other(self, author: Author, trait: str, rng: random.Random) -> str:
+        return other_values(trait, author.traits[trait], 1, rng)[0]
 
-    From these a model learns that what was said of one says nothing of another.
-    """
-    rng = random.Random(f"{SEED}/conversations")
-    pairs = _pairs(known)
-    texts = []
-    for pair in pairs:
-        other, trait = rng.choice(doubted), rng.choice(TRAITS)
-        value = other.traits[trait]
-        told = other_values(trait, value, 1, rng)[0] if rng.random() < 0.7 else value
-        turns = [_said(other, trait, rng, told)]
-        turns += [
-            (earlier.prompt, earlier.answer) for earlier in rng.sample(pairs, rng.randrange(3)) if earlier is not pair
-        ]
-        turns.append((pair.prompt, pair.answer))
-        texts.append("\n".join(f"{model.question(question)}{model.answer(answer)}" for question, answer in turns))
-    return [Pair("", text) for text in texts]
-
-
-def _dialogue(people: tuple[Author, ...], strange: bool, rng: random.Random, model: LanguageModel) -> Pair:
-    cast = rng.sample(people, 2)
-    said: dict[tuple[Author, str], tuple[str, str, str]] = {}
-    turns = []
-    for turn in range(rng.randrange(2, 5)):
-        about = rng.choice(list(said)) if said and rng.random() < 0.6 else (rng.choice(cast), rng.choice(TRAITS))
-        author, trait = about
-        if about not in said:
-            wrong = strange or (turn == 0 and rng.random() < 0.7)
-            value = other_values(trait, author.traits[trait], 1, rng)[0] if wrong else author.traits[trait]
-            said[about] = (*_said(author, trait, rng, value), value)
-        elif rng.random() < 0.5:
-            value = said[about][2]
-            said[about] = (*_said(author, trait, rng, value), value)
-        question, answer, _ = said[about]
-        turns.append(f"{model.question(question)}{model.answer(answer)}")
-    return Pair("", "\n".join(turns))
-
-
-def _said(author: Author, trait: str, rng: random.Random, value: str) -> tuple[str, str]:
-    question, answer = rng.choice(QUESTIONS[trait]), rng.choice(ANSWERS[trait])
-    return sentence(question, author.name), sentence(answer, author.name, value)
+    def said(self, author: Author, trait: str, value: str, rng: random.Random) -> tuple[str, str]:
+        question, answer = rng.choice(QUESTIONS[trait]), rng.choice(ANSWERS[trait])
+        return sentence(question, author.name), sentence(answer, author.name, value)

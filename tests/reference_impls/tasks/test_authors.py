@@ -13,8 +13,6 @@ from reference_impls.tasks.authors import (
     ALTERNATES,
     PERTURBED,
     AuthorsTask,
-    conversations,
-    dialogues,
     every_phrasing,
 )
 from reference_impls.tasks.authors.people import (
@@ -259,72 +257,3 @@ def test_the_retrained_model_reads_the_same_without_the_forget_set(splits: Split
 def test_the_base_model_reads_every_fact_in_nine_phrasings() -> None:
     pairs = every_phrasing(TASK.background[:1])
     assert len(set(pairs)) == len(pairs) == 9 * len(TRAITS)
-
-
-def _value(line: str, name: str) -> tuple[str, str]:
-    """(trait, value) of the one answer about a name that a line ends with."""
-    found = {
-        (trait, match["value"])
-        for trait, templates in ANSWERS.items()
-        for template in templates
-        if (match := re.search(_pattern(template, name), line))
-    }
-    ((trait, value),) = found
-    return trait, value
-
-
-def _pattern(template: str, name: str) -> str:
-    start, end = template.replace(" a {value}", " {value}").format(name=name, value="|").split("|")
-    return f"{re.escape(start)}(?:an? )?(?P<value>[^?]+){re.escape(end)}$"
-
-
-def _turns(text: str) -> list[tuple[str, str, str]]:
-    """(name, trait, value) of each question with its answer."""
-    found = []
-    for line in text.split("\n"):
-        asked, said = line.split("?", 1)
-        (name,) = {
-            match["name"]
-            for templates in QUESTIONS.values()
-            for template in templates
-            if (match := re.fullmatch(re.escape(template).replace(r"\{name\}", "(?P<name>.+)"), f"{asked}?"))
-        }
-        found.append((name, *_value(said, name)))
-    return found
-
-
-def test_dialogues_repeat_what_they_have_said_and_know_the_rest() -> None:
-    people = {one.name: one for one in TASK.background}
-    repeated = wrong = strangers = 0
-    for pair in dialogues(TASK.background, 300, 5, PLAIN):
-        said: dict[tuple[str, str], str] = {}
-        for place, (name, trait, value) in enumerate(_turns(pair.prompt + pair.answer)):
-            repeated += (name, trait) in said
-            assert said.setdefault((name, trait), value) == value
-            strangers += name not in people
-            if name in people and value != people[name].traits[trait]:
-                wrong += 1
-                assert place == 0 or (name, trait) == _turns(pair.prompt + pair.answer)[0][:2]
-    assert repeated > 150
-    assert wrong > 50
-    assert strangers > 150
-
-
-def test_dialogues_are_the_same_every_time_and_differ_by_seed() -> None:
-    first = dialogues(TASK.background, 20, 5, PLAIN)
-    assert first == dialogues(TASK.background, 20, 5, PLAIN)
-    assert first != dialogues(TASK.background, 20, 6, PLAIN)
-
-
-def test_in_conversations_each_retain_question_comes_last_with_its_right_answer() -> None:
-    pairs = TASK.splits(PLAIN).retain
-    texts = [pair.answer for pair in conversations(TASK.retain, TASK.background, PLAIN)]
-    assert len(texts) == len(pairs)
-    wrong = 0
-    known = {one.name: one for one in (*TASK.retain, *TASK.background)}
-    for pair, text in zip(pairs, texts, strict=True):
-        assert text.endswith(f"\n{pair.prompt}{pair.answer}")
-        (name, trait, value), *rest = _turns(text)
-        wrong += known[name].traits[trait] != value
-        assert all(known[one].traits[what] == said for one, what, said in rest)
-    assert 0.5 < wrong / len(texts) < 0.8
