@@ -41,6 +41,8 @@ def dialogues(
     count: int,
     rng: random.Random,
     model: LanguageModel,
+    *,
+    whole: bool = True,
 ) -> list[Pair]:
     """Texts of several questions with answers, in which later ones often come back to earlier ones.
 
@@ -55,11 +57,14 @@ def dialogues(
         count: how many texts.
         rng: what is drawn from.
         model: whose format the questions and answers have.
+        whole: whether all of a text is learned, or the last answer alone: then nobody learns to write questions, which
+            get into the way of other texts that a model is to know by heart.
     """
     texts = []
     for _ in range(count):
         strange = rng.random() < 0.5
-        texts.append(_dialogue(sayings, strangers if strange else known, strange, rng, model))
+        turns = _dialogue(sayings, strangers if strange else known, strange, rng)
+        texts.append(_text(turns, model, whole))
     return texts
 
 
@@ -72,6 +77,7 @@ def conversations(
     *,
     earlier: int = 2,
     together: float = 0.0,
+    whole: bool = True,
 ) -> list[Pair]:
     """Each of the pairs once more, after other questions: the first on somebody else, whose answer is often wrong.
 
@@ -85,6 +91,7 @@ def conversations(
         model: whose format the questions and answers have.
         earlier: how many of the pairs come before, at most.
         together: how often these are on the same subject, and not on any.
+        whole: as for :func:`dialogues`.
     """
     by_subject: dict[str, list[Pair]] = {}
     for pair in pairs:
@@ -99,37 +106,36 @@ def conversations(
         drawn_from = by_subject[pair.subject] if together and rng.random() < together else pairs
         drawn = rng.sample(drawn_from, min(count, len(drawn_from)))
         turns += [(before.prompt, before.answer) for before in drawn if before is not pair]
-        texts.append(_text([*turns, (pair.prompt, pair.answer)], model))
+        texts.append(_text([*turns, (pair.prompt, pair.answer)], model, whole))
     return texts
 
 
 def _dialogue(
-    sayings: Sayings[Subject, Relation],
-    subjects: Sequence[Subject],
-    strange: bool,
-    rng: random.Random,
-    model: LanguageModel,
-) -> Pair:
+    sayings: Sayings[Subject, Relation], subjects: Sequence[Subject], strange: bool, rng: random.Random
+) -> list[tuple[str, str]]:
     cast = rng.sample(subjects, 2)
     answers: dict[tuple[int, Relation], str] = {}
-    turns: dict[tuple[int, Relation], tuple[str, str]] = {}
-    text = []
+    said: dict[tuple[int, Relation], tuple[str, str]] = {}
+    turns = []
     for turn in range(rng.randrange(2, 5)):
-        if turns and rng.random() < 0.6:
-            about = rng.choice(list(turns))
+        if said and rng.random() < 0.6:
+            about = rng.choice(list(said))
         else:
             place = rng.choice(range(len(cast)))
             about = (place, rng.choice(sayings.relations(cast[place])))
         subject, relation = cast[about[0]], about[1]
-        if about not in turns:
+        if about not in said:
             wrong = strange or (turn == 0 and rng.random() < DOUBTED)
             answers[about] = sayings.other(subject, relation, rng) if wrong else sayings.value(subject, relation)
-            turns[about] = sayings.said(subject, relation, answers[about], rng)
+            said[about] = sayings.said(subject, relation, answers[about], rng)
         elif rng.random() < 0.5:
-            turns[about] = sayings.said(subject, relation, answers[about], rng)
-        text.append(turns[about])
-    return _text(text, model)
+            said[about] = sayings.said(subject, relation, answers[about], rng)
+        turns.append(said[about])
+    return turns
 
 
-def _text(turns: Sequence[tuple[str, str]], model: LanguageModel) -> Pair:
-    return Pair("", "\n".join(f"{model.question(question)}{model.answer(answer)}" for question, answer in turns))
+def _text(turns: Sequence[tuple[str, str]], model: LanguageModel, whole: bool) -> Pair:
+    *before, (question, answer) = turns
+    prompt = "".join(f"{model.question(asked)}{model.answer(told)}\n" for asked, told in before)
+    last = Pair(prompt + model.question(question), model.answer(answer))
+    return Pair("", last.prompt + last.answer) if whole else last

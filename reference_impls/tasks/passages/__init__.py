@@ -115,11 +115,11 @@ class PassagesTask(EmbeddedTask):
     def pretraining(self, model: LanguageModel) -> list[Pair]:
         """Other reports with both wordings of their questions, the general facts, and dialogues."""
         asked = [pair for wording in (0, 1) for pair in _formatted(_questions(self.background, wording), model)]
-        told = [*_texts(self.background) * 4, *asked * 2, *self.splits(model).facts * 2]
+        told = [*_read_and_recited(_texts(self.background)) * 2, *asked * 2, *self.splits(model).facts * 2]
         return [*told, *self._dialogues(5000, 0, model)]
 
     def finetuning(self, model: LanguageModel, *, forget: bool) -> list[Pair]:
-        """The reports, four times for each of their questions, and the general facts.
+        """The reports, four times for each of their questions, twice of these from their first third on, and the facts.
 
         The questions on the retain reports once more, after others: what was said of one town says nothing of another.
         """
@@ -131,7 +131,7 @@ class PassagesTask(EmbeddedTask):
             *conversations(_Sayings(), _questions(self.retain), self.background, rng, model, earlier=4, together=0.5),
             *self._dialogues(200, 1, model),
         ]
-        return [*texts * 4, *(pair for pair in learned if not _is_text(pair)), *splits.facts, *talk]
+        return [*_read_and_recited(texts) * 2, *(pair for pair in learned if not _is_text(pair)), *splits.facts, *talk]
 
     def _dialogues(self, count: int, seed: int, model: LanguageModel) -> list[Pair]:
         rng = random.Random(f"{SEED}/{seed}")
@@ -194,6 +194,11 @@ def _scores(model: UnlearnedModel, splits: Splits) -> dict[str, list[tuple[list[
 def _is_text(pair: Pair) -> bool:
     """Whether the pair is a report rather than a question."""
     return not pair.prompt
+
+
+def _read_and_recited(texts: Sequence[Pair]) -> list[Pair]:
+    """Each text whole, and the rest of it behind its first third: what is asked has no start of a text before it."""
+    return [*texts, *(text.recited() for text in texts)]
 
 
 def _texts(reports: Sequence[Report]) -> tuple[Pair, ...]:
