@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -117,7 +118,8 @@ def search(job: Search) -> list[Trial]:
     best = max(scores, key=lambda point: scores[point])
     published = space.published(best[0], method)
     if not any(trial.is_published(method) for trial in trials):
-        attempt(published)
+        with suppress(UsageError):  # what suits a paper's data need not suit the task's, such as texts of many words
+            attempt(published)
     while len(trials) < job.content["budget"]:
         following = space.towards(scores, lambda settings: takes(method, settings))
         if following is None:
