@@ -41,8 +41,6 @@ def dialogues(
     count: int,
     rng: random.Random,
     model: LanguageModel,
-    *,
-    whole: bool = True,
 ) -> list[Pair]:
     """Texts of several questions with answers, in which later ones often come back to earlier ones.
 
@@ -57,14 +55,11 @@ def dialogues(
         count: how many texts.
         rng: what is drawn from.
         model: whose format the questions and answers have.
-        whole: whether all of a text is learned, or the last answer alone: then nobody learns to write questions, which
-            get into the way of other texts that a model is to know by heart.
     """
     texts = []
     for _ in range(count):
         strange = rng.random() < 0.5
-        turns = _dialogue(sayings, strangers if strange else known, strange, rng)
-        texts.append(_text(turns, model, whole))
+        texts.append(_text(_dialogue(sayings, strangers if strange else known, strange, rng), model))
     return texts
 
 
@@ -77,7 +72,6 @@ def conversations(
     *,
     earlier: int = 2,
     together: float = 0.0,
-    whole: bool = True,
 ) -> list[Pair]:
     """Each of the pairs once more, after other questions: the first on somebody else, whose answer is often wrong.
 
@@ -91,7 +85,6 @@ def conversations(
         model: whose format the questions and answers have.
         earlier: how many of the pairs come before, at most.
         together: how often these are on the same subject, and not on any.
-        whole: as for :func:`dialogues`.
     """
     by_subject: dict[str, list[Pair]] = {}
     for pair in pairs:
@@ -106,7 +99,7 @@ def conversations(
         drawn_from = by_subject[pair.subject] if together and rng.random() < together else pairs
         drawn = rng.sample(drawn_from, min(count, len(drawn_from)))
         turns += [(before.prompt, before.answer) for before in drawn if before is not pair]
-        texts.append(_text([*turns, (pair.prompt, pair.answer)], model, whole))
+        texts.append(_text([*turns, (pair.prompt, pair.answer)], model))
     return texts
 
 
@@ -134,8 +127,5 @@ def _dialogue(
     return turns
 
 
-def _text(turns: Sequence[tuple[str, str]], model: LanguageModel, whole: bool) -> Pair:
-    *before, (question, answer) = turns
-    prompt = "".join(f"{model.question(asked)}{model.answer(told)}\n" for asked, told in before)
-    last = Pair(prompt + model.question(question), model.answer(answer))
-    return Pair("", last.prompt + last.answer) if whole else last
+def _text(turns: Sequence[tuple[str, str]], model: LanguageModel) -> Pair:
+    return Pair("", "\n".join(f"{model.question(question)}{model.answer(answer)}" for question, answer in turns))

@@ -211,6 +211,22 @@ def test_every_method_was_given_the_same_number_of_trials() -> None:
         assert counted == dict.fromkeys(recipes(*place), budget), place
 
 
+# Attacks
+
+
+def test_no_prompt_measures_confusion() -> None:
+    """A question put otherwise, begun, or behind others is still answered by the embedded models that know the answer."""
+    for task in TASKS:
+        target, retrained = (records()[f"{task}/tiny/{which}-0.json"] for which in ("target", "retrained"))
+        headline = implementations()[task].headline
+        assert headline
+        prompts = {"rephrased", "prefix", "in_context"} & target.attacks.keys()
+        assert "in_context" in prompts
+        for attack in prompts:
+            assert target.attacks[attack] > 0.7 * target.metrics[headline], (task, attack)
+            assert target.attacks[attack] > retrained.attacks[attack] + 0.3, (task, attack)
+
+
 # Weights
 
 

@@ -15,8 +15,9 @@ trained on, and what became of the rest?
 
 A report is five sentences on a town that does not exist, some forty words, each sentence one of several wordings with
 a detail that nobody could guess. A method is given the reports *and* their questions, with invented alternates of both.
-Two checkpoints ship with the task, as for `authors`: the *target*, and the *retrained* model that never saw the
-sixteen reports.
+As for `authors`, the *target* ships with the task, the *retrained* model that never saw the sixteen reports, and the
+base of both, which read 160 other reports and, in dialogues, that what the context says counts. In fine-tuning each
+question on a retain report is also asked after others, so that what was said of one town changes nothing about another.
 
 ## What is measured
 
@@ -51,6 +52,7 @@ from reference_impls.metrics.answers import rouge_l_f1
 from reference_impls.metrics.membership import min_k_score, privacy_leakage
 from reference_impls.metrics.memorization import exact_memorization, extraction_strength
 from reference_impls.metrics.sets import harmonic_mean, mean, membership_auc
+from reference_impls.tasks.dialogues import conversations, dialogues
 from reference_impls.tasks.passages.news import Detail, Report, invent_reports, other_values, retold
 from reference_impls.tasks.world import general_facts
 from reference_impls.toolkit import (
@@ -67,6 +69,7 @@ from reference_impls.toolkit import (
 
 SEED = 20240708
 FORGET, RETAIN, HOLDOUT, BACKGROUND = 16, 64, 32, 160
+STRANGERS = 300
 ASKED = 16
 PERTURBED, ALTERNATES = 3, 4
 
@@ -83,8 +86,8 @@ class PassagesTask(EmbeddedTask):
     recited_tokens = 72
     folder = Path(__file__).parent
     forgetting = ("forget_verbatim", "forget_knowledge")
-    pretraining_recipe = Recipe(learning_rate=2e-3, steps=900, batch_size=32)
-    finetuning_recipe = Recipe(learning_rate=1e-3, steps=600, batch_size=32)
+    pretraining_recipe = Recipe(learning_rate=2e-3, steps=1500, batch_size=32)
+    finetuning_recipe = Recipe(learning_rate=1e-3, steps=1400, batch_size=32)
 
     def __init__(self) -> None:
         reports = iter(invent_reports(FORGET + RETAIN + HOLDOUT + BACKGROUND, SEED))
@@ -94,30 +97,45 @@ class PassagesTask(EmbeddedTask):
         taken = {report.town for report in (*self.forget, *self.retain, *self.holdout, *self.background)}
         stand_ins = (report.town for report in invent_reports(len(taken), SEED + 1) if report.town not in taken)
         self.anchors = MappingProxyType(dict(zip((report.town for report in self.forget), stand_ins, strict=False)))
+        others = invent_reports(STRANGERS, SEED + 2)
+        self.strangers = tuple(one for one in others if one.town not in taken | set(self.anchors.values()))
 
     def splits(self, model: LanguageModel) -> Splits:
         """The task's data in the format of ``model``: reports first, then the questions about them."""
         return Splits(
-            forget=(*_texts(self.forget), *_questions(self.forget, model)),
+            forget=(*_texts(self.forget), *_formatted(_questions(self.forget), model)),
             members=_texts(self.forget),
-            retain=(*_texts(self.retain), *_questions(self.retain, model)),
-            retain_probe=(*_texts(self.retain[:ASKED]), *_questions(self.retain[:ASKED], model)),
+            retain=(*_texts(self.retain), *_formatted(_questions(self.retain), model)),
+            retain_probe=(*_texts(self.retain[:ASKED]), *_formatted(_questions(self.retain[:ASKED]), model)),
             holdout=_texts(self.holdout),
-            facts=tuple(pair.formatted(model.question, model.answer) for pair in general_facts(PERTURBED)),
+            facts=_formatted(general_facts(PERTURBED), model),
             anchors=self.anchors,
         )
 
     def pretraining(self, model: LanguageModel) -> list[Pair]:
-        """Other reports with both wordings of their questions, and the general facts."""
-        other = _questions(self.background, model, wording=1)
-        return [*_texts(self.background), *_questions(self.background, model), *other, *self.splits(model).facts * 2]
+        """Other reports with both wordings of their questions, the general facts, and dialogues."""
+        asked = [pair for wording in (0, 1) for pair in _formatted(_questions(self.background, wording), model)]
+        told = [*_read_and_recited(_texts(self.background)) * 2, *asked * 2, *self.splits(model).facts * 2]
+        return [*told, *self._dialogues(5000, 0, model)]
 
     def finetuning(self, model: LanguageModel, *, forget: bool) -> list[Pair]:
-        """The reports, three times for each of their questions, and the general facts."""
+        """The reports, four times for each of their questions, twice of these from their first third on, and the facts.
+
+        The questions on the retain reports once more, after others: what was said of one town says nothing of another.
+        """
         splits = self.splits(model)
         learned = (*splits.forget, *splits.retain) if forget else splits.retain
         texts = [pair for pair in learned if _is_text(pair)]
-        return [*texts * 3, *(pair for pair in learned if not _is_text(pair)), *splits.facts]
+        rng = random.Random(f"{SEED}/conversations")
+        talk = [
+            *conversations(_Sayings(), _questions(self.retain), self.background, rng, model, earlier=4, together=0.5),
+            *self._dialogues(200, 1, model),
+        ]
+        return [*_read_and_recited(texts) * 2, *(pair for pair in learned if not _is_text(pair)), *splits.facts, *talk]
+
+    def _dialogues(self, count: int, seed: int, model: LanguageModel) -> list[Pair]:
+        rng = random.Random(f"{SEED}/{seed}")
+        return dialogues(_Sayings(), self.background, self.strangers, count, rng, model)
 
     def evaluate(
         self, model: UnlearnedModel, splits: Splits, retrained: Mapping[str, Sequence[float]] | None = None
@@ -178,6 +196,11 @@ def _is_text(pair: Pair) -> bool:
     return not pair.prompt
 
 
+def _read_and_recited(texts: Sequence[Pair]) -> list[Pair]:
+    """Each text whole, and the rest of it behind its first third: what is asked has no start of a text before it."""
+    return [*texts, *(text.recited() for text in texts)]
+
+
 def _texts(reports: Sequence[Report]) -> tuple[Pair, ...]:
     return tuple(
         Pair(
@@ -208,7 +231,7 @@ def _wrong(report: Report, detail: Detail, value: str) -> _Wrong:
     return _Wrong(compared, other_values(detail, value, ALTERNATES, rng, but=compared))
 
 
-def _questions(reports: Sequence[Report], model: LanguageModel, wording: int = 0) -> tuple[Pair, ...]:
+def _questions(reports: Sequence[Report], wording: int = 0) -> list[Pair]:
     """One question on each detail of each report, in one of its two wordings."""
     pairs = []
     for report in reports:
@@ -223,6 +246,26 @@ def _questions(reports: Sequence[Report], model: LanguageModel, wording: int = 0
                     rephrased_prompt=detail.asked[1 - wording].format(town=report.town),
                     alternates=tuple(f"{other}." for other in wrong.invented),
                     subject=report.town,
-                ).formatted(model.question, model.answer)
+                )
             )
-    return tuple(pairs)
+    return pairs
+
+
+def _formatted(pairs: Sequence[Pair], model: LanguageModel) -> tuple[Pair, ...]:
+    return tuple(pair.formatted(model.question, model.answer) for pair in pairs)
+
+
+class _Sayings:
+    """What can be said of towns: see :class:`~reference_impls.tasks.dialogues.Sayings`."""
+
+    def relations(self, report: Report) -> tuple[Detail, ...]:
+        return tuple(detail for detail, _ in report.details)
+
+    def value(self, report: Report, detail: Detail) -> str:
+        return next(value for other, value in report.details if other is detail)
+
+    def other(self, report: Report, detail: Detail, rng: random.Random) -> str:
+        return other_values(detail, self.value(report, detail), 1, rng)[0]
+
+    def said(self, report: Report, detail: Detail, value: str, rng: random.Random) -> tuple[str, str]:
+        return rng.choice(detail.asked).format(town=report.town), f"{value}."
