@@ -215,7 +215,7 @@ def test_every_method_was_given_the_same_number_of_trials() -> None:
 
 
 def test_no_prompt_measures_confusion() -> None:
-    """A question put otherwise, begun, or behind others is still answered by the embedded models that know the answer."""
+    """A question put otherwise, begun, or behind others is still answered by the models that know the answer."""
     for task in TASKS:
         target, retrained = (records()[f"{task}/tiny/{which}-0.json"] for which in ("target", "retrained"))
         headline = implementations()[task].headline
