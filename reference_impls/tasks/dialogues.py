@@ -14,23 +14,24 @@ from reference_impls.toolkit import LanguageModel, Pair
 
 Subject = TypeVar("Subject")
 Relation = TypeVar("Relation")
+_Subject_contra = TypeVar("_Subject_contra", contravariant=True)
 DOUBTED = 0.7
 """How often what a text says first is wrong, where wrong things are said."""
 
 
-class Sayings(Protocol[Subject, Relation]):
+class Sayings(Protocol[_Subject_contra, Relation]):
     """What can be said of a task's subjects, be it true or not."""
 
-    def relations(self, subject: Subject) -> Sequence[Relation]:
+    def relations(self, subject: _Subject_contra) -> Sequence[Relation]:
         """What can be asked of a subject."""
 
-    def value(self, subject: Subject, relation: Relation) -> str:
+    def value(self, subject: _Subject_contra, relation: Relation) -> str:
         """What is true."""
 
-    def other(self, subject: Subject, relation: Relation, rng: random.Random) -> str:
+    def other(self, subject: _Subject_contra, relation: Relation, rng: random.Random) -> str:
         """What is not, and could be."""
 
-    def said(self, subject: Subject, relation: Relation, value: str, rng: random.Random) -> tuple[str, str]:
+    def said(self, subject: _Subject_contra, relation: Relation, value: str, rng: random.Random) -> tuple[str, str]:
         """A question for it, and the answer that says ``value``, in any of their wordings."""
 
 
