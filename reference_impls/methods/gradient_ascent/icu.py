@@ -114,11 +114,7 @@ class ICU(Method):
     stops_itself = True
 
     released_below: float = hyperparameter(
-        0.3,
-        "r, least ROUGE-L recall of an answer that is not forgotten",
-        source="as the paper's BERTScore",
-        minimum=0,
-        trade_off=(0.3, 0.4, 0.5, 0.6, 0.8),
+        0.3, "r, least ROUGE-L recall of an answer that is not forgotten", source="as the paper's BERTScore", minimum=0
     )
     learn_weight: float = hyperparameter(0.5, "w_l, weight of learning the neighbour", source="paper", minimum=0)
     kl_weight: float = hyperparameter(1.0, "w_k, weight of the divergence on the neighbour", source="paper", minimum=0)
