@@ -71,7 +71,8 @@ def test_an_earlier_checkpoint_is_taken_by_who_needs_it_and_by_nobody_else(own: 
     assert f"--earlier {saved_tiny}" in outcome.result.command
 
 
-def test_a_task_without_a_base_model_says_which_has_one() -> None:
+def test_a_task_without_a_base_model_says_which_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reference_impls.running.checkpoints.ships_base", lambda task: False)
     with pytest.raises(UsageError, match=r"'passages' ships none. 'authors' does"):
         run(Experiment("msa", "passages"))
 

@@ -25,7 +25,7 @@ _PAGES = {
 def brief(catalog: Catalog, section: Section, paper: Paper) -> str:
     """A paper on the README: title, venue or year, code, what runs. What runs is linked by reference: ``[npo]``.
 
-    Mere relatives that run are not told: they say nothing about the paper.
+    What it builds on, or evaluates, is told on its list, where there is room for it.
     """
     parts = [title(paper), escape(paper.appeared.label) if paper.appeared else str(paper.year)]
     if paper.id in section.guests:
@@ -33,7 +33,8 @@ def brief(catalog: Catalog, section: Section, paper: Paper) -> str:
     if paper.links.code:
         parts.append(f"[code]({escape_url(paper.links.code)})")
     for group in _told(catalog, paper):
-        parts.append(f"{group.brief} {', '.join(f'[{runs.id}]' for runs in group.implementations)}")
+        if group.brief == OWN_SIGN:
+            parts.append(f"{OWN_SIGN} {', '.join(f'[{runs.id}]' for runs in group.implementations)}")
     return _joined(parts)
 
 
