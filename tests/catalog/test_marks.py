@@ -45,12 +45,15 @@ def test_only_what_is_its_own_runs_here(catalog: Catalog, relations: tuple[Relat
 
 
 @pytest.mark.parametrize("relations", SETS, ids=" ".join)
-def test_lists_never_tell_of_relatives(catalog: Catalog, relations: tuple[Relation, ...]) -> None:
+def test_the_readme_tells_what_is_its_own_and_lists_all_but_relatives(
+    catalog: Catalog, relations: tuple[Relation, ...]
+) -> None:
     paper = linked(catalog, relations)
     section = replace(next(iter(sections(catalog))), guests=frozenset())
     lines = brief(catalog, section, paper), full(catalog, section, paper, "../../", "")
     for relation, method in zip(relations, catalog.methods, strict=False):
-        assert [f"{method.id}]" in line or f"{method.id}`]" in line for line in lines] == [relation != "related"] * 2
+        told = [f"{method.id}]" in line or f"{method.id}`]" in line for line in lines]
+        assert told == [relation == "introduces", relation != "related"]
     assert all(line.count(OWN_SIGN) == relations.count("introduces") for line in lines)
     assert [group.words == OWN.label for group in running(catalog, paper)].count(True) == relations.count("introduces")
 
