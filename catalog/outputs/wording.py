@@ -63,33 +63,36 @@ def links(paper: Paper) -> list[tuple[str, str]]:
 class Running:
     """What runs behind a paper, in one relation."""
 
+    relation: Relation
     words: str
     """The relation, as a label."""
-    brief: str
-    """The relation in a word or two, or as a sign, to stand before the names of what runs; ``""`` for relatives, which
-    only a paper's own page tells."""
     implementations: tuple[Implementation, ...]
 
+    @property
+    def own(self) -> bool:
+        """Whether it is the paper's own method, task or attack."""
+        return self.relation == "introduces"
 
-_WORDS: dict[Relation, tuple[str, str]] = {
-    "introduces": (OWN.label, OWN_SIGN),
-    "extends": (BASE.label, "builds on"),
-    "evaluates": ("Evaluates what runs here", "evaluates"),
-    "uses": ("Uses what runs here", "uses"),
-    "related": ("The nearest that runs here", ""),
+
+_WORDS: dict[Relation, str] = {
+    "introduces": OWN.label,
+    "extends": BASE.label,
+    "evaluates": "Evaluates what runs here",
+    "uses": "Uses what runs here",
+    "related": "The nearest that runs here",
 }
 
 
 def running(catalog: Catalog, paper: Paper) -> list[Running]:
     """What runs behind a paper, the closest relation first."""
-    groups: dict[tuple[str, str], list[Implementation]] = {}
+    groups: dict[tuple[Relation, str], list[Implementation]] = {}
     for relation in CLOSEST_FIRST:
         for link in paper.implementations:
             if link.relation == relation:
                 implementation = catalog.implementation_by_id[link.id]
                 words = _relation_words(relation, implementation.kind, paper)
-                groups.setdefault(words, []).append(implementation)
-    return [Running(*words, tuple(implementations)) for words, implementations in groups.items()]
+                groups.setdefault((relation, words), []).append(implementation)
+    return [Running(*kind, tuple(implementations)) for kind, implementations in groups.items()]
 
 
 def is_attack(relation: Relation, kind: Kind, paper: Paper) -> bool:
@@ -97,13 +100,13 @@ def is_attack(relation: Relation, kind: Kind, paper: Paper) -> bool:
     return relation == "evaluates" and kind == "method" and "attack" in paper.contributions
 
 
-def _relation_words(relation: Relation, kind: Kind, paper: Paper) -> tuple[str, str]:
+def _relation_words(relation: Relation, kind: Kind, paper: Paper) -> str:
     if is_attack(relation, kind, paper):
-        return "Attacks what runs here", "attacks"
+        return "Attacks what runs here"
     if relation == "extends" and kind == "task":
-        return "A small counterpart runs here", "in small:"
+        return "A small counterpart runs here"
     if relation == "uses" and paper.type in OVERVIEWS:
-        return "Covers what runs here", "covers"
+        return "Covers what runs here"
     return _WORDS[relation]
 
 

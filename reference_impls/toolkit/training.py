@@ -77,6 +77,12 @@ class Run:
         self.trainings += 1
         return replace(self, seed=seed, savepoints=None)
 
+    def stages(self, count: int) -> Iterator[Run]:
+        """Runs for trainings one after another: they share out the recipe's steps, and have random numbers of their own."""
+        recipe = replace(self.recipe, steps=-(-self.recipe.steps // count))
+        for stage in range(count):
+            yield replace(self.apart(self.seed * count + stage), recipe=recipe)
+
     def earlier_than(self, model: LanguageModel) -> LanguageModel:
         """The model as it was before it met what is to be forgotten; it may be changed.
 

@@ -28,7 +28,7 @@ class Shown(NamedTuple):
     @classmethod
     def of(cls, catalog: Catalog, paper: Paper) -> Shown:
         """That of a paper."""
-        from catalog.outputs.wording import OWN_SIGN, byline, published, running
+        from catalog.outputs.wording import byline, published, running
 
         groups = running(catalog, paper)
         state = paper.state
@@ -37,7 +37,7 @@ class Shown(NamedTuple):
             paper.title,
             ", ".join(paper.authors),
             f"{byline(paper.authors)} · {published(paper)}",
-            ", ".join(runs.id for group in groups if group.brief == OWN_SIGN for runs in group.implementations),
+            ", ".join(runs.id for group in groups if group.own for runs in group.implementations),
             " ".join(part for part in (state.kind, state.date, state.note) if part) if state else "",
             paper.summary or "",
             tuple(_facts(catalog, paper)),

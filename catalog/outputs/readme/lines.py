@@ -10,7 +10,7 @@ from catalog.model.guide import Step
 from catalog.model.implementations import Implementation
 from catalog.model.paper import Paper
 from catalog.outputs.readme.sections import Section
-from catalog.outputs.wording import OWN_SIGN, Running, byline, escape, escape_url, links, published, running
+from catalog.outputs.wording import OWN_SIGN, byline, escape, escape_url, links, published, running
 
 _AUTHORS = 6
 """Authors on the lists, where there is room for more of them than elsewhere."""
@@ -32,8 +32,8 @@ def brief(catalog: Catalog, section: Section, paper: Paper) -> str:
         return _joined([*parts, _guest(catalog, paper)])
     if paper.links.code:
         parts.append(f"[code]({escape_url(paper.links.code)})")
-    for group in _told(catalog, paper):
-        if group.brief == OWN_SIGN:
+    for group in running(catalog, paper):
+        if group.own:
             parts.append(f"{OWN_SIGN} {', '.join(f'[{runs.id}]' for runs in group.implementations)}")
     return _joined(parts)
 
@@ -57,8 +57,10 @@ def full(catalog: Catalog, section: Section, paper: Paper, root: str, home: str)
     rows = [lead, " · ".join([*named, record])]
     if paper.summary:
         rows.append(escape(paper.summary))
-    for group in _told(catalog, paper):
-        sign = f"{OWN_SIGN} " if group.brief == OWN_SIGN else ""
+    for group in running(catalog, paper):
+        if group.relation == "related":
+            continue  # it says nothing about the paper: its own page alone tells
+        sign = f"{OWN_SIGN} " if group.own else ""
         rows.append(f"{sign}{group.words}: {', '.join(_linked(runs, root) for runs in group.implementations)}")
     return f"- {'<br>'.join(rows)}"
 
@@ -84,11 +86,6 @@ def title(paper: Paper, *, bold: bool = False) -> str:
         return linked
     struck = paper.state.kind in ("withdrawn", "retracted")
     return f"{f'~~{linked}~~' if struck else linked} ({paper.state.kind})"
-
-
-def _told(catalog: Catalog, paper: Paper) -> list[Running]:
-    """What runs behind a paper, but relatives."""
-    return [group for group in running(catalog, paper) if group.brief]
 
 
 def _joined(parts: list[str]) -> str:

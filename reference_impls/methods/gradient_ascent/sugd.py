@@ -46,7 +46,7 @@ which is the mean of each example's loss times its factor: $-1$ if it is to be f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import cycle, islice
 
 from torch import Tensor
@@ -96,13 +96,10 @@ class SUGD(Method):
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """Go through the chunks; the adapters become part of the weights at the end."""
         chunks = [tuple(data.forget[start : start + self.chunk]) for start in range(0, len(data.forget), self.chunk)]
-        recipe = replace(run.recipe, steps=-(-run.recipe.steps // len(chunks)))
         kept = cycle(data.retain)
         adapted = run.adapt(model, LoRA(self.rank, 4.0 * self.rank))
-        for turn, forget in enumerate(chunks):
-            own = list(islice(kept, self.ratio * len(forget)))
-            apart = replace(run.apart(run.seed * len(chunks) + turn), recipe=recipe)
-            self._train(model, forget, own, apart)
+        for forget, stage in zip(chunks, run.stages(len(chunks)), strict=True):
+            self._train(model, forget, list(islice(kept, self.ratio * len(forget))), stage)
         adapted.merge()
         return model
 

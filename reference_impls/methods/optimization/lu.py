@@ -113,9 +113,8 @@ class LU(Method):
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """Go through the stages, each from where the last one ended."""
         parts = list(stages(data, self.folds))
-        recipe = replace(run.recipe, steps=-(-run.recipe.steps // len(parts)))
-        for turn, part in enumerate(parts):
-            self._stage(model, part, replace(run.apart(run.seed * len(parts) + turn), recipe=recipe))
+        for part, stage in zip(parts, run.stages(len(parts)), strict=True):
+            self._stage(model, part, stage)
         return model
 
     def _stage(self, model: LanguageModel, data: UnlearningData, run: Run) -> None:
