@@ -78,7 +78,7 @@ class Run:
         return replace(self, seed=seed, savepoints=None)
 
     def stages(self, count: int) -> Iterator[Run]:
-        """Runs for trainings one after another: they share out the recipe's steps, and have random numbers of their own."""
+        """Runs for trainings one after another, which share out the recipe's steps; each has its own random numbers."""
         recipe = replace(self.recipe, steps=-(-self.recipe.steps // count))
         for stage in range(count):
             yield replace(self.apart(self.seed * count + stage), recipe=recipe)
