@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from catalog.figures.drawing import Scale, framed
-from catalog.figures.rows import LEFT, RIGHT, WIDTH, Rows
+from catalog.figures.rows import RIGHT, WIDTH, Rows
 
 _SMALLEST, _LARGEST = 2.5, 6.0
 
@@ -33,9 +33,9 @@ def course_figure(
         ident: what the ids inside begin with; unique on a page.
     """
     values = [value for path in paths for value in path.values]
-    across = Scale.over([*values, *([] if goal is None else [goal])], LEFT, RIGHT)
+    rows = Rows([path.label for path in paths])
+    across = Scale.over([*values, *([] if goal is None else [goal])], rows.left, RIGHT)
     words = "; ".join(f"{path.label}: {', '.join(f'{value:.2f}' for value in path.values)}" for path in paths)
-    rows = Rows(len(paths))
     return framed(
         [*rows.axis(across, label, goal), *_marks(rows, paths, across, steps)],
         width=WIDTH,
@@ -50,7 +50,7 @@ def course_figure(
 def _marks(rows: Rows, paths: Sequence[Path], across: Scale, steps: Sequence[str]) -> Iterator[str]:
     for row, path in enumerate(paths):
         places = [across.place(value) for value in path.values]
-        yield rows.name(row, path.label)
+        yield rows.name(row)
         yield rows.change(row, min(places), max(places))
         last = len(places) - 1
         for step, (x, value) in enumerate(zip(places, path.values, strict=True)):

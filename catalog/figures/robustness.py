@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from catalog.figures.drawing import Scale, framed
 from catalog.figures.plane import Kind
-from catalog.figures.rows import LEFT, RIGHT, WIDTH, Rows
+from catalog.figures.rows import RIGHT, WIDTH, Rows
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ def robustness_figure(
         ident: what the ids inside begin with; unique on a page.
     """
     values = [value for change in changes for value in (change.before, change.after)]
-    across = Scale.over(values, LEFT, RIGHT)
+    rows = Rows([change.label for change in changes])
+    across = Scale.over(values, rows.left, RIGHT)
     goal = next((change.after for change in changes if change.kind == "retrained"), None)
     words = "; ".join(f"{change.label}: {change.before:.2f}, then {change.after:.2f}" for change in changes)
-    rows = Rows(len(changes))
     return framed(
         [*rows.axis(across, label, goal), *_marks(rows, changes, across)],
         width=WIDTH,
@@ -53,7 +53,7 @@ def _marks(rows: Rows, changes: Sequence[Change], across: Scale) -> Iterator[str
         start, end = across.place(change.before), across.place(change.after)
         about = f"{change.label}: {change.before:.2f}, then {change.after:.2f}"
         look = "figure-method" if change.kind == "method" else f"figure-{change.kind}"
-        yield rows.name(row, change.label)
+        yield rows.name(row)
         yield rows.change(row, start, end)
         yield rows.mark(row, start, "figure-behind", about)
         yield rows.mark(row, end, look, about)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from markup_trees import SVG
 
 from catalog.figures import Change, Point, forget_utility_figure, front, robustness_figure
+from catalog.figures.drawing import text_width
 
 CHANGES = [
     Change("Target", 1.0, 0.9, "target"),
@@ -48,6 +49,14 @@ def test_any_number_of_rows_fits_into_the_figure(changes: list[Change]) -> None:
     root = _drawn(changes)
     height = float(root.get("height", 0))
     assert all(0 < float(one.get("cy", -1)) < height for one in root.findall(f"{SVG}circle"))
+
+
+@given(st.lists(st.text("abc (é,)", min_size=1, max_size=26), min_size=1, max_size=5))
+def test_no_name_is_cut_off_at_the_left(names: list[str]) -> None:
+    root = _drawn([Change(name, 0.2, 0.5) for name in (*names, "Retrained (again, seed 2)")])
+    for name in root.findall(f"{SVG}text[@class='figure-label']"):
+        assert float(name.get("x", 0)) >= text_width(name.text or "", 14, bold=True)
+    assert all(float(line.get("x1", 0)) > float(name.get("x", 0)) for line in root.findall(f"{SVG}line"))
 
 
 POINTS = [
