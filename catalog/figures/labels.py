@@ -12,6 +12,8 @@ HEIGHT = 17.0
 """Of a label."""
 SPACING = 15.5
 """Between the lines of a column."""
+SPACE = 6.0
+"""Between two names on a line."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,10 @@ class Box:
     def around(cls, x: float, y: float, reach: float) -> Box:
         """A square around a point."""
         return cls(x - reach, y - reach, x + reach, y + reach)
+
+    def with_space(self, space: float) -> Box:
+        """The same with room at both ends, so that two names on a line do not read as one."""
+        return Box(self.left - space, self.top, self.right + space, self.bottom)
 
     def overlap(self, other: Box) -> float:
         """The area that both cover."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from catalog.figures.drawing import framed, text_width
-from catalog.figures.labels import HEIGHT, SPACING, Box, free_place, spread
+from catalog.figures.labels import HEIGHT, SPACE, SPACING, Box, free_place, spread
 from catalog.figures.plane import MANY, Plane, Point, in_words
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 14, 14, 56
@@ -126,7 +126,7 @@ def _beside(plane: Plane) -> tuple[dict[int, _Label], list[int]]:
         if minor and place.cost > 0:
             left.append(index)
             continue
-        taken.append(place.box)
+        taken.append(place.box.with_space(SPACE))
         labels[index] = place.box, place.distance > 1
     return labels, left
 
