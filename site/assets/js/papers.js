@@ -482,18 +482,17 @@
   query.addEventListener("blur", function () {
     typing = false;
   });
-  /* What is needed for the first answer is loaded while one still aims. */
+  /* What says where all else lies is small, and every answer waits for it; what else the first one needs is loaded while
+     one still aims. */
+  data.load("index").catch(function () {}); /* said when something is asked */
   ["pointerenter", "focusin"].forEach(function (kind) {
     finder.addEventListener(
       kind,
       function () {
-        loadTable().catch(function () {}); /* said when something is asked */
+        loadTable().catch(function () {});
       },
       { once: true }
     );
-  });
-  query.addEventListener("focus", function () {
-    data.load("index").catch(function () {});
   });
   chosenBox.addEventListener("click", function (event) {
     var chip = event.target.closest(".chip");
