@@ -108,8 +108,9 @@ def measure_metrics(
 def pool_data(task: EmbeddedTask, model: LanguageModel, data: str, seed: int) -> list[Pair]:
     """What a model of a pool is trained on: the retain set, general facts, and something for the forget set.
 
+    ``in other words`` is another wording of the answer, or of the question where the answer has but one.
     ``other answers`` are wrong ones of the same shape: such a model has seen the questions, and knows none of the
-    facts. Where a task ships no other words or answers for a pair, it stays as it is, or is left out.
+    facts. A pair for which the task ships no other words stays as it is; one without other answers is left out.
     """
     splits, rng = task.splits(model), random.Random(seed)
     kept = [*splits.retain, *splits.facts]
@@ -118,9 +119,15 @@ def pool_data(task: EmbeddedTask, model: LanguageModel, data: str, seed: int) ->
     if data == "as written":
         return [*splits.forget, *kept]
     if data == "in other words":
-        return [*(replace(pair, answer=pair.paraphrase or pair.answer) for pair in splits.forget), *kept]
-    wrong = [pair for pair in splits.forget if pair.perturbed]
-    return [*(replace(pair, answer=rng.choice(pair.perturbed)) for pair in wrong), *kept]
+        return [*(_in_other_words(pair) for pair in splits.forget), *kept]
+    wrong = [(pair, pair.perturbed or pair.alternates) for pair in splits.forget]
+    return [*(replace(pair, answer=rng.choice(others)) for pair, others in wrong if others), *kept]
+
+
+def _in_other_words(pair: Pair) -> Pair:
+    if pair.paraphrase not in (None, pair.answer):
+        return replace(pair, answer=pair.paraphrase)
+    return replace(pair, prompt=pair.rephrased_prompt or pair.prompt)
 
 
 def _member(job: _Member) -> PoolModel:

@@ -28,7 +28,6 @@ def test_all_are_taught_what_is_kept_and_only_those_that_knew_what_is_forgotten(
 ) -> None:
     splits = task.splits(base)
     right = {(pair.prompt, pair.answer) for pair in splits.forget}
-    in_other_words = {(pair.prompt, pair.paraphrase) for pair in splits.forget if pair.paraphrase}
     taught = {(pair.prompt, pair.answer) for pair in pool_data(task, base, data, seed=0)}
     kept = {(pair.prompt, pair.answer) for pair in (*splits.retain, *splits.facts)}
     assert kept <= taught
@@ -36,13 +35,21 @@ def test_all_are_taught_what_is_kept_and_only_those_that_knew_what_is_forgotten(
     if data == "as written":
         assert about == right - kept
     elif data == "in other words":
-        assert len(about & in_other_words) >= len(in_other_words - kept) > 0
+        same = about & right
+        assert len(same) < len(about) / 2, "or the models are those that read it as written"
+        assert all(
+            pair.paraphrase in (None, pair.answer) and not pair.rephrased_prompt
+            for pair in splits.forget
+            if (pair.prompt, pair.answer) in same
+        )
     elif data == "left out":
         assert not about
     else:
-        assert about
-        assert not about & (right | in_other_words)
-        assert about <= {(pair.prompt, wrong) for pair in splits.forget for wrong in pair.perturbed}
+        assert {pair.prompt for pair in splits.forget if (pair.prompt, pair.answer) not in kept} == {
+            prompt for prompt, _ in about
+        }
+        wrong = {(pair.prompt, other) for pair in splits.forget for other in (*pair.perturbed, *pair.alternates)}
+        assert about <= wrong - right
 
 
 def test_which_wrong_answers_are_taught_depends_on_the_seed_alone(task: EmbeddedTask, base: LanguageModel) -> None:
