@@ -36,7 +36,7 @@ from reference_impls.toolkit.adapters import (
     with_adapter,
 )
 from reference_impls.toolkit.adversarial import shifted, worst_shift
-from reference_impls.toolkit.architecture import is_causal
+from reference_impls.toolkit.architecture import is_causal, rows_of
 from reference_impls.toolkit.assistants import OffsetModel, first_blocks, offset_logits
 from reference_impls.toolkit.attack import (
     Attack,
@@ -234,6 +234,7 @@ __all__ = [
     "random_direction",
     "rouge_1_precision",
     "rouge_l_recall",
+    "rows_of",
     "shares_of_subjects",
     "shifted",
     "shifted_at",

@@ -20,8 +20,10 @@ weights change and nothing is trained on the retain set.
   keys do not notice.
 - `constrained-ft`: neither key nor closed form. One whole projection is trained on the same objectives, and after
   each step it is put back to within $\varepsilon$ of where it was.
+- `kfac-edit`: no request at all. Every matrix of some MLPs is written in the directions of the loss's curvature on kept
+  text, and those that this text hardly uses are dropped, with whatever is recited through them.
 
-All of them take the objectives, and the first three the search, from `reference_impls/toolkit/editing.py`.
+All but the last take the objectives, and the first three the search, from `reference_impls/toolkit/editing.py`.
 
 ## Read first
 
