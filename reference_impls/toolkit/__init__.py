@@ -33,6 +33,8 @@ from reference_impls.toolkit.adapters import (
     adapter_weights,
     lora_config,
     not_adapted,
+    row_importance,
+    weighted_low_rank,
     with_adapter,
 )
 from reference_impls.toolkit.adversarial import shifted, worst_shift
@@ -234,6 +236,7 @@ __all__ = [
     "random_direction",
     "rouge_1_precision",
     "rouge_l_recall",
+    "row_importance",
     "rows_of",
     "shares_of_subjects",
     "shifted",
@@ -252,6 +255,7 @@ __all__ = [
     "uniform_loss",
     "watched",
     "weighted_ascent_loss",
+    "weighted_low_rank",
     "weights_of",
     "with_adapter",
     "with_refusals",
