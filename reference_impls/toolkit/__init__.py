@@ -33,10 +33,12 @@ from reference_impls.toolkit.adapters import (
     adapter_weights,
     lora_config,
     not_adapted,
+    row_importance,
+    weighted_low_rank,
     with_adapter,
 )
 from reference_impls.toolkit.adversarial import shifted, worst_shift
-from reference_impls.toolkit.architecture import is_causal
+from reference_impls.toolkit.architecture import is_causal, rows_of
 from reference_impls.toolkit.assistants import OffsetModel, first_blocks, offset_logits
 from reference_impls.toolkit.attack import (
     Attack,
@@ -234,6 +236,8 @@ __all__ = [
     "random_direction",
     "rouge_1_precision",
     "rouge_l_recall",
+    "row_importance",
+    "rows_of",
     "shares_of_subjects",
     "shifted",
     "shifted_at",
@@ -251,6 +255,7 @@ __all__ = [
     "uniform_loss",
     "watched",
     "weighted_ascent_loss",
+    "weighted_low_rank",
     "weights_of",
     "with_adapter",
     "with_refusals",
