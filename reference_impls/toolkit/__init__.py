@@ -128,7 +128,13 @@ from reference_impls.toolkit.task_vectors import (
 from reference_impls.toolkit.training import Recipe, Run
 from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel
 from reference_impls.toolkit.wrapper import Kept, Wrapped, Wrapper
-from reference_impls.toolkit.wrong_answers import distinct_words, false_answers, flipped_answer, jaccard
+from reference_impls.toolkit.wrong_answers import (
+    distinct_words,
+    false_answers,
+    flipped_answer,
+    jaccard,
+    with_answers_of_others,
+)
 
 __all__ = [
     "FLOOR",
@@ -253,6 +259,7 @@ __all__ = [
     "weighted_ascent_loss",
     "weights_of",
     "with_adapter",
+    "with_answers_of_others",
     "with_refusals",
     "with_ridge",
     "with_weights",

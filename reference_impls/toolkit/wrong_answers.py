@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from reference_impls.errors import UsageError
 from reference_impls.toolkit.data import Pair
@@ -32,6 +33,13 @@ def false_answers(pair: Pair, others: Sequence[Pair], count: int, rng: random.Ra
         UsageError: the pair has no alternates, and every other answer is its own.
     """
     return pair.alternates[:count] or tuple(dict.fromkeys(flipped_answer(pair, others, rng) for _ in range(count)))
+
+
+def with_answers_of_others(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
+    """The pairs with the other pairs' answers as alternates; its own where there is no other."""
+    answers = tuple(dict.fromkeys(pair.answer for pair in pairs))
+    others = (tuple(answer for answer in answers if answer != pair.answer) for pair in pairs)
+    return tuple(replace(pair, alternates=wrong or answers) for pair, wrong in zip(pairs, others, strict=True))
 
 
 def _said_of(subject: str, donor: Pair) -> str:
