@@ -132,6 +132,7 @@ from reference_impls.toolkit.wrong_answers import (
     distinct_words,
     false_answers,
     flipped_answer,
+    flipped_answers,
     jaccard,
     with_answers_of_others,
 )
@@ -210,6 +211,7 @@ __all__ = [
     "first_answer",
     "first_blocks",
     "flipped_answer",
+    "flipped_answers",
     "general_tokens",
     "generic_logits",
     "given_and_asked",

@@ -13,6 +13,15 @@ from reference_impls.toolkit.data import Pair
 
 def flipped_answer(pair: Pair, others: Sequence[Pair], rng: random.Random) -> str:
     """A wrong answer to the pair's prompt: another subject's answer to the question most like it, renamed."""
+    return rng.choice(flipped_answers(pair, others))
+
+
+def flipped_answers(pair: Pair, others: Sequence[Pair]) -> list[str]:
+    """All wrong answers to the pair's prompt that other subjects' answers to the questions most like it give, renamed.
+
+    Raises:
+        UsageError: every other answer is its own.
+    """
     question = distinct_words(pair.prompt) - distinct_words(pair.subject)
     wrong = [other for other in others if _said_of(pair.subject, other) != pair.answer]
     candidates = [other for other in wrong if other.subject != pair.subject] or wrong
@@ -23,7 +32,7 @@ def flipped_answer(pair: Pair, others: Sequence[Pair], rng: random.Random) -> st
         for candidate in candidates
     ]
     best = [candidate for candidate, value in zip(candidates, likeness, strict=True) if value == max(likeness)]
-    return _said_of(pair.subject, rng.choice(best))
+    return [_said_of(pair.subject, donor) for donor in best]
 
 
 def false_answers(pair: Pair, others: Sequence[Pair], count: int, rng: random.Random) -> tuple[str, ...]:

@@ -40,6 +40,10 @@ which one, and on which data, is what sets the methods apart.
   retain set is taught: what the teacher knows and hides is not passed on.
 - `jensun`: one bounded divergence, Jensen and Shannon's, for both sets. On the forget set it is that from the tokens of
   a refusal, on the retain set that from the model before unlearning.
+- `df-mcq`: the teacher is the uniform distribution, not over tokens but over the true answer and several wrong ones.
+  The divergence of `kl-min` holds what stays.
+- `obliviate`: the teacher is the present model with the tokens struck out that only the forget set has; `prod` strikes
+  out the one true token of a place. Logits and predictions of before hold what stays.
 - `elm`: the teacher is the model before unlearning again, asked three times: as it is, as an expert on what is to go,
   and as a beginner. What the expert would say more than the beginner is turned down, and only a few blocks learn.
 
