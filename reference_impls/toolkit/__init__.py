@@ -75,7 +75,7 @@ from reference_impls.toolkit.gradients import (
     nll_gradient,
     trained_weights,
 )
-from reference_impls.toolkit.invented import new_pairs
+from reference_impls.toolkit.invented import new_pairs, unknown_names
 from reference_impls.toolkit.language_model import LanguageModel, weights_of
 from reference_impls.toolkit.logprobs import (
     IGNORE,
@@ -257,6 +257,7 @@ __all__ = [
     "trimmed_task_vector",
     "unanimous_mean",
     "uniform_loss",
+    "unknown_names",
     "watched",
     "weighted_ascent_loss",
     "weights_of",

@@ -25,6 +25,8 @@ which one, and on which data, is what sets the methods apart.
 - `permu`: the teacher is the present model with noise on the name of whom the question is about, less a part of what
   it says without; nor is this one told the true token. It is the name that is to lose its meaning. The likelihood of
   `grad-diff` holds what stays.
+- `whp-causal`: the teacher is the model before unlearning, reading the same text about others; what it expects there is
+  averaged over many names, with the subject's own put back. No retain set is needed.
 - `kga`: the target is a distance. A copy that was trained further on the forget set, and one on new data, are the
   teachers; the student is to be as far from the first, on the forget set, as the model before unlearning is from the
   second on new data. The loss is the absolute difference of these two divergences, plus the one of `kl-min` on the
