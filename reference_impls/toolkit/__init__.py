@@ -77,7 +77,7 @@ from reference_impls.toolkit.gradients import (
     nll_gradient,
     trained_weights,
 )
-from reference_impls.toolkit.invented import new_pairs
+from reference_impls.toolkit.invented import new_pairs, unknown_names
 from reference_impls.toolkit.language_model import LanguageModel, weights_of
 from reference_impls.toolkit.logprobs import (
     IGNORE,
@@ -130,7 +130,14 @@ from reference_impls.toolkit.task_vectors import (
 from reference_impls.toolkit.training import Recipe, Run
 from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel
 from reference_impls.toolkit.wrapper import Kept, Wrapped, Wrapper
-from reference_impls.toolkit.wrong_answers import distinct_words, false_answers, flipped_answer, jaccard
+from reference_impls.toolkit.wrong_answers import (
+    distinct_words,
+    false_answers,
+    flipped_answer,
+    flipped_answers,
+    jaccard,
+    with_answers_of_others,
+)
 
 __all__ = [
     "FLOOR",
@@ -206,6 +213,7 @@ __all__ = [
     "first_answer",
     "first_blocks",
     "flipped_answer",
+    "flipped_answers",
     "general_tokens",
     "generic_logits",
     "given_and_asked",
@@ -253,11 +261,13 @@ __all__ = [
     "trimmed_task_vector",
     "unanimous_mean",
     "uniform_loss",
+    "unknown_names",
     "watched",
     "weighted_ascent_loss",
     "weighted_low_rank",
     "weights_of",
     "with_adapter",
+    "with_answers_of_others",
     "with_refusals",
     "with_ridge",
     "with_weights",
