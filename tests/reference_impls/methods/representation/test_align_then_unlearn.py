@@ -29,7 +29,7 @@ def test_only_places_above_the_threshold_pull() -> None:
     foreseen = torch.tensor([[[1.0, 1.0], [1.0, 3.0]]], requires_grad=True)
     above(foreseen, torch.tensor([[1.0, 0.0]]), torch.ones(1, 2, dtype=torch.bool), 0.5).backward()
     # d cos / d(1, 1) = (e - cos u) / |x| = ((1, 0) - (1/2, 1/2)) / sqrt 2, and half of it in a mean of two.
-    assert_allclose(gradient_of(foreseen), [[[0.176777, -0.176777], [0, 0]]], atol=1e-6)
+    assert_allclose(gradient_of(foreseen), [[[0.176777, -0.176777], [0.0, 0.0]]], atol=1e-6)
 
 
 def test_windows_lie_behind_a_token_and_end_with_the_text() -> None:
