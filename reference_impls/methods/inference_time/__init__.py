@@ -29,6 +29,8 @@ Corrections, which touch every query:
   that there is nothing to subtract where nothing is to be forgotten.
 - `delta-unlearning`: $z^{-}$ is $z^{+}$ before training, and $z^{+}$ is trained so that the sum forgets. The gradient
   is taken at the three together, where the others train their small models by themselves.
+- `cmc`: one small model, and nothing to subtract. It is trained as in `delta-unlearning`, on top of probabilities, and
+  is then put beside other models as well.
 - `token-swap`: no difference, but a division of work. The model says how likely a function word is, a small model
   which; all other words are left alone. It breaks what is recited, not what is known.
 - `neuron-adjust`: no other model and no logits. Inside the model, values of neurons that look as if they came from the
