@@ -22,6 +22,8 @@ What a method chooses for the two, and when it stops, is all that sets it apart.
 - `grad-diff`: `gradient-ascent` plus the negative log-likelihood of retain answers as $\mathcal R$. The balance of
   the two drifts as the forget loss grows.
 - `sugd`: `grad-diff` chunk by chunk, in adapters, with several retain examples to each forget example.
+- `codeeraser`: $w_t = 1$ on what is sensitive in a text, and a little below 0 on all the rest of it, which goes on
+  being learned. $\mathcal R$ is the divergence on the retain set, less the same on what is sensitive.
 - `llmu`: `gradient-ascent` with two terms for $\mathcal R$: the negative log-likelihood of random answers to the same
   questions, which says where to go, and a divergence from the model before unlearning on the retain set.
 - `llm-surgery`: `kl-min` with little ascent and a third term, the likelihood of another answer to the same question:
