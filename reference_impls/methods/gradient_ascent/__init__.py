@@ -30,6 +30,8 @@ What a method chooses for the two, and when it stops, is all that sets it apart.
   what is outdated is replaced.
 - `wga`: $w_t = p_t^{\alpha}$. For $\alpha = 1$ this takes back the factor $\frac{1}{p_t}$ that makes ascent explode,
   and what falls is the mean probability itself. $\mathcal R$ is the divergence.
+- `atwu`: `wga` with a second factor that is learned while it unlearns: $w_t = p_t^{\beta} g_t$, $g_t$ a linear score of
+  the model's states. $\mathcal R$ is that of `grad-diff`.
 - `sat-imp`: `wga` with a second factor, $w_t = p_t^{\beta_1} (1 - p_t)^{\beta_2}$: besides what is forgotten already
   it spares what goes without saying. $\mathcal R$ is that of `grad-diff`.
 - `bs-t`: ascent on more than the true token. In the place of $\log p_t$ is a mixture of it and of the mean over the
