@@ -18,6 +18,8 @@ from catalog.model.pools import Pools
 
 NOT_OF_FORGETTING = ("retain_", "facts_", "holdout_", "model_utility", "relative_distance")
 """What the names of metrics begin with that say nothing of what a model knows of the forget set."""
+ENOUGH = 5
+"""Of how many unlearned models robustness has to be a mean before a metric is ranked by it."""
 KEPT = 0.8
 """Share of the target's utility that an unlearned model must have left to be counted, as in the paper."""
 
@@ -39,8 +41,8 @@ class Judgement:
 
     @property
     def robustness(self) -> float | None:
-        """The harmonic mean of the two."""
-        if self.relearning is None or self.quantization is None:
+        """The harmonic mean of the two; None where too few models tell."""
+        if self.relearning is None or self.quantization is None or self.counted < ENOUGH:
             return None
         return harmonic_mean([self.relearning, self.quantization])
 
@@ -53,7 +55,8 @@ class Judgement:
 def judge_metrics(catalog: Catalog, task: str) -> tuple[Judgement, ...]:
     """Every metric of a task that says something of forgetting, the most trustworthy first.
 
-    Those that were not shaken come last, by their faithfulness. Empty where the task has no pools.
+    Those that were not shaken, or of which too few models tell, come last, by their faithfulness.
+    Empty where the task has no pools.
     """
     pools = catalog.pools.get(task)
     if pools is None:

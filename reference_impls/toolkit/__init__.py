@@ -33,10 +33,12 @@ from reference_impls.toolkit.adapters import (
     adapter_weights,
     lora_config,
     not_adapted,
+    row_importance,
+    weighted_low_rank,
     with_adapter,
 )
 from reference_impls.toolkit.adversarial import shifted, worst_shift
-from reference_impls.toolkit.architecture import is_causal
+from reference_impls.toolkit.architecture import is_causal, rows_of
 from reference_impls.toolkit.assistants import OffsetModel, first_blocks, offset_logits
 from reference_impls.toolkit.attack import (
     Attack,
@@ -75,7 +77,7 @@ from reference_impls.toolkit.gradients import (
     nll_gradient,
     trained_weights,
 )
-from reference_impls.toolkit.invented import new_pairs
+from reference_impls.toolkit.invented import new_pairs, unknown_names
 from reference_impls.toolkit.language_model import LanguageModel, weights_of
 from reference_impls.toolkit.logprobs import (
     IGNORE,
@@ -128,7 +130,14 @@ from reference_impls.toolkit.task_vectors import (
 from reference_impls.toolkit.training import Recipe, Run
 from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel
 from reference_impls.toolkit.wrapper import Kept, Wrapped, Wrapper
-from reference_impls.toolkit.wrong_answers import distinct_words, false_answers, flipped_answer, jaccard
+from reference_impls.toolkit.wrong_answers import (
+    distinct_words,
+    false_answers,
+    flipped_answer,
+    flipped_answers,
+    jaccard,
+    with_answers_of_others,
+)
 
 __all__ = [
     "FLOOR",
@@ -204,6 +213,7 @@ __all__ = [
     "first_answer",
     "first_blocks",
     "flipped_answer",
+    "flipped_answers",
     "general_tokens",
     "generic_logits",
     "given_and_asked",
@@ -234,6 +244,8 @@ __all__ = [
     "random_direction",
     "rouge_1_precision",
     "rouge_l_recall",
+    "row_importance",
+    "rows_of",
     "shares_of_subjects",
     "shifted",
     "shifted_at",
@@ -249,10 +261,13 @@ __all__ = [
     "trimmed_task_vector",
     "unanimous_mean",
     "uniform_loss",
+    "unknown_names",
     "watched",
     "weighted_ascent_loss",
+    "weighted_low_rank",
     "weights_of",
     "with_adapter",
+    "with_answers_of_others",
     "with_refusals",
     "with_ridge",
     "with_weights",

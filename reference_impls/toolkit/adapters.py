@@ -20,6 +20,10 @@ from reference_impls.toolkit.logprobs import Encoded, TokenLogits
 STATE_SPACE = ("mamba", "falcon_h1", "nemotron_h")
 """How families are called whose kernels read the weights of their output projections past the module, and so past an
 adapter in it."""
+LEAST_IMPORTANCE = 1e-5
+"""What keeps quotients of importances finite, as LoKU's released code has it."""
+MORE, PASSES = 16, 4
+"""Columns of a randomized decomposition beyond those that are kept, and passes over the matrix."""
 
 
 def lora_config(model: Any, rank: int, alpha: float, targets: Sequence[str] = ()) -> Any:
@@ -173,6 +177,34 @@ def adapted_layers(network: Any, adapter: str = "default") -> list[AdaptedLayer]
         factors = layer.lora_A[adapter].weight, layer.lora_B[adapter].weight
         layers.append(AdaptedLayer(base.weight, isinstance(base, Conv1D), *factors, layer.scaling[adapter]))
     return layers
+
+
+def row_importance(forgotten: Tensor, kept: Tensor) -> Tensor:
+    r"""(outputs,) $s_i$, how much more each row of a matrix matters to what is forgotten, by the sum of its quotients.
+
+    Args:
+        forgotten: (outputs, inputs) how much each entry matters to the forget set.
+        kept: the same for the retain set.
+    """
+    return (forgotten / (kept + LEAST_IMPORTANCE)).sum(dim=1).sqrt()
+
+
+def weighted_low_rank(weight: Tensor, importance: Tensor, rank: int) -> tuple[Tensor, Tensor]:
+    r"""(outputs, k) $S^{-1} U \Sigma^{1/2}$ and (k, inputs) $\Sigma^{1/2} V^\top$, for $k = r$ or all there are.
+
+    Their product is the part of rank $r$ of a matrix that weighs most, by $S W \approx U \Sigma V^\top$.
+
+    Args:
+        weight: (outputs, inputs) $W$.
+        importance: (outputs,) $s_i \ge 0$; rows of 0 have no part in the product.
+        rank: $r$.
+    """
+    importance = importance / importance.max().clamp(min=torch.finfo(importance.dtype).tiny)
+    columns = min(rank + MORE, *weight.shape)
+    left, sizes, right = torch.svd_lowrank(importance[:, None] * weight.float(), q=columns, niter=PASSES)
+    roots = sizes[:rank].sqrt()
+    inverse = torch.where(importance > 0, 1 / importance, 0.0)
+    return inverse[:, None] * left[:, :rank] * roots, (right[:, :rank] * roots).T
 
 
 @dataclass(frozen=True)

@@ -53,11 +53,14 @@ class Request:
 
 
 def deletion_answers(pair: Pair, objective: str, response: str, others: Sequence[Pair], rng: random.Random) -> Pair:
-    """The pair with the answer that its objective is about: a false one, the empty response, or its own."""
+    """The pair with the answer that its objective is about: a false one, the empty response, or its own.
+
+    An empty response without words is what ends a text, and nothing else.
+    """
     if objective == "error-injection":
         return replace(pair, answer=flipped_answer(pair, others, rng))
     if objective == "empty-response":
-        return replace(pair, answer=pair.spaced(response))
+        return replace(pair, answer=pair.spaced(response) if response else "", closed=pair.closed or not response)
     return pair
 
 

@@ -17,8 +17,7 @@ def new_pairs(known: Sequence[Pair], count: int, rng: random.Random) -> list[Pai
     without subjects have their answers exchanged at random.
     """
     subjects = sorted({pair.subject for pair in known if pair.subject})
-    names = {_halves(subject)[0] + _halves(other)[1] for subject in subjects for other in subjects if subject != other}
-    unknown = sorted(names - set(subjects))
+    unknown = unknown_names(subjects)
     if not unknown:
         answers = rng.sample([pair.answer for pair in known], len(known))
         return [replace(pair, answer=answer) for pair, answer in zip(known, answers, strict=True)][:count]
@@ -37,6 +36,12 @@ def new_pairs(known: Sequence[Pair], count: int, rng: random.Random) -> list[Pai
             if pair.subject == subject
         ]
     return pairs[:count]
+
+
+def unknown_names(known: Sequence[str]) -> list[str]:
+    """The first word of one name and the others of another, for all pairs of names, where that is none of them."""
+    names = {_halves(one)[0] + _halves(other)[1] for one in known for other in known if one != other}
+    return sorted(names - set(known))
 
 
 def _halves(name: str) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from reference_impls.errors import UsageError
 from reference_impls.toolkit.data import Pair
@@ -12,6 +13,15 @@ from reference_impls.toolkit.data import Pair
 
 def flipped_answer(pair: Pair, others: Sequence[Pair], rng: random.Random) -> str:
     """A wrong answer to the pair's prompt: another subject's answer to the question most like it, renamed."""
+    return rng.choice(flipped_answers(pair, others))
+
+
+def flipped_answers(pair: Pair, others: Sequence[Pair]) -> list[str]:
+    """All wrong answers to the pair's prompt that other subjects' answers to the questions most like it give, renamed.
+
+    Raises:
+        UsageError: every other answer is its own.
+    """
     question = distinct_words(pair.prompt) - distinct_words(pair.subject)
     wrong = [other for other in others if _said_of(pair.subject, other) != pair.answer]
     candidates = [other for other in wrong if other.subject != pair.subject] or wrong
@@ -22,7 +32,7 @@ def flipped_answer(pair: Pair, others: Sequence[Pair], rng: random.Random) -> st
         for candidate in candidates
     ]
     best = [candidate for candidate, value in zip(candidates, likeness, strict=True) if value == max(likeness)]
-    return _said_of(pair.subject, rng.choice(best))
+    return [_said_of(pair.subject, donor) for donor in best]
 
 
 def false_answers(pair: Pair, others: Sequence[Pair], count: int, rng: random.Random) -> tuple[str, ...]:
@@ -32,6 +42,13 @@ def false_answers(pair: Pair, others: Sequence[Pair], count: int, rng: random.Ra
         UsageError: the pair has no alternates, and every other answer is its own.
     """
     return pair.alternates[:count] or tuple(dict.fromkeys(flipped_answer(pair, others, rng) for _ in range(count)))
+
+
+def with_answers_of_others(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
+    """The pairs with the other pairs' answers as alternates; its own where there is no other."""
+    answers = tuple(dict.fromkeys(pair.answer for pair in pairs))
+    others = (tuple(answer for answer in answers if answer != pair.answer) for pair in pairs)
+    return tuple(replace(pair, alternates=wrong or answers) for pair, wrong in zip(pairs, others, strict=True))
 
 
 def _said_of(subject: str, donor: Pair) -> str:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from small_checkout import REPOSITORY
 
 from catalog.insight.meta_evaluation import (
+    ENOUGH,
     auc,
     best_threshold,
     judge_metric,
@@ -93,8 +94,8 @@ def test_quantization_is_robust_where_nothing_rises(before: float, after: float,
 CASES = (
     ("target", 0.9, 0.9, 0.9, 0.8),
     ("retrained", 0.4, 0.5, 0.4, 0.8),
-    ("good", 0.4, 0.5, 0.4, 0.8),
-    ("hidden", 0.3, 0.7, 0.6, 0.8),
+    *((f"good-{number}", 0.4, 0.5, 0.4, 0.8) for number in range(3)),
+    *((f"hidden-{number}", 0.3, 0.7, 0.6, 0.8) for number in range(3)),
     ("useless", 0.0, 0.0, 0.0, 0.1),  # less than 80% of the target's utility
     ("still-knows", 0.85, 0.9, 0.9, 0.8),  # above the threshold
 )
@@ -104,12 +105,23 @@ def test_a_metric_is_judged_by_hand_computed_numbers() -> None:
     cases = [shaken("forget_probability", *case) for case in CASES]
     judged = judge_metric(PROBABILITY, pools("forget_probability", [0.9, 0.8], [0.4, 0.5], *cases))
     assert judged is not None
-    assert (judged.faithfulness, judged.counted) == (1.0, 2)
+    assert (judged.faithfulness, judged.counted) == (1.0, 6)
     assert judged.relearning == pytest.approx((1 + 0.25) / 2)
     assert judged.quantization == pytest.approx((1 + 0.5) / 2)
     robustness = 2 / (1 / 0.625 + 1 / 0.75)
     assert judged.robustness == pytest.approx(robustness)
     assert judged.overall == pytest.approx(2 / (1 + 1 / robustness))
+
+
+@pytest.mark.parametrize("counted", [ENOUGH - 1, ENOUGH])
+def test_a_mean_over_a_few_models_is_shown_and_nothing_follows_from_it(counted: int) -> None:
+    cases = [*CASES[:2], *((f"good-{number}", 0.4, 0.5, 0.4, 0.8) for number in range(counted))]
+    measured = [shaken("forget_probability", *case) for case in cases]
+    judged = judge_metric(PROBABILITY, pools("forget_probability", [0.9, 0.8], [0.4, 0.5], *measured))
+    assert judged is not None
+    assert (judged.relearning, judged.quantization, judged.counted) == (1.0, 1.0, counted)
+    assert judged.overall == (1.0 if counted == ENOUGH else None)
+    assert most_trusted([judged]) == ((judged,) if counted == ENOUGH else ())
 
 
 def test_a_metric_that_falls_with_knowledge_is_judged_by_what_it_lacks_to_its_largest_value() -> None:

@@ -20,11 +20,15 @@ which one, and on which data, is what sets the methods apart.
   of the true token, and the student is trained to say just that. The target never moves, and no retain set is needed.
 - `prod`: `undial` with the true token struck out altogether, and the unlikely tokens with it; what is left is made to
   add up to 1 again. No retain set is needed, but one helps.
+- `unmemorization`: `prod` at every k-th token alone, with the $K$ likeliest of the others for a target; between these
+  the target has the true token as well. It is for texts that are recited: the wording breaks, what it says is kept.
 - `asu`: the teacher is the model before unlearning once more, attending less sharply, so that it mixes up facts; it is
   not told which token is the true one. The likelihood of `grad-diff` or the divergence of `kl-min` holds what stays.
 - `permu`: the teacher is the present model with noise on the name of whom the question is about, less a part of what
   it says without; nor is this one told the true token. It is the name that is to lose its meaning. The likelihood of
   `grad-diff` holds what stays.
+- `whp-causal`: the teacher is the model before unlearning, reading the same text about others; what it expects there is
+  averaged over many names, with the subject's own put back. No retain set is needed.
 - `kga`: the target is a distance. A copy that was trained further on the forget set, and one on new data, are the
   teachers; the student is to be as far from the first, on the forget set, as the model before unlearning is from the
   second on new data. The loss is the absolute difference of these two divergences, plus the one of `kl-min` on the
@@ -40,6 +44,10 @@ which one, and on which data, is what sets the methods apart.
   retain set is taught: what the teacher knows and hides is not passed on.
 - `jensun`: one bounded divergence, Jensen and Shannon's, for both sets. On the forget set it is that from the tokens of
   a refusal, on the retain set that from the model before unlearning.
+- `df-mcq`: the teacher is the uniform distribution, not over tokens but over the true answer and several wrong ones.
+  The divergence of `kl-min` holds what stays.
+- `obliviate`: the teacher is the present model with the tokens struck out that only the forget set has; `prod` strikes
+  out the one true token of a place. Logits and predictions of before hold what stays.
 - `elm`: the teacher is the model before unlearning again, asked three times: as it is, as an expert on what is to go,
   and as a beginner. What the expert would say more than the beginner is turned down, and only a few blocks learn.
 

@@ -22,12 +22,16 @@ What a method chooses for the two, and when it stops, is all that sets it apart.
 - `grad-diff`: `gradient-ascent` plus the negative log-likelihood of retain answers as $\mathcal R$. The balance of
   the two drifts as the forget loss grows.
 - `sugd`: `grad-diff` chunk by chunk, in adapters, with several retain examples to each forget example.
+- `codeeraser`: $w_t = 1$ on what is sensitive in a text, and a little below 0 on all the rest of it, which goes on
+  being learned. $\mathcal R$ is the divergence on the retain set, less the same on what is sensitive.
 - `llmu`: `gradient-ascent` with two terms for $\mathcal R$: the negative log-likelihood of random answers to the same
   questions, which says where to go, and a divergence from the model before unlearning on the retain set.
 - `llm-surgery`: `kl-min` with little ascent and a third term, the likelihood of another answer to the same question:
   what is outdated is replaced.
 - `wga`: $w_t = p_t^{\alpha}$. For $\alpha = 1$ this takes back the factor $\frac{1}{p_t}$ that makes ascent explode,
   and what falls is the mean probability itself. $\mathcal R$ is the divergence.
+- `atwu`: `wga` with a second factor that is learned while it unlearns: $w_t = p_t^{\beta} g_t$, $g_t$ a linear score of
+  the model's states. $\mathcal R$ is that of `grad-diff`.
 - `sat-imp`: `wga` with a second factor, $w_t = p_t^{\beta_1} (1 - p_t)^{\beta_2}$: besides what is forgotten already
   it spares what goes without saying. $\mathcal R$ is that of `grad-diff`.
 - `bs-t`: ascent on more than the true token. In the place of $\log p_t$ is a mixture of it and of the mean over the

@@ -29,8 +29,12 @@ Corrections, which touch every query:
   that there is nothing to subtract where nothing is to be forgotten.
 - `delta-unlearning`: $z^{-}$ is $z^{+}$ before training, and $z^{+}$ is trained so that the sum forgets. The gradient
   is taken at the three together, where the others train their small models by themselves.
+- `cmc`: one small model, and nothing to subtract. It is trained as in `delta-unlearning`, on top of probabilities, and
+  is then put beside other models as well.
 - `token-swap`: no difference, but a division of work. The model says how likely a function word is, a small model
   which; all other words are left alone. It breaks what is recited, not what is known.
+- `neuron-adjust`: no other model and no logits. Inside the model, values of neurons that look as if they came from the
+  forget set are exchanged for ones that do not; each neuron is its own gate.
 
 `icul` and `spul` of the in-context family change the prompt as well, without a gate; `eul` of the modular family puts
 trained layers inside, and `grun` of the representation family gated ones.
@@ -45,7 +49,7 @@ The weights stay as they are, so that whoever has them has everything: `unwrappi
 to the bit, and attacks on the weights find what they would have found in it. Behind the interface it is another
 matter. A gate costs next to nothing and does as well as it can tell questions apart: other words, or no name at all,
 may slip through. A gate on questions does not see a text that comes without one. Corrections cannot be fooled by
-words that way, but cost one or two more models at every token, and what the small models get wrong of the rest goes
-into its answers. A refusal has no probabilities, so that measures that compare some say little of `guardrail` and
+words that way, but most cost one or two more models at every token, and what the small models get wrong of the rest
+goes into its answers. A refusal has no probabilities, so that measures that compare some say little of `guardrail` and
 `curate`.
 """

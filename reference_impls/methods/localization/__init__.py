@@ -27,6 +27,8 @@ All methods here but one score by gradients of the answer; they differ in the un
   elsewhere than the retain set's. The change is `grad-diff`'s.
 - `loku`: units are directions, a few for each matrix: the part of it that weighs most in the rows whose Fisher
   information is higher on the forget set. That part becomes a low-rank adapter and learns by the loss of `ihl`.
+- `vila`: `loku` with another measure, the variance of gradients in place of their mean square, taken of the factors of
+  random adapters, so that no gradient of a whole matrix is needed.
 - `ssd`: single weights, and nothing is trained. Where the Fisher information of the forget set is many times that of
   the retain set, the weight is turned down by their quotient.
 - `slug`: whole matrices, scored once by how long the forget gradient is for the matrix's size and how little it points
@@ -35,8 +37,8 @@ All methods here but one score by gradients of the answer; they differ in the un
   while the forget set is read, divided by how much it does with the retain set; the highest are silenced.
 
 So `depn` asks where the answer comes from, `pcgu` what tells two answers apart, and the others what the forget set
-pulls at: `sure` and `salun` without a look at the rest, `wagle`, `ssd`, `memflex`, `slug` and `loku` held
-against it. `selective-pruning` asks what is busy, whatever that does to the answer. Where
+pulls at: `sure` and `salun` without a look at the rest, `wagle`, `ssd`, `memflex`, `slug`, `loku` and `vila`
+held against it. `selective-pruning` asks what is busy, whatever that does to the answer. Where
 training goes on in a mask, it is the update that is masked: momentum and weight decay would move what has no gradient.
 `rmu` and the editing methods also touch few weights, but choose them in advance, by layer.
 

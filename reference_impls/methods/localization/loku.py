@@ -60,7 +60,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from reference_impls.toolkit import (
@@ -75,34 +74,10 @@ from reference_impls.toolkit import (
     hyperparameter,
     inverted_hinge_loss,
     mean_nll,
+    row_importance,
     trained_weights,
+    weighted_low_rank,
 )
-
-EPSILON = 1e-5
-r"""$\epsilon$, as released."""
-MORE, PASSES = 16, 4
-"""Columns of the randomized decomposition beyond those that are kept, and passes over the matrix."""
-
-
-def row_importance(forgotten: Tensor, kept: Tensor) -> Tensor:
-    r"""(outputs,) $s_i$ of each row, from (outputs, inputs) $F_f$ and $F_r$."""
-    return (forgotten / (kept + EPSILON)).sum(dim=1).sqrt()
-
-
-def weighted_low_rank(weight: Tensor, importance: Tensor, rank: int) -> tuple[Tensor, Tensor]:
-    r"""(outputs, k) $S^{-1} U \Sigma^{1/2}$ and (k, inputs) $\Sigma^{1/2} V^\top$, for $k = r$ or all there are.
-
-    Args:
-        weight: (outputs, inputs) $W$.
-        importance: (outputs,) $s_i \ge 0$; rows of 0 have no part in the product.
-        rank: $r$.
-    """
-    importance = importance / importance.max().clamp(min=torch.finfo(importance.dtype).tiny)
-    columns = min(rank + MORE, *weight.shape)
-    left, sizes, right = torch.svd_lowrank(importance[:, None] * weight.float(), q=columns, niter=PASSES)
-    roots = sizes[:rank].sqrt()
-    inverse = torch.where(importance > 0, 1 / importance, 0.0)
-    return inverse[:, None] * left[:, :rank] * roots, (right[:, :rank] * roots).T
 
 
 @dataclass(frozen=True)

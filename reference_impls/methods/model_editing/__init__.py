@@ -18,10 +18,14 @@ weights change and nothing is trained on the retain set.
 - `alphaedit`: the window of `memit`, and a refusal to say. In place of $\lambda C$ stands a projection: with
   $P$ onto the directions that $C$ has next to nothing in, $\Delta = R K^\top P (K K^\top P + \mu I)^{-1}$, which kept
   keys do not notice.
+- `zerounlearn`: the window of `memit` and the end of the text to say. The matrix is not added to but multiplied, by a
+  factor that also takes out of everything the layer writes the directions that held the old values.
 - `constrained-ft`: neither key nor closed form. One whole projection is trained on the same objectives, and after
   each step it is put back to within $\varepsilon$ of where it was.
+- `kfac-edit`: no request at all. Every matrix of some MLPs is written in the directions of the loss's curvature on kept
+  text, and those that this text hardly uses are dropped, with whatever is recited through them.
 
-All of them take the objectives, and the first three the search, from `reference_impls/toolkit/editing.py`.
+All but the last take the objectives, and the first four the search, from `reference_impls/toolkit/editing.py`.
 
 ## Read first
 

@@ -30,10 +30,16 @@ balance is found while training.
   with the retain gradient's are used: `gru` entry by entry.
 - `targeted-lat`: the loss is taken where an attacker has shifted the hidden states of each text so that the answers
   come back: `npo-sam` with the worst point among activations instead of weights.
+- `agt-ao`: shifts in a box of all entries, in which `npo`'s loss is worst, and only in steps whose gradient is short;
+  and a penalty, with a gradient of its own, on the angle at which `gru` projects.
+- `tar`: in each step a new attacker fine-tunes a copy, and along his way the entropy of what he would say is raised:
+  `mudman` with the whole attack in every step, and with a safeguard before the first.
 - `gu`: whatever of the forget gradient lies in the span of the last few retain gradients is taken away, help as well as
   harm, with angles as the optimizer measures them: `gru` for a span, and without its condition.
 - `dualoptim`: the two losses are never added. Steps on either take turns, each with an optimizer's state of its own, so
   that momentum gathered in forgetting is not spent in a step that keeps. Where others weigh losses, it has two rates.
+- `weight-distance`: no forget loss at all. The reward is to be far from the weights before unlearning, and the retain
+  loss holds what it can hold.
 - `lu`: not how one step is made, but which examples are on which side, and when. Fold by fold goes from what is kept to
   what is forgotten, around `rmu` or `grad-diff`.
 
@@ -62,6 +68,6 @@ Neither bounds the ascent.
 A step of `pdu`, `gru`, `ngdiff` or `munba` costs what one of `grad-diff` does; `pdu` measures the retain loss once on
 the whole retain set, for the bound, and two gradients are kept where one would do; so it is with `blur`. `npo-sam`
 looks at the forget examples twice, and so does `mudman`, in a second model; `targeted-lat` does as often as its
-attacker steps. `gu` keeps as many gradients as its span has. `dualoptim` looks at one set in each step, for half of the
-cost, and keeps twice what AdamW keeps.
+attacker steps, and `tar` trains an attacker in each. `gu` keeps as many gradients as its span has. `dualoptim` looks at
+one set in each step, for half of the cost, and keeps twice what AdamW keeps.
 """

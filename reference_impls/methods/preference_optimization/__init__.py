@@ -43,6 +43,9 @@ methods differ in the winning half $y_w$, and in what an answer is measured by.
 - `flat`: both halves again, a refusal and the forget answer, and nothing else: no reference model, no retain set. An
   answer is measured by the mean probability of its tokens, not by a logarithm, and an f-divergence takes the place of
   $\log \sigma$.
+- `orpo-cfg`: both halves, without a reference model and without a retain set: a ratio of odds, next to the likelihood
+  of the winning half. An instruction before the text says which half wins, and decoding goes from the one answer to the
+  other and past it, so that the model with its guidance is a wrapper.
 
 ## Read first
 

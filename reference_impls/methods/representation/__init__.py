@@ -31,6 +31,9 @@ layer, and of the weights that learn.
   to forget, at a prompt's tokens. One down-projection is refitted by least squares; nothing is trained.
 - `repnoise`: $m$ is Gaussian noise, matched as a distribution and in what the MLPs of all layers write. Beside it the
   answers are made unlikely as each layer would read them.
+- `align-then-unlearn`: no target either, and no state is looked at by itself. A second network tells from the states
+  what comes next, as an encoder would put it, and they are moved until nothing that it foresees is near what is to be
+  forgotten.
 - `leace`: no target and no training. In each layer an affine map takes out of all states what a linear probe could
   read of a concept, such as which of the subjects to forget a text is about, and changes them as little as that allows.
 

@@ -28,6 +28,8 @@ No objective of forgetting is optimised (but by `uipe` and `zjuklab`, before the
 - `f-learning`: `task-vector`, and then the same questions are learned with other answers.
 - `uipe`: a task vector of unlearning itself, by ascent or by `npo`; the model goes further along it.
 - `zjuklab`: two task vectors of unlearning, by `npo` with more and with less that keeps, merged as `spunge` merges.
+- `ssu`: `task-vector` with the mixed-up answers of `sku` learned as well, and in each step only the weights of large
+  gradients; several requests are subtracted one after another.
 - `sku`: `task-vector` of a model that was made bad on purpose. It learns the forget answers, gives them to each other's
   questions, and is driven away from what it was on the retain set, in a loss that is `llmu`'s with two signs turned.
 

@@ -66,7 +66,6 @@ from reference_impls.toolkit import (
     Batch,
     LanguageModel,
     Method,
-    Pair,
     Run,
     TokenLogits,
     UnlearningData,
@@ -75,14 +74,8 @@ from reference_impls.toolkit import (
     mean_nll,
     subtract_task_vector,
     task_vector,
+    with_answers_of_others,
 )
-
-
-def disassociated(pairs: tuple[Pair, ...]) -> tuple[Pair, ...]:
-    """The pairs with the other pairs' answers as alternates; its own where there is no other."""
-    answers = tuple(dict.fromkeys(pair.answer for pair in pairs))
-    others = (tuple(answer for answer in answers if answer != pair.answer) for pair in pairs)
-    return tuple(replace(pair, alternates=wrong or answers) for pair, wrong in zip(pairs, others, strict=True))
 
 
 def bad_loss(
@@ -139,7 +132,7 @@ class SKU(Method):
             own, others, normal = bad.token_logits(batch.forget, batch.preferred, batch.retain)
             return bad_loss(own, others, normal, before, weights)
 
-        mixed = replace(data, forget=disassociated(data.forget))
+        mixed = replace(data, forget=with_answers_of_others(data.forget))
         bad = run.minimize(loss, model.copy(), mixed, alternates=True, retain=self.looks_at_retain)
         subtract_task_vector(model.model, task_vector(model.model, bad.model), self.scale)
         return model

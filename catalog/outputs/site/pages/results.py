@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from catalog.insight.currency import currency
 from catalog.insight.lineage import wanted
-from catalog.insight.meta_evaluation import judge_metrics, most_trusted
+from catalog.insight.meta_evaluation import ENOUGH, judge_metrics, most_trusted
 from catalog.insight.ranking import comparisons
 from catalog.insight.stats import statistics
 from catalog.model.claims import Verdict
@@ -42,7 +42,8 @@ def metrics(site: Site) -> dict[str, Any]:
     """The meta-evaluation, by task."""
     measured = (task for task in site.catalog.tasks if task.id in site.catalog.pools)
     judged = {task: judge_metrics(site.catalog, task.id) for task in measured}
-    return {"judged": judged, "trusted": {task.id: most_trusted(rows) for task, rows in judged.items()}}
+    trusted = {task.id: most_trusted(rows) for task, rows in judged.items()}
+    return {"judged": judged, "trusted": trusted, "enough": ENOUGH}
 
 
 @page(

@@ -22,7 +22,7 @@ from unlearning_toys import (
     token_logits,
 )
 
-from reference_impls.methods.task_arithmetic.sku import SKU, bad_loss, disassociated
+from reference_impls.methods.task_arithmetic.sku import SKU, bad_loss
 from reference_impls.methods.task_arithmetic.task_vector import TaskVector
 from reference_impls.toolkit import (
     LanguageModel,
@@ -33,6 +33,7 @@ from reference_impls.toolkit import (
     mean_kl,
     subtract_task_vector,
     task_vector,
+    with_answers_of_others,
 )
 
 RECIPE = Recipe(learning_rate=1e-3, steps=8)
@@ -60,7 +61,7 @@ def test_the_bad_models_loss_is_the_formula_and_the_divergence_is_driven_up(
 @given(st.lists(st.sampled_from("abcd"), min_size=1, max_size=6))
 def test_no_prompt_gets_its_own_answer_where_there_is_another(answers: list[str]) -> None:
     pairs = tuple(Pair(f"{row}?", answer) for row, answer in enumerate(answers))
-    for pair, mixed in zip(pairs, disassociated(pairs), strict=True):
+    for pair, mixed in zip(pairs, with_answers_of_others(pairs), strict=True):
         assert replace(mixed, alternates=()) == pair
         assert set(mixed.alternates) == (set(answers) - {pair.answer} or {pair.answer})
 
@@ -95,7 +96,7 @@ def _bad(start: LanguageModel, unlearned: LanguageModel, length: float = 1.0) ->
 def test_the_bad_model_mixes_up_answers_and_drifts_and_the_negated_one_forgets(
     learned: LanguageModel, data: UnlearningData
 ) -> None:
-    mixed_up = tuple(replace(pair, answer=pair.alternates[0]) for pair in disassociated(data.forget))
+    mixed_up = tuple(replace(pair, answer=pair.alternates[0]) for pair in with_answers_of_others(data.forget))
     unlearned = SKU().unlearn(learned.copy(), data, Run(RECIPE))
     bad = _bad(learned, unlearned)
     near = _bad(learned, SKU(retain_weight=0.0).unlearn(learned.copy(), data, Run(RECIPE)))
