@@ -33,6 +33,9 @@ then the neurons that were set aside are ablated, and it is trained a little fur
 - **It takes the place of the training by which the model was made**, and needs what it started from.
 - **What is not labelled follows** (*absorption*, in the paper): once the neurons set aside say what is to be forgotten,
   its gradient is small, whether routed or not.
+- **Routing is what makes the cut count**: on `authors`, trained anew for 300 steps with a quarter of all neurons set
+  aside, forget answers end at 0.52 and retain answers at 0.72, the same without routing ($\mu = 1$) at 0.93 and 0.90.
+  Keeping is the price, as in the paper's small language model.
 - **No guarantee**: embeddings and attention are not masked, and learn of both sets.
 - Neurons that are ablated stay so: after each step of the repair they are silenced again.
 
