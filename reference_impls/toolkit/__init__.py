@@ -20,7 +20,7 @@ A method's file has one line of imports from the project, from here. What is not
 - *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``attention`` (at another
   temperature), ``steering`` (leading hidden states somewhere), ``adversarial`` (the worst small shift of them) and
   ``outliers`` (which of them stand apart).
-- *Asking*: ``evaluation`` (what a model answers about a task's splits).
+- *Asking*: ``evaluation`` (what a model answers about a task's splits) and ``memorization`` (what it knows by heart).
 """
 
 from catalog.model.questions import first_answer
@@ -90,6 +90,7 @@ from reference_impls.toolkit.logprobs import (
     sum_by_sequence,
 )
 from reference_impls.toolkit.masks import holding, most_salient
+from reference_impls.toolkit.memorization import memorization_accuracy
 from reference_impls.toolkit.method import HyperparameterError, LossMethod, Method, hyperparameter
 from reference_impls.toolkit.mlp_memory import Memory, changed_output, keys_of, memories, shifted_at, watched
 from reference_impls.toolkit.objectives import (
@@ -232,6 +233,7 @@ __all__ = [
     "mean_output",
     "mean_over_answers",
     "memories",
+    "memorization_accuracy",
     "misdirection_loss",
     "most_salient",
     "new_pairs",

@@ -33,6 +33,9 @@ $$
 - **The tokens that tell the truth are never singled out**: what falls is what other names do not call up as well.
 - `whp` puts one stand-in into the text, takes the likeliest token for a label, and has a second model, trained further
   on the text, to tell what the text is to blame for; here averaging over names does that. `permu` blurs the name.
+- Beside `whp` with its recipe on `authors`, the truth is preferred as often (0.76 of cases), other authors are kept
+  better (0.94 against 0.88 of their answers' probability) and no sentence falls apart; utility is lower (0.59 against
+  0.62).
 - **Names have to be unknown**: one that the model knows brings its own facts along.
 - On `authors`, at a rate of 2e-4 and without any retain data, forget answers go from 0.96 to 0.69 of probability, other
   authors' from 0.98 to 0.94 and utility from 0.65 to 0.59. What is said are whole sentences about the right person with

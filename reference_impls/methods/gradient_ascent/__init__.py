@@ -17,6 +17,8 @@ What a method chooses for the two, and when it stops, is all that sets it apart.
 - `gradient-ascent`: $w_t = 1$ and no $\mathcal R$. At the logits, the pull on a token grows as the token is
   forgotten, and nothing stops it.
 - `ga-until-forgotten`: the same loss, stopped once no more can be extracted than from texts that the model never saw.
+- `sga-tau`: the same loss on those texts alone that are still known by heart, stopped at a given mean of them; then the
+  set is learned again and the change subtracted, as `task-vector` does.
 - `icu`: the same loss, stopped for each text by itself; $\mathcal R$ is the likelihood of the texts most like those
   that are still to be forgotten, and a divergence on them.
 - `grad-diff`: `gradient-ascent` plus the negative log-likelihood of retain answers as $\mathcal R$. The balance of

@@ -63,7 +63,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from reference_impls.toolkit import (
@@ -76,6 +75,7 @@ from reference_impls.toolkit import (
     UsageError,
     hyperparameter,
     mean_nll,
+    memorization_accuracy,
     new_pairs,
 )
 
@@ -149,13 +149,3 @@ def extraction_likelihood(model: LanguageModel, pairs: Sequence[Pair], n: int) -
     for text, rest, row in zip(texts, rests, owners, strict=True):
         values.setdefault(row, []).append(overlap(text.split()[: len(rest)], rest, n))
     return sum(sum(overlaps) / len(overlaps) for overlaps in values.values()) / len(values)
-
-
-@torch.inference_mode()
-def memorization_accuracy(model: LanguageModel, pairs: Sequence[Pair]) -> float:
-    """Mean MA over the answers: how often the next token is the most likely one."""
-    values = []
-    for start in range(0, len(pairs), model.batch_size):
-        (out,) = model.token_logits(model.encode(pairs[start : start + model.batch_size]))
-        values += out.mean_by_sequence((out.logits.argmax(dim=1) == out.targets).float()).tolist()
-    return float(sum(values) / len(values))

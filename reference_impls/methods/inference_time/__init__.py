@@ -18,6 +18,8 @@ Gates, which leave alone what they let through:
   instruction before every question.
 - `curate`: $g$ compares the question with those that were stored, as vectors of an encoder that learned on other
   questions what asks the same; what is said is a refusal, too.
+- `key-space-detection`: $g$ asks the model itself: whether what a layer reads at the end of the question lies in the
+  box that holds what it reads there of the forget set. What is said is a refusal.
 - `eco`: $g$ is a trained classifier, and what answers is the same model, which reads the question through noise: as
   strong as it takes to know no more than of what it never read.
 
@@ -50,6 +52,6 @@ to the bit, and attacks on the weights find what they would have found in it. Be
 matter. A gate costs next to nothing and does as well as it can tell questions apart: other words, or no name at all,
 may slip through. A gate on questions does not see a text that comes without one. Corrections cannot be fooled by
 words that way, but most cost one or two more models at every token, and what the small models get wrong of the rest
-goes into its answers. A refusal has no probabilities, so that measures that compare some say little of `guardrail` and
-`curate`.
+goes into its answers. A refusal has no probabilities, so that measures that compare some say little of `guardrail`,
+`curate` and `key-space-detection`.
 """

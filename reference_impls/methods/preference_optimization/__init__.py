@@ -34,6 +34,8 @@ methods differ in the winning half $y_w$, and in what an answer is measured by.
   invents before unlearning where the task brings none.
 - `parapo`: `dpo` with a winning half that says the same in other words. It unlearns a wording and keeps the facts,
   which is the reverse of `alt-po`.
+- `suv`: `dpo` with a plausible other answer, in adapters. What of a gradient lies along the retain loss's is taken
+  away, and weights that matter to more than the forget set pay for moving.
 - `opt-out`: `npo` with a price on moving weights, which optimal transport sets: each matrix is a cloud of rows, and
   the cloud is held where it was.
 - `tif`: `npo` for the few tokens of an answer that are to be forgotten, on their logits as they are; all others go on

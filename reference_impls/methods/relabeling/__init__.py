@@ -16,6 +16,8 @@ with $L$ the mean negative log-likelihood of an answer's tokens. Every method is
   and nothing is asked of it as long as it is far ahead.
 - `knowledge-sanitization`: `idk` with one phrase for all, learned by a low-rank adapter that is merged afterwards. A
   share of sanitized pairs in the training data takes the place of $\alpha$.
+- `relearn`: `idk` in an adapter, with vague sentences on the subject for refusals, several wordings of each question,
+  and a divergence beside the retain loss.
 - `meow`: $\tilde y$ is a false answer of the right kind, and of several those are taken that the model is nearest to
   saying already. There is no retain term.
 - `gnm`: $\tilde y$ is one false answer after another, each further off than the last, as a small part beside gradient
@@ -33,7 +35,7 @@ with $L$ the mean negative log-likelihood of an answer's tokens. Every method is
   generic stand-ins for idiosyncratic names, less what further training on the text makes more likely. Again behind
   the true tokens, and without a retain term.
 
-So the first seven replace an answer as a whole, the other four token by token. `dpo` and `alt-po` of the preference
+So the first eight replace an answer as a whole, the other four token by token. `dpo` and `alt-po` of the preference
 family use other answers, too, and hold them against the true one; `llmu` mixes random answers with ascent; `undial`
 teaches a distribution where `whp` teaches its one likeliest token.
 

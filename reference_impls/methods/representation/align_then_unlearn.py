@@ -32,7 +32,8 @@ $$
   stands still; an optimizer that scales its steps would not.
 - **No token is named**: whatever leads to a window of the same meaning is pushed as well.
 - **What stays has no term.** Retain texts are there for the predictor alone, which has to tell subjects apart; only
-  the threshold says when it is enough. On `authors` utility falls along, as the paper says that it may.
+  the threshold says when it is enough. On `authors` forget answers fall to 0.35, and utility falls along, from 0.65 to
+  0.52 (rate 1, threshold 0.1).
 - **A predictor that nobody aligns is misled before anything is forgotten**: on `authors` its largest cosine falls from
   0.8 to 0.7 in the first stages, and aligned again it is at 0.8; only in later ones does it not come back.
 

@@ -11,11 +11,10 @@ from reference_impls.errors import UsageError
 from reference_impls.methods.gradient_ascent.ga_until_forgotten import (
     GradientAscentUntilForgotten,
     extraction_likelihood,
-    memorization_accuracy,
     overlap,
 )
 from reference_impls.methods.gradient_ascent.gradient_ascent import GradientAscent
-from reference_impls.toolkit import LanguageModel, Pair, Recipe, Run, UnlearningData, new_pairs
+from reference_impls.toolkit import LanguageModel, Pair, Recipe, Run, UnlearningData, memorization_accuracy, new_pairs
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ from numpy.testing import assert_allclose
 from unlearning_toys import answer_probabilities, mean_logprob
 
 from reference_impls.methods.model_editing.zerounlearn import ZeroUnlearn, left_factor, without
-from reference_impls.toolkit import LanguageModel, Recipe, Run, UnlearningData
+from reference_impls.toolkit import LanguageModel, Pair, Recipe, Run, UnlearningData, deletion_answers
 
 
 def test_the_factor_is_the_one_worked_out_by_hand() -> None:
@@ -66,3 +68,11 @@ def test_taking_directions_out_forgets_more(memorized: LanguageModel, data: Unle
         for count in (0, 1000)
     )
     assert all_[0] < none[0]
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_an_empty_response_without_words_is_the_end_of_the_text(tiny: LanguageModel, closed: bool) -> None:
+    pair = Pair("Ana Lund likes", " spring", closed=closed)
+    told = deletion_answers(pair, "empty-response", "", [], random.Random(0))
+    labels = tiny.encode([told]).labels
+    assert labels[labels >= 0].tolist() == [tiny.tokenizer.eos_token_id]
