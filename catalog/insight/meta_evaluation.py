@@ -67,11 +67,12 @@ def judge_metrics(catalog: Catalog, task: str) -> tuple[Judgement, ...]:
         if not metric.id.startswith(NOT_OF_FORGETTING)
         if (judgement := judge_metric(metric, pools)) is not None
     ]
-    return tuple(
-        sorted(
-            judged, key=lambda judgement: (-(judgement.overall or 0.0), -judgement.faithfulness, judgement.metric.label)
-        )
-    )
+
+    def place(judgement: Judgement) -> tuple[bool, float, float, str]:
+        trust = judgement.overall
+        return trust is None, -(trust or 0.0), -judgement.faithfulness, judgement.metric.label
+
+    return tuple(sorted(judged, key=place))
 
 
 def judge_metric(metric: Metric, pools: Pools) -> Judgement | None:

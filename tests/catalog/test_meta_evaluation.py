@@ -173,6 +173,16 @@ def test_the_file_reads_as_it_was_written_and_says_what_is_wrong_with_it(tmp_pat
     assert "unlearn bench metrics" in (problem.hint or "")
 
 
+def test_no_trust_at_all_comes_before_none_that_could_be_told() -> None:
+    fooled = [*CASES[:2], *((f"fooled-{number}", 0.0, 0.5, 0.4, 0.8) for number in range(ENOUGH))]
+    measured = pools("forget_probability", [0.9], [0.4], *(shaken("forget_probability", *case) for case in fooled))
+    models = tuple(one.model_copy(update={"metrics": one.metrics | {"rephrased": 1.0}}) for one in measured.models)
+    metrics = (Metric(id="rephrased", label="Rephrased", range=(0, 1), better="retrained"), PROBABILITY)
+    catalog = Catalog((), (), (), {}, metrics=metrics, pools={"a": measured.model_copy(update={"models": models})})
+    judged = judge_metrics(catalog, "a")
+    assert [(one.metric.id, one.overall) for one in judged] == [("forget_probability", 0.0), ("rephrased", None)]
+
+
 def test_committed_pools_hold_every_method_and_seed_that_was_asked_for() -> None:
     committed, problems = read_pools(REPOSITORY / "reference_impls", REPOSITORY)
     metrics, _ = read_metrics(REPOSITORY / "reference_impls", REPOSITORY)
