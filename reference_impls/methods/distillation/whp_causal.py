@@ -45,7 +45,7 @@ $$
 ## Differences
 
 1. The paper's names come with its data; here each is made of two names of the retain set (of the forget set where
-   there is none), and known to nobody.
+   there is none), and known to nobody. Where only one other is named, the name is that one's.
 2. It finds mentions, short forms among them, by a parser, and replaces titles of books for TOFU as well; here the
    subject's name as it is written.
 3. For TOFU it takes one name, and distils a second teacher for the first mention; here several, and no second one.
@@ -174,12 +174,16 @@ class NameChangeTeacher(Method):
         Raises:
             UsageError: no other name fits any text.
         """
-        names = unknown_names(sorted({pair.subject for pair in data.others if pair.subject}))
+        known = sorted({pair.subject for pair in data.others if pair.subject})
+        names = unknown_names(known) or known
         drawn = run.rng.sample(names, min(self.names, len(names)))
         with model.evaluating():
             teachers = [taught(model, pair, drawn if pair.subject else []) for pair in data.forget]
         if not any(len(teacher) for _, teacher in teachers):
-            raise UsageError("No pair names its subject, or no other name fits in its place.")
+            raise UsageError(
+                "No pair names its subject, or no other name fits in its place. Give every row a `subject`"
+                " that stands in its text, and retain rows about others."
+            )
 
         def loss(model: LanguageModel, batch: Batch) -> Tensor:
             forget, retain = model.token_logits(batch.forget, batch.retain)

@@ -63,6 +63,13 @@ def test_texts_about_nobody_are_told_so(learned: LanguageModel, data: Unlearning
         NameChangeTeacher().unlearn(learned.copy(), nobody, Run(Recipe(steps=1)))
 
 
+def test_one_other_is_enough(learned: LanguageModel, data: UnlearningData) -> None:
+    other = next(pair.subject for pair in data.retain if pair.subject)
+    alone = replace(data, retain=tuple(pair for pair in data.retain if pair.subject == other))
+    unlearned = NameChangeTeacher().unlearn(learned.copy(), alone, Run(Recipe(learning_rate=1e-3, steps=15)))
+    assert mean_logprob(unlearned, data.forget) < mean_logprob(learned, data.forget)
+
+
 def test_facts_go_and_sentences_stay(learned: LanguageModel, data: UnlearningData) -> None:
     """What tells the season falls; the words around it stay as they were, and so do other people."""
     unlearned = NameChangeTeacher().unlearn(learned.copy(), data, Run(Recipe(learning_rate=1e-3, steps=15)))
