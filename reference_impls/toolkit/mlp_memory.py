@@ -93,8 +93,10 @@ def keys_of(memories: Sequence[Memory], model: LanguageModel, batch: Encoded) ->
     """(B, L, d_ff) what each of several projections reads at every place of a batch, in one pass."""
     with watched([memory.module for memory in memories]) as seen:
         model.token_logits(batch)
-    # Some architectures put all tokens in one row.
-    return [seen[memory.module][0].reshape(*batch.input_ids.shape, -1) for memory in memories]
+    rows, places = batch.input_ids.shape
+    read = [seen[memory.module][0] for memory in memories]
+    # Some architectures put all tokens in one row, and a soft prompt stands before what the batch holds.
+    return [keys.reshape(rows, -1, keys.shape[-1])[:, -places:] for keys in read]
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 from unlearning_toys import fingerprint
 
 from reference_impls.methods.inference_time.key_space_detection import Box, KeySpaceDetection, question_keys
-from reference_impls.toolkit import REFUSALS, Kept, LanguageModel, Recipe, Run, UnlearningData, memories
+from reference_impls.toolkit import REFUSALS, Kept, LanguageModel, Recipe, Run, SoftPrompted, UnlearningData, memories
 
 KEYS = torch.tensor([[0.0, 0.0], [2.0, 2.0], [4.0, 1.0]])
 
@@ -36,6 +36,18 @@ def test_keys_are_read_at_the_last_token_of_a_question(tiny: LanguageModel, data
     for key, pair in zip(found, data.forget, strict=True):
         ids = tiny.tokenizer(pair.prompt, add_special_tokens=False)["input_ids"]
         assert_allclose(key, memory.keys(tiny, tiny.encode([pair]))[0, len(ids) - 1], atol=1e-5)
+
+
+def test_behind_a_soft_prompt_it_is_still_the_question_that_is_read(tiny: LanguageModel, data: UnlearningData) -> None:
+    questions = [pair.prompt for pair in data.forget]
+    vectors = torch.randn(4, tiny.width, generator=torch.Generator().manual_seed(0))
+    plain = question_keys(tiny, 2, questions)
+    prompted = question_keys(SoftPrompted.of(tiny, vectors), 2, questions)
+    assert prompted.shape == plain.shape
+    assert not torch.allclose(prompted, plain)
+    # Read with the same vectors as tokens would be: nothing but the places differs.
+    alone = torch.cat([question_keys(SoftPrompted.of(tiny, vectors), 2, [question]) for question in questions])
+    assert_allclose(prompted, alone, atol=1e-5)
 
 
 def test_forget_questions_are_refused_and_what_is_let_through_is_answered_as_before(
