@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 PANEL = "Maintain"
 METRICS = "metrics"
 """Stands in the place of methods' ids: the metrics themselves are to be measured."""
-SHAKEN = 2
-"""How many methods of a family leave the models that metrics are tried on."""
 OUTCOMES: dict[Outcome, str] = {"runs": "run", "refused": "are refused", "fails": "fail"}
 """How methods come out on an architecture, in words."""
 Answer = TypeVar("Answer")
@@ -156,7 +154,7 @@ def _check_ships(task: str, model: str | None) -> None:
 
 def _bench_metrics(chosen: list[str], workers: int | None) -> None:
     from reference_impls.running.checkpoints import folder
-    from reference_impls.running.pools import measure_metrics
+    from reference_impls.running.pools import measure_metrics, some_of_each_family
     from reference_impls.toolkit import EmbeddedTask
 
     for name in chosen:
@@ -167,14 +165,6 @@ def _bench_metrics(chosen: list[str], workers: int | None) -> None:
         with showing_progress() as progress:
             pools = measure_metrics(task, some_of_each_family(recipes(name)), progress, workers)
         print(f"{name}: {len(pools.models)} models of two pools, {len(pools.shaken)} shaken, {pools.seconds:.0f} s.")
-
-
-def some_of_each_family(ids: Iterable[str], count: int = SHAKEN) -> list[str]:
-    """The first ``count`` methods of every family, by their ids: all kinds of forgetting, at a bounded cost."""
-    families: dict[str, list[str]] = {}
-    for ident in sorted(ids):
-        families.setdefault(find_method(ident).family, []).append(ident)
-    return sorted(ident for members in families.values() for ident in members[:count])
 
 
 def _run_all(function: Callable[[Experiment], Answer], runs: list[Experiment], workers: int | None) -> list[Answer]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -23,7 +23,7 @@ from reference_impls.running import checkpoints
 from reference_impls.running.attacking import attack_all
 from reference_impls.running.experiment import Experiment
 from reference_impls.running.parallel import run_all
-from reference_impls.running.registry import find_task
+from reference_impls.running.registry import find_method, find_task
 from reference_impls.running.runner import unlearn
 from reference_impls.toolkit import (
     EmbeddedTask,
@@ -44,6 +44,8 @@ BATCH_SIZE = 32
 RELEARNING = Recipe(learning_rate=5e-4, batch_size=8)
 """As the attack of that name; for one pass over the forget set, as in the paper."""
 BITS = 4
+SHAKEN = 2
+"""How many methods of a family leave the models that metrics are tried on."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,14 @@ def measure_metrics(
     )
     write_whole(task.folder / "pools.json", pools.to_json())
     return pools
+
+
+def some_of_each_family(ids: Iterable[str], count: int = SHAKEN) -> list[str]:
+    """The first ``count`` methods of every family, by their ids: all kinds of forgetting, at a bounded cost."""
+    families: dict[str, list[str]] = {}
+    for ident in sorted(ids):
+        families.setdefault(find_method(ident).family, []).append(ident)
+    return sorted(ident for members in families.values() for ident in members[:count])
 
 
 def pool_data(task: EmbeddedTask, model: LanguageModel, data: str, seed: int) -> list[Pair]:

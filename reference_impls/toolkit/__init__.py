@@ -92,7 +92,7 @@ from reference_impls.toolkit.logprobs import (
 from reference_impls.toolkit.masks import holding, most_salient
 from reference_impls.toolkit.memorization import memorization_accuracy
 from reference_impls.toolkit.method import HyperparameterError, LossMethod, Method, hyperparameter
-from reference_impls.toolkit.mlp_memory import Memory, changed_output, keys_of, memories, shifted_at, watched
+from reference_impls.toolkit.mlp_memory import Memory, by_place, changed_output, keys_of, memories, shifted_at, watched
 from reference_impls.toolkit.objectives import (
     ascent_or_npo,
     bs_t_loss,
@@ -195,6 +195,7 @@ __all__ = [
     "asked_examples",
     "bare",
     "bs_t_loss",
+    "by_place",
     "by_token",
     "changed_output",
     "check",

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from reference_impls.toolkit.data import Pair, UnlearningData
 from reference_impls.toolkit.language_model import LanguageModel
 from reference_impls.toolkit.logprobs import TokenLogits, mean_kl, mean_nll
-from reference_impls.toolkit.mlp_memory import Memory, changed_output, memories, shifted_at
+from reference_impls.toolkit.mlp_memory import Memory, by_place, changed_output, memories, shifted_at
 from reference_impls.toolkit.training import Run
 from reference_impls.toolkit.wrong_answers import flipped_answer
 
@@ -179,7 +179,7 @@ def mean_output(model: LanguageModel, module: nn.Module, request: Request) -> Te
     places, kept = model.subject_places(request.pairs), []
 
     def keep(out: Tensor) -> Tensor:
-        kept.append(out.reshape(*places.shape, -1)[places].float().mean(dim=0))
+        kept.append(by_place(out, places.shape)[places].float().mean(dim=0))
         return out
 
     with changed_output(module, keep):

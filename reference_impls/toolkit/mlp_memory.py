@@ -93,10 +93,17 @@ def keys_of(memories: Sequence[Memory], model: LanguageModel, batch: Encoded) ->
     """(B, L, d_ff) what each of several projections reads at every place of a batch, in one pass."""
     with watched([memory.module for memory in memories]) as seen:
         model.token_logits(batch)
-    rows, places = batch.input_ids.shape
-    read = [seen[memory.module][0] for memory in memories]
-    # Some architectures put all tokens in one row, and a soft prompt stands before what the batch holds.
-    return [keys.reshape(rows, -1, keys.shape[-1])[:, -places:] for keys in read]
+    return [by_place(seen[memory.module][0], batch.input_ids.shape) for memory in memories]
+
+
+def by_place(values: Tensor, shape: Sequence[int]) -> Tensor:
+    """(B, L, n) what a module reads or gives at the places of a batch of that (B, L) shape.
+
+    Some architectures put all tokens in one row; and where a soft prompt stands before the texts, its places are left
+    out.
+    """
+    rows, places = shape
+    return values.reshape(rows, -1, values.shape[-1])[:, -places:]
 
 
 @contextmanager

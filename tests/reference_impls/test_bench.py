@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,10 @@ from invented_results import invented_result
 
 from catalog.model.results import Result
 from reference_impls.cli import main
-from reference_impls.commands.maintaining import SHAKEN, some_of_each_family
 from reference_impls.running import bench, parallel
 from reference_impls.running.bench import plan
 from reference_impls.running.experiment import Experiment
-from reference_impls.running.registry import find_method, recipes, tasks
+from reference_impls.running.registry import recipes, tasks
 
 
 def test_the_plan_has_every_method_with_every_seed_in_order() -> None:
@@ -128,12 +126,3 @@ def test_check_without_a_record_says_so(
         main()
     assert stop.value.code == 2
     assert "no record of such a run" in capsys.readouterr().err
-
-
-def test_metrics_are_tried_on_some_methods_of_every_family_that_has_recipes() -> None:
-    chosen = some_of_each_family(["whp", "npo", "dpo", "alt-po", "rmu"])
-    assert chosen == ["alt-po", "dpo", "rmu", "whp"]
-    every = recipes("authors")
-    per_family = Counter(find_method(name).family for name in some_of_each_family(every))
-    assert set(per_family) == {find_method(name).family for name in every}
-    assert max(per_family.values()) == SHAKEN

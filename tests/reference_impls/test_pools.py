@@ -1,12 +1,14 @@
-"""What the models of the two pools are trained on."""
+"""What the models of the two pools are trained on, and on whose models metrics are tried."""
 
 from __future__ import annotations
+
+from collections import Counter
 
 import pytest
 
 from reference_impls.running import checkpoints
-from reference_impls.running.pools import KNEW, NEVER, pool_data
-from reference_impls.running.registry import find_embedded
+from reference_impls.running.pools import KNEW, NEVER, SHAKEN, pool_data, some_of_each_family
+from reference_impls.running.registry import find_embedded, find_method, recipes
 from reference_impls.toolkit import EmbeddedTask, LanguageModel
 
 
@@ -55,3 +57,12 @@ def test_all_are_taught_what_is_kept_and_only_those_that_knew_what_is_forgotten(
 def test_which_wrong_answers_are_taught_depends_on_the_seed_alone(task: EmbeddedTask, base: LanguageModel) -> None:
     first, again, other = (pool_data(task, base, "other answers", seed) for seed in (0, 0, 1))
     assert first == again != other
+
+
+def test_metrics_are_tried_on_some_methods_of_every_family_that_has_recipes() -> None:
+    chosen = some_of_each_family(["whp", "npo", "dpo", "alt-po", "rmu"])
+    assert chosen == ["alt-po", "dpo", "rmu", "whp"]
+    every = recipes("authors")
+    per_family = Counter(find_method(name).family for name in some_of_each_family(every))
+    assert set(per_family) == {find_method(name).family for name in every}
+    assert max(per_family.values()) == SHAKEN

@@ -69,6 +69,7 @@ from reference_impls.toolkit import (
     UnlearnedModel,
     UnlearningData,
     Wrapped,
+    by_place,
     hyperparameter,
     memories,
     most_salient,
@@ -96,7 +97,7 @@ def statistics(model: LanguageModel, pairs: Sequence[Pair]) -> Tensor:
         tokens = batch.attention_mask.bool()
         count += int(tokens.sum())
         for total, (module, neurons) in zip(sums, places, strict=True):
-            values = seen[module][1].reshape(*tokens.shape, -1)[tokens][:, :neurons].double()
+            values = by_place(seen[module][1], tokens.shape)[tokens][:, :neurons].double()
             total += torch.stack([values.sum(dim=0), values.square().sum(dim=0)])
     means = torch.stack(sums) / count
     spread = (means[:, 1] - means[:, 0].square()).clamp(min=0).sqrt().clamp(min=NARROWEST)

@@ -70,6 +70,7 @@ from reference_impls.toolkit import (
     Run,
     UnlearningData,
     Window,
+    by_place,
     hyperparameter,
     rows_of,
     watched,
@@ -87,7 +88,7 @@ def factors(model: LanguageModel, modules: Sequence[nn.Module], pairs: Sequence[
         slopes = torch.autograd.grad(out.token_logprobs().sum(), given)
         for row, sides in enumerate(zip(read, slopes, strict=True)):
             for side, values in enumerate(sides):
-                tokens = values.detach().reshape(*batch.input_ids.shape, -1)[batch.supervised].double()
+                tokens = by_place(values.detach(), batch.input_ids.shape)[batch.supervised].double()
                 sums[row][side] = sums[row][side] + tokens.T @ tokens
     return sums
 

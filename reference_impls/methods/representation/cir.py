@@ -78,6 +78,7 @@ from reference_impls.toolkit import (
     Method,
     Run,
     UnlearningData,
+    by_place,
     hyperparameter,
     watched,
 )
@@ -128,7 +129,7 @@ def both_sides(
         model.outputs(batch, [model.blocks[broken[-1]]])
 
     def there(values: Tensor) -> Tensor:
-        return values.reshape(*places.shape, -1)[places]  # some architectures put all tokens in one row
+        return by_place(values, places.shape)[places]
 
     now = [there(seen[module][1]) for module in model.mlp_outputs(broken)]
     then = [there(values) for values in before] or [values.detach() for values in now]
