@@ -90,7 +90,7 @@ from reference_impls.toolkit.logprobs import (
     sum_by_sequence,
 )
 from reference_impls.toolkit.masks import holding, most_salient
-from reference_impls.toolkit.memorization import memorization_accuracy
+from reference_impls.toolkit.memorization import memorization_accuracies, memorization_accuracy
 from reference_impls.toolkit.method import HyperparameterError, LossMethod, Method, hyperparameter
 from reference_impls.toolkit.mlp_memory import Memory, by_place, changed_output, keys_of, memories, shifted_at, watched
 from reference_impls.toolkit.objectives import (
@@ -234,6 +234,7 @@ __all__ = [
     "mean_output",
     "mean_over_answers",
     "memories",
+    "memorization_accuracies",
     "memorization_accuracy",
     "misdirection_loss",
     "most_salient",

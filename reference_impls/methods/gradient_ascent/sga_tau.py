@@ -69,6 +69,7 @@ from reference_impls.toolkit import (
     UnlearningData,
     hyperparameter,
     mean_nll,
+    memorization_accuracies,
     memorization_accuracy,
     subtract_task_vector,
     task_vector,
@@ -82,7 +83,7 @@ def selective_ascent_loss(out: TokenLogits, memorized: float) -> Tensor:
         out: logits at the tokens of answers to forget.
         memorized: $\gamma$.
     """
-    accuracies = out.mean_by_sequence((out.logits.argmax(dim=1) == out.targets).float())
+    accuracies = memorization_accuracies(out)
     chosen = accuracies >= accuracies.max().clamp(max=memorized)
     return -(out.sequence_nll() * chosen).sum() / chosen.sum()
 
