@@ -37,8 +37,8 @@ $$
 
 - **First-order meta-learning**: the gradient of $\mathcal L_{\mathrm{TR}}$ is taken at the attacked weights and applied
   at those before, as if the attack were a shift that does not depend on $\theta$.
-- **Entropy and not the likelihood**: of the losses that could be kept high under attack the paper prefers this one, which
-  names no answer, and has an end.
+- **Entropy and not the likelihood**: of the losses that could be kept high under attack the paper prefers this one. It
+  names no answer.
 - **It resists what it has met**: $K$ steps at the attacker's rates. On `authors`, with rates of 3e-4, forget answers go
   from 0.96 to 0.56 at no cost, and ten steps on half of them leave the other half at 0.66.
 - **The safeguard is a beginning, no more.** Without the attacks what it led astray is back where it was once training
