@@ -10,6 +10,7 @@ Families differ in what they touch; each method's class says it as ``acts_on``.
 | ``optimization`` | loss, gradients | finds the balance of forgetting and keeping while training |
 | ``second_order`` | gradients | divides each weight's step by the curvature |
 | ``relabeling`` | data | teaches other answers to the same prompts |
+| ``data_centric`` | data | chooses which examples are forgotten and kept, and when |
 | ``reinforcement`` | data, loss | rewards the model's own samples for being unlike the truth |
 | ``task_arithmetic`` | weights | subtracts what learning the forget set adds |
 | ``model_editing`` | weights of few layers | writes other values at the subjects' keys, or bounds each step |
@@ -22,7 +23,4 @@ Families differ in what they touch; each method's class says it as ``acts_on``.
 A folder's ``__init__.py`` is the family's page: what its methods share, how each differs from its predecessor, which to
 read first, what to expect. A new method adds its line there. Whoever reads for the first time begins with
 ``gradient_ascent/gradient_ascent.py`` and ``preference_optimization/npo.py``.
-
-The catalog knows a family (``catalog/vocabularies/family.yaml``) in which nothing runs yet: *data-centric* unlearning,
-which selects, rewrites or weighs data before any of the losses above.
 """

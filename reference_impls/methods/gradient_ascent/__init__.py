@@ -49,11 +49,9 @@ What a method chooses for the two, and when it stops, is all that sets it apart.
 - `ihl`: nor is this ascent. The hinge of the true token against the likeliest other one, turned round: probability goes
   from the one to the other, and where it has gone nothing pulls. $\mathcal R$ is that of `grad-diff`. `loku` has
   this loss in adapters.
-- `upcore`: `gradient-ascent` on a part of the forget set. What stands apart from the rest in the model's own states is
-  left out, since it costs most, and is to go along. Works with any other objective as well.
 
-Two methods of other families belong to the same line: `kl-min` holds `gradient-ascent` with a divergence, and `npo`
-bounds it by a preference.
+Methods of other families belong to the same line: `kl-min` holds `gradient-ascent` with a divergence, `npo` bounds it
+by a preference, and `upcore` leaves out of the forget set what costs most.
 
 ## Read first
 

@@ -40,8 +40,6 @@ balance is found while training.
   that momentum gathered in forgetting is not spent in a step that keeps. Where others weigh losses, it has two rates.
 - `weight-distance`: no forget loss at all. The reward is to be far from the weights before unlearning, and the retain
   loss holds what it can hold.
-- `lu`: not how one step is made, but which examples are on which side, and when. Fold by fold goes from what is kept to
-  what is forgotten, around `rmu` or `grad-diff`.
 
 Held against `grad-diff`: with `pdu` ascent gives way to a loss with a floor, and the fixed weight to $\lambda$; `gru`,
 `ngdiff` and `munba` change what is made of the gradients; `npo-sam` keeps the weight and moves the place.

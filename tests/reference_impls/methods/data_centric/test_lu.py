@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from unlearning_toys import fingerprint, invented_pairs, mean_logprob
 
-from reference_impls.methods.optimization.lu import LU, stages
+from reference_impls.methods.data_centric.lu import LU, stages
 from reference_impls.methods.representation.rmu import RMU
 from reference_impls.toolkit import LanguageModel, Recipe, Run, UnlearningData, shares_of_subjects
 

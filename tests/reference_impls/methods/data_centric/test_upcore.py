@@ -6,7 +6,7 @@ import pytest
 import torch
 from unlearning_toys import invented_pairs, mean_logprob
 
-from reference_impls.methods.gradient_ascent.upcore import UPCORE, question_states
+from reference_impls.methods.data_centric.upcore import UPCORE, question_states
 from reference_impls.toolkit import (
     Batch,
     LanguageModel,
