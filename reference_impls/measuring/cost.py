@@ -43,8 +43,10 @@ def count_passes(model: Any) -> Iterator[Passes]:
     """
     from torch.nn.modules.module import register_module_forward_hook
 
+    from reference_impls.toolkit.architecture import backbone
+
     passes = Passes()
-    counted = type(getattr(model, model.base_model_prefix, model))
+    counted = type(backbone(model))
 
     def on_forward(module: Any, given: Any, output: Any) -> None:
         if type(module) is not counted or not passes.counting:

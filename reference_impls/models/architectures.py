@@ -22,6 +22,7 @@ _COMMON = {
     "head_dim": 8,
     "max_position_embeddings": 256,
 }
+_FEW_OF_MANY = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 8}
 _GPT2 = {"n_embd": WIDTH, "n_layer": LAYERS, "n_head": 2, "n_positions": 256}
 
 SIZES: dict[str, dict[str, Any]] = {
@@ -60,21 +61,62 @@ SIZES: dict[str, dict[str, Any]] = {
         "attention_types": [[["global", "local"], 1]],
         "max_position_embeddings": 256,
     },
+    "openai-gpt": _GPT2,
+    "olmo2": _COMMON,
+    "starcoder2": _COMMON,
+    "stablelm": _COMMON,
+    "glm4": _COMMON,
+    "smollm3": _COMMON,
     "mixtral": {**_COMMON, "num_local_experts": 4, "num_experts_per_tok": 2},
-    "qwen2_moe": {
+    "qwen2_moe": {**_COMMON, **_FEW_OF_MANY, "shared_expert_intermediate_size": 8},
+    "qwen3_moe": {**_COMMON, **_FEW_OF_MANY},
+    "gpt_oss": {**_COMMON, "num_local_experts": 4, "num_experts_per_tok": 2},
+    "deepseek_v3": {
         **_COMMON,
-        "num_experts": 4,
+        "head_dim": 4,
+        "n_routed_experts": 4,
+        "n_shared_experts": 1,
         "num_experts_per_tok": 2,
         "moe_intermediate_size": 8,
+        "n_group": 1,
+        "topk_group": 1,
+        "first_k_dense_replace": 1,
+        "q_lora_rank": 8,
+        "kv_lora_rank": 8,
+        "qk_nope_head_dim": 4,
+        "qk_rope_head_dim": 4,
+        "v_head_dim": 8,
+    },
+    "llama4_text": {**_COMMON, "num_local_experts": 2, "num_experts_per_tok": 1, "intermediate_size_mlp": INNER},
+    "qwen3_next": {
+        **_COMMON,
+        **_FEW_OF_MANY,
         "shared_expert_intermediate_size": 8,
+        "layer_types": ["linear_attention", "full_attention"],
+        "linear_num_key_heads": 2,
+        "linear_num_value_heads": 2,
+        "linear_key_head_dim": 8,
+        "linear_value_head_dim": 8,
+    },
+    "jamba": {
+        **_COMMON,
+        "attn_layer_period": 2,
+        "attn_layer_offset": 1,
+        "expert_layer_period": 2,
+        "expert_layer_offset": 1,
+        "num_experts": 2,
+        "num_experts_per_tok": 1,
+        "mamba_d_state": 4,
+        "mamba_dt_rank": 4,
+        "use_mamba_kernels": False,
     },
     "mamba": {"hidden_size": WIDTH, "num_hidden_layers": LAYERS, "state_size": 4, "intermediate_size": INNER},
 }
 MULTIMODAL = "gemma3"
 """A language model inside a configuration for text and images, with as many blocks in either tower."""
 
-DENSE = tuple(name for name in SIZES if name not in ("mixtral", "qwen2_moe", "mamba"))
-EXPERTS = ("mixtral", "qwen2_moe")
+EXPERTS = ("mixtral", "qwen2_moe", "qwen3_moe", "gpt_oss", "deepseek_v3", "llama4_text", "qwen3_next", "jamba")
+DENSE = tuple(name for name in SIZES if name not in (*EXPERTS, "mamba"))
 ALL = (*SIZES, MULTIMODAL)
 
 

@@ -17,9 +17,9 @@ from reference_impls.toolkit import architecture
 from reference_impls.toolkit.language_model import LanguageModel
 from reference_impls.toolkit.logprobs import Encoded, TokenLogits
 
-STATE_SPACE = ("mamba", "falcon_h1", "nemotron_h")
-"""How families are called whose kernels read the weights of their output projections past the module, and so past an
-adapter in it."""
+STATE_SPACE = frozenset({"in_proj", "conv1d", "out_proj"})
+"""What a layer holds whose kernels read the weights of its output projection past the module, and so past an adapter in
+it."""
 LEAST_IMPORTANCE = 1e-5
 """What keeps quotients of importances finite, as LoKU's released code has it."""
 MORE, PASSES = 16, 4
@@ -37,13 +37,12 @@ def lora_config(model: Any, rank: int, alpha: float, targets: Sequence[str] = ()
     """
     from peft import LoraConfig
 
-    past_modules = ["out_proj", "conv1d"] if _is_state_space(model) else None
     return LoraConfig(
         r=rank,
         lora_alpha=alpha,
         lora_dropout=0.0,
         target_modules=list(targets) or "all-linear",
-        exclude_modules=past_modules,
+        exclude_modules=[*_read_past(model), *_routers(model)] or None,
         bias="none",
     )
 
@@ -65,19 +64,24 @@ def with_adapter(network: Any, rank: int, alpha: float) -> list[tuple[str, Tenso
 
 
 def not_adapted(adapted: Any) -> str:
-    """What of the blocks' matrices got no adapter, as a sentence; empty if nothing was left out.
+    """What of the blocks' matrices got no adapter, in sentences; empty if nothing was left out.
 
     Args:
         adapted: a network with adapters in it.
     """
+    said = []
     held = {id(_held(module)) for module in adapted.modules() if hasattr(module, "parameter_name")}
     experts = sum(weight.numel() for weight in architecture.fused_experts(adapted) if id(weight) not in held)
     if experts:
         share = experts / sum(parameter.numel() for parameter in adapted.parameters())
-        return f"The adapters sit on linear layers, and the experts ({share:.0%} of the weights) are none: not touched."
-    if _is_state_space(adapted):
-        return "The output projections of the state-space layers take no adapter: not touched."
-    return ""
+        said.append(
+            f"The adapters sit on linear layers, and the experts ({share:.0%} of the weights) are none: not touched."
+        )
+    if _read_past(adapted):
+        said.append("The output projections of the state-space layers take no adapter: not touched.")
+    if _routers(adapted):
+        said.append("The routers, which send tokens to experts, take no adapter: not touched.")
+    return " ".join(said)
 
 
 def _held(wrapper: Any) -> Any:
@@ -88,8 +92,23 @@ def _held(wrapper: Any) -> Any:
     return getattr(inner, wrapper.parameter_name, None)
 
 
-def _is_state_space(model: Any) -> bool:
-    return any(name in str(architecture.text_config(model).model_type) for name in STATE_SPACE)
+def _read_past(model: Any) -> list[str]:
+    """The names of the modules that state-space layers read past."""
+    return [
+        f"{name}.{part}"
+        for name, module in model.named_modules()
+        if STATE_SPACE.issubset(child for child, _ in module.named_children())
+        for part in ("out_proj", "conv1d")
+    ]
+
+
+def _routers(model: Any) -> list[str]:
+    """The names of linear layers that give more than their product: which experts a token is sent to."""
+    return [
+        name
+        for name, module in model.named_modules()
+        if architecture.matrix_shape(module) is not None and "router" in type(module).__name__.lower()
+    ]
 
 
 def check_targets(targets: Sequence[str], model: Any) -> None:
@@ -103,6 +122,7 @@ def check_targets(targets: Sequence[str], model: Any) -> None:
         UsageError: it has none of one; names those that it has.
     """
     layers = {name for name, module in model.named_modules() if architecture.matrix_shape(module) is not None}
+    layers -= {*_read_past(model), *_routers(model)}
     for target in targets:
         if not any(name == target or name.endswith(f".{target}") for name in layers):
             known = ", ".join(sorted({name.rsplit(".", 1)[-1] for name in layers}))

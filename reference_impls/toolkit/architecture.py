@@ -251,13 +251,18 @@ def attentions(model: Any, chosen: Iterable[int]) -> list[Any]:
     return found
 
 
+def backbone(model: Any) -> Any:
+    """The model without its head."""
+    # The prefix of a model for text alone may be the one of its relative for text and images.
+    return getattr(model, model.base_model_prefix, None) or _language_part(model)
+
+
 def hidden_states(
     model: Any, input_ids: Tensor | None = None, attention_mask: Tensor | None = None, **more: Any
 ) -> Tensor:
     """(B, L, d) what the backbone hands to the head; ``more`` is for it, such as ``inputs_embeds`` instead of ids."""
-    backbone = getattr(model, model.base_model_prefix)
     given = {"input_ids": input_ids, "attention_mask": attention_mask, **more}
-    hidden: Tensor = backbone(**given, use_cache=False).last_hidden_state
+    hidden: Tensor = backbone(model)(**given, use_cache=False).last_hidden_state
     return hidden
 
 
@@ -318,12 +323,25 @@ def read_out(model: Any, states: Tensor) -> Tensor:
     return logits[:, 0]
 
 
+def states_of(out: Any) -> Tensor:
+    """What a block, or a projection, gives: some blocks hand on more beside it, in a tuple or a list."""
+    states: Tensor = out[0] if isinstance(out, tuple | list) else out
+    return states
+
+
+def with_states(out: Any, states: Tensor) -> Any:
+    """The same output with other states, in the form in which it was given."""
+    if isinstance(out, list):
+        return [states, *out[1:]]
+    return (states, *out[1:]) if isinstance(out, tuple) else states
+
+
 @contextmanager
 def exchanged(module: nn.Module, output: Tensor) -> Iterator[None]:
     """While this lasts, a module's first output is another."""
 
     def hook(module: nn.Module, given: Any, out: Any) -> Any:
-        return (output, *out[1:]) if isinstance(out, tuple) else output
+        return with_states(out, output)
 
     handle = module.register_forward_hook(hook)
     try:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from reference_impls.toolkit.architecture import states_of, with_states
 from reference_impls.toolkit.language_model import LanguageModel
 from reference_impls.toolkit.logprobs import IGNORE, Encoded, TokenLogits
 from reference_impls.toolkit.padding import concatenate
@@ -71,13 +72,13 @@ class ChangedPrompt(LanguageModel):
         length = places.shape[1]
 
         def hook(module: nn.Module, given: Any, out: Any) -> Any:
-            states = out[0] if isinstance(out, tuple) else out
+            states = states_of(out)
             if states.shape[1] < length:
                 return out  # it goes on from what it has kept of the prompt
             start = min(self.read_before, states.shape[1] - length)  # embeddings of tokens have nothing before them
             before, prompt, after = states.split([start, length, states.shape[1] - start - length], dim=1)
             states = torch.cat([before, self.change(prompt, places), after], dim=1)
-            return (states, *out[1:]) if isinstance(out, tuple) else states
+            return with_states(out, states)
 
         handle = self.part.register_forward_hook(hook)
         try:

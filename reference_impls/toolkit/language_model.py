@@ -311,7 +311,7 @@ class LanguageModel:
         finally:
             for hook in hooks:
                 hook.remove()
-        outputs = [kept[row][0] if isinstance(kept[row], tuple) else kept[row] for row in range(len(modules))]
+        outputs = [architecture.states_of(kept[row]) for row in range(len(modules))]
         # Some put all tokens in one row, and what is not of the batch, such as a soft prompt, stands before it.
         count, length = input_ids.shape
         return [out.reshape(count, -1, out.shape[-1])[:, -length:] for out in outputs]

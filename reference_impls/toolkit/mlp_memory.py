@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from reference_impls.toolkit.architecture import states_of, with_states
 from reference_impls.toolkit.data import Pair
 from reference_impls.toolkit.language_model import LanguageModel
 from reference_impls.toolkit.logprobs import Encoded
@@ -127,7 +128,7 @@ def changed_output(module: nn.Module, change: Change) -> Iterator[None]:
     """While this lasts, the module (a projection, or a block) gives ``change(output)``."""
 
     def hook(module: nn.Module, given: Any, out: Any) -> Any:
-        return (change(out[0]), *out[1:]) if isinstance(out, tuple) else change(out)
+        return with_states(out, change(states_of(out)))
 
     handle = module.register_forward_hook(hook)
     try:

@@ -35,6 +35,7 @@ from reference_impls.toolkit import (
     memories,
     smoothed,
 )
+from reference_impls.toolkit.architecture import states_of
 
 STEERING = ("rmu", "adaptive-rmu", "circuit-breakers", "lunar", "repnoise", "targeted-lat", "falcon")
 INSIDE = (
@@ -42,7 +43,7 @@ INSIDE = (
     *("uld", "delta-unlearning", "eco", "grun", "asu"),
 )
 """Methods that act on parts of a model, one that acts on its loss, and some that put something around it."""
-ODD = ("opt", "gptj", MULTIMODAL, "mixtral", "qwen2_moe", "mamba")
+ODD = ("opt", "gptj", MULTIMODAL, "openai-gpt", "mixtral", "qwen2_moe", "llama4_text", "mamba")
 """Architectures that have parts elsewhere, of another shape, or not at all."""
 OTHERWISE_SCALED = ("gptj", "bloom", "falcon", "gpt_neo", "mamba")
 """Architectures without attention, or without one factor on its scores that could be changed."""
@@ -72,8 +73,7 @@ def test_the_blocks_are_those_that_text_goes_through_and_the_rest_of_the_model_r
     with torch.no_grad():
         logits = model.model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits
     handle.remove()
-    states = kept[0][0] if isinstance(kept[0], tuple) else kept[0]
-    assert_allclose(model.read_out(states[0]).detach(), logits[0], atol=1e-4)
+    assert_allclose(model.read_out(states_of(kept[0])[0]).detach(), logits[0], atol=1e-4)
     assert_allclose(model.token_logits(batch)[0].logits.detach(), logits[batch.supervised], atol=1e-4)
 
 
@@ -144,7 +144,10 @@ def test_experts_are_trained_with_the_rest_of_a_block(method: str, family: str, 
     assert any(not torch.equal(one, other) for one, other in zip(before, experts, strict=True))
 
 
-@pytest.mark.parametrize(("family", "part"), [("qwen2_moe", "experts"), ("mamba", "state-space")])
+@pytest.mark.parametrize(
+    ("family", "part"),
+    [("qwen2_moe", "experts"), ("llama4_text", "routers"), ("mamba", "state-space"), ("jamba", "state-space")],
+)
 def test_what_adapters_leave_alone_is_said(family: str, part: str, tiny: LanguageModel) -> None:
     run = _run()
     method_class(find_method("lora-negation"))().unlearn(small_model(family, tiny.tokenizer), invented_data(), run)
