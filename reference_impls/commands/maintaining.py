@@ -203,14 +203,22 @@ def _check_records(runs: list[Experiment], tolerance: float | None, workers: int
 @app.command(epilog="Examples: `unlearn architectures`   `unlearn architectures rome memit`", rich_help_panel=PANEL)
 def architectures(
     names: Annotated[list[str] | None, typer.Argument(help="Ids of methods; all by default.")] = None,
+    family: Annotated[
+        list[str] | None,
+        typer.Option(help="A `model_type` as the table names it, any number of times; all by default."),
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; as many as cores by default.")] = None,
 ) -> None:
     """Try every method on a small network of every architecture, and keep what runs and what is refused."""
     chosen = [find_method(name) for name in names] if names else methods()
+    from reference_impls.models.architectures import ALL
     from reference_impls.running.matrix import FILE, try_all
 
+    for name in family or ():
+        if name not in ALL:
+            raise UnknownNameError("architecture", name, ALL)
     with showing_progress() as progress:
-        table = try_all(chosen, progress, workers)
+        table = try_all(chosen, progress, workers, family or ALL)
     for name, architecture in table.families.items():
         counts = (
             f"{architecture.count(outcome)} {word}" for outcome, word in OUTCOMES.items() if architecture.count(outcome)

@@ -43,27 +43,38 @@ class Row:
 
 
 def try_all(
-    methods: Sequence[Implementation], progress: Progress = silent, workers: int | None = None
+    methods: Sequence[Implementation],
+    progress: Progress = silent,
+    workers: int | None = None,
+    families: Sequence[str] = ALL,
 ) -> Architectures:
-    """Try methods on every architecture, and keep what came of it; what was known of other methods stays.
+    """Try methods on architectures, and keep what came of it; what was known of others stays.
+
+    Args:
+        methods: what to try.
+        progress: is told of each architecture.
+        workers: how many processes; as many as cores by default.
+        families: of which architectures.
 
     Returns:
         All that is known now.
     """
     known = Architectures.model_validate_json(FILE.read_bytes()).families if FILE.exists() else {}
-    architectures: dict[str, Architecture] = {}
+    architectures = dict(known)
+    tried: set[str] = set()
 
-    def finished(row: Row, tried: Architecture) -> None:
+    def finished(row: Row, found: Architecture) -> None:
         before = known[row.family].methods if row.family in known else {}
-        architectures[row.family] = replace_methods(tried, {**before, **tried.methods})
-        progress(f"{len(architectures)}/{len(ALL)} architectures", len(architectures), len(ALL))
+        architectures[row.family] = replace_methods(found, {**before, **found.methods})
+        tried.add(row.family)
+        progress(f"{len(tried)}/{len(families)} architectures", len(tried), len(families))
 
-    rows = [Row(family, tuple(method.id for method in methods)) for family in ALL]
+    rows = [Row(family, tuple(method.id for method in methods)) for family in families]
     run_all(try_row, rows, finished, workers)
     table = Architectures(
         command="unlearn architectures",
         versions=versions(),
-        families={family: architectures[family] for family in ALL},
+        families={family: architectures[family] for family in ALL if family in architectures},
     )
     write_whole(FILE, table.to_json())
     return table

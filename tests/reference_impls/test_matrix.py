@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import replace
 from typing import Any
 
+import command_runs
 import pytest
 from unlearning_toys import invented_data
 
@@ -79,3 +80,22 @@ def test_what_is_known_of_other_methods_stays(monkeypatch: pytest.MonkeyPatch, t
     found = matrix.try_all([find_method("ga")])
     assert found.families["llama"].methods == {"ga": Tried(outcome="runs"), "npo": Tried(outcome="runs")}
     assert Architectures.model_validate_json((tmp_path / "architectures.json").read_bytes()) == found
+
+
+def test_what_is_known_of_other_architectures_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    known = Architecture(network="A", methods={"ga": Tried(outcome="fails", said="x")})
+    table = Architectures(command="c", versions={}, families={name: known for name in ALL if name != "gpt2"})
+    (tmp_path / "architectures.json").write_text(table.to_json(), encoding="utf-8")
+    monkeypatch.setattr(matrix, "FILE", tmp_path / "architectures.json")
+    again = Architecture(network="A", methods={"ga": Tried(outcome="runs")})
+    monkeypatch.setattr(
+        matrix, "run_all", lambda function, rows, done, workers: [done(row, again) for row in rows] and []
+    )
+    found = matrix.try_all([find_method("ga")], families=["mamba"])
+    assert found.families == {**table.families, "mamba": again}
+
+
+def test_an_architecture_that_is_not_there_is_an_error_with_the_nearest(unlearn: command_runs.Run) -> None:
+    ended = unlearn("architectures", "npo", "--family", "lama")
+    assert ended.status == 2
+    assert "Did you mean 'llama'?" in ended.err
