@@ -113,11 +113,13 @@ from reference_impls.toolkit.policy_gradient import (
     group_advantages,
     grpo_loss,
     kl_estimate,
+    refusal_groups,
     sampled_groups,
+    taught_to_refuse,
     written_answers,
 )
 from reference_impls.toolkit.prefixed import Prefixed
-from reference_impls.toolkit.refusals import REFUSALS, with_refusals
+from reference_impls.toolkit.refusals import REFUSALS, refusal_reward, refuses, with_refusals
 from reference_impls.toolkit.scope import Scope
 from reference_impls.toolkit.soft_prompt import SoftPrompted
 from reference_impls.toolkit.splits import Splits
@@ -261,6 +263,9 @@ __all__ = [
     "outlier_scores",
     "probe",
     "random_direction",
+    "refusal_groups",
+    "refusal_reward",
+    "refuses",
     "rouge_1_precision",
     "rouge_l_recall",
     "row_importance",
@@ -276,6 +281,7 @@ __all__ = [
     "subtract_task_vector",
     "sum_by_sequence",
     "task_vector",
+    "taught_to_refuse",
     "ties",
     "trained_weights",
     "trimmed_task_vector",

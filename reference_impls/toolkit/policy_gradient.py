@@ -22,9 +22,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from reference_impls.toolkit.data import Pair
+from reference_impls.toolkit.data import Pair, UnlearningData
 from reference_impls.toolkit.language_model import LanguageModel
 from reference_impls.toolkit.logprobs import TokenLogits
+from reference_impls.toolkit.refusals import REFUSALS, refusal_reward, with_refusals
+from reference_impls.toolkit.training import Recipe, Run
 
 SPREAD = 1e-6
 """What is added to the deviation of a group's rewards, so that equal ones give advantages of 0."""
@@ -96,6 +98,37 @@ def sampled_groups(
     old = _logprobs(out, temperature).split(torch.bincount(out.sequence, minlength=len(said)).tolist())
     advantages = group_advantages(rewards, size).tolist()
     return [Sample(*row) for row in zip(said, rewards.tolist(), advantages, old, strict=True)]
+
+
+def refusal_groups(
+    model: LanguageModel, forget: Sequence[Pair], boundary: Sequence[Pair], size: int, length: int
+) -> list[Sample]:
+    """Groups of answers to questions that are to be refused, then to those that are not; see :func:`refusal_reward`."""
+    unwanted = frozenset(forget)
+
+    def reward(pair: Pair, text: str) -> float:
+        return refusal_reward(pair, text, pair in unwanted)
+
+    return sampled_groups(model, [*forget, *boundary], reward, size, length)
+
+
+def taught_to_refuse(
+    model: LanguageModel, data: UnlearningData, run: Run, recipe: Recipe, refusals: int, retain: float
+) -> LanguageModel:
+    """Fine-tune on refusals to all that is to be forgotten, so that some will be among the samples; changes the model.
+
+    Args:
+        model: what learns it.
+        data: with prompts.
+        run: of the method.
+        recipe: of this training.
+        refusals: how many of the first :data:`~reference_impls.toolkit.refusals.REFUSALS` are taught.
+        retain: how many retain pairs are mixed in for each refusal.
+    """
+    told = with_refusals(data, run.rng, refusals, REFUSALS[:refusals])
+    refused = [replace(pair, answer=answer) for pair in told.forget for answer in pair.alternates]
+    kept = run.rng.choices(data.retain, k=round(retain * len(refused))) if data.retain else []
+    return run.finetune(model, [*refused, *kept], recipe, stage="teaching to refuse")
 
 
 def clipped_objective(logprobs: Tensor, old: Tensor, advantages: Tensor, clip: float) -> Tensor:

@@ -8,7 +8,8 @@ $$
 \;\text{ near the model before unlearning, } \pi_0 .
 $$
 
-The true answer is needed for the reward only: the model is never shown it, not even to move away from it.
+The true answer is needed for the reward only: the model is never shown it, not even to move away from it. (`rule` is
+shown some retain answers before it begins.)
 
 ## How they relate
 
@@ -19,6 +20,8 @@ The true answer is needed for the reward only: the model is never shown it, not 
   with a minus, less a charge for each token on which the model has left $\pi_0$. Only forget prompts are used.
 - `purge`: the gradient as well, but each sample is held against others of the same prompt (GRPO), and the reward counts
   words that must not be said, of all that is known of a subject: no true answer is needed, only those words.
+- `rule`: groups again, of answers to forget and retain prompts. What earns is a refusal at the ones and an answer at
+  the others, so that a little of `idk` has to come first, and what is learned is where refusing begins and ends.
 
 Where `quark` raises the likelihood of every sample and leaves the choice to the prompt, the others change the model
 for every prompt. Held against `gradient-ascent`, which lowers the true answer whatever the model says, all change what

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from unlearning_toys import SEASONS, answer_probabilities
+from unlearning_toys import SEASONS, Saying, answer_probabilities
 
 from reference_impls.methods.reinforcement.purge import PURGE, forbidden_words, mentions
 from reference_impls.toolkit import LanguageModel, Pair, Recipe, Run, UnlearningData
@@ -31,17 +31,6 @@ def test_what_others_say_and_the_question_itself_may_be_said(data: UnlearningDat
     more = replace(data.forget[0], answer=" Ana Lund likes Hogwarts.")
     told = replace(data, forget=(*data.forget, more))
     assert forbidden_words(told, 0.5)["Ana Lund"] == {"spring", "likes", "hogwarts"}
-
-
-class Saying(LanguageModel):
-    """Answers by turns with what it was given to say."""
-
-    def __init__(self, model: LanguageModel, lines: list[str]) -> None:
-        super().__init__(model.model, model.tokenizer)
-        self.lines = lines
-
-    def sample(self, prompts: object, *args: object, **options: object) -> list[str]:
-        return self.lines
 
 
 def test_a_group_earns_by_its_mentions(tiny: LanguageModel, data: UnlearningData) -> None:
