@@ -14,9 +14,10 @@ A method's file has one line of imports from the project, from here. What is not
   models that speak with one voice), ``assistants`` (small ones beside a large one), ``scope`` (a gate) and
   ``fixed_answer`` (what is said behind it); ``support`` asks whether a model has what a method needs.
 - *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses and
-  targets that several methods share), ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before
-  the step), ``masks`` (which weights may move), ``task_vectors`` (what a training did to
-  the weights, and what several did alike) and ``training`` (the one loop, and a run's tools).
+  targets that several methods share), ``policy_gradient`` (a model's own samples, and steps on them by a reward),
+  ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before the step), ``masks`` (which weights may
+  move), ``task_vectors`` (what a training did to the weights, and what several did alike) and ``training`` (the one
+  loop, and a run's tools).
 - *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``attention`` (at another
   temperature), ``steering`` (leading hidden states somewhere), ``adversarial`` (the worst small shift of them) and
   ``outliers`` (which of them stand apart).
@@ -106,8 +107,19 @@ from reference_impls.toolkit.objectives import (
     weighted_ascent_loss,
 )
 from reference_impls.toolkit.outliers import outlier_scores
+from reference_impls.toolkit.policy_gradient import (
+    Sample,
+    clipped_objective,
+    group_advantages,
+    grpo_loss,
+    kl_estimate,
+    refusal_groups,
+    sampled_groups,
+    taught_to_refuse,
+    written_answers,
+)
 from reference_impls.toolkit.prefixed import Prefixed
-from reference_impls.toolkit.refusals import REFUSALS, with_refusals
+from reference_impls.toolkit.refusals import REFUSALS, refusal_reward, refuses, with_refusals
 from reference_impls.toolkit.scope import Scope
 from reference_impls.toolkit.soft_prompt import SoftPrompted
 from reference_impls.toolkit.splits import Splits
@@ -175,6 +187,7 @@ __all__ = [
     "Reference",
     "Request",
     "Run",
+    "Sample",
     "Scope",
     "SoftPrompted",
     "Splits",
@@ -199,6 +212,7 @@ __all__ = [
     "by_token",
     "changed_output",
     "check",
+    "clipped_objective",
     "cosine",
     "damped",
     "deletion_answers",
@@ -219,6 +233,8 @@ __all__ = [
     "general_tokens",
     "generic_logits",
     "given_and_asked",
+    "group_advantages",
+    "grpo_loss",
     "holding",
     "hyperparameter",
     "inside",
@@ -226,6 +242,7 @@ __all__ = [
     "is_causal",
     "jaccard",
     "keys_of",
+    "kl_estimate",
     "log_ratio",
     "lora_config",
     "mean_by_sequence",
@@ -246,10 +263,14 @@ __all__ = [
     "outlier_scores",
     "probe",
     "random_direction",
+    "refusal_groups",
+    "refusal_reward",
+    "refuses",
     "rouge_1_precision",
     "rouge_l_recall",
     "row_importance",
     "rows_of",
+    "sampled_groups",
     "shares_of_subjects",
     "shifted",
     "shifted_at",
@@ -260,6 +281,7 @@ __all__ = [
     "subtract_task_vector",
     "sum_by_sequence",
     "task_vector",
+    "taught_to_refuse",
     "ties",
     "trained_weights",
     "trimmed_task_vector",
@@ -276,4 +298,5 @@ __all__ = [
     "with_ridge",
     "with_weights",
     "worst_shift",
+    "written_answers",
 ]
