@@ -3,9 +3,9 @@
 A method's file has one line of imports from the project, from here. What is not exported here is internal.
 
 - *What people add*: :mod:`~reference_impls.toolkit.method`, ``task``, ``attack`` say what each has to offer.
-- *Data*: ``data`` (pairs to forget and to keep), ``splits`` (a task's, by what they are for), ``refusals``,
-  ``invented`` (pairs that no model has read), ``wrong_answers`` and ``general_tokens`` (which part of an answer is none
-  of its content).
+- *Data*: ``data`` (pairs to forget and to keep), ``splits`` (a task's, by what they are for), ``shards`` (parts
+  that share no subject), ``refusals``, ``invented`` (pairs that no model has read), ``wrong_answers`` and
+  ``general_tokens`` (which part of an answer is none of its content).
 - *Models*: ``language_model`` (a causal LM with its tokenizer), ``unlearned_model`` (what a method returns) and
   ``wrapper`` (something around a model); inside them ``encoding`` (text to tokens), ``marks`` (what begins and ends
   texts and turns), ``architecture`` (where a transformer's parts are), ``adapters``, ``padding`` and
@@ -54,7 +54,7 @@ from reference_impls.toolkit.attention import smoothed
 from reference_impls.toolkit.batch import Batch, Reference
 from reference_impls.toolkit.changed_prompt import ChangedPrompt
 from reference_impls.toolkit.changed_states import ChangedStates
-from reference_impls.toolkit.combined import Combined
+from reference_impls.toolkit.combined import Combined, mean_vote
 from reference_impls.toolkit.data import Pair, UnlearningData, shares_of_subjects
 from reference_impls.toolkit.editing import (
     Request,
@@ -109,6 +109,7 @@ from reference_impls.toolkit.outliers import outlier_scores
 from reference_impls.toolkit.prefixed import Prefixed
 from reference_impls.toolkit.refusals import REFUSALS, with_refusals
 from reference_impls.toolkit.scope import Scope
+from reference_impls.toolkit.shards import place_of, sharded, sliced
 from reference_impls.toolkit.soft_prompt import SoftPrompted
 from reference_impls.toolkit.splits import Splits
 from reference_impls.toolkit.steering import (
@@ -233,6 +234,7 @@ __all__ = [
     "mean_nll",
     "mean_output",
     "mean_over_answers",
+    "mean_vote",
     "memories",
     "memorization_accuracies",
     "memorization_accuracy",
@@ -244,15 +246,18 @@ __all__ = [
     "npo_loss",
     "offset_logits",
     "outlier_scores",
+    "place_of",
     "probe",
     "random_direction",
     "rouge_1_precision",
     "rouge_l_recall",
     "row_importance",
     "rows_of",
+    "sharded",
     "shares_of_subjects",
     "shifted",
     "shifted_at",
+    "sliced",
     "smoothed",
     "specific_tokens",
     "steered_weights",
