@@ -3,9 +3,9 @@
 A method's file has one line of imports from the project, from here. What is not exported here is internal.
 
 - *What people add*: :mod:`~reference_impls.toolkit.method`, ``task``, ``attack`` say what each has to offer.
-- *Data*: ``data`` (pairs to forget and to keep), ``splits`` (a task's, by what they are for), ``refusals``,
-  ``invented`` (pairs that no model has read), ``wrong_answers`` and ``general_tokens`` (which part of an answer is none
-  of its content).
+- *Data*: ``data`` (pairs to forget and to keep), ``splits`` (a task's, by what they are for), ``shards`` (parts
+  that share no subject), ``refusals``, ``invented`` (pairs that no model has read), ``wrong_answers`` and
+  ``general_tokens`` (which part of an answer is none of its content).
 - *Models*: ``language_model`` (a causal LM with its tokenizer), ``unlearned_model`` (what a method returns) and
   ``wrapper`` (something around a model); inside them ``encoding`` (text to tokens), ``marks`` (what begins and ends
   texts and turns), ``architecture`` (where a transformer's parts are), ``adapters``, ``padding`` and
@@ -55,7 +55,7 @@ from reference_impls.toolkit.attention import smoothed
 from reference_impls.toolkit.batch import Batch, Reference
 from reference_impls.toolkit.changed_prompt import ChangedPrompt
 from reference_impls.toolkit.changed_states import ChangedStates
-from reference_impls.toolkit.combined import Combined
+from reference_impls.toolkit.combined import Combined, mean_vote
 from reference_impls.toolkit.data import Pair, UnlearningData, shares_of_subjects
 from reference_impls.toolkit.editing import (
     Request,
@@ -121,6 +121,7 @@ from reference_impls.toolkit.policy_gradient import (
 from reference_impls.toolkit.prefixed import Prefixed
 from reference_impls.toolkit.refusals import REFUSALS, refusal_reward, refuses, with_refusals
 from reference_impls.toolkit.scope import Scope
+from reference_impls.toolkit.shards import place_of, sharded, sliced
 from reference_impls.toolkit.soft_prompt import SoftPrompted
 from reference_impls.toolkit.splits import Splits
 from reference_impls.toolkit.steering import (
@@ -250,6 +251,7 @@ __all__ = [
     "mean_nll",
     "mean_output",
     "mean_over_answers",
+    "mean_vote",
     "memories",
     "memorization_accuracies",
     "memorization_accuracy",
@@ -261,6 +263,7 @@ __all__ = [
     "npo_loss",
     "offset_logits",
     "outlier_scores",
+    "place_of",
     "probe",
     "random_direction",
     "refusal_groups",
@@ -271,9 +274,11 @@ __all__ = [
     "row_importance",
     "rows_of",
     "sampled_groups",
+    "sharded",
     "shares_of_subjects",
     "shifted",
     "shifted_at",
+    "sliced",
     "smoothed",
     "specific_tokens",
     "steered_weights",
