@@ -152,7 +152,8 @@ class Lens:
     @cached_property
     def inverse(self) -> Tensor:
         r"""(d, d) $(E^\top E)^{+}$, with which $E^\top$ is the pseudo-inverse, in 64 bits."""
-        return torch.linalg.pinv(self.head.double().T @ self.head.double(), hermitian=True)
+        found: Tensor = torch.linalg.pinv(self.head.double().T @ self.head.double(), hermitian=True)
+        return found
 
     @cached_property
     def norm(self) -> tuple[Tensor, Tensor]:
