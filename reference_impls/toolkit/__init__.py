@@ -96,6 +96,7 @@ from reference_impls.toolkit.method import HyperparameterError, LossMethod, Meth
 from reference_impls.toolkit.mlp_memory import Memory, by_place, changed_output, keys_of, memories, shifted_at, watched
 from reference_impls.toolkit.objectives import (
     ascent_or_npo,
+    away_loss,
     bs_t_loss,
     dpo_loss,
     dpo_with_retain,
@@ -207,6 +208,7 @@ __all__ = [
     "adapter_weights",
     "ascent_or_npo",
     "asked_examples",
+    "away_loss",
     "bare",
     "bs_t_loss",
     "by_place",
