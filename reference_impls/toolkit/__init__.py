@@ -19,8 +19,8 @@ A method's file has one line of imports from the project, from here. What is not
   move), ``task_vectors`` (what a training did to the weights, and what several did alike) and ``training`` (the one
   loop, and a run's tools).
 - *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``attention`` (at another
-  temperature), ``steering`` (leading hidden states somewhere), ``adversarial`` (the worst small shift of them) and
-  ``outliers`` (which of them stand apart).
+  temperature), ``steering`` (leading hidden states somewhere), ``adversarial`` (the worst small shift of them),
+  ``sparse_autoencoder`` (states as features, and features set to something else) and ``outliers`` (which stand apart).
 - *Asking*: ``evaluation`` (what a model answers about a task's splits) and ``memorization`` (what it knows by heart).
 """
 
@@ -124,6 +124,14 @@ from reference_impls.toolkit.refusals import REFUSALS, refusal_reward, refuses, 
 from reference_impls.toolkit.scope import Scope
 from reference_impls.toolkit.shards import place_of, sharded, sliced
 from reference_impls.toolkit.soft_prompt import SoftPrompted
+from reference_impls.toolkit.sparse_autoencoder import (
+    Activity,
+    Clamp,
+    Clamped,
+    SparseAutoencoder,
+    autoencoder_of,
+    token_states,
+)
 from reference_impls.toolkit.splits import Splits
 from reference_impls.toolkit.steering import (
     mean_over_answers,
@@ -158,12 +166,15 @@ __all__ = [
     "FLOOR",
     "IGNORE",
     "REFUSALS",
+    "Activity",
     "AdaptedLayer",
     "AnswerDistribution",
     "Attack",
     "Batch",
     "ChangedPrompt",
     "ChangedStates",
+    "Clamp",
+    "Clamped",
     "Combined",
     "DivergedError",
     "EmbeddedTask",
@@ -192,6 +203,7 @@ __all__ = [
     "Sample",
     "Scope",
     "SoftPrompted",
+    "SparseAutoencoder",
     "Splits",
     "Task",
     "TokenLogits",
@@ -209,6 +221,7 @@ __all__ = [
     "ascent_or_npo",
     "asked_examples",
     "away_loss",
+    "autoencoder_of",
     "bare",
     "bs_t_loss",
     "by_place",
@@ -290,6 +303,7 @@ __all__ = [
     "task_vector",
     "taught_to_refuse",
     "ties",
+    "token_states",
     "trained_weights",
     "trimmed_task_vector",
     "unanimous_mean",
