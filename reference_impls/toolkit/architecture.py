@@ -335,6 +335,8 @@ def with_states(out: Any, states: Tensor) -> Any:
     if isinstance(out, list):
         return [states, *out[1:]]
     return (states, *out[1:]) if isinstance(out, tuple) else states
+
+
 def normed(model: Any, states: Tensor) -> Tensor:
     """(N, d) what the head is given of (N, d) states, as if the last block had written them."""
     ids = torch.zeros(len(states), 1, dtype=torch.long, device=states.device)
