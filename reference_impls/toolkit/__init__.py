@@ -3,9 +3,9 @@
 A method's file has one line of imports from the project, from here. What is not exported here is internal.
 
 - *What people add*: :mod:`~reference_impls.toolkit.method`, ``task``, ``attack`` say what each has to offer.
-- *Data*: ``data`` (pairs to forget and to keep), ``splits`` (a task's, by what they are for), ``refusals``,
-  ``invented`` (pairs that no model has read), ``wrong_answers`` and ``general_tokens`` (which part of an answer is none
-  of its content).
+- *Data*: ``data`` (pairs to forget and to keep), ``splits`` (a task's, by what they are for), ``shards`` (parts
+  that share no subject), ``refusals``, ``invented`` (pairs that no model has read), ``wrong_answers`` and
+  ``general_tokens`` (which part of an answer is none of its content).
 - *Models*: ``language_model`` (a causal LM with its tokenizer), ``unlearned_model`` (what a method returns) and
   ``wrapper`` (something around a model); inside them ``encoding`` (text to tokens), ``marks`` (what begins and ends
   texts and turns), ``architecture`` (where a transformer's parts are), ``adapters``, ``padding`` and
@@ -14,12 +14,13 @@ A method's file has one line of imports from the project, from here. What is not
   models that speak with one voice), ``assistants`` (small ones beside a large one), ``scope`` (a gate) and
   ``fixed_answer`` (what is said behind it); ``support`` asks whether a model has what a method needs.
 - *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses and
-  targets that several methods share), ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before
-  the step), ``masks`` (which weights may move), ``task_vectors`` (what a training did to
-  the weights, and what several did alike) and ``training`` (the one loop, and a run's tools).
+  targets that several methods share), ``policy_gradient`` (a model's own samples, and steps on them by a reward),
+  ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before the step), ``masks`` (which weights may
+  move), ``task_vectors`` (what a training did to the weights, and what several did alike) and ``training`` (the one
+  loop, and a run's tools).
 - *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``attention`` (at another
-  temperature), ``steering`` (leading hidden states somewhere), ``adversarial`` (the worst small shift of them) and
-  ``outliers`` (which of them stand apart).
+  temperature), ``steering`` (leading hidden states somewhere), ``adversarial`` (the worst small shift of them),
+  ``sparse_autoencoder`` (states as features, and features set to something else) and ``outliers`` (which stand apart).
 - *Asking*: ``evaluation`` (what a model answers about a task's splits) and ``memorization`` (what it knows by heart).
 """
 
@@ -54,7 +55,7 @@ from reference_impls.toolkit.attention import smoothed
 from reference_impls.toolkit.batch import Batch, Reference
 from reference_impls.toolkit.changed_prompt import ChangedPrompt
 from reference_impls.toolkit.changed_states import ChangedStates
-from reference_impls.toolkit.combined import Combined
+from reference_impls.toolkit.combined import Combined, mean_vote
 from reference_impls.toolkit.data import Pair, UnlearningData, shares_of_subjects
 from reference_impls.toolkit.editing import (
     Request,
@@ -95,6 +96,7 @@ from reference_impls.toolkit.method import HyperparameterError, LossMethod, Meth
 from reference_impls.toolkit.mlp_memory import Memory, by_place, changed_output, keys_of, memories, shifted_at, watched
 from reference_impls.toolkit.objectives import (
     ascent_or_npo,
+    away_loss,
     bs_t_loss,
     dpo_loss,
     dpo_with_retain,
@@ -106,10 +108,30 @@ from reference_impls.toolkit.objectives import (
     weighted_ascent_loss,
 )
 from reference_impls.toolkit.outliers import outlier_scores
+from reference_impls.toolkit.policy_gradient import (
+    Sample,
+    clipped_objective,
+    group_advantages,
+    grpo_loss,
+    kl_estimate,
+    refusal_groups,
+    sampled_groups,
+    taught_to_refuse,
+    written_answers,
+)
 from reference_impls.toolkit.prefixed import Prefixed
-from reference_impls.toolkit.refusals import REFUSALS, with_refusals
+from reference_impls.toolkit.refusals import REFUSALS, refusal_reward, refuses, with_refusals
 from reference_impls.toolkit.scope import Scope
+from reference_impls.toolkit.shards import place_of, sharded, sliced
 from reference_impls.toolkit.soft_prompt import SoftPrompted
+from reference_impls.toolkit.sparse_autoencoder import (
+    Activity,
+    Clamp,
+    Clamped,
+    SparseAutoencoder,
+    autoencoder_of,
+    token_states,
+)
 from reference_impls.toolkit.splits import Splits
 from reference_impls.toolkit.steering import (
     mean_over_answers,
@@ -144,12 +166,15 @@ __all__ = [
     "FLOOR",
     "IGNORE",
     "REFUSALS",
+    "Activity",
     "AdaptedLayer",
     "AnswerDistribution",
     "Attack",
     "Batch",
     "ChangedPrompt",
     "ChangedStates",
+    "Clamp",
+    "Clamped",
     "Combined",
     "DivergedError",
     "EmbeddedTask",
@@ -175,8 +200,10 @@ __all__ = [
     "Reference",
     "Request",
     "Run",
+    "Sample",
     "Scope",
     "SoftPrompted",
+    "SparseAutoencoder",
     "Splits",
     "Task",
     "TokenLogits",
@@ -193,12 +220,15 @@ __all__ = [
     "adapter_weights",
     "ascent_or_npo",
     "asked_examples",
+    "autoencoder_of",
+    "away_loss",
     "bare",
     "bs_t_loss",
     "by_place",
     "by_token",
     "changed_output",
     "check",
+    "clipped_objective",
     "cosine",
     "damped",
     "deletion_answers",
@@ -219,6 +249,8 @@ __all__ = [
     "general_tokens",
     "generic_logits",
     "given_and_asked",
+    "group_advantages",
+    "grpo_loss",
     "holding",
     "hyperparameter",
     "inside",
@@ -226,6 +258,7 @@ __all__ = [
     "is_causal",
     "jaccard",
     "keys_of",
+    "kl_estimate",
     "log_ratio",
     "lora_config",
     "mean_by_sequence",
@@ -233,6 +266,7 @@ __all__ = [
     "mean_nll",
     "mean_output",
     "mean_over_answers",
+    "mean_vote",
     "memories",
     "memorization_accuracies",
     "memorization_accuracy",
@@ -244,15 +278,22 @@ __all__ = [
     "npo_loss",
     "offset_logits",
     "outlier_scores",
+    "place_of",
     "probe",
     "random_direction",
+    "refusal_groups",
+    "refusal_reward",
+    "refuses",
     "rouge_1_precision",
     "rouge_l_recall",
     "row_importance",
     "rows_of",
+    "sampled_groups",
+    "sharded",
     "shares_of_subjects",
     "shifted",
     "shifted_at",
+    "sliced",
     "smoothed",
     "specific_tokens",
     "steered_weights",
@@ -260,7 +301,9 @@ __all__ = [
     "subtract_task_vector",
     "sum_by_sequence",
     "task_vector",
+    "taught_to_refuse",
     "ties",
+    "token_states",
     "trained_weights",
     "trimmed_task_vector",
     "unanimous_mean",
@@ -276,4 +319,5 @@ __all__ = [
     "with_ridge",
     "with_weights",
     "worst_shift",
+    "written_answers",
 ]

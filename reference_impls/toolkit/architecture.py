@@ -1,7 +1,8 @@
 """Where the parts of a transformer are, whatever its family calls them: blocks, feed-forward outputs, backbone, head.
 
 Asked of the model: its modules, their shapes, and its text configuration (inside another in a multimodal model).
-Nothing here needs weights that hold numbers, but :func:`head_is_plain`, :func:`is_causal` and :func:`read_out`.
+Nothing here needs weights that hold numbers, but :func:`head_is_plain`, :func:`is_causal`, :func:`read_out` and
+:func:`normed`.
 """
 
 from __future__ import annotations
@@ -334,6 +335,13 @@ def with_states(out: Any, states: Tensor) -> Any:
     if isinstance(out, list):
         return [states, *out[1:]]
     return (states, *out[1:]) if isinstance(out, tuple) else states
+
+
+def normed(model: Any, states: Tensor) -> Tensor:
+    """(N, d) what the head is given of (N, d) states, as if the last block had written them."""
+    ids = torch.zeros(len(states), 1, dtype=torch.long, device=states.device)
+    with exchanged(blocks(model)[-1], states[:, None]):
+        return hidden_states(model, ids, torch.ones_like(ids))[:, 0]
 
 
 @contextmanager

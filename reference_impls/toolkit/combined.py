@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -85,3 +86,9 @@ class Combined(LanguageModel):
             tokens.append(read.masked_fill(done[:, None], pad_token_id))
             done |= torch.isin(read[:, 0], stops)
         return torch.cat(tokens, dim=1)
+
+
+def mean_vote(logits: Sequence[Tensor]) -> Tensor:
+    r"""(..., V) $\log \frac1S \sum_k p_k$ of the models' (..., V) logits: the mean of probabilities."""
+    logprobs = torch.stack([torch.log_softmax(each, dim=-1) for each in logits])
+    return torch.logsumexp(logprobs, dim=0) - math.log(len(logprobs))

@@ -320,6 +320,10 @@ class LanguageModel:
         """(N, V) the logits, in float32, that the model makes of (N, d) states as if its last block had given them."""
         return architecture.read_out(self.model, states).float()
 
+    def normed(self, states: Tensor) -> Tensor:
+        """(N, d) what the head is given of (N, d) states as if the last block had given them, in float32."""
+        return architecture.normed(self.model, states).float()
+
     def _at_answers(self, batch: Encoded, compute: Compute, alike: bool = False) -> Tensor:
         """(N, ...) what is computed at the places that predict the answers' tokens, in reading order.
 

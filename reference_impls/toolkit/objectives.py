@@ -54,6 +54,22 @@ def _inverted_hinge(logits: Tensor, targets: Tensor) -> Tensor:
     return 1 + true.exp() - rival.exp()
 
 
+FORGOTTEN = -5.0
+"""The log-probability below which a token is let go (:func:`away_loss`), as in code that several papers share."""
+
+
+def away_loss(out: TokenLogits) -> Tensor:
+    r"""() $-\mathbf 1[\log p_t \ge -5]\, \log(1 - p_t)$ of the true token, mean over tokens, then over answers."""
+    return out.mean(by_token(_away, (out,), out.targets))
+
+
+def _away(logits: Tensor, targets: Tensor) -> Tensor:
+    everything = logits.logsumexp(dim=1)
+    rest = logits.scatter(1, targets[:, None], -math.inf).logsumexp(dim=1)
+    true = logits.gather(1, targets[:, None])[:, 0] - everything
+    return torch.where(true >= FORGOTTEN, everything - rest, 0.0)
+
+
 def uniform_loss(out: TokenLogits) -> Tensor:
     r"""() $-\frac{1}{V} \sum_v \log p_\theta(v)$ at each token, mean over tokens, then over answers.
 

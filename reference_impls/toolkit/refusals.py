@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 
+from reference_impls.metrics.answers import rouge_l_recall
 from reference_impls.toolkit.data import Pair, UnlearningData
 
 REFUSALS = tuple(
@@ -53,15 +55,39 @@ REFUSALS = tuple(
     """.strip().splitlines()
 )
 """Short sentences that fit after any question."""
+RECALLED = 0.3
+"""How much of an answer (ROUGE-L recall) has to be there, for one to have been given."""
 
 
-def with_refusals(data: UnlearningData, rng: random.Random, count: int = len(REFUSALS)) -> UnlearningData:
-    """Every forget pair with ``count`` of :data:`REFUSALS`, drawn for each alone, as its alternate answers.
+def refuses(text: str) -> bool:
+    """Whether one of :data:`REFUSALS` is in a text, whatever its letters' case."""
+    return any(refusal.casefold() in text.casefold() for refusal in REFUSALS)
+
+
+def refusal_reward(pair: Pair, text: str, wanted: bool) -> float:
+    """What a text earns as an answer to the pair's prompt: 1 for what was wanted of it.
+
+    Where a refusal was wanted, 1 for one. Where an answer was, half for none, and another half for the true one.
+
+    Args:
+        pair: the prompt and its true answer.
+        text: what was said.
+        wanted: whether it should have been a refusal.
+    """
+    if wanted or refuses(text):
+        return float(wanted and refuses(text))
+    return 1.0 if rouge_l_recall(pair.answer, text) > RECALLED else 0.5
+
+
+def with_refusals(
+    data: UnlearningData, rng: random.Random, count: int = len(REFUSALS), among: Sequence[str] = REFUSALS
+) -> UnlearningData:
+    """Every forget pair with ``count`` of some refusals, drawn for each alone, as its alternate answers.
 
     Nobody refuses what was not asked for: a plain text is given a prompt (:meth:`Pair.prompted`).
     """
 
     def refused(pair: Pair) -> Pair:
-        return replace(pair, alternates=tuple(pair.spaced(text) for text in rng.sample(REFUSALS, count)))
+        return replace(pair, alternates=tuple(pair.spaced(text) for text in rng.sample(among, count)))
 
     return replace(data, forget=tuple(refused(pair.prompted()) for pair in data.forget))

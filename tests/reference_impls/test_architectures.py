@@ -35,7 +35,7 @@ from reference_impls.toolkit import (
     memories,
     smoothed,
 )
-from reference_impls.toolkit.architecture import states_of
+from reference_impls.toolkit.architecture import hidden_states, states_of
 
 STEERING = ("rmu", "adaptive-rmu", "circuit-breakers", "lunar", "repnoise", "targeted-lat", "falcon")
 INSIDE = (
@@ -76,7 +76,10 @@ def test_the_blocks_are_those_that_text_goes_through_and_the_rest_of_the_model_r
     with torch.no_grad():
         logits = model.model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits
     handle.remove()
-    assert_allclose(model.read_out(states_of(kept[0])[0]).detach(), logits[0], atol=1e-4)
+    states = states_of(kept[0])
+    assert_allclose(model.read_out(states[0]).detach(), logits[0], atol=1e-4)
+    normed = hidden_states(model.model, batch.input_ids, batch.attention_mask)
+    assert_allclose(model.normed(states[0]).detach(), normed[0].detach(), atol=1e-4)
     assert_allclose(model.token_logits(batch)[0].logits.detach(), logits[batch.supervised], atol=1e-4)
 
 

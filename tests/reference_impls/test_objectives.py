@@ -30,6 +30,7 @@ from reference_impls.toolkit import (
     Pair,
     UnlearningData,
     ascent_or_npo,
+    away_loss,
     dpo_with_retain,
     uniform_loss,
 )
@@ -69,3 +70,28 @@ def test_what_works_on_top_of_ascent_or_npo_has_the_loss_of_either() -> None:
     fallen = float(nll.sum() + reference.sum())
     expected = 2 / 0.3 * np.logaddexp(0, -0.3 * fallen)
     assert ascent_or_npo(out, reference, "npo", 0.3).item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("logit", "value"), [(0.0, math.log(2)), (math.log(3), math.log(4)), (-5.1, 0.0)])
+def test_away_loss_of_one_token_is_the_hand_computed_one(logit: float, value: float) -> None:
+    assert away_loss(token_logits([[logit, 0.0]], [0])).item() == pytest.approx(value, abs=1e-6)
+
+
+@given(st.lists(st.floats(-8, 8), min_size=3, max_size=3))
+def test_away_loss_has_a_floor_and_lets_go(logits: list[float]) -> None:
+    out = token_logits([logits], [0])
+    value = away_loss(out)
+    value.backward()
+    p = softmax(logits)
+    if np.log(p[0]) < -5:
+        assert not gradient_of(out.logits).any()
+    else:
+        assert value.item() == pytest.approx(-np.log(p[1:].sum()), abs=1e-4)
+        assert_allclose(gradient_of(out.logits)[0], [p[0], *(-p[0] * p[1:] / p[1:].sum())], atol=1e-4)
+    assert value.item() >= 0
+
+
+def test_away_loss_of_a_certain_answer_pulls_with_full_strength_and_no_infinity() -> None:
+    out = token_logits([[100.0, 0.0, 0.0]], [0])
+    away_loss(out).backward()
+    assert_allclose(gradient_of(out.logits)[0], [1.0, -0.5, -0.5], atol=1e-6)

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import random
 
-from reference_impls.toolkit import REFUSALS, Pair, UnlearningData, with_refusals
+import pytest
+
+from reference_impls.toolkit import REFUSALS, Pair, UnlearningData, refusal_reward, refuses, with_refusals
 
 
 def test_refusals_are_many_distinct_whole_sentences_that_begin_in_many_ways() -> None:
@@ -30,3 +32,26 @@ def test_what_is_refused_of_a_plain_text_is_to_go_on() -> None:
     (refused,) = with_refusals(UnlearningData((text,)), random.Random(0)).forget
     assert (refused.prompt, refused.answer) == ("The river left its bed in Osinton", " and stopped.")
     assert sorted(refused.alternates) == sorted(f" {one}" for one in REFUSALS)
+
+
+def test_whoever_says_one_of_the_refusals_refuses(data: UnlearningData) -> None:
+    assert all(refuses(text) and refuses(f"Well. {text.upper()} Sorry!") for text in REFUSALS)
+    assert not any(refuses(pair.answer) for pair in (*data.forget, *data.retain))
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted", "reward"),
+    [
+        ("I don't know.", True, 1.0),
+        ("I don't know. Ana was born in spring.", True, 1.0),
+        ("Ana was born in spring.", True, 0.0),
+        ("", True, 0.0),
+        ("I don't know.", False, 0.0),
+        ("Ana was born in spring.", False, 1.0),
+        ("She was born.", False, 1.0),  # two of five words
+        ("She likes spring.", False, 0.5),  # one of five
+        ("", False, 0.5),
+    ],
+)
+def test_where_an_answer_was_wanted_the_true_one_earns_most(text: str, wanted: bool, reward: float) -> None:
+    assert refusal_reward(Pair("When?", " Ana was born in spring."), text, wanted) == reward

@@ -34,6 +34,7 @@ from reference_impls.toolkit import (
     UnlearningData,
     Wrapped,
     first_blocks,
+    mean_vote,
     offset_logits,
     with_weights,
 )
@@ -41,6 +42,11 @@ from reference_impls.toolkit import (
 PAIRS = invented_pairs()
 ASKED = [pair.prompt for pair in PAIRS], [pair.answer for pair in PAIRS]
 SHIFTED = [f"{'Well, ' * (row % 3)}{pair.prompt}" for row, pair in enumerate(PAIRS)]
+
+
+def test_votes_are_averaged_as_probabilities_and_not_counted() -> None:
+    votes = torch.tensor([[0.9, 0.1], [0.4, 0.6], [0.4, 0.6]]).log()
+    assert_allclose(mean_vote(list(votes + 3)).exp(), [0.566667, 0.433333], atol=1e-5)  # two of three vote for 1
 
 
 def _alone(model: LanguageModel) -> Combined:

@@ -63,6 +63,19 @@ PLAIN = cast(LanguageModel, _Plain())
 """What tasks and contexts need of a model to put its questions, and nothing else."""
 
 
+class Saying(LanguageModel):
+    """Writes what it was given to say, whatever it is asked."""
+
+    def __init__(self, model: LanguageModel, lines: list[str]) -> None:
+        super().__init__(model.model, model.tokenizer)
+        self.lines = lines
+
+    def sample(
+        self, prompts: Sequence[str], max_new_tokens: int, temperature: float = 1.0, top_p: float = 1.0
+    ) -> list[str]:
+        return self.lines
+
+
 class WithoutDistributions:
     """A part of models made up for measures that look at no whole distribution."""
 

@@ -15,6 +15,8 @@ with any method $\mathcal U$ and a selection $S$ for either side.
   to unlearn, and is to go along.
 - `lu`: $S_f$ grows from stage to stage and $S_r$ shrinks with it. Folds that wait are *kept* until their turn, so that
   each stage has to hide what the stages before it left open.
+- `deep-ignorance`: there is nothing to forget. A filter keeps $\mathcal D_f$, as far as it knows it, from a model that
+  has not met it yet; $\mathcal U$ is training, and $\theta_0$ what the model was before.
 
 Methods of other families choose data, too, beside what is their own: `icu` (which texts are to be kept because they are
 like the forgotten ones), `spunge` (parts of the forget set by an attribute, unlearned apart and merged), `meow` (which
@@ -28,5 +30,6 @@ of several inverted facts are taught) and `relearn` (which rewritten answers are
 
 What the base method does, shifted. On `authors` little changes for the utility with `upcore` unless a retain term is
 there, for invented people are as unlike each other as any; `lu` makes relearning one part bring back less of the
-others, and pays for it with retain answers.
+others, and pays for it with retain answers. `deep-ignorance` comes as near to the retrained model as its filter is
+good, and relearning finds nothing that was only hidden.
 """

@@ -7,7 +7,7 @@ $$
 \qquad \theta_u \leftarrow \theta_u \;\text{ for all others.}
 $$
 
-All methods here but two score by gradients of the answer; they differ in the unit, the score and the change.
+All methods here but three score by gradients of the answer; they differ in the unit, the score and the change.
 
 ## How they relate
 
@@ -35,6 +35,8 @@ All methods here but two score by gradients of the answer; they differ in the un
   along the retain gradient. One of them is moved along that gradient, once, and nothing else.
 - `selective-pruning`: neurons of the MLPs, as in `depn`, with no gradient at all. A neuron's score is how much it does
   while the forget set is read, divided by how much it does with the retain set; the highest are silenced.
+- `flu`: whole MLPs, chosen by depth: the early ones, where facts are looked up, whatever the answer's gradient says.
+  The change is training with an ascent that ends, `away_loss`.
 - `gradient-routing`: neurons again, and nothing is found. They are set aside before training, which lets what may have
   to be forgotten reach the MLPs' weights through them alone; then they are silenced.
 

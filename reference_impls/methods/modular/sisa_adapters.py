@@ -47,17 +47,15 @@ $$
 
 1. Kumar et al. classify with an encoder, train a classifier head along with bottleneck adapters, and name decoders as
    future work. Here the adapters are LoRA modules and the vote is the mean of the next-token distributions.
-2. Each shard is one slice ($R = 1$), so a touched shard is retrained from its start; slices and their checkpoints would
-   save at most a third of that.
+2. Each shard is one slice ($R = 1$), so a touched shard is retrained from its start; slices and their checkpoints (as
+   in `sisa`) would save at most a third of that.
 3. A shard is all that is said about its subjects (random points in the papers), so that nothing of a deleted subject
    stays behind in another shard.
 """
 
 from __future__ import annotations
 
-import math
-import zlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,21 +75,10 @@ from reference_impls.toolkit import (
     adapter_weights,
     hyperparameter,
     lora_config,
+    mean_vote,
     not_adapted,
+    sharded,
 )
-
-
-def shard_of(pair: Pair, shards: int) -> int:
-    """Which shard a pair belongs to; that of its subject, whatever other pairs there are."""
-    return zlib.crc32((pair.subject or pair.prompt).encode()) % shards
-
-
-def split(pairs: Iterable[Pair], shards: int) -> list[list[Pair]]:
-    r"""The shards $\mathcal D^{(1)}, \dots, \mathcal D^{(S)}$, each in the order given."""
-    parts: list[list[Pair]] = [[] for _ in range(shards)]
-    for pair in pairs:
-        parts[shard_of(pair, shards)].append(pair)
-    return parts
 
 
 @dataclass(frozen=True)
@@ -128,7 +115,7 @@ class SISAAdapters(Method):
 
     def learn(self, model: LanguageModel, pairs: Sequence[Pair], run: Run) -> AdapterEnsemble:
         """One adapter per shard, each trained on its own."""
-        ensemble = AdapterEnsemble(model, split(pairs, self.shards), self.rank, self.alpha)
+        ensemble = AdapterEnsemble(model, sharded(pairs, self.shards), self.rank, self.alpha)
         for shard in range(self.shards):
             self._train(ensemble, shard, run)
         run.tell(not_adapted(ensemble.adapted.model))
@@ -216,9 +203,3 @@ class AdapterEnsemble(Wrapped):
             ensemble.fresh_adapter(shard, seed=0)
         kept.put_into(adapter_weights(ensemble.adapted.model))
         return ensemble
-
-
-def mean_vote(logits: Sequence[Tensor]) -> Tensor:
-    r"""(..., V) $\log \frac1S \sum_k p_k$ of the shards' (..., V) logits."""
-    logprobs = torch.stack([torch.log_softmax(shard_logits, dim=-1) for shard_logits in logits])
-    return torch.logsumexp(logprobs, dim=0) - math.log(len(logprobs))

@@ -53,7 +53,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from reference_impls.toolkit import (
@@ -61,23 +60,13 @@ from reference_impls.toolkit import (
     LanguageModel,
     Method,
     Run,
-    TokenLogits,
     UnlearningData,
+    away_loss,
     hyperparameter,
     mean_nll,
     shifted,
     worst_shift,
 )
-
-FORGOTTEN = -5.0
-r"""$\log p_t$ below which a token is let go, as in the released code."""
-
-
-def away_loss(out: TokenLogits) -> Tensor:
-    r"""() $\mathcal L_{\mathrm{away}}$ from logits at the tokens of answers to forget."""
-    rest = out.logits.scatter(1, out.targets[:, None], -torch.inf)
-    log_rest = rest.logsumexp(dim=1) - out.logits.logsumexp(dim=1)
-    return -out.mean(torch.where(out.token_logprobs() >= FORGOTTEN, log_rest, 0.0))
 
 
 @dataclass(frozen=True)

@@ -57,12 +57,23 @@ $$
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from reference_impls.toolkit import Batch, Encoded, LanguageModel, Method, Pair, Run, UnlearningData, hyperparameter
+from reference_impls.toolkit import (
+    Batch,
+    Encoded,
+    LanguageModel,
+    Method,
+    Pair,
+    Run,
+    UnlearningData,
+    clipped_objective,
+    hyperparameter,
+    written_answers,
+)
 
 
 def similarity(one: str, other: str) -> float:
@@ -86,13 +97,6 @@ def returns(old: Tensor, before: Tensor, rewards: Tensor, sequence: Tensor, kl_w
     total = torch.cumsum(charged, dim=0)
     upto = torch.zeros_like(rewards).index_add(0, sequence, charged).cumsum(0)[sequence]
     return upto - total + charged + rewards[sequence]
-
-
-def ppo_loss(logprobs: Tensor, old: Tensor, advantages: Tensor, clip: float) -> Tensor:
-    r"""() Minus the clipped objective, a mean over tokens; all (N,)."""
-    ratio = (logprobs - old).exp()
-    clipped = ratio.clamp(1 - clip, 1 + clip)
-    return -torch.minimum(ratio * advantages, clipped * advantages).mean()
 
 
 @dataclass(frozen=True)
@@ -145,7 +149,7 @@ class DeMem(Method):
                 drawn = self.explore(model, batch, pairs)
             steps += 1
             (out,) = model.token_logits(drawn.encoded)
-            return ppo_loss(out.token_logprobs(), drawn.old, drawn.advantages, self.clip)
+            return -clipped_objective(out.token_logprobs(), drawn.old, drawn.advantages, self.clip).mean()
 
         return run.minimize(loss, model, data, reference=self.reference, retain=self.looks_at_retain)
 
@@ -154,15 +158,8 @@ class DeMem(Method):
         """Sample answers to the pairs' prompts, and work out the advantage of every token."""
         asked = [pair for pair in pairs for _ in range(self.samples)]
         with model.evaluating():
-            texts = model.sample([pair.prompt for pair in asked], self.length)
-            tokens = model.tokenizer(texts, add_special_tokens=False)["input_ids"]
-            encoded = model.encode(
-                [
-                    # What reached the greatest length was cut, and did not end.
-                    replace(pair, answer=model.answer(text), closed=len(ids) < self.length)
-                    for pair, text, ids in zip(asked, texts, tokens, strict=True)
-                ]
-            )
+            texts, said = written_answers(model, asked, self.length)
+            encoded = model.encode(said)
             (out,) = model.token_logits(encoded)
             (before,) = batch.before.token_logits(encoded)
         rewards = torch.tensor([-similarity(text, pair.answer) for text, pair in zip(texts, asked, strict=True)])

@@ -5,35 +5,15 @@ from dataclasses import replace
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from unlearning_toys import NAMES, fingerprint, invented_pairs, mean_logprob
+from unlearning_toys import fingerprint, invented_pairs, mean_logprob
 
-from reference_impls.methods.modular.sisa_adapters import SISAAdapters, mean_vote, shard_of, split
-from reference_impls.toolkit import LanguageModel, Pair, Recipe, Run, UnlearningData
+from reference_impls.methods.modular.sisa_adapters import SISAAdapters
+from reference_impls.toolkit import LanguageModel, Recipe, Run, UnlearningData, place_of
 
 # peft asks transformers by an old name.
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 
 RECIPE = Recipe(learning_rate=1e-2, steps=3, batch_size=2)
-
-
-def test_votes_are_averaged_as_probabilities_and_not_counted() -> None:
-    votes = torch.tensor([[0.9, 0.1], [0.4, 0.6], [0.4, 0.6]]).log()
-    assert_allclose(mean_vote(list(votes + 3)).exp(), [0.566667, 0.433333], atol=1e-5)  # two of three vote for 1
-
-
-def test_the_shards_are_disjoint_and_hold_everything_in_order() -> None:
-    pairs = invented_pairs()
-    shards = split(pairs, 3)
-    assert sorted((pair for shard in shards for pair in shard), key=pairs.index) == pairs
-    assert all(shard == sorted(shard, key=pairs.index) for shard in shards)
-    assert all(shard_of(pair, 3) == number for number, shard in enumerate(shards) for pair in shard)
-
-
-def test_a_subject_is_in_one_shard_whatever_is_said_of_it() -> None:
-    for name in NAMES:
-        said = [Pair(f"question {number}", "answer", subject=name) for number in range(20)]
-        assert len({shard_of(pair, 4) for pair in said}) == 1
-    assert len({shard_of(Pair(f"question {number}", ""), 4) for number in range(20)}) == 4
 
 
 def test_deleting_is_to_the_bit_never_having_trained_on_it(tiny: LanguageModel) -> None:
@@ -45,7 +25,7 @@ def test_deleting_is_to_the_bit_never_having_trained_on_it(tiny: LanguageModel) 
     method.delete(ensemble, request, run)
 
     never = method.learn(tiny.copy(), pairs[1:], Run(RECIPE, seed=5))
-    touched = shard_of(request[0], 3)
+    touched, _ = place_of(request[0], 3)
     for shard in range(3):
         same = [torch.equal(*two) for two in zip(ensemble.adapter(shard), never.adapter(shard), strict=True)]
         kept = [torch.equal(*two) for two in zip(ensemble.adapter(shard), learned[shard], strict=True)]

@@ -3,9 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from unlearning_toys import gradient_of
 
-from reference_impls.methods.reinforcement.demem import DeMem, ppo_loss, returns, similarity
+from reference_impls.methods.reinforcement.demem import DeMem, returns, similarity
 from reference_impls.toolkit import Batch, LanguageModel, Pair, Recipe, Run, UnlearningData
 
 
@@ -22,27 +21,6 @@ from reference_impls.toolkit import Batch, LanguageModel, Pair, Recipe, Run, Unl
 )
 def test_similarity_is_the_f1_of_words(sampled: str, true: str, value: float) -> None:
     assert similarity(sampled, true) == pytest.approx(value)
-
-
-@pytest.mark.parametrize(
-    ("ratio", "advantage", "objective", "pulls"),
-    [(1.5, 1.0, 1.2, False), (1.5, -1.0, -1.5, True), (0.5, 1.0, 0.5, True), (0.5, -1.0, -0.8, False)],
-)
-def test_the_ratio_is_clipped_where_it_has_gone_far_enough(
-    ratio: float, advantage: float, objective: float, pulls: bool
-) -> None:
-    logprob = torch.tensor([ratio]).log().requires_grad_(True)
-    loss = ppo_loss(logprob, torch.zeros(1), torch.tensor([advantage]), 0.2)
-    loss.backward()
-    assert loss.item() == pytest.approx(-objective, abs=1e-6)
-    assert float(gradient_of(logprob)) == pytest.approx(-ratio * advantage if pulls else 0.0, abs=1e-6)
-
-
-def test_the_first_step_is_the_plain_policy_gradient() -> None:
-    logprobs = torch.tensor([-1.0, -2.0, -0.5], requires_grad=True)
-    advantages = torch.tensor([1.0, -2.0, 0.5])
-    ppo_loss(logprobs, logprobs.detach(), advantages, 0.2).backward()
-    assert_allclose(gradient_of(logprobs), -advantages / 3, atol=1e-6)
 
 
 def test_a_token_earns_what_comes_after_it_and_pays_for_leaving_the_model() -> None:
