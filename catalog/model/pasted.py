@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from catalog.model.registries import LONGEST, PAPER_ID, REGISTRIES, bare, behind_doi, identify
+from catalog.model.registries import LONGEST, PAPER_ID, REGISTRIES, bare, behind_doi, identify, unescaped
 
 if TYPE_CHECKING:  # what only reads queries needs no records
     from catalog.model.catalog import Catalog
@@ -31,6 +31,17 @@ PREFIXED = r"\b(arxiv|doi|acl|openreview): +"
 """The name of a registry before an id, apart from it."""
 SEVERAL = r"[,;|]"
 """Between ids, also without a space."""
+INSIDE_ADDRESS = (
+    r"https?://\S*?[?&](?:q|u|url|to|target|link|redirect)=(https?(?::|%3A)(?:/|%2F){2}[^\s&]*)\S*",
+    r"https?://(?:web\.archive\.org/web/[^\s/]*|r\.jina\.ai)/(https?://\S*)",
+)
+"""Addresses that lead on to the one in their group: what mail, documents and archives make of links."""
+ENCODED = r"https?%3A\S*"
+"""An address as it stands in another one."""
+ENTRY = r"@[a-z]+\s?\{\s?[^\s,{}]+,"
+"""How an entry of BibTeX begins."""
+FIELD = r"\b(title|eprint|doi|url|journal|howpublished|note)\s?=\s?(?:\{((?:[^{}]|\{[^{}]*\})*)\}|\"([^\"]*)\")"
+"""What of an entry may name its paper: the group of a field's name, and two for its value."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +87,10 @@ def read_pasted(text: str) -> Pasted:
     >>> read_pasted("Zhang et al., arXiv:2404.05868v2.").named
     ((Named(key='arxiv', id='2404.05868'),),)
     """
-    text = re.sub(PREFIXED, r"\1:", bare(text), flags=re.IGNORECASE | re.ASCII)
+    text = bare(text)
+    if re.match(ENTRY, text, re.IGNORECASE | re.ASCII):
+        return _cited(text)
+    text = _led_on(re.sub(PREFIXED, r"\1:", text, flags=re.IGNORECASE | re.ASCII))
     if whole := _names(text):
         return Pasted((whole,))
     named, rest = [], []
@@ -90,6 +104,27 @@ def read_pasted(text: str) -> Pasted:
     if re.fullmatch(LOOSE_ADDRESS, word):
         loose += _names(f"https://{word}")
     return Pasted(tuple(named), tuple(loose), " ".join(rest))
+
+
+def _led_on(text: str) -> str:
+    """A text with the addresses to which others in it lead in their place."""
+    for form in INSIDE_ADDRESS:
+        text = re.sub(form, r"\1", text, flags=re.IGNORECASE | re.ASCII)
+    return re.sub(ENCODED, lambda found: unescaped(found[0]), text, flags=re.IGNORECASE | re.ASCII)
+
+
+def _cited(text: str) -> Pasted:
+    """What entries of BibTeX name: the ids and addresses of each, and the first one's title."""
+    named, titles = [], []
+    for entry in re.split(f"(?={ENTRY})", text, flags=re.IGNORECASE | re.ASCII):
+        fields = [
+            (name.lower(), f"{braced}{quoted}")
+            for name, braced, quoted in re.findall(FIELD, entry, re.IGNORECASE | re.ASCII)
+        ]
+        titles += [value for name, value in fields if name == "title"]
+        ids = [part for name, value in fields if name != "title" for part in read_pasted(value).named]
+        named += [tuple(one for part in ids for one in part)] if ids else []
+    return Pasted(tuple(named), rest=" ".join(re.sub("[{}]", "", titles[0]).split()) if titles else "")
 
 
 def _names(text: str) -> tuple[Named, ...]:

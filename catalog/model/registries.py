@@ -196,14 +196,14 @@ class Rule:
 
     key: Key
     pattern: str
-    """For the whole text; its one group is the id."""
+    """For the whole text; its groups are the id, with a point between them."""
     before: str = ""
-    """Stands before the group in the id."""
+    """Stands before the groups in the id."""
 
     def read(self, text: str) -> str | None:
         """The id that ``text`` names, or None."""
         match = re.fullmatch(self.pattern, text, re.IGNORECASE | re.ASCII)
-        return self.before + match[1] if match else None
+        return self.before + ".".join(match.groups()) if match else None
 
 
 def _grouped(pattern: str) -> str:
@@ -221,6 +221,7 @@ def _rules() -> tuple[Rule, ...]:
         r"(?:[a-z0-9-]+\.)*(?:arxiv\.org|alphaxiv\.org|ar5iv\.org|semanticscholar\.org)|huggingface\.co|hf\.co"
         r"|arxiv-vanity\.com|scirate\.com|papers\.cool|emergentmind\.com"
     )
+    site = r"(?:https?://)?[^\s/?#]+\.[^\s/?#]+/"
     kinds = "abs|pdf|html|overview|src|format|e-print|ps|arxiv|(?:graph/v1/)?papers?"
     return (
         Rule("arxiv", rf"(?:arxiv ?[:.]? ?|abs/|pdf/)?{arxiv}{version}(?:\.pdf)?(?: ?\[[\w.-]+\])?"),
@@ -242,8 +243,14 @@ def _rules() -> tuple[Rule, ...]:
         ),
         Rule("doi", rf"{scheme}nature\.com/articles/(s[0-9]{{5}}-[0-9]{{3}}-[0-9]{{5}}-[0-9a-z]){ending}", "10.1038/"),
         # Publishers put the DOI into their addresses: dl.acm.org/doi/abs/10.1145/..., springer.com/article/10.1007/...
-        Rule("doi", rf"(?:https?://)?[^\s/?#]+\.[^\s/?#]+/(?:[^\s?#]*[/:])?({in_address}){ending}"),
-        Rule("doi", rf"(?:https?://)?[^\s/?#]+\.[^\s/?#]+/[^\s?#]*\?(?:\S*&)?(?:id|doi)=({in_address})(?:[&#]\S*)?"),
+        Rule("doi", rf"{site}(?:[^\s?#]*[/:])?({in_address}){ending}"),
+        Rule("doi", rf"{site}[^\s?#]*\?(?:\S*&)?(?:id|doi)=({in_address})(?:[&#]\S*)?"),
+        # Whoever else shows arXiv's papers says so beside the id, or in the name of the site.
+        Rule("arxiv", rf"{site}(?:\S*[^a-z0-9\s])?arxiv[:/=._-](?:(?:{kinds})[/:])?{arxiv}{version}(?:[./?#&]\S*)?"),
+        Rule("arxiv", rf"{scheme}[^\s/?#]*arxiv[^\s/?#]*/(?:\S*[/=:])?{arxiv}{version}(?:[./?#&]\S*)?"),
+        # DBLP's keys and the bibliographic codes of ADS are made of arXiv's ids.
+        Rule("arxiv", r"(?:\S*[/:])?corr/abs-([0-9]{4})-([0-9]{4,5})(?:[./?#]\S*)?"),
+        Rule("arxiv", r"(?:\S*/)?[0-9]{4}arXiv([0-9]{4})([0-9]{4,5})[A-Z](?:[/?#]\S*)?"),
     )
 
 
@@ -292,7 +299,7 @@ def identify(text: str) -> tuple[Key, str] | None:
     for rule in RULES if len(text) <= LONGEST else ():
         if (ident := rule.read(text)) is not None:
             if rule.key == "doi":
-                return behind_doi(re.sub(PERCENT, _letter, ident))
+                return behind_doi(unescaped(ident))
             return rule.key, _usual(rule.key, ident)
     return None
 
@@ -312,8 +319,9 @@ def _usual(key: Key, ident: str) -> str:
     return ident.upper() if ident[0].isalpha() else ident.lower()
 
 
-def _letter(match: re.Match[str]) -> str:
-    return chr(int(match[1], 16))
+def unescaped(address: str) -> str:
+    """An address, or a part of one, with its letters of ASCII as they are."""
+    return re.sub(PERCENT, lambda match: chr(int(match[1], 16)), address)
 
 
 def held_alone(address: str) -> Registry | None:

@@ -14,9 +14,10 @@ from functools import lru_cache
 from catalog.base.text import words
 
 STOP_WORDS = frozenset(
-    "a about after all an and any are as at be been but by can could do does for from had has have how i if in into is"
-    " it its me my no not of on or our so some such than that the their them then there these they this to us vs was we"
-    " were what when where which who why will with would you your".split()
+    "a about after al all an and any are as at be been but by can could do does et find for from had has have"
+    " how i if in into is it its me my no not of on or our paper papers please show so some such than that the"
+    " their them then there these they this to us vs was we were what when where which who why will with would"
+    " wrote you your".split()
 )
 """Words that need not occur: they say nothing of a paper, and people use others."""
 MOST_JOINED = 3

@@ -140,7 +140,7 @@ def _prepare(
     shipped = None if experiment.own_model else task.model
     recipe = chosen(task.name, find_method(experiment.method), shipped=shipped)
     method = configure(find_method(experiment.method), experiment.settings, recipe.hyperparameters)
-    if experiment.requests > 1 and method.wraps():
+    if experiment.requests > 1 and method.wraps() and not method.continues:
         raise UsageError(
             f"{experiment.requests} requests need a method that changes the weights; {experiment.method} works around "
             "them, and would have to answer all requests together. Leave --requests out."

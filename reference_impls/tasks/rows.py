@@ -152,7 +152,23 @@ def _spoken(turns: list[Any]) -> list[Any]:
     ]
 
 
+def _plain(message: Any) -> Any:
+    """A message whose content is a text, where it was a list of texts, and whose role is one that templates know."""
+    if not isinstance(message, dict):
+        return message
+    content = message.get("content")
+    match content:
+        case [*parts] if parts and all(
+            isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)
+            for part in parts
+        ):
+            content = "".join(part["text"] for part in parts)
+    role = "system" if message.get("role") == "developer" else message.get("role")
+    return {**message, "role": role, "content": content}
+
+
 def _chat(messages: list[Any], used: Any) -> Said:
+    messages = [_plain(message) for message in messages]
     for said in _message_problems(messages):
         raise RowError(said)
     *context, answer = messages

@@ -18,6 +18,9 @@ from reference_impls.toolkit import UsageError
 SHOWN = 20
 """How many problems of a file are shown."""
 
+WORKBOOKS = (".xlsx", ".xlsm", ".ods")
+"""How the names of spreadsheets end, which are packed."""
+
 Rows = list[tuple[str, Any]]
 """(place, row) each: where a row is, for messages, and what is there."""
 
@@ -46,7 +49,11 @@ def read_rows(name: str, data: Data, problem: Callable[[Any], str], form: str) -
         UsageError: the file cannot be read, holds no rows, or bad ones.
     """
     rows: Rows
-    rows = _rows(data) if isinstance(data, Path) else [(f"{name} row {at}", row) for at, row in enumerate(data, 1)]
+    rows = (
+        _rows(data, problem)
+        if isinstance(data, Path)
+        else [(f"{name} row {at}", row) for at, row in enumerate(data, 1)]
+    )
     if not rows:
         raise UsageError(f"{data if isinstance(data, Path) else name}: there are no rows in it.")
     return checked(rows, problem, form)
@@ -66,7 +73,7 @@ def checked(found: Rows, problem: Callable[[Any], str], form: str) -> list[tuple
     return found
 
 
-def _rows(path: Path) -> Rows:
+def _rows(path: Path, problem: Callable[[Any], str]) -> Rows:
     if path.is_dir() and any(path.glob("*.arrow")):
         return _from_datasets(path, "a data set")
     try:
@@ -77,6 +84,8 @@ def _rows(path: Path) -> Rows:
         return _from_datasets(path, "Parquet")
     if data.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
         return _from_datasets(path, "Arrow")
+    if data.startswith(b"PK\x03\x04") and path.suffix.lower() in WORKBOOKS:
+        raise UsageError(f"{path}: is a workbook. Save its sheet as CSV.")
     if data.startswith((b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd")):
         raise UsageError(f"{path}: is compressed. Unpack it first.")
     text = _text(path, data)
@@ -84,7 +93,7 @@ def _rows(path: Path) -> Rows:
         return list(_from_csv(path, text))
     if path.suffix.lower() == ".txt":
         return [(str(path), {"text": text})] if text.strip() else []
-    return _from_array(path, text) or _from_lines(path, text)
+    return _from_array(path, text) or _from_objects(path, text, problem) or _from_lines(path, text)
 
 
 def _text(path: Path, data: bytes) -> str:
@@ -104,11 +113,11 @@ def _from_lines(path: Path, text: str) -> Rows:
         if not content.strip():
             continue
         try:
-            row = json.loads(content)
+            row = parsed(content)
         except RecursionError:
             row = NotJson("not JSON: nested too deeply")
         except ValueError as error:  # also numbers of more digits than Python reads
-            row = NotJson(f"not JSON: {getattr(error, 'msg', error)}")
+            row = NotJson(_why(error))
         rows.append((f"{path}:{number}", row))
     return rows
 
@@ -118,18 +127,85 @@ def _from_array(path: Path, text: str) -> Rows | None:
     if not text.lstrip().startswith("["):
         return None
     try:
-        array = json.loads(text)
+        array = parsed(text)
     except RecursionError:
         return None
     except ValueError as error:
         if _is_json(text.lstrip().partition("\n")[0]):
             return None  # lines that are lists, which are told one by one
         line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        return [(f"{path}{line}", NotJson(f"not JSON: {getattr(error, 'msg', error)}"))]
+        return [(f"{path}{line}", NotJson(_why(error)))]
     if not array or not all(isinstance(row, dict | str) for row in array):
         return None
     rows = [{"text": row} if isinstance(row, str) else row for row in array]
     return [(f"{path}: row {number}", row) for number, row in enumerate(rows, 1)]
+
+
+def _from_objects(path: Path, text: str, problem: Callable[[Any], str]) -> Rows | None:
+    """The objects of a file that has them over several lines each, or the rows that its one object holds; else None."""
+    start = text.lstrip().partition("\n")[0]
+    if not start.startswith("{"):
+        return None
+    if _is_json(start):
+        only = text.strip() == start
+        return _held(path, json.loads(start), problem) if only else None
+    rows: Rows = []
+    at, decoder = 0, json.JSONDecoder(object_pairs_hook=_once)
+    while at < len(text):
+        if text[at].isspace():
+            at += 1
+            continue
+        try:
+            row, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            return None  # told line by line
+        rows.append((f"{path}:{text.count(chr(10), 0, at) + 1}", row))
+        at = end
+    return (_held(path, rows[0][1], problem) if len(rows) == 1 else None) or rows
+
+
+def _held(path: Path, whole: Any, problem: Callable[[Any], str]) -> Rows | None:
+    """The rows of an object that is none itself but holds a list that begins with a good one, under whatever name.
+
+    Raises:
+        UsageError: it holds several such lists.
+    """
+    lists = {
+        name: value
+        for name, value in (whole.items() if isinstance(whole, dict) else ())
+        if isinstance(value, list) and value and not problem(value[0])
+    }
+    if not lists or not problem(whole):
+        return None
+    if len(lists) > 1:
+        raise UsageError(f"{path}: holds several lists, {', '.join(lists)}. Save the one that is meant alone.")
+    ((name, found),) = lists.items()
+    return [(f"{path}: {name}, row {number}", row) for number, row in enumerate(found, 1)]
+
+
+class _TwiceError(ValueError):
+    """A name stands twice in an object."""
+
+
+def parsed(text: str) -> Any:
+    """What JSON text says.
+
+    Raises:
+        ValueError: it is none, or an object has a name twice, of which others would read the last.
+    """
+    return json.loads(text, object_pairs_hook=_once)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _TwiceError(f"{next(name for name in names if names.count(name) > 1)!r} stands in it twice")
+    return found
+
+
+def _why(error: ValueError) -> str:
+    return str(error) if isinstance(error, _TwiceError) else f"not JSON: {getattr(error, 'msg', error)}"
 
 
 def _is_json(text: str) -> bool:
@@ -142,14 +218,26 @@ def _is_json(text: str) -> bool:
 
 def _from_csv(path: Path, text: str) -> Iterator[tuple[str, Any]]:
     """Rows below a line of names; cells that are empty are not there."""
-    lines = csv.DictReader(text.splitlines(keepends=True), delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
+    lines = csv.DictReader(text.splitlines(keepends=True), delimiter=_delimiter(path, text))
     try:
+        names = lines.fieldnames or ()
+        for name in names:
+            if list(names).count(name) > 1:
+                raise UsageError(f"{path}:1: has the name {name!r} twice.")
         for row in lines:
             if None in row:
                 raise UsageError(f"{path}:{lines.line_num}: has more cells than the first line has names.")
             yield f"{path}:{lines.line_num}", {key: cell for key, cell in row.items() if cell}
     except csv.Error as error:
         raise UsageError(f"{path}:{lines.line_num}: not CSV: {error}.") from None
+
+
+def _delimiter(path: Path, text: str) -> str:
+    """What stands between cells: where commas are decimal, spreadsheets write semicolons."""
+    if path.suffix.lower() == ".tsv":
+        return "\t"
+    names = text.partition("\n")[0]
+    return max(",;\t", key=names.count)
 
 
 def _from_datasets(path: Path, kind: str) -> Rows:

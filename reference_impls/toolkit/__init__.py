@@ -30,6 +30,7 @@ from reference_impls.metrics.answers import rouge_1_precision, rouge_l_recall
 from reference_impls.scaling import LoRA
 from reference_impls.toolkit.adapters import (
     AdaptedLayer,
+    NamedAdapters,
     adapted_layers,
     adapter_weights,
     lora_config,
@@ -93,7 +94,16 @@ from reference_impls.toolkit.logprobs import (
 from reference_impls.toolkit.masks import holding, most_salient
 from reference_impls.toolkit.memorization import memorization_accuracies, memorization_accuracy
 from reference_impls.toolkit.method import HyperparameterError, LossMethod, Method, hyperparameter
-from reference_impls.toolkit.mlp_memory import Memory, by_place, changed_output, keys_of, memories, shifted_at, watched
+from reference_impls.toolkit.mlp_memory import (
+    Memory,
+    by_place,
+    changed_output,
+    keys_of,
+    memories,
+    neuron_masks,
+    shifted_at,
+    watched,
+)
 from reference_impls.toolkit.objectives import (
     ascent_or_npo,
     away_loss,
@@ -190,6 +200,7 @@ __all__ = [
     "LossMethod",
     "Memory",
     "Method",
+    "NamedAdapters",
     "NotApplicableError",
     "OffsetModel",
     "Pair",
@@ -272,6 +283,7 @@ __all__ = [
     "memorization_accuracy",
     "misdirection_loss",
     "most_salient",
+    "neuron_masks",
     "new_pairs",
     "nll_gradient",
     "not_adapted",

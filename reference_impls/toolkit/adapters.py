@@ -199,6 +199,45 @@ def adapted_layers(network: Any, adapter: str = "default") -> list[AdaptedLayer]
     return layers
 
 
+class NamedAdapters:
+    """Several low-rank adapters in a model's network, of which one is at work at a time."""
+
+    def __init__(self, model: LanguageModel, rank: int, alpha: float) -> None:
+        """Nothing is put in before the first is asked for."""
+        self.model, self.rank, self.alpha = model, rank, alpha
+        self._network: Any = None
+
+    def fresh(self, name: str, seed: int) -> list[Tensor]:
+        """Put an untrained adapter in, or in the place of the one of that name; returns its weights.
+
+        It is at work then, and its weights alone may move.
+        """
+        from peft import get_peft_model
+
+        config = lora_config(self.model.model, self.rank, self.alpha)
+        if self._network is None:
+            self._network = get_peft_model(self.model.model, config, adapter_name=name)
+        elif name not in self._network.peft_config:
+            self._network.add_adapter(name, config)
+        torch.manual_seed(seed)
+        for layer in _layers(self.model.model):
+            if hasattr(layer, "reset_lora_parameters"):
+                layer.reset_lora_parameters(name, True)
+        self.use(name)
+        return self.weights(name)
+
+    def weights(self, name: str) -> list[Tensor]:
+        """The weights of one of them."""
+        return [weight for path, weight in adapter_weights(self.model.model) if f".{name}." in path]
+
+    def use(self, name: str, strength: float = 1.0) -> None:
+        """Set one to work, as it is or as a multiple of itself."""
+        self._network.set_adapter(name)
+        for layer in _layers(self.model.model):
+            if name in layer.scaling:
+                layer.set_scale(name, strength)
+
+
 def row_importance(forgotten: Tensor, kept: Tensor) -> Tensor:
     r"""(outputs,) $s_i$, how much more each row of a matrix matters to what is forgotten, by the sum of its quotients.
 

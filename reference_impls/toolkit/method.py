@@ -82,6 +82,9 @@ class Method(ABC):
     """Whether the result is what training without the data gives."""
     separate: ClassVar[bool] = False
     """Whether each request is served by itself, so that nothing adds up over many."""
+    continues: ClassVar[bool] = False
+    """Whether it goes on from what it returned itself: a method that works around the weights and serves requests that
+    come one after another."""
     parts: ClassVar[tuple[Part, ...]] = ()
     """What a model must have inside for it, asked before anything is loaded; see
     :mod:`~reference_impls.toolkit.support`."""

@@ -89,6 +89,38 @@ def memories(model: LanguageModel, layers: Iterable[int]) -> list[Memory]:
     return [Memory(module) for module in model.mlp_outputs(layers)]
 
 
+def neuron_masks(model: LanguageModel, layers: Iterable[int], chosen: Callable[[int], Tensor]) -> list[Tensor]:
+    """For each weight of a model, which of its entries belong to chosen neurons of some blocks' MLPs and to no others.
+
+    They are the rows (and biases) with which these neurons read, and the columns with which they write.
+
+    Args:
+        model: whose weights.
+        layers: which blocks.
+        chosen: of how many neurons an MLP has, (m,) True where one is chosen.
+
+    Raises:
+        UnsupportedModelError: a block has no one MLP that is known here.
+    """
+    from transformers.pytorch_utils import Conv1D
+
+    masks = {id(weight): torch.zeros_like(weight, dtype=torch.bool) for weight in model.model.parameters()}
+    for layer in layers:
+        *inputs, output = model.mlp_matrices([layer])
+        mask = masks[id(output.weight)]
+        by_output = mask.T if isinstance(output, Conv1D) else mask
+        neurons = chosen(by_output.shape[1])
+        by_output[:, neurons] = True
+        for module in inputs:
+            mask = masks[id(module.weight)]
+            by_output = mask.T if isinstance(module, Conv1D) else mask
+            rows = neurons.repeat(by_output.shape[0] // len(neurons))  # gates and inputs may be one matrix
+            by_output[rows] = True
+            if getattr(module, "bias", None) is not None:
+                masks[id(module.bias)][rows] = True
+    return list(masks.values())
+
+
 @torch.no_grad()
 def keys_of(memories: Sequence[Memory], model: LanguageModel, batch: Encoded) -> list[Tensor]:
     """(B, L, d_ff) what each of several projections reads at every place of a batch, in one pass."""

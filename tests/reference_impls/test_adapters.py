@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from transformers.pytorch_utils import Conv1D
 
-from reference_impls.toolkit import AdaptedLayer, adapted_layers, row_importance, weighted_low_rank
+from reference_impls.toolkit import (
+    AdaptedLayer,
+    LanguageModel,
+    NamedAdapters,
+    adapted_layers,
+    row_importance,
+    weighted_low_rank,
+)
 
 
 def _adapted(layer: torch.nn.Module) -> tuple[torch.nn.Module, AdaptedLayer]:
@@ -46,6 +53,37 @@ def test_layers_of_other_adapters_are_not_found() -> None:
     network, _ = _adapted(torch.nn.Linear(3, 5))
     assert not adapted_layers(network, "another")
     assert not adapted_layers(torch.nn.Linear(3, 5))
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+def test_of_several_adapters_one_is_at_work_as_strongly_as_asked(fresh: LanguageModel, tiny: LanguageModel) -> None:
+    ids = torch.tensor([[5, 6, 7]])
+
+    def logits(model: LanguageModel) -> torch.Tensor:
+        with torch.no_grad():
+            out: torch.Tensor = model.model(ids).logits
+        return out
+
+    adapters = NamedAdapters(fresh, rank=2, alpha=4.0)
+    found = {name: adapters.fresh(name, seed) for seed, name in enumerate(("one", "two"))}
+    assert not any(weight.requires_grad for weight in found["one"])
+    assert all(weight.requires_grad for weight in found["two"])
+    assert torch.equal(logits(fresh), logits(tiny))  # untrained
+    with torch.no_grad():
+        for layer in adapted_layers(fresh.model, "one"):
+            layer.up.fill_(0.01)
+    assert torch.equal(logits(fresh), logits(tiny))  # not at work
+    adapters.use("one")
+    whole = [layer.update for layer in adapted_layers(fresh.model, "one")]
+    assert not torch.equal(logits(fresh), logits(tiny))
+    adapters.use("one", 0.5)
+    for full, layer in zip(whole, adapted_layers(fresh.model, "one"), strict=True):
+        assert_allclose(layer.update, 0.5 * full)
+    adapters.use("one", 0.0)
+    assert torch.equal(logits(fresh), logits(tiny))
+    again = [weight.detach().clone() for weight in adapters.fresh("one", seed=0)]
+    assert not any(bool(weight.any()) for weight in again[1::2])
+    assert adapters.weights("two")[0] is found["two"][0]
 
 
 def _product(weight: Any, importance: Any, rank: int) -> np.ndarray:

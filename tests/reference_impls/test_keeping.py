@@ -252,7 +252,13 @@ def test_as_many_requests_as_there_may_be_take_every_subject_once(count: int) ->
         assert all(parts)
 
 
-@pytest.mark.parametrize("method", WRAPPING)
+def test_who_goes_on_from_what_it_put_around_the_weights_serves_a_course(task: FilesTask, saved_tiny: Path) -> None:
+    outcome = run(_experiment("o3", saved_tiny, requests=3), task)
+    assert len(outcome.result.stages) == 3
+    assert len(outcome.model.gates) == 3  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("method", [one for one in WRAPPING if not method_class(find_method(one)).continues])
 def test_requests_to_what_wraps_are_refused_before_anything_is_loaded(method: str, task: FilesTask) -> None:
     with pytest.raises(UsageError, match="works around them"):
         run(_experiment(method, Path("/nowhere"), requests=2), task)

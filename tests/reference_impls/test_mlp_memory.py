@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference_impls.toolkit import by_place
+from reference_impls.models.architectures import small_model
+from reference_impls.toolkit import LanguageModel, Pair, by_place, memories, neuron_masks
 
 SIZES = st.integers(1, 4)
 
@@ -15,3 +17,24 @@ def test_values_lie_where_the_batch_has_its_tokens(rows: int, places: int, size:
     values = torch.randn(rows, before + places, size)
     given = values.reshape(-1, size) if flat else values
     assert torch.equal(by_place(given, (rows, places)), values[:, before:])
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "phi3"])
+def test_neurons_are_the_rows_that_read_and_the_columns_that_write(kind: str, tiny: LanguageModel) -> None:
+    """Where the chosen neurons' weights are 0 they write nothing, and where all others' are, nothing but they do."""
+    model = small_model(kind, tiny.tokenizer)
+    (memory,) = memories(model, [0])
+    neurons = torch.arange(memory.weight.shape[1]) % 3 == 0
+    masks = neuron_masks(model, [0], lambda size: neurons)
+    per_neuron = sum(int(mask.sum()) for mask in masks) / int(neurons.sum())
+    assert per_neuron == int(per_neuron)
+    batch = model.encode([Pair("Question", " Ana Lund was born.")])
+    with torch.no_grad():
+        before = memory.keys(model, batch)
+        for weight, mask in zip(model.model.parameters(), masks, strict=True):
+            weight[mask] = 0
+        after = memory.keys(model, batch)
+    assert not bool(after[..., neurons].any())
+    assert torch.allclose(after[..., ~neurons], before[..., ~neurons], atol=1e-6)
+    assert not bool(memory.weight[:, neurons].any())
+    assert bool(memory.weight[:, ~neurons].all(dim=0).any())

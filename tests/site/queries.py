@@ -83,6 +83,18 @@ IDS = [
         "[2404.05868] Negative Preference Optimization: From Catastrophic Collapse to Effective Unlearning",
         "Ruiqi Zhang, Licong Lin, Yu Bai, and Song Mei. Negative preference optimization. arXiv:2404.05868, 2024.",
         "[NPO](https://arxiv.org/abs/2404.05868)",
+        "https://www.catalyzex.com/paper/arxiv:2404.05868",
+        "https://arxiv-sanity-lite.com/?rank=pid&pid=2404.05868",
+        "https://browse.arxiv.org/pdf/2404.05868v2.pdf",
+        "https://dblp.org/rec/journals/corr/abs-2404-05868.html",
+        "journals/corr/abs-2404-05868",
+        "https://ui.adsabs.harvard.edu/abs/2024arXiv240405868Z/abstract",
+        "https://web.archive.org/web/20240501000000/https://arxiv.org/abs/2404.05868",
+        "https://www.google.com/url?q=https://arxiv.org/abs/2404.05868&sa=D&usg=x",
+        "https://nam01.safelinks.protection.outlook.com/?url=https%3A%2F%2Fopenreview.net%2Fforum%3Fid%3DMXLBXjQkmb&data=x",
+        "@misc{x, title={Negative {P}reference Optimization}, eprint={2404.05868}, archivePrefix={arXiv}}",
+        '@article{x,\n title = "No such title",\n journal = "arXiv preprint arXiv:2404.05868",\n year = 2024\n}',
+        "@inproceedings{x, title={Anything}, url={https://openreview.net/forum?id=MXLBXjQkmb}, doi={10.1/none}}",
     ),
     *_forms(
         KGA,
@@ -106,6 +118,7 @@ IDS = [
     Query("https://openreview.net/forum?id=NobodyHas1", missing="OpenReview id NobodyHas1"),
     Query("https://blog.example.org/how-to-forget", missing="address blog.example.org/how-to-forget"),
     Query("2404.05868 2404.99999", papers=(NPO,), missing="arXiv id 2404.99999"),
+    Query("@misc{x, title={A}, eprint={2404.05868}} @misc{y, title={B}, eprint={2310.02238}}", papers=(NPO, WHP)),
     Query("arXiv:2404.99999 fictitious unlearning", first="maini2024tofu", missing="arXiv id 2404.99999"),
 ]
 """Ids and addresses: what they name, and nothing else."""
@@ -151,5 +164,10 @@ WORDS = [
     Query("relearning attack on RMU", among=("fan2025llmb",)),
     Query("how do I unlearn on TOFU", among=("maini2024tofu",)),
     Query("direct preference optimization", first=DPO),
+    Query(
+        "@article{x, title={Direct Preference Optimization: Your Language Model is Secretly a Reward Model}}", first=DPO
+    ),
+    Query("Eldan et al. (2023)", first=WHP),
+    Query("papers by Eldan and Russinovich", first=WHP),
 ]
 """Words, with and without dashes; venues, years and terms; names of pages."""

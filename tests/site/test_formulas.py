@@ -40,6 +40,13 @@ def test_limits_stand_below_when_displayed() -> None:
     assert not list(tree(r"\min_\theta f").iter("munder"))
 
 
+@pytest.mark.parametrize("size", ["", r"\big", r"\Big", r"\bigg", r"\Bigg", r"\bigl", r"\Bigr", r"\bigm"])
+@pytest.mark.parametrize(("written", "shown"), [(r"\{", "{"), (r"\}", "}"), (r"\|", "\N{DOUBLE VERTICAL LINE}")])
+def test_a_delimiter_is_itself_in_any_size(size: str, written: str, shown: str) -> None:
+    element = next(one for one in tree(f"a {size}{written} b").iter("mo"))
+    assert element.text == shown
+
+
 def test_an_unknown_command_is_an_error_that_shows_the_formula() -> None:
     with pytest.raises(FormulaError, match=r"\\nosuchcommand"):
         to_mathml(r"a \nosuchcommand b")

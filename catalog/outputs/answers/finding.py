@@ -219,7 +219,7 @@ class Finder:
                 two = self._unit(word, [" ".join(apart)])
                 if two.holders:
                     return two
-        instead = self._nearest(word) if word.isalpha() else None
+        instead = self._nearest(word) if needed and word.isalpha() else None
         return replace(self._unit(instead, [instead], needed=needed), guessed=True) if instead else unit
 
     def _unit(self, said: str, phrases: Iterable[str], endings: Iterable[str] = (), needed: bool = True) -> _Unit:

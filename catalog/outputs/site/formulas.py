@@ -18,6 +18,8 @@ from latex2mathml.converter import convert
 _NAMESPACE = "{http://www.w3.org/1998/Math/MathML}"
 _THIN_SPACE = "0.1667em"
 _UNKNOWN_TO_CONVERTER = re.compile(r"\\(arg|sign|sgn|softmax|argmax|argmin)(?![A-Za-z])")
+_SIZED = {"\\{": "{", "\\}": "}", "\\|": "‖"}
+r"""What the converter leaves behind ``\Big`` and its like as it was written."""
 _OPENING = frozenset("([{|⟨⌊⌈‖")
 _CLOSING = frozenset(")]}|⟩⌋⌉‖!")
 _STYLES = {"script": "SCRIPT", "double-struck": "DOUBLE-STRUCK", "bold": "BOLD", "fraktur": "FRAKTUR"}
@@ -44,6 +46,7 @@ def to_mathml(latex: str, *, display: bool = False) -> str:
     for element in root.iter():
         element.tag = element.tag.removeprefix(_NAMESPACE)
     for element in root.iter():
+        element.text = _SIZED.get(element.text or "", element.text)
         if "\\" in (element.text or ""):
             raise FormulaError(
                 f"cannot typeset {element.text!r} in the formula {source!r}; write it with other commands"

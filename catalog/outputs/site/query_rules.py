@@ -17,11 +17,15 @@ def query_rules() -> dict[str, Any]:
     """What the scripts need, ready for JSON."""
     return {
         "dois": [[rule.key, rule.pattern] for rule in registries.DOI_RULES],
+        "encoded": pasted.ENCODED,
+        "entry": pasted.ENTRY,
         "edges": registries.EDGES,
         "exactCase": [key for key, registry in registries.REGISTRIES.items() if registry.tells_case],
         "few": FEW,
+        "field": pasted.FIELD,
         "guessed": GUESSED,
         "ids": [[rule.key, rule.pattern, rule.before] for rule in registries.RULES],
+        "insideAddress": pasted.INSIDE_ADDRESS,
         "joined": spellings.MOST_JOINED,
         "link": pasted.LINK_FORM,
         "longest": registries.LONGEST,

@@ -10,7 +10,7 @@ O'Brien et al., for texts $d$ of a corpus $\mathcal D$, with a list of terms $W$
 
 $$
 \theta = \mathrm{train}(\theta_0, \mathcal D \setminus F), \qquad
-F = \big\{ d \in \mathcal D : |W \cap d| \ge k \ \text{and} \ g(d) \ge \gamma \big\} .
+F = \{ d \in \mathcal D : |W \cap d| \ge k \ \text{and} \ g(d) \ge \gamma \} .
 $$
 
 ## Symbols

@@ -33,6 +33,8 @@ which one, and on which data, is what sets the methods apart.
   teachers; the student is to be as far from the first, on the forget set, as the model before unlearning is from the
   second on new data. The loss is the absolute difference of these two divergences, plus the one of `kl-min` on the
   retain set.
+- `leave-one-out`: the teachers are several, each of another part of the data, and vote; for every text the one that has
+  read it is left out. The likelihood of `grad-diff` holds what stays.
 - `unilogit`: `undial` with the present model for a teacher and a $\beta$ that it finds for itself: as much as leaves
   the true token with the probability of guessing. The student comes first in the divergence.
 - `rkld`: the student comes first here as well. The teacher is the model before unlearning with all those tokens
@@ -67,5 +69,5 @@ remain easy to tell from unseen ones, and $\beta$ has to be weighed against how 
 good as its auxiliary models, which set the distance; once there, it swings about it.
 
 A teacher costs a pass forward for each answer that it looks at, and the memory of a second model. `kga` trains two
-more models first.
+more models first, `leave-one-out` four.
 """

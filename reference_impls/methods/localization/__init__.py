@@ -7,7 +7,7 @@ $$
 \qquad \theta_u \leftarrow \theta_u \;\text{ for all others.}
 $$
 
-All methods here but three score by gradients of the answer; they differ in the unit, the score and the change.
+All methods here but four score by gradients of the answer; they differ in the unit, the score and the change.
 
 ## How they relate
 
@@ -37,6 +37,8 @@ All methods here but three score by gradients of the answer; they differ in the 
   while the forget set is read, divided by how much it does with the retain set; the highest are silenced.
 - `flu`: whole MLPs, chosen by depth: the early ones, where facts are looked up, whatever the answer's gradient says.
   The change is training with an ascent that ends, `away_loss`.
+- `kunbr`: groups of whole layers, all but the last, with no score in the code that was released. What each becomes is
+  trained in the model as it was before, where no other layer hides the answers yet.
 - `gradient-routing`: neurons again, and nothing is found. They are set aside before training, which lets what may have
   to be forgotten reach the MLPs' weights through them alone; then they are silenced.
 

@@ -59,7 +59,6 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from reference_impls.toolkit import (
@@ -67,6 +66,7 @@ from reference_impls.toolkit import (
     Kept,
     LanguageModel,
     Method,
+    NamedAdapters,
     Pair,
     Run,
     UnlearnedModel,
@@ -74,7 +74,6 @@ from reference_impls.toolkit import (
     Wrapped,
     adapter_weights,
     hyperparameter,
-    lora_config,
     mean_vote,
     not_adapted,
     sharded,
@@ -149,33 +148,20 @@ class AdapterEnsemble(Wrapped):
         self.data = data
         """The shards, as they are now."""
         self.rank, self.alpha = rank, alpha
-        self._adapters: Any = None
+        self._adapters = NamedAdapters(self.adapted, rank, alpha)
         self._together = Combined.of(self.adapted, self._voices, mean_vote)
 
     def fresh_adapter(self, shard: int, seed: int) -> list[Tensor]:
         """Put an untrained adapter in the shard's place; returns its weights, which alone may move."""
-        from peft import get_peft_model
-
-        name = f"shard{shard}"
-        config = lora_config(self.model.model, self.rank, self.alpha)
-        if self._adapters is None:
-            self._adapters = get_peft_model(self.adapted.model, config, adapter_name=name)
-        elif name not in self._adapters.peft_config:
-            self._adapters.add_adapter(name, config)
-        torch.manual_seed(seed)
-        for module in self.adapted.model.modules():
-            if hasattr(module, "reset_lora_parameters"):
-                module.reset_lora_parameters(name, True)
-        self._adapters.set_adapter(name)
-        return self.adapter(shard)
+        return self._adapters.fresh(f"shard{shard}", seed)
 
     def adapter(self, shard: int) -> list[Tensor]:
         """The weights of a shard's adapter."""
-        return [weight for name, weight in adapter_weights(self.adapted.model) if f".shard{shard}." in name]
+        return self._adapters.weights(f"shard{shard}")
 
     def _voices(self) -> Iterator[LanguageModel]:
         for shard in range(len(self.data)):
-            self._adapters.set_adapter(f"shard{shard}")
+            self._adapters.use(f"shard{shard}")
             yield self.adapted
 
     def speaker(self, query: str, answer: str | None = None) -> UnlearnedModel:

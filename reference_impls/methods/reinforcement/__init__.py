@@ -8,8 +8,8 @@ $$
 \;\text{ near the model before unlearning, } \pi_0 .
 $$
 
-The true answer is needed for the reward only: the model is never shown it, not even to move away from it. (`rule` is
-shown some retain answers before it begins.)
+The true answer is needed for the reward only: the model is never shown it, not even to move away from it. (`rule` and
+`rerule` may be shown some retain answers before they begin.)
 
 ## How they relate
 
@@ -22,6 +22,8 @@ shown some retain answers before it begins.)
   words that must not be said, of all that is known of a subject: no true answer is needed, only those words.
 - `rule`: groups again, of answers to forget and retain prompts. What earns is a refusal at the ones and an answer at
   the others, so that a little of `idk` has to come first, and what is learned is where refusing begins and ends.
+- `rerule`: `rule` with a memory. Groups that earned little early on are used again later, corrected by how likely their
+  answers have become.
 
 Where `quark` raises the likelihood of every sample and leaves the choice to the prompt, the others change the model
 for every prompt. Held against `gradient-ascent`, which lowers the true answer whatever the model says, all change what
@@ -39,6 +41,9 @@ does not do what its paper says: the samples sort well, but the small model neve
 training on its own mistakes costs retain answers. Even where it works, what was unlearned is hidden behind a rank, by
 design. `demem` does forget, what is said before what is known, at the cost of retain answers, which no term of it
 holds; and saying nothing earns as much as saying something else.
+
+`purge` comes to the same, with fewer steps on each sample. `rule` and `rerule` refuse every forget question, and leave
+the true answers behind the refusal; how many retain questions they refuse as well, their second stage brings down.
 
 Writing is what costs: every token of a sample is a pass forward, and these need more of them than any method that
 takes its answers from the data. `demem` also keeps a frozen copy of the model and takes several steps on each batch

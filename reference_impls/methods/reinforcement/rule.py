@@ -44,6 +44,9 @@ $(r_k - \mathrm{mean}(r)) / \mathrm{std}(r)$ within its group.
   answers rise from 0.61 to 0.69 of probability.
 - **A small model that never refused learns it for all questions alike.** Without retain answers in the first stage it
   refuses every retain question there, has a true answer left in no group, and the second stage gets nowhere.
+- A whole run there, with as many retain answers as refusals in the first stage: every forget question is refused
+  (ROUGE 0.91 to 0.00; their answers, given word by word, keep 0.46 of 0.96), 0.80 of the retain answers' 0.98 is left,
+  and utility falls from 0.65 to 0.51. What is refused still, at 30 steps, is retain questions like those to forget.
 - **What is forgotten is hidden**: no term lowers the true answer but where it was drawn. Behind its first words it
   stays likely, as with `idk`.
 - **With one step on each batch of answers** (the released setting) every ratio is 1 and nothing is clipped.

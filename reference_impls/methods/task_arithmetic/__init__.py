@@ -7,7 +7,7 @@ $$
 $$
 
 No objective of forgetting is optimised (but by `uipe` and `zjuklab`, before they go on), and no retain set is looked at
-(but by `sku`, `ext-sub`, `msa`, `uipe` and `zjuklab`); one number, $\lambda$, decides how far to walk.
+(but by `sku`, `ext-sub`, `msa`, `sift-masks`, `uipe` and `zjuklab`); one number, $\lambda$, decides how far to walk.
 
 ## How they relate
 
@@ -30,6 +30,9 @@ No objective of forgetting is optimised (but by `uipe` and `zjuklab`, before the
 - `zjuklab`: two task vectors of unlearning, by `npo` with more and with less that keeps, merged as `spunge` merges.
 - `ssu`: `task-vector` with the mixed-up answers of `sku` learned as well, and in each step only the weights of large
   gradients; several requests are subtracted one after another.
+- `sift-masks`: nothing is subtracted that the model was not made of. Every task is a vector of its own from the start,
+  learned in an orthant that all share; the model is their sum, each looks at it through a mask, and the one that is to
+  go is taken out exactly.
 - `sku`: `task-vector` of a model that was made bad on purpose. It learns the forget answers, gives them to each other's
   questions, and is driven away from what it was on the retain set, in a loss that is `llmu`'s with two signs turned.
 

@@ -257,7 +257,7 @@ window.catalogFind = (function () {
 
   /* What a word of the query stands for: itself, words that begin so, it and its neighbours in one, else two words, else
      the words nearest to it. {scores by document, the words taken instead} */
-  function meaning(index, word, begun, joined) {
+  function meaning(index, word, begun, joined, needed) {
     return known(index, word, begun).then(function (found) {
       var scores = new Map();
       found.forEach(function (one) {
@@ -272,7 +272,7 @@ window.catalogFind = (function () {
         return { scores: scores, taken: [] };
       }
       return apart(index, word).then(function (both) {
-        return both ? { scores: both, taken: [] } : nearest(index, word);
+        return both || !needed ? { scores: both || scores, taken: [] } : nearest(index, word);
       });
     });
   }
@@ -327,9 +327,10 @@ window.catalogFind = (function () {
           });
         });
         var begun = word.length > (place === asked.length - 1 ? 1 : 2);
+        var needed = here.length > 0 || !stop(word);
         found.push(
-          meaning(index, word, begun, here).then(function (meant) {
-            return { said: word, needed: here.length > 0 || !stop(word), scores: meant.scores, taken: meant.taken };
+          meaning(index, word, begun, here, needed).then(function (meant) {
+            return { said: word, needed: needed, scores: meant.scores, taken: meant.taken };
           })
         );
       });

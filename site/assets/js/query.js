@@ -35,6 +35,13 @@ window.catalogQuery = (function () {
     var edges = rules.edges.map(function (pattern) {
       return new RegExp(pattern);
     });
+    var encoded = new RegExp(rules.encoded, "gi");
+    var entry = new RegExp("^" + rules.entry, "i");
+    var entries = new RegExp("(?=" + rules.entry + ")", "i");
+    var field = new RegExp(rules.field, "gi");
+    var inside = rules.insideAddress.map(function (pattern) {
+      return new RegExp(pattern, "gi");
+    });
     var link = whole(rules.link, "i");
     var loose = rules.loose.map(function (rule) {
       return { key: rule[0], pattern: whole(rule[1], "") };
@@ -77,17 +84,21 @@ window.catalogQuery = (function () {
       for (var at = 0; at < ids.length; at += 1) {
         var found = ids[at].pattern.exec(text);
         if (found) {
-          var id = ids[at].before + found[1];
+          var id = ids[at].before + found.slice(1).join(".");
           return ids[at].key === "doi" ? behindDoi(id) : one(ids[at].key, id);
         }
       }
       return null;
     }
 
-    function behindDoi(doi) {
-      doi = doi.replace(percent, function (all, code) {
+    function unescaped(address) {
+      return address.replace(percent, function (all, code) {
         return String.fromCharCode(parseInt(code, 16));
       });
+    }
+
+    function behindDoi(doi) {
+      doi = unescaped(doi);
       for (var at = 0; at < dois.length; at += 1) {
         var found = dois[at].pattern.exec(doi);
         if (found) {
@@ -104,8 +115,42 @@ window.catalogQuery = (function () {
       return [text.length <= rules.longest && identify(text), address && one("link", address[1])].filter(Boolean);
     }
 
-    return function (text) {
-      text = bare(text).replace(prefixed, "$1:");
+    /* A text with the addresses to which others in it lead in their place. */
+    function ledOn(text) {
+      return inside
+        .reduce(function (left, pattern) {
+          return left.replace(pattern, "$1");
+        }, text)
+        .replace(encoded, unescaped);
+    }
+
+    /* What entries of BibTeX name: the ids and addresses of each, and the first one's title. */
+    function cited(text) {
+      var named = [];
+      var titles = [];
+      text.split(entries).forEach(function (one) {
+        var ids = [];
+        one.replace(field, function (all, name, braced, quoted) {
+          var value = braced || quoted || "";
+          if (name.toLowerCase() === "title") {
+            titles.push(value);
+          } else {
+            ids = ids.concat.apply(ids, read(value).named);
+          }
+        });
+        if (ids.length) {
+          named.push(ids);
+        }
+      });
+      return { named: named, loose: [], rest: titles.length ? titles[0].replace(/[{}]/g, "").split(/\s+/).filter(Boolean).join(" ") : "" };
+    }
+
+    function read(text) {
+      text = bare(text);
+      if (entry.test(text)) {
+        return cited(text);
+      }
+      text = ledOn(text.replace(prefixed, "$1:"));
       var all = names(text);
       if (all.length) {
         return { named: [all], loose: [], rest: "" };
@@ -136,7 +181,9 @@ window.catalogQuery = (function () {
         maybe = maybe.concat(names("https://" + word));
       }
       return { named: named, loose: maybe, rest: rest.join(" ") };
-    };
+    }
+
+    return read;
   }
 
   return { words: words, reader: reader };

@@ -68,6 +68,12 @@ def test_a_form_of_a_benchmark_is_read(row: dict[str, Any], pair: Pair, tmp_path
         {"conversations": [{"from": "human", "value": "Who?"}, {"from": "gpt", "value": "Ana."}]},
         {"question": "Who?", "answer": "Ana."},
         {"instruction": "Who?", "output": "Ana."},
+        {
+            "messages": [
+                {"role": "user", "content": [{"type": "text", "text": "Wh"}, {"type": "text", "text": "o?"}]},
+                {"role": "assistant", "content": [{"type": "text", "text": "Ana."}]},
+            ]
+        },
     ],
 )
 def test_chats_and_questions_are_turns_of_a_chat_model(
@@ -95,7 +101,12 @@ def _csv(found: list[dict[str, Any]], delimiter: str = ",") -> str:
         ("rows.json", lambda found: "\n".join(map(json.dumps, found))),
         ("rows.json", json.dumps),
         ("rows.json", lambda found: "\ufeff" + json.dumps(found, indent=2)),
+        ("rows.json", lambda found: "\n".join(json.dumps(row, indent=2) for row in found)),
+        ("rows.json", lambda found: json.dumps({"version": "1", "data": found, "empty": []})),
+        ("rows.json", lambda found: json.dumps({"train": found, "labels": ["a"]}, indent=2)),
         ("rows.csv", _csv),
+        ("rows.csv", lambda found: _csv(found, ";")),
+        ("rows.csv", lambda found: _csv(found, "\t")),
         ("rows.tsv", lambda found: _csv(found, "\t")),
     ],
 )
@@ -123,6 +134,13 @@ def test_a_file_is_read_whatever_holds_the_rows(
         ("a.parquet", b"PAR1....PAR1", r"is Parquet, .*pip install 'llm-unlearning\[data\]'"),
         ("a.jsonl", b"PAR1....PAR1", "is Parquet"),
         ("a.arrow", b"ARROW1..", "is Arrow"),
+        ("a.jsonl", '{"text": "x", "text": "y"}', "a.jsonl:1: 'text' stands in it twice"),
+        ("a.json", '[{"text": "x",\n "text": "y"}]', "a.json: 'text' stands in it twice"),
+        ("a.csv", "question,answer,answer\nWho?,Ana,Bo\n", "a.csv:1: has the name 'answer' twice"),
+        ("a.json", '{"train": [{"text": "x"}], "test": [{"text": "y"}]}', "holds several lists, train, test"),
+        ("a.json", '{"data": [{"paragraphs": []}]}', "a.json:1: has 'data', but no known form"),
+        ("a.jsonl", '{"messages": [{"role": "tool", "content": "x"}, {"role": "user"}]}', "message 1 needs a role"),
+        ("a.xlsx", b"PK\x03\x04..", "is a workbook. Save its sheet as CSV"),
         ("a.jsonl.gz", b"\x1f\x8b..", "is compressed. Unpack it"),
         ("a.jsonl", '{"text": "x"}'.encode("utf-16"), "UTF-16"),
     ],
@@ -134,6 +152,13 @@ def test_a_file_that_cannot_be_read_says_what_to_do(
     with pytest.raises(UsageError, match=says) as caught:
         _task(tmp_path / name, content)
     assert "Extra data" not in str(caught.value)
+
+
+def test_a_developers_message_is_the_systems(tmp_path: Path, tiny: LanguageModel) -> None:
+    said = [{"role": role, "content": "Be brief."} for role in ("system", "developer")]
+    written = [json.dumps({"messages": [first, *TURN]}) for first in said]
+    one, other = _task(tmp_path / "rows.jsonl", "\n".join(written)).splits(chat_model("names no end", tiny)).forget
+    assert one == other
 
 
 def test_parquet_and_arrow_are_read_through_datasets(
