@@ -63,6 +63,7 @@ from reference_impls.toolkit.editing import (
     deletion_answers,
     deletion_loss,
     deletion_requests,
+    least_squares_update,
     mean_output,
     with_ridge,
 )
@@ -228,6 +229,7 @@ __all__ = [
     "is_causal",
     "jaccard",
     "keys_of",
+    "least_squares_update",
     "log_ratio",
     "lora_config",
     "mean_by_sequence",
