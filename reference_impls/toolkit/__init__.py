@@ -65,6 +65,7 @@ from reference_impls.toolkit.editing import (
     deletion_answers,
     deletion_loss,
     deletion_requests,
+    least_squares_update,
     mean_output,
     with_ridge,
 )
@@ -270,6 +271,7 @@ __all__ = [
     "jaccard",
     "keys_of",
     "kl_estimate",
+    "least_squares_update",
     "log_ratio",
     "lora_config",
     "mean_by_sequence",
