@@ -116,6 +116,7 @@ from reference_impls.toolkit.sparse_autoencoder import (
     Clamped,
     SparseAutoencoder,
     autoencoder_of,
+    contrasted,
     token_states,
 )
 from reference_impls.toolkit.splits import Splits
@@ -212,6 +213,7 @@ __all__ = [
     "by_token",
     "changed_output",
     "check",
+    "contrasted",
     "cosine",
     "damped",
     "deletion_answers",
