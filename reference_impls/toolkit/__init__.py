@@ -141,6 +141,7 @@ from reference_impls.toolkit.sparse_autoencoder import (
     Clamped,
     SparseAutoencoder,
     autoencoder_of,
+    contrasted,
     token_states,
 )
 from reference_impls.toolkit.splits import Splits
@@ -241,6 +242,7 @@ __all__ = [
     "changed_output",
     "check",
     "clipped_objective",
+    "contrasted",
     "cosine",
     "damped",
     "deletion_answers",
