@@ -31,8 +31,8 @@ $$
 - **The Fisher information of answers known by heart is small, and most of it is in few answers**: gradients of what the
   model already gets right vanish. The division by $\bar F$ makes up for the size, not for the noise.
 - On `authors` it keeps a little more than ascent does: 60 steps at a rate of 1e-4 with $\lambda = 1$ take forget
-  answers from 0.96 to 0.49 of probability and leave 0.86 of the retain answers' 0.98, utility 0.62 of 0.65, where ascent
-  as far (0.51, at a rate of 6e-5) leaves 0.82. With $\lambda = 10$ hardly anything is forgotten.
+  answers from 0.96 to 0.49 of probability and leave 0.86 of the retain answers' 0.98, utility 0.62 of 0.65, where
+  ascent as far (0.51, at a rate of 6e-5) leaves 0.82. With $\lambda = 10$ hardly anything is forgotten.
 - **That the Fisher information is what helps does not show there.** With all weights tied alike, $F_i = 1$, forgetting
   costs as much (0.55 and 0.88), and larger steps can be taken: at 3e-4 with $\lambda = 3$ it ends at 0.61 and 0.93,
   while with the Fisher information, which holds most weights hardly at all, little is left of either (0.05 and 0.10).
