@@ -8,6 +8,7 @@ $$
 $$
 
 All methods here but four score by gradients of the answer; they differ in the unit, the score and the change.
+All methods here but three score by gradients of the answer; they differ in the unit, the score and the change.
 
 ## How they relate
 
@@ -41,6 +42,8 @@ All methods here but four score by gradients of the answer; they differ in the u
   trained in the model as it was before, where no other layer hides the answers yet.
 - `gradient-routing`: neurons again, and nothing is found. They are set aside before training, which lets what may have
   to be forgotten reach the MLPs' weights through them alone; then they are silenced.
+- `sgtm`: the same, with the gradients of weights masked in place of those of activations, so that nothing before the
+  neurons learns either; and what stays is now and then read without them.
 
 So `depn` asks where the answer comes from, `pcgu` what tells two answers apart, and the others what the forget set
 pulls at: `sure` and `salun` without a look at the rest, `wagle`, `ssd`, `memflex`, `slug`, `loku` and `vila`
