@@ -36,6 +36,8 @@ All methods here but three score by gradients of the answer; they differ in the 
   along the retain gradient. One of them is moved along that gradient, once, and nothing else.
 - `selective-pruning`: neurons of the MLPs, as in `depn`, with no gradient at all. A neuron's score is how much it does
   while the forget set is read, divided by how much it does with the retain set; the highest are silenced.
+- `llm-eraser`: neurons of the MLPs, by the weights times the gradients of the two sets' losses: those that the retain
+  set can spare and the forget set cannot are silenced, and all other weights are trained on what is to stay.
 - `flu`: whole MLPs, chosen by depth: the early ones, where facts are looked up, whatever the answer's gradient says.
   The change is training with an ascent that ends, `away_loss`.
 - `kunbr`: groups of whole layers, all but the last, with no score in the code that was released. What each becomes is
