@@ -7,8 +7,7 @@ $$
 \qquad \theta_u \leftarrow \theta_u \;\text{ for all others.}
 $$
 
-All methods here but four score by gradients of the answer; they differ in the unit, the score and the change.
-All methods here but three score by gradients of the answer; they differ in the unit, the score and the change.
+All methods here but five score by gradients of the answer; they differ in the unit, the score and the change.
 
 ## How they relate
 
