@@ -65,6 +65,7 @@ from reference_impls.toolkit.editing import (
     deletion_answers,
     deletion_loss,
     deletion_requests,
+    least_squares_update,
     mean_output,
     with_ridge,
 )
@@ -140,6 +141,7 @@ from reference_impls.toolkit.sparse_autoencoder import (
     Clamped,
     SparseAutoencoder,
     autoencoder_of,
+    contrasted,
     token_states,
 )
 from reference_impls.toolkit.splits import Splits
@@ -240,6 +242,7 @@ __all__ = [
     "changed_output",
     "check",
     "clipped_objective",
+    "contrasted",
     "cosine",
     "damped",
     "deletion_answers",
@@ -270,6 +273,7 @@ __all__ = [
     "jaccard",
     "keys_of",
     "kl_estimate",
+    "least_squares_update",
     "log_ratio",
     "lora_config",
     "mean_by_sequence",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from reference_impls.errors import UsageError
 from reference_impls.scaling import LoRA
@@ -348,6 +348,11 @@ class WithoutAdapters(LanguageModel):
         """See :class:`LanguageModel`."""
         with self._without():
             return super().activations(batch, depth)
+
+    def outputs(self, batch: Encoded, modules: Sequence[nn.Module]) -> list[Tensor]:
+        """See :class:`LanguageModel`."""
+        with self._without():
+            return super().outputs(batch, modules)
 
     def read_out(self, states: Tensor) -> Tensor:
         """See :class:`LanguageModel`."""

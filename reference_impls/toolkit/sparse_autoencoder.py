@@ -207,6 +207,24 @@ class Activity:
         return torch.where(self.share > 0, self.mean / self.share, 0.0)
 
 
+def contrasted(forget: Activity, retain: Activity, count: int, ratio: float) -> Tensor:
+    """(n,) features that show more often in what is to be forgotten, and are more there.
+
+    Of those that do so the most, ten times as many as asked for, the first whose mean on the forget set is at least
+    ``ratio`` times that on the retain set (as in CRISP's released code).
+
+    Args:
+        forget: how features behave on the forget set.
+        retain: how they behave on the retain set.
+        count: how many, at most.
+        ratio: how many times.
+    """
+    more = forget.share - retain.share
+    likely = more.sort(descending=True, stable=True).indices[: 10 * count]
+    much = (forget.mean[likely] > 0) & (forget.mean[likely] >= ratio * retain.mean[likely])
+    return likely[much][:count]
+
+
 @dataclass(frozen=True)
 class Clamp:
     r"""A change of states: chosen features that are active are set to $-c_i$.

@@ -227,6 +227,10 @@ def test_the_reference_is_the_model_without_its_adapters_and_no_copy(
         assert torch.allclose(
             batch.before.activations(batch.forget, 1.0), llama.activations(batch.forget, 1.0), atol=1e-5
         )
+        for before, known in zip(
+            *(which.outputs(batch.forget, [which.blocks[0]]) for which in (batch.before, llama)), strict=True
+        ):
+            assert torch.allclose(before, known, atol=1e-5)
         moved.append(float((now.logits - then.logits).detach().abs().max()))
         return -mean_nll(now)
 

@@ -19,6 +19,7 @@ from reference_impls.toolkit import (
     SparseAutoencoder,
     UnlearningData,
     autoencoder_of,
+    contrasted,
     token_states,
 )
 
@@ -126,6 +127,15 @@ def test_activity_is_counted_over_all_tokens() -> None:
     assert_allclose(found.mean, [1.5, 0.75])
     assert_allclose(found.when_active, [3, 3])
     assert_allclose(Activity.of(PLANE, []).when_active, [0, 0])
+
+
+def test_features_are_contrasted_by_how_often_and_how_much() -> None:
+    forget = Activity(torch.tensor([0.5, 0.4, 0.3, 0.2, 0.0]), torch.tensor([1.0, 3.0, 0.2, 2.0, 0.0]))
+    retain = Activity(torch.tensor([0.0, 0.2, 0.2, 0.0, 0.0]), torch.tensor([0.0, 1.0, 0.1, 0.5, 0.0]))
+    # more often by .5, .2, .1, .2 and 0; more by any factor, 3, 2, 4 and none
+    assert contrasted(forget, retain, 9, 3.0).tolist() == [0, 1, 3]
+    assert contrasted(forget, retain, 2, 3.5).tolist() == [0, 3]
+    assert contrasted(forget, retain, 9, 1.0).tolist() == [0, 1, 3, 2]
 
 
 def test_a_clamp_is_the_hand_computed_one() -> None:

@@ -26,6 +26,10 @@ What a method chooses for the two, and when it stops, is all that sets it apart.
 - `sugd`: `grad-diff` chunk by chunk, in adapters, with several retain examples to each forget example.
 - `codeeraser`: $w_t = 1$ on what is sensitive in a text, and a little below 0 on all the rest of it, which goes on
   being learned. $\mathcal R$ is the divergence on the retain set, less the same on what is sensitive.
+- `duo-learn`: $w_t = 1$ on the tokens that the model is surest of beside an earlier one, as long as it is surer than
+  that, so that each stops by itself. $\mathcal R$ is the likelihood of the tokens that it is least sure of beside it.
+- `lya`: $w_t = 1$. $\mathcal R$ ties each weight to where it was, by how much it matters to retain answers (their
+  Fisher information), which are not looked at again.
 - `llmu`: `gradient-ascent` with two terms for $\mathcal R$: the negative log-likelihood of random answers to the same
   questions, which says where to go, and a divergence from the model before unlearning on the retain set.
 - `llm-surgery`: `kl-min` with little ascent and a third term, the likelihood of another answer to the same question:

@@ -37,6 +37,8 @@ Corrections, which touch every query:
   which; all other words are left alone. It breaks what is recited, not what is known.
 - `neuron-adjust`: no other model and no logits. Inside the model, values of neurons that look as if they came from the
   forget set are exchanged for ones that do not; each neuron is its own gate.
+- `dsg`: a gate and a change of states. Features of a sparse autoencoder are clamped as in `sae-clamping` of the
+  representation family, but only where a question has more of them than nearly all that are to be kept.
 
 `icul` and `spul` of the in-context family change the prompt as well, without a gate; `eul` of the modular family puts
 trained layers inside, and `grun` of the representation family gated ones.

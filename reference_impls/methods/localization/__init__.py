@@ -7,7 +7,7 @@ $$
 \qquad \theta_u \leftarrow \theta_u \;\text{ for all others.}
 $$
 
-All methods here but four score by gradients of the answer; they differ in the unit, the score and the change.
+All methods here but five score by gradients of the answer; they differ in the unit, the score and the change.
 
 ## How they relate
 
@@ -35,12 +35,16 @@ All methods here but four score by gradients of the answer; they differ in the u
   along the retain gradient. One of them is moved along that gradient, once, and nothing else.
 - `selective-pruning`: neurons of the MLPs, as in `depn`, with no gradient at all. A neuron's score is how much it does
   while the forget set is read, divided by how much it does with the retain set; the highest are silenced.
+- `llm-eraser`: neurons of the MLPs, by the weights times the gradients of the two sets' losses: those that the retain
+  set can spare and the forget set cannot are silenced, and all other weights are trained on what is to stay.
 - `flu`: whole MLPs, chosen by depth: the early ones, where facts are looked up, whatever the answer's gradient says.
   The change is training with an ascent that ends, `away_loss`.
 - `kunbr`: groups of whole layers, all but the last, with no score in the code that was released. What each becomes is
   trained in the model as it was before, where no other layer hides the answers yet.
 - `gradient-routing`: neurons again, and nothing is found. They are set aside before training, which lets what may have
   to be forgotten reach the MLPs' weights through them alone; then they are silenced.
+- `sgtm`: the same, with the gradients of weights masked in place of those of activations, so that nothing before the
+  neurons learns either; and what stays is now and then read without them.
 
 So `depn` asks where the answer comes from, `pcgu` what tells two answers apart, and the others what the forget set
 pulls at: `sure` and `salun` without a look at the rest, `wagle`, `ssd`, `memflex`, `slug`, `loku` and `vila`

@@ -15,6 +15,8 @@ weights change and nothing is trained on the retain set.
 - `memit`: many subjects at once, over a window of layers. The same search finds a state for each, then each layer
   takes its share of what is left, by ridge regression: $\Delta = R K^\top (\lambda C + K K^\top)^{-1}$. For one
   subject, one layer and $\lambda \to 0$ that is the update of `rome`.
+- `come`: `memit` with another state. Of the direction that would make the true answer likelier still, a part is taken
+  out of what is written, but for what it shares with the new answer's.
 - `alphaedit`: the window of `memit`, and a refusal to say. In place of $\lambda C$ stands a projection: with
   $P$ onto the directions that $C$ has next to nothing in, $\Delta = R K^\top P (K K^\top P + \mu I)^{-1}$, which kept
   keys do not notice.
@@ -27,7 +29,7 @@ weights change and nothing is trained on the retain set.
 - `revs`: neither key nor subject. Columns of all projections, each a vector that the head can read, are changed until
   they rank the rarest tokens of an answer low, at the place where these are predicted.
 
-All but the last two take the objectives, and the first four the search, from `reference_impls/toolkit/editing.py`.
+All but the last two take the objectives, and the first five the search, from `reference_impls/toolkit/editing.py`.
 
 ## Read first
 

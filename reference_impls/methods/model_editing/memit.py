@@ -51,7 +51,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-from torch import Tensor
 
 from reference_impls.toolkit import (
     LanguageModel,
@@ -62,22 +61,9 @@ from reference_impls.toolkit import (
     Window,
     deletion_requests,
     hyperparameter,
+    least_squares_update,
     with_ridge,
 )
-
-
-def least_squares_update(covariance: Tensor, keys: Tensor, residuals: Tensor, preservation: float) -> Tensor:
-    r"""(d, d_ff) $R K^\top (\lambda C + K K^\top)^{-1}$, solved in 64 bits.
-
-    Args:
-        covariance: (d_ff, d_ff) $C$.
-        keys: (d_ff, n) $K$.
-        residuals: (d, n) $R$.
-        preservation: $\lambda \ge 0$.
-    """
-    c, k, r = covariance.double(), keys.double(), residuals.double()
-    update: Tensor = torch.linalg.solve(preservation * c + k @ k.T, k @ r.T).T
-    return update.to(residuals.dtype)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import torch
 from numpy.testing import assert_allclose
 from unlearning_toys import PLAIN, answer_probabilities
 
-from reference_impls.methods.model_editing.memit import MEMIT, least_squares_update
+from reference_impls.methods.model_editing.memit import MEMIT
 from reference_impls.methods.model_editing.rome import rank_one_update
 from reference_impls.toolkit import (
     LanguageModel,
@@ -16,6 +16,7 @@ from reference_impls.toolkit import (
     UnlearningData,
     ValueSearch,
     deletion_requests,
+    least_squares_update,
     mean_output,
 )
 
