@@ -24,8 +24,10 @@ weights change and nothing is trained on the retain set.
   each step it is put back to within $\varepsilon$ of where it was.
 - `kfac-edit`: no request at all. Every matrix of some MLPs is written in the directions of the loss's curvature on kept
   text, and those that this text hardly uses are dropped, with whatever is recited through them.
+- `pisces`: no request either. A sparse autoencoder reads the vectors that an MLP's neurons write, and in those that
+  write most of the features of what is to be forgotten these are turned to the opposite.
 
-All but the last take the objectives, and the first four the search, from `reference_impls/toolkit/editing.py`.
+All but the last two take the objectives, and the first four the search, from `reference_impls/toolkit/editing.py`.
 
 ## Read first
 
