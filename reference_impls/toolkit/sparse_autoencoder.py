@@ -84,7 +84,7 @@ class SparseAutoencoder:
     @classmethod
     def restore(cls, tensors: Mapping[str, Tensor], active: int, device: torch.device) -> SparseAutoencoder:
         """From :meth:`tensors`."""
-        return cls(*(tensors[name].to(device) for name in PARTS), active)
+        return cls(**{name: tensors[name].to(device) for name in PARTS}, active=active)
 
     @classmethod
     def trained(
@@ -118,7 +118,8 @@ class SparseAutoencoder:
             weights = [one.detach().requires_grad_() for one in learned]
             optimizer = torch.optim.Adam(weights, RATE)
             schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, steps)
-            one = cls(*weights, active)
+            encoder, encoder_bias, decoder, decoder_bias = weights
+            one = cls(encoder, encoder_bias, decoder, decoder_bias, active)
             with torch.no_grad():  # directions that look alike are active together, and would add up to too much
                 first = (some(BATCH) - mean) / scale
                 told = one.decode(one.encode(first))
@@ -132,8 +133,13 @@ class SparseAutoencoder:
                 schedule.step()
                 with torch.no_grad():
                     one.decoder.copy_(normalize(one.decoder, dim=1))
-        encoder, encoder_bias, decoder, decoder_bias = (one.detach() for one in weights)
-        return cls(encoder, scale * encoder_bias, decoder, scale * decoder_bias + mean, active)
+        return cls(
+            encoder.detach(),
+            scale * encoder_bias.detach(),
+            decoder.detach(),
+            scale * decoder_bias.detach() + mean,
+            active,
+        )
 
 
 @torch.no_grad()

@@ -26,14 +26,15 @@ from reference_impls.toolkit import (
 
 def _drawn(seed: int, features: int = 6, width: int = 3, active: int = 2) -> SparseAutoencoder:
     rng = np.random.default_rng(seed)
-    decoder = rng.normal(size=(features, width))
+    drawn = rng.normal(size=(features, width))
     weights = [
         rng.normal(size=(features, width)),
         rng.normal(size=features),
-        decoder / np.linalg.norm(decoder, axis=1, keepdims=True),
+        drawn / np.linalg.norm(drawn, axis=1, keepdims=True),
         rng.normal(size=width),
     ]
-    return SparseAutoencoder(*(torch.tensor(one, dtype=torch.float32) for one in weights), active)
+    encoder, encoder_bias, decoder, decoder_bias = (torch.tensor(one, dtype=torch.float32) for one in weights)
+    return SparseAutoencoder(encoder, encoder_bias, decoder, decoder_bias, active)
 
 
 PLANE = SparseAutoencoder(torch.eye(2), torch.zeros(2), torch.eye(2), torch.zeros(2), 2)
@@ -51,7 +52,7 @@ def test_features_are_those_worked_out_by_hand() -> None:
     # x - b_d = (2, -1): before ReLU 2.5, -1 and 0; then one is above 0
     features = one.encode(torch.tensor([[3.0, -1.0], [3.0, 3.0]]))
     # x - b_d = (2, 3): 2.5, 3 and 4, of which the two largest count
-    assert_allclose(features, [[2.5, 0, 0], [0, 3, 4]])
+    assert_allclose(features, [[2.5, 0.0, 0.0], [0.0, 3.0, 4.0]])
     assert_allclose(one.decode(features), [[3.5, 0.0], [3.4, 6.2]], rtol=1e-6)
 
 

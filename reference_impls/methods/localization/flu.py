@@ -1,4 +1,4 @@
-r"""Mechanistic unlearning: train where facts are looked up (FLU localization).
+r"""Mechanistic unlearning: train where facts are looked up (FLU).
 
 Where a model says a fact is not where it finds it. Early MLPs look attributes up and write them to the states at a
 subject's name; later layers take them out and put them into the form of an answer. Tracing an output finds the latter,

@@ -1,4 +1,4 @@
-r"""Block re-insertion: unlearn each block where the others still know (KUnBR, uniform schedule).
+r"""Block re-insertion: unlearn each block where the others still know (KUnBR, uniform).
 
 Ordinary unlearning ends when a few layers hide the knowledge of all: then no gradient reaches what lies beneath, and a
 little training brings it back. So each block of the unlearned model is put in turn into the model as it was before,

@@ -28,8 +28,10 @@ weights change and nothing is trained on the retain set.
   text, and those that this text hardly uses are dropped, with whatever is recited through them.
 - `revs`: neither key nor subject. Columns of all projections, each a vector that the head can read, are changed until
   they rank the rarest tokens of an answer low, at the place where these are predicted.
+- `pisces`: no request either. A sparse autoencoder reads the vectors that an MLP's neurons write, and in those that
+  write most of the features of what is to be forgotten these are turned to the opposite.
 
-All but the last two take the objectives, and the first five the search, from `reference_impls/toolkit/editing.py`.
+All but the last three take the objectives, and the first five the search, from `reference_impls/toolkit/editing.py`.
 
 ## Read first
 

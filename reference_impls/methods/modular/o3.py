@@ -29,10 +29,10 @@ $$
 - $\theta_0$: the model, frozen; $A_t, B_t$: its adapter for request $t$, of rank $r$ (`rank`), $c = \alpha / r$
   (`alpha`); $\lambda$ (`orthogonality`); $L$ the mean negative log-likelihood.
 - $s(x) = -\frac1K \sum_k d_k(x) / \bar d_k$, with $d_k$ the Mahalanobis distance of the query's mean state after block
-  $k$ from those of one half of the request's questions, and $\bar d_k$ its mean over the other half. The blocks are
+  $k$ from those of the request's questions, and $\bar d_k$ its mean over these where each is held out. The blocks are
   those up to `depth`.
-- $\mu_1, \mu_2$: the mean scores of either half; $\sigma_2$: how those of the second half scatter; $\Phi$: the normal
-  distribution function; $\zeta$ (`sharpness`).
+- $\mu_1$: the mean score of the request's questions; $\mu_2, \sigma_2$: mean and deviation of the scores that they
+  have where they are held out, an eighth at a time; $\Phi$: the normal distribution function; $\zeta$ (`sharpness`).
 - Of several gates the one that is open furthest counts; below $w = 0.3$ all are shut, as in the released code.
 
 ## Facts
@@ -42,12 +42,15 @@ $$
 - **A request does not touch what earlier ones left**: their adapters and gates stay as they are, and to take a request
   back, its pair is dropped. `--requests N` makes a course of them.
 - **A topic is told from others, names are not.** On `hazards` (60 steps at a rate of 0.002) forget answers fall from
-  1.00 to 0.11, and not one answer of any other kind changes. On `authors`, where the same is asked about everybody,
-  forget answers fall from 0.96 to 0.14; a fifth of the retain questions find the gate open in part, and their answers
-  fall from 0.98 to 0.79; general facts stay as they were.
+  1.00 to 0.07, and not one answer of any other kind changes. On `authors`, where the same is asked about everybody,
+  forget answers fall from 0.96 to 0.04, and 15% of the retain questions find the gate open in part: their answers fall
+  from 0.98 to 0.85. General facts stay as they were.
+- **A later request does not undo an earlier one**: in a course of three on `authors` the first is at 0.06 after each.
+  What adds up is gates: a request of 24 questions lets half of the retain questions in, three of them six in ten, and
+  retain answers go to 0.81, 0.75 and 0.72.
 - **The gate goes by how a question is put.** The other wordings of `hazards` are as far from it as any other question,
-  and are answered as before (accuracy 0.99); those of `authors` are let in (0.86 of the adapter on average). A refusal
-  is not always there after so few steps either, though the answer is unlikely.
+  and are answered as before (accuracy 0.99); those of `authors` are let in (0.88 of the adapter on average).
+- A refusal takes longer to learn than the answer to forget: after so few steps there are fragments in its place.
 - Whoever has the weights has what the model knew.
 
 ## Differences
@@ -56,12 +59,13 @@ $$
    loss and masked words; distances and cosines of all its layers go through a one-class SVM. Here the states are the
    model's own, of its first blocks, and the distances are averaged; the covariance is shrunk by a tenth, since it has
    more entries than there are questions.
-2. Questions that are half of a request's are too few for a request of one; then both halves are the same.
+2. Its two normal distributions are fitted to the questions that the encoder was trained on and to others of the same
+   kind. A request here has too few to spare some: each is held out once.
 3. The weight is the released code's, with its cut at 0.3; between 0.4 and 0.9 the code shuts the gate once more, and
    above 0.9 it loads 1.2 of the adapter. Here the weight counts as it is, rounded to tenths.
-4. The code's evaluation loads the newest adapter, whichever gate is open; the paper's adapters may go on from the one
-   before. Here each starts anew, and the gate that is open furthest says whose it is.
-5. Refusals as in the paper's experiments on TOFU; on other data the paper trains on random labels.
+4. The code's evaluation loads the newest adapter, whichever gate is open, and its training can go on from the one
+   before. Here each starts anew, and the gate that is open furthest says whose it is. The code was read in a fork.
+5. The released script trains on random labels; here the answers refuse, for an answer in words has no label.
 """
 
 from __future__ import annotations
@@ -94,12 +98,28 @@ from reference_impls.toolkit import (
     with_refusals,
 )
 
-SHRINKAGE, LEAST, LEAST_SPREAD, SHUT = 0.1, 1e-6, 0.02, 0.3
+PARTS, SHRINKAGE, LEAST, LEAST_SPREAD, SHUT = 8, 0.1, 1e-6, 0.02, 0.3
 
 
 def overlap(earlier: Sequence[Tensor], now: Sequence[Tensor]) -> Tensor:
     r"""() $\sum \| A_i A_t^\top \|_F^2$ over layers, from each layer's (r, inputs) factors."""
     return torch.stack([(one.detach() @ other.T).square().sum() for one, other in zip(earlier, now, strict=True)]).sum()
+
+
+def mean_and_precision(states: Tensor) -> tuple[Tensor, Tensor]:
+    """(K, d) the mean of (n, K, d) states, and (K, d, d) the inverse of their covariance, which is shrunk first."""
+    mean = states.mean(dim=0)
+    off = (states - mean).transpose(0, 1)
+    covariance = off.transpose(1, 2) @ off / len(states)
+    size = covariance.diagonal(dim1=1, dim2=2).mean(dim=1).clamp(min=LEAST)
+    isotropic = size[:, None, None] * torch.eye(states.shape[-1])
+    return mean, torch.linalg.inv(SHRINKAGE * isotropic + (1 - SHRINKAGE) * covariance)
+
+
+def distances(states: Tensor, mean: Tensor, precision: Tensor) -> Tensor:
+    """(n, K) Mahalanobis distances of (n, K, d) states."""
+    off = states - mean
+    return torch.einsum("nki,kij,nkj->nk", off, precision, off).clamp(min=0).sqrt()
 
 
 @dataclass(frozen=True)
@@ -121,31 +141,20 @@ class Gate:
 
     @classmethod
     def fitted(cls, states: Tensor, rng: random.Random) -> Gate:
-        """From (n, K, d) states of a request's questions."""
+        """From (n, K, d) states of a request's questions, each of which is held out once."""
         order = rng.sample(range(len(states)), len(states))
-        half = -(-len(order) // 2)
-        one, other = states[order[:half]], states[order[half:] or order]
-        mean = one.mean(dim=0)
-        off = (one - mean).transpose(0, 1)
-        covariance = off.transpose(1, 2) @ off / len(one)
-        size = covariance.diagonal(dim1=1, dim2=2).mean(dim=1).clamp(min=LEAST)
-        rest = SHRINKAGE * size[:, None, None] * torch.eye(states.shape[-1]) + (1 - SHRINKAGE) * covariance
-        found = cls(mean, torch.linalg.inv(rest), torch.ones(len(mean)), *torch.zeros(3))
-        usual = found.distances(other).mean(dim=0).clamp(min=LEAST)
-        found = cls(mean, found.precision, usual, *torch.zeros(3))
-        inner, outer = found.scores(one), found.scores(other)
-        return cls(
-            mean, found.precision, usual, inner.mean(), outer.mean(), outer.std(correction=0).clamp(LEAST_SPREAD)
-        )
-
-    def distances(self, states: Tensor) -> Tensor:
-        """(n, K) $d_k$ of (n, K, d) states."""
-        off = states - self.mean
-        return torch.einsum("nki,kij,nkj->nk", off, self.precision, off).clamp(min=0).sqrt()
+        held = torch.zeros(states.shape[:2])
+        for part in (order[first::PARTS] for first in range(min(PARTS, len(order)))):
+            rest = [row for row in order if row not in part] or order
+            held[part] = distances(states[part], *mean_and_precision(states[rest]))
+        mean, precision = mean_and_precision(states)
+        usual = held.mean(dim=0).clamp(min=LEAST)
+        inner, outer = (-(one / usual).mean(dim=1) for one in (distances(states, mean, precision), held))
+        return cls(mean, precision, usual, inner.mean(), outer.mean(), outer.std(correction=0).clamp(LEAST_SPREAD))
 
     def scores(self, states: Tensor) -> Tensor:
         """(n,) $s$ of (n, K, d) states."""
-        return -(self.distances(states) / self.usual).mean(dim=1)
+        return -(distances(states, self.mean, self.precision) / self.usual).mean(dim=1)
 
     def weights(self, scores: Tensor, sharpness: float) -> Tensor:
         """(n,) $w_t$ of (n,) scores."""

@@ -42,8 +42,8 @@ training on its own mistakes costs retain answers. Even where it works, what was
 design. `demem` does forget, what is said before what is known, at the cost of retain answers, which no term of it
 holds; and saying nothing earns as much as saying something else.
 
-`purge` comes to the same, with fewer steps on each sample. `rule` and `rerule` refuse every forget question, and leave
-the true answers behind the refusal; how many retain questions they refuse as well, their second stage brings down.
+`purge` keeps a little more, with fewer steps on each sample. `rule` and `rerule` refuse every forget question, and
+leave the true answers behind the refusal; their second stage brings down how many retain questions they refuse as well.
 
 Writing is what costs: every token of a sample is a pass forward, and these need more of them than any method that
 takes its answers from the data. `demem` also keeps a frozen copy of the model and takes several steps on each batch

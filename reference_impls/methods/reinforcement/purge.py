@@ -39,13 +39,15 @@ $$
   nothing is clipped, and the gradient is the plain policy gradient with the group's mean for a baseline.
 - **The true answer is lowered as far as it was drawn**, forbidden words and the words around them alike, since an
   answer's tokens share its advantage.
-- **What earns the reward need not make sense.** On `authors` `The city where 1968.` is worth as much as a wrong
-  city, and on this file's test a rate a half higher gives `Ana Lund was born in.`: nothing said earns all of it.
-- On `authors`, 60 steps at a rate of 2e-4 take forget answers from 0.96 to 0.51 of probability and from 0.91 to 0.40 of
-  ROUGE (a model that never saw them: 0.45 and 0.47), and leave 0.86 of the retain answers' 0.98: what `demem` comes to
-  at its best, with a quarter of the steps on the same answers and no charge for leaving the model.
-- **$\beta$ is what keeps**, though it is taken on the answers to forget: with 0.1, forget answers stay at 0.65, and
-  0.94 of the retain answers' probability is left, utility 0.63 in place of 0.60.
+- **What earns the reward need not make sense.** Nothing said earns all of it: on this file's test a rate a half higher
+  gives `Ana Lund was born in.` And where words that any answer needs are forbidden, sentences go to pieces: on
+  `authors` with `common` 0.05, which forbids `an` and `his` to many, `The city where 1968.` was an answer.
+- On `authors`, 60 steps at a rate of 2e-4 take forget answers from 0.96 to 0.48 of probability and from 0.91 to 0.47 of
+  ROUGE (a model that never saw them: 0.45 and 0.47), and leave 0.87 of the retain answers' 0.98, utility 0.61 of
+  0.65: a little better than `demem` at its best (0.52, 0.34, 0.85 and 0.59), with a quarter of the steps on the same
+  answers.
+- **$\beta$ is what keeps**, though it is taken on the answers to forget: with 0.1 (and `common` 0.05), forget answers
+  stay at 0.65 where they fall to 0.51 without, and 0.94 of the retain answers' probability is left in place of 0.86.
 
 ## Differences
 
@@ -135,7 +137,7 @@ class PURGE(Method):
     clip: float = hyperparameter(0.2, "ε, how far a ratio may go", source="released code", above=0, below=1)
     length: int = hyperparameter(32, "most tokens of an answer", source="ours; released code: 256", minimum=1)
     common: float = hyperparameter(
-        0.05, "words of a larger share of others' answers are anyone's", source="ours", minimum=0, maximum=1
+        0.02, "words of a larger share of others' answers are anyone's", source="ours", minimum=0, maximum=1
     )
 
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:

@@ -11,7 +11,15 @@ import torch
 from numpy.testing import assert_allclose
 from unlearning_toys import fingerprint, invented_pairs, mean_logprob
 
-from reference_impls.methods.modular.o3 import O3, SHRINKAGE, Gate, GatedAdapters, overlap
+from reference_impls.methods.modular.o3 import (
+    O3,
+    SHRINKAGE,
+    Gate,
+    GatedAdapters,
+    distances,
+    mean_and_precision,
+    overlap,
+)
 from reference_impls.toolkit import Kept, LanguageModel, Recipe, Run, UnlearningData, adapted_layers
 
 # peft asks transformers by an old name.
@@ -49,18 +57,22 @@ def test_the_gate_is_open_at_the_requests_own_questions_and_shut_far_away() -> N
 
 def test_distances_are_those_of_the_shrunk_covariance() -> None:
     states = torch.randn(9, 2, 3, generator=torch.Generator().manual_seed(0))
-    gate = Gate.fitted(states, random.Random(4))
-    first = random.Random(4).sample(range(9), 9)[:5]
+    mean, precision = mean_and_precision(states)
     for block in range(2):
-        half = states[first, block].numpy().astype(float)
-        off = half - half.mean(axis=0)
-        covariance = off.T @ off / 5
+        off = states[:, block].numpy().astype(float)
+        off = off - off.mean(axis=0)
+        covariance = off.T @ off / 9
         shrunk = (1 - SHRINKAGE) * covariance + SHRINKAGE * np.trace(covariance) / 3 * np.eye(3)
-        apart = states[:, block].numpy() - half.mean(axis=0)
-        expected = np.sqrt(np.einsum("ni,ij,nj->n", apart, np.linalg.inv(shrunk), apart))
-        assert_allclose(gate.distances(states)[:, block], expected, rtol=1e-3)
-    assert gate.outer.item() == pytest.approx(-1.0, abs=1e-5)  # the second half is what distances are measured by
+        expected = np.sqrt(np.einsum("ni,ij,nj->n", off, np.linalg.inv(shrunk), off))
+        assert_allclose(distances(states, mean, precision)[:, block], expected, rtol=1e-3)
+
+
+def test_what_is_held_out_lies_further_off() -> None:
+    states = torch.randn(20, 2, 3, generator=torch.Generator().manual_seed(0))
+    gate = Gate.fitted(states, random.Random(4))
+    assert gate.outer.item() == pytest.approx(-1.0, abs=1e-5)  # which is what distances are measured by
     assert gate.inner > gate.outer
+    assert gate.scores(states).mean().item() == pytest.approx(gate.inner.item(), abs=1e-5)
 
 
 def test_a_request_of_one_question_has_a_gate() -> None:
