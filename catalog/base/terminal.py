@@ -12,7 +12,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, NoReturn, TextIO
 
 from catalog.base.text import to_json
@@ -71,8 +70,10 @@ def print_json(value: Any) -> None:
 
 def say(message: str) -> None:
     """To people, beside the output proper; where nobody can be told, the exit status has to do."""
-    with suppress(OSError):
+    try:
         print(message, file=sys.stderr, flush=True)
+    except OSError:
+        _mute()  # what is left in the buffer would fail again at the interpreter's end, with another status
 
 
 def _stop(name: str, message: str) -> NoReturn:

@@ -246,11 +246,14 @@ def _rules() -> tuple[Rule, ...]:
         Rule("doi", rf"{site}(?:[^\s?#]*[/:])?({in_address}){ending}"),
         Rule("doi", rf"{site}[^\s?#]*\?(?:\S*&)?(?:id|doi)=({in_address})(?:[&#]\S*)?"),
         # Whoever else shows arXiv's papers says so beside the id, or in the name of the site.
-        Rule("arxiv", rf"{site}(?:\S*[^a-z0-9\s])?arxiv[:/=._-](?:(?:{kinds})[/:])?{arxiv}{version}(?:[./?#&]\S*)?"),
-        Rule("arxiv", rf"{scheme}[^\s/?#]*arxiv[^\s/?#]*/(?:\S*[/=:])?{arxiv}{version}(?:[./?#&]\S*)?"),
+        Rule(
+            "arxiv",
+            rf"{site}(?:[^\s:]*[^a-z0-9\s:])?arxiv[:/=._-](?:(?:{kinds})[/:])?{arxiv}{version}(?:[./?#&][^\s:]*)?",
+        ),
+        Rule("arxiv", rf"{scheme}[^\s/?#:]*arxiv[^\s/?#]*/(?:[^\s:]*[/=])?{arxiv}{version}(?:[./?#&][^\s:]*)?"),
         # DBLP's keys and the bibliographic codes of ADS are made of arXiv's ids.
-        Rule("arxiv", r"(?:\S*[/:])?corr/abs-([0-9]{4})-([0-9]{4,5})(?:[./?#]\S*)?"),
-        Rule("arxiv", r"(?:\S*/)?[0-9]{4}arXiv([0-9]{4})([0-9]{4,5})[A-Z](?:[/?#]\S*)?"),
+        Rule("arxiv", r"(?:(?:https?|dblp):)?(?:[^\s:]*/)?corr/abs-([0-9]{4})-([0-9]{4,5})(?:[./?#][^\s:]*)?"),
+        Rule("arxiv", r"(?:(?:https?:)?[^\s:]*/)?[0-9]{4}arXiv([0-9]{4})([0-9]{4,5})[A-Z](?:[/?#][^\s:]*)?"),
     )
 
 

@@ -74,6 +74,8 @@ def test_a_stream_that_was_never_there_is_no_error(module: str, words: tuple[str
         pytest.skip("no device that is always full")
     for asked, status in ((" ".join(words), 0), ("show nobody2031x", 2)):
         call = ["sh", "-c", f"{sys.executable} -m {module} {asked} {closed}"]
-        done = subprocess.run(call, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-        assert done.returncode == status, done.stderr
-        assert "Traceback" not in done.stderr
+        for unbuffered in ("", "1"):
+            environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+            done = subprocess.run(call, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+            assert done.returncode == status, done.stderr
+            assert "Traceback" not in done.stderr

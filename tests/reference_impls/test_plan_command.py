@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from command_runs import Run
@@ -26,7 +27,11 @@ def test_it_says_what_fits_and_why_the_others_do_not(unlearn: Run) -> None:
     fitting, others = ran.out.split("These do not")
     assert "works on the prompt alone" in fitting
     assert "npo: needs the model's weights" in others
-    assert "unlearn run icul --model DIR --forget forget.jsonl" in others
+    command = re.search(r"On your own model: unlearn run (\S+) --model DIR --forget forget.jsonl", others)
+    assert command
+    found = {one["method"]: one for one in json.loads(unlearn("plan", "--access", "prompts", "--json").out)}
+    assert found[command[1]]["fits"] == "yes"
+    assert f"{command[1]} " in fitting
 
 
 def test_it_says_what_to_switch_off_without_what_must_stay(unlearn: Run) -> None:
