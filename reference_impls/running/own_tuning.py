@@ -131,7 +131,7 @@ def hold_back(pairs: Sequence[Pair]) -> tuple[tuple[Pair, ...], tuple[Pair, ...]
     Raises:
         UsageError: they are about one subject alone.
     """
-    about = [pair.subject or pair.prompt or pair.answer for pair in pairs]
+    about = [pair.about for pair in pairs]
     subjects = sorted(set(about))
     if len(subjects) < 2:
         raise UsageError(

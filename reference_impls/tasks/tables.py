@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,8 @@ SHOWN = 20
 
 WORKBOOKS = (".xlsx", ".xlsm", ".ods")
 """How the names of spreadsheets end, which are packed."""
+
+_LETTER = re.compile(r"\S")
 
 Rows = list[tuple[str, Any]]
 """(place, row) each: where a row is, for messages, and what is there."""
@@ -113,7 +117,7 @@ def _from_lines(path: Path, text: str) -> Rows:
         if not content.strip():
             continue
         try:
-            row = parsed(content)
+            row = _parsed(content)
         except RecursionError:
             row = NotJson("not JSON: nested too deeply")
         except ValueError as error:  # also numbers of more digits than Python reads
@@ -127,7 +131,7 @@ def _from_array(path: Path, text: str) -> Rows | None:
     if not text.lstrip().startswith("["):
         return None
     try:
-        array = parsed(text)
+        array = _parsed(text)
     except RecursionError:
         return None
     except ValueError as error:
@@ -147,20 +151,20 @@ def _from_objects(path: Path, text: str, problem: Callable[[Any], str]) -> Rows 
     if not start.startswith("{"):
         return None
     if _is_json(start):
-        only = text.strip() == start
-        return _held(path, json.loads(start), problem) if only else None
+        return _held(path, json.loads(start), problem) if text.strip() == start else None
     rows: Rows = []
-    at, decoder = 0, json.JSONDecoder(object_pairs_hook=_once)
-    while at < len(text):
-        if text[at].isspace():
-            at += 1
-            continue
+    at, line, decoder = 0, 1, json.JSONDecoder(object_pairs_hook=_once)
+    while found := _LETTER.search(text, at):
+        begins = found.start()
+        line += text.count("\n", at, begins)
         try:
-            row, end = decoder.raw_decode(text, at)
+            row, at = decoder.raw_decode(text, begins)
+        except _TwiceError as error:
+            return [(f"{path}:{line}", NotJson(_why(error)))]
         except (ValueError, RecursionError):
             return None  # told line by line
-        rows.append((f"{path}:{text.count(chr(10), 0, at) + 1}", row))
-        at = end
+        rows.append((f"{path}:{line}", row))
+        line += text.count("\n", begins, at)
     return (_held(path, rows[0][1], problem) if len(rows) == 1 else None) or rows
 
 
@@ -170,12 +174,12 @@ def _held(path: Path, whole: Any, problem: Callable[[Any], str]) -> Rows | None:
     Raises:
         UsageError: it holds several such lists.
     """
+    if not isinstance(whole, dict) or not problem(whole):
+        return None
     lists = {
-        name: value
-        for name, value in (whole.items() if isinstance(whole, dict) else ())
-        if isinstance(value, list) and value and not problem(value[0])
+        name: value for name, value in whole.items() if isinstance(value, list) and value and not problem(value[0])
     }
-    if not lists or not problem(whole):
+    if not lists:
         return None
     if len(lists) > 1:
         raise UsageError(f"{path}: holds several lists, {', '.join(lists)}. Save the one that is meant alone.")
@@ -187,7 +191,7 @@ class _TwiceError(ValueError):
     """A name stands twice in an object."""
 
 
-def parsed(text: str) -> Any:
+def _parsed(text: str) -> Any:
     """What JSON text says.
 
     Raises:
@@ -199,8 +203,8 @@ def parsed(text: str) -> Any:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise _TwiceError(f"{next(name for name in names if names.count(name) > 1)!r} stands in it twice")
+        ((name, _),) = Counter(name for name, _ in pairs).most_common(1)
+        raise _TwiceError(f"{name!r} stands in it twice")
     return found
 
 
@@ -220,9 +224,8 @@ def _from_csv(path: Path, text: str) -> Iterator[tuple[str, Any]]:
     """Rows below a line of names; cells that are empty are not there."""
     lines = csv.DictReader(text.splitlines(keepends=True), delimiter=_delimiter(path, text))
     try:
-        names = lines.fieldnames or ()
-        for name in names:
-            if list(names).count(name) > 1:
+        for name, count in Counter(lines.fieldnames or ()).items():
+            if count > 1:
                 raise UsageError(f"{path}:1: has the name {name!r} twice.")
         for row in lines:
             if None in row:

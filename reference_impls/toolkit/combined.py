@@ -17,6 +17,10 @@ Rule = Callable[[Sequence[Tensor]], Tensor]
 """From each model's (..., V) logits, in order, to (..., V) logits."""
 
 
+def _first(logits: Sequence[Tensor]) -> Tensor:
+    return logits[0]
+
+
 def _nobody() -> Iterable[LanguageModel]:
     return ()
 
@@ -30,11 +34,11 @@ class Combined(LanguageModel):
 
     voices: Callable[[], Iterable[LanguageModel]] = _nobody
     """Gives the models in order, the first included, each ready to be asked when it comes up."""
-    rule: Rule = field(default=lambda logits: logits[0])
+    rule: Rule = field(default=_first)
 
     @classmethod
-    def of(cls, first: LanguageModel, voices: Callable[[], Iterable[LanguageModel]], rule: Rule) -> Combined:
-        """``first`` and others as one."""
+    def of(cls, first: LanguageModel, voices: Callable[[], Iterable[LanguageModel]], rule: Rule = _first) -> Combined:
+        """``first`` and others as one; without a rule, what the first of the voices says."""
         return cls(first.model, first.tokenizer, first.max_length, first.batch_size, voices=voices, rule=rule)
 
     def token_logits(self, *batches: Encoded) -> tuple[TokenLogits, ...]:

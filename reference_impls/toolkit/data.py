@@ -28,6 +28,11 @@ class Pair:
     closed: bool = True
     """Whether the answer ends there (an end-of-sequence token follows); plain text goes on."""
 
+    @property
+    def about(self) -> str:
+        """Whose pair it is: its subject's, or its own where it names none (its prompt, or else its text)."""
+        return self.subject or self.prompt or self.answer
+
     def formatted(self, prompt: Callable[[str], str], answer: Callable[[str], str]) -> Pair:
         """The same pair in a model's own format: its question template around prompts, its spacing before answers."""
         return replace(
@@ -88,12 +93,9 @@ class UnlearningData:
 
 
 def shares_of_subjects(pairs: Sequence[Pair], count: int) -> list[list[Pair]]:
-    """At most ``count`` parts that share no subject, which are dealt out in the order in which they come.
-
-    Pairs that name none are told apart by their prompts, or by their texts where they have no prompt.
-    """
+    """At most ``count`` parts that share no subject (:attr:`Pair.about`), dealt out in the order in which they come."""
     by_subject: dict[str, list[Pair]] = {}
     for pair in pairs:
-        by_subject.setdefault(pair.subject or pair.prompt or pair.answer, []).append(pair)
+        by_subject.setdefault(pair.about, []).append(pair)
     groups = list(by_subject.values())
     return [list(chain.from_iterable(groups[part::count])) for part in range(min(count, len(groups)))]

@@ -9,12 +9,8 @@ from reference_impls.toolkit.data import Pair
 
 
 def place_of(pair: Pair, shards: int, slices: int = 1) -> tuple[int, int]:
-    """Which shard a pair belongs to, and which slice of it: that of its subject, whatever other pairs there are.
-
-    Pairs that name none are told apart by their prompts, or by their texts where they have no prompt.
-    """
-    name = pair.subject or pair.prompt or pair.answer
-    rest, shard = divmod(zlib.crc32(name.encode()), shards)
+    """Which shard a pair belongs to, and which slice of it: that of its subject, whatever other pairs there are."""
+    rest, shard = divmod(zlib.crc32(pair.about.encode()), shards)
     return shard, rest % slices
 
 

@@ -34,18 +34,18 @@ class Splits:
 
         What one subject is about stays together. The rest of the forget set is neither forgotten nor kept.
         """
-        subjects = list(dict.fromkeys(map(_about, self.forget)))
+        subjects = list(dict.fromkeys(pair.about for pair in self.forget))
         first, last = round(start * len(subjects)), round(end * len(subjects))
         chosen = set(subjects[first : max(last, first + 1)])
         forget, members = (
-            tuple(pair for pair in pairs if _about(pair) in chosen) for pairs in (self.forget, self.members)
+            tuple(pair for pair in pairs if pair.about in chosen) for pairs in (self.forget, self.members)
         )
         return replace(self, forget=forget, members=members)
 
     @property
     def subjects(self) -> int:
         """How many subjects the forget set is about, where pairs that name none are each about their own."""
-        return len(set(map(_about, self.forget)))
+        return len({pair.about for pair in self.forget})
 
     @property
     def data(self) -> UnlearningData:
@@ -62,7 +62,3 @@ class Splits:
             "authors": self.authors,
         }
         return {name: pairs for name, pairs in named.items() if pairs}
-
-
-def _about(pair: Pair) -> str:
-    return pair.subject or pair.prompt or pair.answer

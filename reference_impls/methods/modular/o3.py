@@ -98,7 +98,14 @@ from reference_impls.toolkit import (
     with_refusals,
 )
 
-PARTS, SHRINKAGE, LEAST, LEAST_SPREAD, SHUT = 8, 0.1, 1e-6, 0.02, 0.3
+PARTS = 8
+"""In how many parts a request's questions are held out in turn."""
+SHRINKAGE = 0.1
+"""How much of a covariance is taken for one that is alike in all directions."""
+LEAST, LEAST_SPREAD = 1e-6, 0.02
+"""What keeps distances and scores finite where all questions are alike."""
+SHUT = 0.3
+"""The weight below which a gate lets nothing in, as in the released code."""
 
 
 def overlap(earlier: Sequence[Tensor], now: Sequence[Tensor]) -> Tensor:
@@ -273,7 +280,7 @@ class GatedAdapters(Wrapped):
                 self._adapters.use(f"request{number}", tenths / 10)
                 return [self.adapted]
 
-            self._speakers[number, tenths] = Combined.of(self.adapted, voices, lambda logits: logits[0])
+            self._speakers[number, tenths] = Combined.of(self.adapted, voices)
         return self._speakers[number, tenths]
 
     def to_json(self) -> dict[str, Any]:

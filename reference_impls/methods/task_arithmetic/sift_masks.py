@@ -81,6 +81,7 @@ from reference_impls.toolkit import (
 )
 
 UNIT = 2.0**-40
+"""What vectors are counted in, so that their sum does not depend on the order."""
 WHOLE, NOTHING = -1, -2
 """What may be in the weights that answer, besides a task: the sum without a mask, or something else."""
 
@@ -162,7 +163,7 @@ class SIFTMasks(Method):
         model = merged.blank()
         weights = list(model.model.parameters())
         start = list(merged.model.model.parameters())
-        seed = run.seed + zlib.crc32((pairs[0].subject or pairs[0].prompt or pairs[0].answer).encode())
+        seed = run.seed + zlib.crc32(pairs[0].about.encode())
 
         def loss(model: LanguageModel, batch: Batch) -> Tensor:
             return mean_nll(*model.token_logits(batch.forget))
@@ -194,7 +195,7 @@ class MaskedMerge(Wrapped):
         """Merge a task."""
         number = max(self.masks, default=-1) + 1
         self.data[number] = pairs
-        self.names[number] = list(dict.fromkeys(pair.subject or pair.prompt or pair.answer for pair in pairs))
+        self.names[number] = list(dict.fromkeys(pair.about for pair in pairs))
         self.masks[number] = [tau != 0 for tau in vector]
         self._move(vector, 1)
 
@@ -237,7 +238,7 @@ class MaskedMerge(Wrapped):
         """The sum behind the mask of the query's task."""
         number = self.task_of(f"{query}{answer or ''}")
         if number not in self._speakers:
-            self._speakers[number] = Combined.of(self._served, lambda: (self.served(number),), lambda logits: logits[0])
+            self._speakers[number] = Combined.of(self._served, lambda: (self.served(number),))
         return self._speakers[number]
 
     def to_json(self) -> dict[str, Any]:

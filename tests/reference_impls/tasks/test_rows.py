@@ -136,6 +136,7 @@ def test_a_file_is_read_whatever_holds_the_rows(
         ("a.arrow", b"ARROW1..", "is Arrow"),
         ("a.jsonl", '{"text": "x", "text": "y"}', "a.jsonl:1: 'text' stands in it twice"),
         ("a.json", '[{"text": "x",\n "text": "y"}]', "a.json: 'text' stands in it twice"),
+        ("a.json", '{\n "text": "x"\n}\n\n{\n "text": "x",\n "text": "y"\n}', "a.json:5: 'text' stands in it twice"),
         ("a.csv", "question,answer,answer\nWho?,Ana,Bo\n", "a.csv:1: has the name 'answer' twice"),
         ("a.json", '{"train": [{"text": "x"}], "test": [{"text": "y"}]}', "holds several lists, train, test"),
         ("a.json", '{"data": [{"paragraphs": []}]}', "a.json:1: has 'data', but no known form"),
