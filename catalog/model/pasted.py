@@ -41,7 +41,10 @@ ENCODED = r"https?%3A\S*"
 ENTRY = r"@[a-z]+\s?\{\s?[^\s,{}]+,"
 """How an entry of BibTeX begins."""
 FIELD = r"\b(title|eprint|doi|url|journal|howpublished|note)\s?=\s?(?:\{((?:[^{}]|\{[^{}]*\})*)\}|\"([^\"]*)\")"
-"""What of an entry may name its paper: the group of a field's name, and two for its value."""
+"""What of an entry may name its paper: the group of a field's name, and two for its value. No parser, for the site's
+scripts read by it, too; who adds papers gets one (``catalog.intake.sources.bibtex``)."""
+
+_ANY_CASE = re.IGNORECASE | re.ASCII
 
 
 @dataclass(frozen=True)
@@ -88,9 +91,9 @@ def read_pasted(text: str) -> Pasted:
     ((Named(key='arxiv', id='2404.05868'),),)
     """
     text = bare(text)
-    if re.match(ENTRY, text, re.IGNORECASE | re.ASCII):
+    if re.match(ENTRY, text, _ANY_CASE):
         return _cited(text)
-    text = _led_on(re.sub(PREFIXED, r"\1:", text, flags=re.IGNORECASE | re.ASCII))
+    text = _led_on(re.sub(PREFIXED, r"\1:", text, flags=_ANY_CASE))
     if whole := _names(text):
         return Pasted((whole,))
     named, rest = [], []
@@ -109,21 +112,19 @@ def read_pasted(text: str) -> Pasted:
 def _led_on(text: str) -> str:
     """A text with the addresses to which others in it lead in their place."""
     for form in INSIDE_ADDRESS:
-        text = re.sub(form, r"\1", text, flags=re.IGNORECASE | re.ASCII)
-    return re.sub(ENCODED, lambda found: unescaped(found[0]), text, flags=re.IGNORECASE | re.ASCII)
+        text = re.sub(form, r"\1", text, flags=_ANY_CASE)
+    return re.sub(ENCODED, lambda found: unescaped(found[0]), text, flags=_ANY_CASE)
 
 
 def _cited(text: str) -> Pasted:
     """What entries of BibTeX name: the ids and addresses of each, and the first one's title."""
     named, titles = [], []
-    for entry in re.split(f"(?={ENTRY})", text, flags=re.IGNORECASE | re.ASCII):
-        fields = [
-            (name.lower(), f"{braced}{quoted}")
-            for name, braced, quoted in re.findall(FIELD, entry, re.IGNORECASE | re.ASCII)
-        ]
+    for entry in re.split(f"(?={ENTRY})", text, flags=_ANY_CASE):
+        fields = [(name.lower(), f"{braced}{quoted}") for name, braced, quoted in re.findall(FIELD, entry, _ANY_CASE)]
         titles += [value for name, value in fields if name == "title"]
         ids = [part for name, value in fields if name != "title" for part in read_pasted(value).named]
-        named += [tuple(one for part in ids for one in part)] if ids else []
+        if ids:
+            named.append(tuple(one for part in ids for one in part))
     return Pasted(tuple(named), rest=" ".join(re.sub("[{}]", "", titles[0]).split()) if titles else "")
 
 
@@ -132,7 +133,7 @@ def _names(text: str) -> tuple[Named, ...]:
     registered = identify(text)
     named = [Named(*registered)] if registered else []
     address = bare(text)
-    if len(address) <= LONGEST and (match := re.fullmatch(LINK_FORM, address, re.IGNORECASE | re.ASCII)):
+    if len(address) <= LONGEST and (match := re.fullmatch(LINK_FORM, address, _ANY_CASE)):
         named.append(Named(LINK, match[1]))
     return tuple(named)
 

@@ -140,8 +140,8 @@ from reference_impls.toolkit.sparse_autoencoder import (
     Clamp,
     Clamped,
     SparseAutoencoder,
-    autoencoder_of,
     contrasted,
+    learned_features,
     token_states,
 )
 from reference_impls.toolkit.splits import Splits
@@ -233,7 +233,6 @@ __all__ = [
     "adapter_weights",
     "ascent_or_npo",
     "asked_examples",
-    "autoencoder_of",
     "away_loss",
     "bare",
     "bs_t_loss",
@@ -273,6 +272,7 @@ __all__ = [
     "jaccard",
     "keys_of",
     "kl_estimate",
+    "learned_features",
     "least_squares_update",
     "log_ratio",
     "lora_config",

@@ -145,16 +145,21 @@ def matrix_shape(module: nn.Module) -> tuple[int, int] | None:
     return (int(weight.shape[0]), int(weight.shape[1])) if isinstance(module, nn.Linear) else None
 
 
+def by_output(module: nn.Module, values: Tensor) -> Tensor:
+    """(outputs, inputs) values of a matrix's entries, as the module stores them, with a row for each output; a view."""
+    from transformers.pytorch_utils import Conv1D
+
+    return values.T if isinstance(module, Conv1D) else values  # GPT-2 stores them transposed
+
+
 def rows_of(module: nn.Module) -> list[Tensor]:
     """The weights with which a module of its own (no module inside it) multiplies, as views of a row per output.
 
     A matrix is one of (outputs, inputs); experts that are kept in one tensor are one each.
     """
-    from transformers.pytorch_utils import Conv1D
-
     if matrix_shape(module) is not None:
         weight: Tensor = module.weight.detach()  # type: ignore[operator]
-        return [weight.T if isinstance(module, Conv1D) else weight]
+        return [by_output(module, weight)]
     return [expert.detach() for experts in _fused(module) for expert in experts]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reference_impls.toolkit.architecture import states_of, with_states
+from reference_impls.toolkit.architecture import by_output, states_of, with_states
 from reference_impls.toolkit.data import Pair
 from reference_impls.toolkit.language_model import LanguageModel
 from reference_impls.toolkit.logprobs import Encoded
@@ -33,11 +33,9 @@ class Memory:
     @property
     def weight(self) -> Tensor:
         """(d, d_ff) ``W``; what is added to it in place is added to the model."""
-        from transformers.pytorch_utils import Conv1D
-
         weight = self.module.weight
         assert isinstance(weight, Tensor)
-        return weight.T if isinstance(self.module, Conv1D) else weight  # GPT-2 stores it transposed
+        return by_output(self.module, weight)
 
     @torch.no_grad()
     def keys(self, model: LanguageModel, batch: Encoded) -> Tensor:
@@ -102,20 +100,16 @@ def neuron_masks(model: LanguageModel, layers: Iterable[int], chosen: Callable[[
     Raises:
         UnsupportedModelError: a block has no one MLP that is known here.
     """
-    from transformers.pytorch_utils import Conv1D
-
     masks = {id(weight): torch.zeros_like(weight, dtype=torch.bool) for weight in model.model.parameters()}
     for layer in layers:
         *inputs, output = model.mlp_matrices([layer])
-        mask = masks[id(output.weight)]
-        by_output = mask.T if isinstance(output, Conv1D) else mask
-        neurons = chosen(by_output.shape[1])
-        by_output[:, neurons] = True
+        writes = by_output(output, masks[id(output.weight)])
+        neurons = chosen(writes.shape[1])
+        writes[:, neurons] = True
         for module in inputs:
-            mask = masks[id(module.weight)]
-            by_output = mask.T if isinstance(module, Conv1D) else mask
-            rows = neurons.repeat(by_output.shape[0] // len(neurons))  # gates and inputs may be one matrix
-            by_output[rows] = True
+            reads = by_output(module, masks[id(module.weight)])
+            rows = neurons.repeat(len(reads) // len(neurons))  # gates and inputs may be one matrix
+            reads[rows] = True
             if getattr(module, "bias", None) is not None:
                 masks[id(module.bias)][rows] = True
     return list(masks.values())

@@ -23,7 +23,7 @@ from torch.nn.functional import normalize
 
 from reference_impls.errors import UsageError
 from reference_impls.toolkit.changed_states import ChangedStates
-from reference_impls.toolkit.data import Pair
+from reference_impls.toolkit.data import Pair, UnlearningData
 from reference_impls.toolkit.language_model import LanguageModel
 from reference_impls.toolkit.unlearned_model import UnlearnedModel
 from reference_impls.toolkit.wrapper import Kept, Wrapped
@@ -229,6 +229,27 @@ def contrasted(forget: Activity, retain: Activity, count: int, ratio: float) -> 
     likely = more.sort(descending=True, stable=True).indices[: 10 * count]
     much = (forget.mean[likely] > 0) & (forget.mean[likely] >= ratio * retain.mean[likely])
     return likely[much][:count]
+
+
+def learned_features(
+    model: LanguageModel, module: nn.Module, data: UnlearningData, seed: int
+) -> tuple[SparseAutoencoder, Activity, Activity]:
+    """An autoencoder of what a module gives, and how its features behave on the forget and on the retain set.
+
+    Args:
+        model: what reads the texts.
+        module: a block, or a projection that writes to the residual stream.
+        data: the texts.
+        seed: decides what is drawn.
+
+    Raises:
+        UsageError: there are no states to learn of.
+    """
+    autoencoder = autoencoder_of(model, module, [*data.forget, *data.retain], seed)
+    forget, retain = (
+        Activity.of(autoencoder, token_states(model, module, pairs)) for pairs in (data.forget, data.retain)
+    )
+    return autoencoder, forget, retain
 
 
 @dataclass(frozen=True)

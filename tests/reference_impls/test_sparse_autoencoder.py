@@ -18,10 +18,10 @@ from reference_impls.toolkit import (
     Pair,
     SparseAutoencoder,
     UnlearningData,
-    autoencoder_of,
     contrasted,
     token_states,
 )
+from reference_impls.toolkit.sparse_autoencoder import autoencoder_of
 
 
 def _drawn(seed: int, features: int = 6, width: int = 3, active: int = 2) -> SparseAutoencoder:

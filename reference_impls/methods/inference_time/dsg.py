@@ -63,7 +63,6 @@ import torch
 from torch import Tensor
 
 from reference_impls.toolkit import (
-    Activity,
     Clamp,
     Clamped,
     Kept,
@@ -73,8 +72,8 @@ from reference_impls.toolkit import (
     Run,
     UnlearnedModel,
     UnlearningData,
-    autoencoder_of,
     hyperparameter,
+    learned_features,
     token_states,
 )
 
@@ -123,12 +122,8 @@ class DSG(Method):
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> Guarded:
         """Learn the features of one block, look where they are active, and set the gate."""
         layer = model.layer_at(self.depth)
-        block = model.blocks[layer]
         run.progress("learning features", 0, 1)
-        autoencoder = autoencoder_of(model, block, [*data.forget, *data.retain], run.seed)
-        forget, retain = (
-            Activity.of(autoencoder, token_states(model, block, pairs)) for pairs in (data.forget, data.retain)
-        )
+        autoencoder, forget, retain = learned_features(model, model.blocks[layer], data, run.seed)
         chosen = chosen_features(forget.mean, retain.mean, self.features, self.ratio_percentile)
         floor = (self.strength * forget.when_active[chosen]).float()
         clamp = Clamp(autoencoder, chosen.to(model.device), floor.to(model.device))

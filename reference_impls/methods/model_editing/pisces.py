@@ -58,7 +58,6 @@ import torch
 from torch import Tensor
 
 from reference_impls.toolkit import (
-    Activity,
     LanguageModel,
     Memory,
     Method,
@@ -67,12 +66,11 @@ from reference_impls.toolkit import (
     SparseAutoencoder,
     UnlearningData,
     UsageError,
-    autoencoder_of,
     by_place,
     contrasted,
     hyperparameter,
+    learned_features,
     memories,
-    token_states,
     watched,
 )
 
@@ -143,11 +141,7 @@ class PISCES(Method):
         changes = []
         for row, memory in enumerate(memories(model, layers)):
             run.progress("learning features", row, len(layers))
-            module = memory.module
-            autoencoder = autoencoder_of(model, module, [*data.forget, *data.retain], run.seed)
-            forget, retain = (
-                Activity.of(autoencoder, token_states(model, module, pairs)) for pairs in (data.forget, data.retain)
-            )
+            autoencoder, forget, retain = learned_features(model, memory.module, data, run.seed)
             features = contrasted(forget, retain, self.features, self.ratio).to(model.device)
             if len(features):
                 signs = usual_signs(model, memory, autoencoder, features, data.forget)

@@ -71,7 +71,6 @@ import torch
 from torch import Tensor
 
 from reference_impls.toolkit import (
-    Activity,
     Batch,
     Encoded,
     LanguageModel,
@@ -81,10 +80,9 @@ from reference_impls.toolkit import (
     SparseAutoencoder,
     UnlearningData,
     UsageError,
-    autoencoder_of,
     contrasted,
     hyperparameter,
-    token_states,
+    learned_features,
 )
 
 
@@ -117,11 +115,7 @@ def salient_features(
     found = []
     for row, layer in enumerate(layers):
         run.progress("learning features", row, len(layers))
-        block = model.blocks[layer]
-        autoencoder = autoencoder_of(model, block, [*data.forget, *data.retain], run.seed)
-        forget, retain = (
-            Activity.of(autoencoder, token_states(model, block, pairs)) for pairs in (data.forget, data.retain)
-        )
+        autoencoder, forget, retain = learned_features(model, model.blocks[layer], data, run.seed)
         features = contrasted(forget, retain, count, ratio).to(model.device)
         found += [Salient(layer, autoencoder, features)] if len(features) else []
     if not found:

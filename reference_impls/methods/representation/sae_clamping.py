@@ -65,9 +65,8 @@ from reference_impls.toolkit import (
     SparseAutoencoder,
     UnlearningData,
     UsageError,
-    autoencoder_of,
     hyperparameter,
-    token_states,
+    learned_features,
 )
 
 
@@ -122,12 +121,8 @@ class SAEClamping(Method):
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> Clamped:
         """Learn the features of one block, and look where they are active."""
         layer = model.layer_at(self.depth)
-        block = model.blocks[layer]
         run.progress("learning features", 0, 1)
-        autoencoder = autoencoder_of(model, block, [*data.forget, *data.retain], run.seed)
-        forget, retain = (
-            Activity.of(autoencoder, token_states(model, block, pairs)) for pairs in (data.forget, data.retain)
-        )
+        autoencoder, forget, retain = learned_features(model, model.blocks[layer], data, run.seed)
         return Clamped(
             model,
             layer,
