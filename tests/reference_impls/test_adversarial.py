@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from unlearning_toys import fingerprint
+from unlearning_toys import fingerprint, hooks
 
 from reference_impls.toolkit import LanguageModel, UnlearningData, mean_nll, shifted, worst_shift
 
@@ -12,7 +12,7 @@ def test_shifts_stay_in_their_balls_and_serve_the_attacker(
     radius: float, fresh: LanguageModel, data: UnlearningData
 ) -> None:
     batch, before = fresh.encode(data.forget), fingerprint(fresh.model)
-    hooks = [len(module._forward_hooks) for module in fresh.model.modules()]  # the library leaves its own
+    hooked = hooks(fresh.model)
     read = batch.attention_mask.bool()
     shift = worst_shift(fresh, batch, 1, mean_nll, radius, 5)
     (states,) = fresh.outputs(batch, [fresh.blocks[1]])
@@ -25,7 +25,7 @@ def test_shifts_stay_in_their_balls_and_serve_the_attacker(
             (attacked,) = fresh.token_logits(batch)
     assert mean_nll(attacked) < mean_nll(plain) - 0.1
     assert fingerprint(fresh.model) == before
-    assert [len(module._forward_hooks) for module in fresh.model.modules()] == hooks
+    assert hooks(fresh.model) == hooked
     assert all(weight.grad is None for weight in fresh.model.parameters())
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from unlearning_toys import fingerprint, invented_pairs, mean_logprob
+from unlearning_toys import fingerprint, hooks, invented_pairs, mean_logprob
 
 from reference_impls.toolkit import ChangedStates, LanguageModel
 from reference_impls.toolkit.mlp_memory import Change
@@ -18,7 +18,7 @@ def test_without_a_change_it_is_the_model(learned: LanguageModel) -> None:
 
 def test_a_change_is_made_once_wherever_the_model_is_read_or_asked(learned: LanguageModel) -> None:
     # Doubling the last state is seen, and twice the change would be seen as well.
-    block = learned.blocks[1]
+    block, hooked = learned.blocks[1], hooks(learned.model)
     changes: dict[nn.Module, Change] = {block: lambda states: 2 * states}
     changed = ChangedStates.of(learned, changes)
     batch = learned.encode(PAIRS[:2])
@@ -32,7 +32,7 @@ def test_a_change_is_made_once_wherever_the_model_is_read_or_asked(learned: Lang
         handle.remove()
     assert torch.equal(2 * scale[0], scale[1])
     assert after.shape == scale[0].shape
-    assert not block._forward_hooks
+    assert hooks(learned.model) == hooked
     assert fingerprint(learned.model) == before
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from torch import Tensor
-from unlearning_toys import fingerprint, invented_pairs
+from unlearning_toys import fingerprint, hooks, invented_pairs
 
 from reference_impls.models.architectures import small_model
 from reference_impls.running.registry import find_method, method_class
@@ -187,7 +187,7 @@ def test_what_was_kept_goes_where_it_belongs_or_is_refused(tiny: LanguageModel) 
 
 def test_a_change_reaches_prompts_alone_and_is_gone_afterwards(learned: LanguageModel) -> None:
     seen: list[tuple[Tensor, Tensor]] = []
-    part = learned.model.get_input_embeddings()
+    part, hooked = learned.model.get_input_embeddings(), hooks(learned.model)
 
     def note(output: Tensor, places: Tensor) -> Tensor:
         seen.append((output, places))
@@ -203,7 +203,7 @@ def test_a_change_reaches_prompts_alone_and_is_gone_afterwards(learned: Language
     assert places.sum(dim=1).tolist() == prompts
     assert all(bool(places[row, :count].all()) for row, count in enumerate(prompts))
     assert output.shape[:2] == places.shape
-    assert not part._forward_hooks
+    assert hooks(learned.model) == hooked
 
 
 @pytest.mark.parametrize("asked", [lambda model: model, _alone])

@@ -156,6 +156,11 @@ def log_ratios(model: LanguageModel, before: LanguageModel, pairs: Sequence[Pair
     return np.subtract(now, then)
 
 
+def hooks(network: torch.nn.Module) -> list[int]:
+    """How many hooks each module has. The library leaves its own, once somebody asked it for hidden states."""
+    return [len(module._forward_hooks) + len(module._forward_pre_hooks) for module in network.modules()]
+
+
 def fingerprint(module: torch.nn.Module) -> str:
     """A hash of all weights, names included."""
     digest = hashlib.sha256()

@@ -176,8 +176,10 @@ class LayeredModel(Wrapped):
     def bare(self) -> LanguageModel:
         """See :class:`~reference_impls.toolkit.Wrapper`: the original model, without the layers."""
         original = self.model.copy()
+        ours = {hook.id for hook in self._hooks}  # the copy came with the layers in it
         for module in original.model.modules():
-            module._forward_hooks.clear()  # the copy came with the layers in it
+            for ident in ours.intersection(module._forward_hooks):
+                del module._forward_hooks[ident]
         return original
 
     def remove(self) -> LanguageModel:

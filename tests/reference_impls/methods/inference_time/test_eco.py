@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from unlearning_toys import fingerprint, mean_logprob
+from unlearning_toys import fingerprint, hooks, mean_logprob
 
 from reference_impls.methods.inference_time.eco import ECO, corrupted, noise, searched
 from reference_impls.toolkit import LanguageModel, Recipe, Run, UnlearningData
@@ -56,7 +56,7 @@ def test_questions_on_what_is_forgotten_are_read_through_noise_and_others_as_the
     assert gated.speaker(rephrased) is not model
     asked = [pair.prompt for pair in data.forget]
     assert gated.generate(asked, 6) == gated.generate(asked, 6)
-    assert not model.model.get_input_embeddings()._forward_hooks
+    assert hooks(model.model) == hooks(learned.model)
     assert gated.sigma >= 0.0001
 
 

@@ -14,6 +14,7 @@ from unlearning_toys import (
     RETAIN_TARGETS,
     fingerprint,
     gradient_of,
+    hooks,
     mean_logprob,
     softmax,
     token_logits,
@@ -47,6 +48,22 @@ def test_each_part_of_the_loss_on_the_toy_is_the_hand_computed_one() -> None:
     assert _toy(0, 1, 0) + forget_kl == pytest.approx(0.551445, abs=1e-6)
     assert _toy(0, 0, 1) + forget_kl == pytest.approx(-0.395495, abs=1e-6)
     assert _toy(0.5, 1, 0.5) == pytest.approx(0.049443 - forget_kl + 0.551445 - 0.197748, abs=1e-5)
+
+
+def test_bare_is_without_the_layers_and_with_the_hooks_of_others(tiny: LanguageModel, data: UnlearningData) -> None:
+    model = tiny.copy()
+    asked: list[int] = []
+    model.blocks[0].register_forward_hook(lambda module, given, out: asked.append(1))
+    hooked = hooks(model.model)
+    layered = LayeredModel(model, 4)
+    with torch.no_grad():
+        for layer in _layers(layered):
+            layer.up.weight.fill_(1.0)
+    bare = layered.bare()
+    assert hooks(bare.model) == hooked
+    asked.clear()
+    assert mean_logprob(bare, data.forget) == mean_logprob(tiny, data.forget) != mean_logprob(layered, data.forget)
+    assert asked
 
 
 def test_a_layer_adds_what_its_bottleneck_makes_of_the_state() -> None:
