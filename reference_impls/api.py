@@ -147,7 +147,7 @@ def unlearn(
     if scaling.checkpoint_every is not None and out is None:
         raise UsageError("checkpoint_every keeps the state of training in the folder `out`; name one.")
     chosen = registry.find_method(method)
-    loaded = _task(task)
+    loaded = _on(_task(task), chosen.id, model)
     trained = {field.name for field in fields(Recipe)}
     experiment = Experiment(
         chosen.id,
@@ -248,6 +248,13 @@ def audit(
 
 def _task(task: str | Task | None) -> Task:
     return task if isinstance(task, Task) else load_task(task)
+
+
+def _on(task: Task, method: str, model: str | Path | None) -> Task:
+    """The task with its checkpoints of a model that it ships, where that is named or the method needs it."""
+    name = registry.model_for(method, task.name) if model is None else str(model)
+    own = isinstance(task, DataTask) or name is None or not registry.ships(task.name, name)
+    return task if own else registry.find_task(task.name, model=name)
 
 
 def _data(rows: Rows) -> Path | Sequence[Mapping[str, Any]]:

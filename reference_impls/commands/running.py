@@ -49,6 +49,7 @@ from reference_impls.running.registry import (
     find_embedded,
     find_method,
     methods,
+    model_for,
 )
 from reference_impls.scaling import Scaling
 
@@ -210,7 +211,10 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Run several methods and set them side by side."""
-    compared, loaded = [find_method(name) for name in names], find_embedded(task)
+    compared = [find_method(name) for name in names]
+    # All on one model, for else they could not be compared.
+    model = next((needed for method in compared if (needed := model_for(method.id, task))), None)
+    loaded = find_embedded(task, model=model)
     recipe = {"learning_rate": learning_rate, "steps": steps, "batch_size": batch_size}
     from reference_impls.running.runner import run as run_experiment
 
@@ -221,7 +225,7 @@ def compare(
             def labelled(stage: str, done: int, total: int, name: str = method.id) -> None:
                 progress(f"{name}: {stage}", done, total)
 
-            experiment = Experiment(method.id, task, seed, recipe=recipe)
+            experiment = Experiment(method.id, task, seed, recipe=recipe, model=model)
             outcomes.append(run_experiment(experiment, loaded, progress=labelled))
     from reference_impls.commands.printing import print_comparison, write_plot
 
@@ -243,7 +247,6 @@ def chat(
     trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Ask the model before, after and without the forget set the same questions, one per line."""
-    loaded = find_embedded(task)
     from reference_impls.running.chat import converse
 
     if method not in {implementation.id for implementation in methods()} and Path(method).is_dir():
@@ -251,9 +254,10 @@ def chat(
 
         with showing_progress():
             model = load(method, Loading(trust_remote_code=trust_remote_code))
-        converse(loaded, "this model", model)
+        converse(find_embedded(task), "this model", model)
         return
     chosen = find_method(method)
+    loaded = find_embedded(task, model=model_for(chosen.id, task))
     from reference_impls.running.runner import unlearn
 
     with showing_progress() as progress:

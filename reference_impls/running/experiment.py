@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from catalog.model.results import EMBEDDED, is_plain, record_file
 from reference_impls.errors import UsageError
 from reference_impls.models.loading import Loading
-from reference_impls.running.registry import DEFAULT_TASK, find_task, ships
+from reference_impls.running.registry import DEFAULT_TASK, find_task, model_for, ships
 from reference_impls.scaling import Scaling
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ class Experiment:
     requests: int = 1
     """In how many requests, one after another (MUSE's sustainability); each is a run of its own."""
     model: str | None = None
-    """A folder or hub name of a causal language model, or one that the task ships; its embedded one by default."""
+    """A folder or hub name of a causal language model, or one that the task ships; the embedded one by
+    default that the method runs on."""
     data: OwnData | None = None
     folder: Path | None = None
     """Where the files of a published benchmark are looked for first."""
@@ -69,6 +70,10 @@ class Experiment:
     """How that model is loaded."""
     scaling: Scaling = field(default_factory=Scaling)
     """How a model is trained that is large for its machine."""
+
+    def __post_init__(self) -> None:
+        if self.model is None and self.data is None:
+            object.__setattr__(self, "model", model_for(self.method, self.task))
 
     @property
     def own_model(self) -> bool:

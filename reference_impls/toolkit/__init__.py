@@ -19,8 +19,9 @@ A method's file has one line of imports from the project, from here. What is not
   move), ``task_vectors`` (what a training did to the weights, and what several did alike) and ``training`` (the one
   loop, and a run's tools).
 - *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``attention`` (at another
-  temperature), ``steering`` (leading hidden states somewhere), ``adversarial`` (the worst small shift of them),
-  ``sparse_autoencoder`` (states as features, and features set to something else) and ``outliers`` (which stand apart).
+  temperature), ``experts`` (routers, and whom they send a token to), ``steering`` (leading hidden states somewhere),
+  ``adversarial`` (the worst small shift of them), ``sparse_autoencoder`` (states as features, and features set to
+  something else) and ``outliers`` (which stand apart).
 - *Asking*: ``evaluation`` (what a model answers about a task's splits) and ``memorization`` (what it knows by heart).
 """
 
@@ -70,6 +71,7 @@ from reference_impls.toolkit.editing import (
     with_ridge,
 )
 from reference_impls.toolkit.evaluation import Evaluation, Probe, asked_examples, evaluate, examples, probe
+from reference_impls.toolkit.experts import Mixture, mixtures, routed
 from reference_impls.toolkit.fixed_answer import FLOOR, FixedAnswer
 from reference_impls.toolkit.general_tokens import general_tokens, specific_tokens
 from reference_impls.toolkit.gradients import (
@@ -202,6 +204,7 @@ __all__ = [
     "LossMethod",
     "Memory",
     "Method",
+    "Mixture",
     "NamedAdapters",
     "NotApplicableError",
     "OffsetModel",
@@ -286,6 +289,7 @@ __all__ = [
     "memorization_accuracies",
     "memorization_accuracy",
     "misdirection_loss",
+    "mixtures",
     "most_salient",
     "neuron_masks",
     "new_pairs",
@@ -302,6 +306,7 @@ __all__ = [
     "refuses",
     "rouge_1_precision",
     "rouge_l_recall",
+    "routed",
     "row_importance",
     "rows_of",
     "sampled_groups",
