@@ -41,7 +41,7 @@ from reference_impls.toolkit.adapters import (
     with_adapter,
 )
 from reference_impls.toolkit.adversarial import shifted, worst_shift
-from reference_impls.toolkit.architecture import is_causal, rows_of
+from reference_impls.toolkit.architecture import by_output, is_causal, rows_of
 from reference_impls.toolkit.assistants import OffsetModel, first_blocks, offset_logits
 from reference_impls.toolkit.attack import (
     Attack,
@@ -239,6 +239,7 @@ __all__ = [
     "away_loss",
     "bare",
     "bs_t_loss",
+    "by_output",
     "by_place",
     "by_token",
     "changed_output",
