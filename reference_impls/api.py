@@ -103,6 +103,7 @@ def unlearn(
     model: str | Path | None = None,
     reference: str | Path | None = None,
     earlier: str | Path | None = None,
+    autoencoders: Sequence[str | Path] = (),
     seed: int = 0,
     out: str | Path | None = None,
     attacked: bool = False,
@@ -121,6 +122,7 @@ def unlearn(
         model: which model; the embedded one of the task by default.
         reference: a model that was trained without the forget set, to compare with a ``model`` of your own.
         earlier: the ``model`` as it was before it met what is to be forgotten, for methods that need it.
+        autoencoders: published sparse autoencoders of the ``model``, for methods that work on features.
         seed: decides everything that is drawn.
         out: a folder for model, card and record, which is proved writable before anything is trained.
         attacked: then try every attack.
@@ -160,6 +162,7 @@ def unlearn(
         folder=loaded.place if isinstance(loaded, Benchmark) else None,
         reference=None if reference is None else str(reference),
         earlier=None if earlier is None else str(earlier),
+        autoencoders=tuple(map(str, autoencoders)),
         loading=Loading(window, dtype, trust_remote_code),
         scaling=scaling,
     )

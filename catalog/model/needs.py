@@ -9,6 +9,7 @@ A class says in literals what it can do without (``reference_impls.toolkit.metho
     earlier = "needed"      # of a checkpoint from before the model met what must go: needed, optional or unused
     exact = True            # the result is what training without the data gives
     separate = True         # each request is served by itself
+    reads_features = "blocks"  # of sparse autoencoders, which may be published ones
     parts = ("experts",)    # what a model must have inside; of these only a mixture of experts is a need that is told
 
 What a class does not say, it is taken to need: the weights, all of them trained, and examples of what must stay.
@@ -60,6 +61,9 @@ class Needs:
     experts: bool = False
     """Whether the model must be a mixture of experts."""
 
+    features: str = ""
+    """Of what it takes features of sparse autoencoders: blocks or memories; empty for one that takes none."""
+
     @property
     def embedded(self) -> str:
         """Which of the embedded models it runs on where none is named."""
@@ -103,4 +107,5 @@ class Needs:
             exact=literals.get("exact", False),
             separate=literals.get("separate", False),
             experts="experts" in literals.get("parts", ()),
+            features=literals.get("reads_features", cls.features),
         )

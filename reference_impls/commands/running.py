@@ -11,6 +11,7 @@ import typer
 from catalog.base.terminal import print_json
 from reference_impls.commands.shared import (
     Accumulate,
+    Autoencoders,
     BatchSize,
     CheckpointEvery,
     DataFolder,
@@ -86,6 +87,7 @@ def run(
     folder: DataFolder = None,
     reference: ReferenceModel = None,
     earlier: EarlierModel = None,
+    autoencoder: Autoencoders = [],  # noqa: B006 (typer reads the default)
     learning_rate: LearningRate = None,
     steps: Steps = None,
     batch_size: BatchSize = None,
@@ -120,6 +122,7 @@ def run(
         folder=folder,
         reference=reference,
         earlier=earlier,
+        autoencoders=tuple(autoencoder),
         loading=loading_of(model, window, dtype, trust_remote_code),
         scaling=scaling_of(
             lora, lora_rank, lora_alpha, lora_targets, accumulate, gradient_checkpointing, checkpoint_every

@@ -66,6 +66,9 @@ class Experiment:
     """A model that was trained without the forget set, to compare with; a task's own retrained model by default."""
     earlier: str | None = None
     """A checkpoint of that model from before it met what is to be forgotten; a task's own base model by default."""
+    autoencoders: tuple[str, ...] = ()
+    """Published sparse autoencoders of that model, for methods that work on features: files or folders, each with its
+    block (``12=path``) where nothing else says that."""
     loading: Loading = field(default_factory=Loading)
     """How that model is loaded."""
     scaling: Scaling = field(default_factory=Scaling)
@@ -115,6 +118,7 @@ class Experiment:
         words = ["unlearn", "run", self.method]
         for name, value in options.items():
             words += [f"--{name.replace('_', '-')}", str(value)] if value is not None else []
+        words += [word for named in self.autoencoders for word in ("--autoencoder", named)]
         words += [*self.loading.words, *self.scaling.words]
         for name, text in self.settings.items():
             words += ["--set", f"{name}={text}"]

@@ -72,6 +72,7 @@ from reference_impls.toolkit.editing import (
 )
 from reference_impls.toolkit.evaluation import Evaluation, Probe, asked_examples, evaluate, examples, probe
 from reference_impls.toolkit.experts import Mixture, mixtures, routed
+from reference_impls.toolkit.features import Features, features_of
 from reference_impls.toolkit.fixed_answer import FLOOR, FixedAnswer
 from reference_impls.toolkit.general_tokens import general_tokens, specific_tokens
 from reference_impls.toolkit.gradients import (
@@ -143,7 +144,6 @@ from reference_impls.toolkit.sparse_autoencoder import (
     Clamped,
     SparseAutoencoder,
     contrasted,
-    learned_features,
     token_states,
 )
 from reference_impls.toolkit.splits import Splits
@@ -194,6 +194,7 @@ __all__ = [
     "EmbeddedTask",
     "Encoded",
     "Evaluation",
+    "Features",
     "FixedAnswer",
     "Gradient",
     "HyperparameterError",
@@ -259,6 +260,7 @@ __all__ = [
     "evaluate",
     "examples",
     "false_answers",
+    "features_of",
     "first_answer",
     "first_blocks",
     "flipped_answer",
@@ -276,7 +278,6 @@ __all__ = [
     "jaccard",
     "keys_of",
     "kl_estimate",
-    "learned_features",
     "least_squares_update",
     "log_ratio",
     "lora_config",
