@@ -75,9 +75,7 @@ def _published(model: LanguageModel, run: Run, site: Site, *, alone: bool) -> di
 
 
 def _check(one: Published, named: str, site: Site, found: dict[int, SparseAutoencoder]) -> None:
-    if one.site not in (None, site):
-        raise UsageError(
-            f"{named} is an autoencoder of {READS[one.site or site]}, and the method needs one of {READS[site]}."
-        )
+    if one.site is not None and one.site != site:
+        raise UsageError(f"{named} is an autoencoder of {READS[one.site]}, and the method needs one of {READS[site]}.")
     if one.layer in found:
         raise UsageError(f"Two autoencoders of block {one.layer} are named; leave one of them out.")

@@ -136,9 +136,9 @@ def _place(path: Path, configuration: Mapping[str, Any]) -> tuple[int | None, Si
     # What the name of a collection says: gemma-scope-2b-pt-res.
     collected: Site | None = "memories" if "mlp" in words else "blocks" if words & {"res", "resid"} else None
     for name in folders:
-        for pattern, site in _FOLDERS:
+        for pattern, read in _FOLDERS:
             if found := re.search(rf"(?:^|\.){pattern}$", name):
-                return int(found[1]), site or collected
+                return int(found[1]), read or collected
     return None, None
 
 

@@ -118,7 +118,7 @@ class SEUF(Method):
     beta: float = hyperparameter(0.1, "β of npo's loss", source="NPO paper", above=0)
     anchor_weight: float = hyperparameter(1.0, "λ, weight of the router's anchor", source="paper", minimum=0)
     retain_weight: float = hyperparameter(
-        1.0, "α, weight of the retain loss", source="ours", minimum=0, trade_off=(0.5, 1.0, 2.0, 5.0)
+        1.0, "α, weight of the retain loss", source="ours", minimum=0, trade_off=(1.0, 2.0, 5.0, 10.0)
     )
 
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
