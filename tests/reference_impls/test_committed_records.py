@@ -231,7 +231,7 @@ def test_no_prompt_measures_confusion() -> None:
 
 
 def test_all_weights_that_ship_stay_small() -> None:
-    """7 MB for each of three tasks, and on one of them 10 MB each for a mixture of experts and for SmolLM2's adapters."""
+    """7 MB for each of three tasks, and on one of them 10 MB each for a mixture of experts and SmolLM2's adapters."""
     weights = list(PACKAGE.rglob("*.safetensors"))
     assert {path.parent.name for path in weights} >= {"target", "retrained"}
     assert sum(path.stat().st_size for path in weights) < 41_000_000

@@ -31,9 +31,9 @@ $$
 - **The anchor is 0 only where the router sends everything to the chosen expert.** It is about the scores of all
   experts, for the choice of the highest $K$ has no gradient. Of scores (0.665, 0.245, 0.090) it is 0.180.
 - With $\lambda = 0$ the router is free to send forget tokens elsewhere; that is the short cut.
-- **On `authors` there is no short cut to close.** The mixture of experts that ships with it has four for each block, and
-  the one with most affinity to the forget set, $s = 0.49$, has as much to the retain set, 0.51: facts about people are
-  of one kind. `npo` and `grad-diff` in all weights send it more of the forget tokens (scores of 0.54 and 0.52), not
+- **On `authors` there is no short cut to close.** The mixture of experts that ships with it has four for each block,
+  and the one with most affinity to the forget set, $s = 0.49$, has as much to the retain set, 0.51: facts about people
+  are of one kind. `npo` and `grad-diff` in all weights send it more of the forget tokens (scores of 0.54 and 0.52), not
   fewer; the anchor raises them to 0.74.
 - **One of these sixteen experts is too little to forget with.** At a rate of 0.001 forget answers fall to 0.22 of
   probability there and retain answers to 0.54; in four experts (rate 0.0005, $\alpha = 20$) to 0.44 and 0.95, where
