@@ -66,6 +66,7 @@ from reference_impls.toolkit.editing import (
     deletion_loss,
     deletion_requests,
     least_squares_update,
+    mean_keys,
     mean_output,
     with_ridge,
 )
@@ -279,6 +280,7 @@ __all__ = [
     "log_ratio",
     "lora_config",
     "mean_by_sequence",
+    "mean_keys",
     "mean_kl",
     "mean_nll",
     "mean_output",
