@@ -11,8 +11,8 @@ A method's file has one line of imports from the project, from here. What is not
   texts and turns), ``architecture`` (where a transformer's parts are), ``adapters``, ``padding`` and
   ``soft_prompt`` (vectors before every text); around them ``changed_prompt`` (prompts that look different inside a
   model), ``changed_states`` (all that is read does), ``prefixed`` (words before every text), ``combined`` (several
-  models that speak with one voice), ``assistants`` (small ones beside a large one), ``scope`` (a gate) and
-  ``fixed_answer`` (what is said behind it); ``support`` asks whether a model has what a method needs.
+  models that speak with one voice), ``assistants`` (small ones beside a large one), ``scope`` and ``retrieval`` (gates)
+  and ``fixed_answer`` (what is said behind them); ``support`` asks whether a model has what a method needs.
 - *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses and
   targets that several methods share), ``policy_gradient`` (a model's own samples, and steps on them by a reward),
   ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before the step), ``masks`` (which weights may
@@ -67,6 +67,7 @@ from reference_impls.toolkit.editing import (
     deletion_loss,
     deletion_requests,
     least_squares_update,
+    mean_keys,
     mean_output,
     with_ridge,
 )
@@ -135,6 +136,7 @@ from reference_impls.toolkit.policy_gradient import (
 )
 from reference_impls.toolkit.prefixed import Prefixed
 from reference_impls.toolkit.refusals import REFUSALS, refusal_reward, refuses, with_refusals
+from reference_impls.toolkit.retrieval import Store
 from reference_impls.toolkit.scope import Scope
 from reference_impls.toolkit.shards import place_of, sharded, sliced
 from reference_impls.toolkit.soft_prompt import SoftPrompted
@@ -222,6 +224,7 @@ __all__ = [
     "SoftPrompted",
     "SparseAutoencoder",
     "Splits",
+    "Store",
     "Task",
     "TokenLogits",
     "UnlearnedModel",
@@ -282,6 +285,7 @@ __all__ = [
     "log_ratio",
     "lora_config",
     "mean_by_sequence",
+    "mean_keys",
     "mean_kl",
     "mean_nll",
     "mean_output",
