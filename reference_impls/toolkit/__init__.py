@@ -15,9 +15,9 @@ A method's file has one line of imports from the project, from here. What is not
   ``fixed_answer`` (what is said behind it); ``support`` asks whether a model has what a method needs.
 - *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses and
   targets that several methods share), ``policy_gradient`` (a model's own samples, and steps on them by a reward),
-  ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before the step), ``masks`` (which weights may
-  move), ``task_vectors`` (what a training did to the weights, and what several did alike) and ``training`` (the one
-  loop, and a run's tools).
+  ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before the step), ``curvature`` (of the loss,
+  along a matrix), ``masks`` (which weights may move), ``task_vectors`` (what a training did to the weights, and what
+  several did alike) and ``training`` (the one loop, and a run's tools).
 - *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``attention`` (at another
   temperature), ``steering`` (leading hidden states somewhere), ``adversarial`` (the worst small shift of them),
   ``sparse_autoencoder`` (states as features, and features set to something else) and ``outliers`` (which stand apart).
@@ -40,7 +40,7 @@ from reference_impls.toolkit.adapters import (
     with_adapter,
 )
 from reference_impls.toolkit.adversarial import shifted, worst_shift
-from reference_impls.toolkit.architecture import is_causal, rows_of
+from reference_impls.toolkit.architecture import by_output, is_causal, rows_of
 from reference_impls.toolkit.assistants import OffsetModel, first_blocks, offset_logits
 from reference_impls.toolkit.attack import (
     Attack,
@@ -57,6 +57,7 @@ from reference_impls.toolkit.batch import Batch, Reference
 from reference_impls.toolkit.changed_prompt import ChangedPrompt
 from reference_impls.toolkit.changed_states import ChangedStates
 from reference_impls.toolkit.combined import Combined, mean_vote
+from reference_impls.toolkit.curvature import drawn_labels, kronecker_factors, solved
 from reference_impls.toolkit.data import Pair, UnlearningData, shares_of_subjects
 from reference_impls.toolkit.editing import (
     Request,
@@ -236,6 +237,7 @@ __all__ = [
     "away_loss",
     "bare",
     "bs_t_loss",
+    "by_output",
     "by_place",
     "by_token",
     "changed_output",
@@ -251,6 +253,7 @@ __all__ = [
     "distinct_words",
     "dpo_loss",
     "dpo_with_retain",
+    "drawn_labels",
     "elected_mean",
     "evaluate",
     "examples",
@@ -272,6 +275,7 @@ __all__ = [
     "jaccard",
     "keys_of",
     "kl_estimate",
+    "kronecker_factors",
     "learned_features",
     "least_squares_update",
     "log_ratio",
@@ -311,6 +315,7 @@ __all__ = [
     "shifted_at",
     "sliced",
     "smoothed",
+    "solved",
     "specific_tokens",
     "steered_weights",
     "steering_loss",
