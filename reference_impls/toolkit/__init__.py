@@ -15,9 +15,9 @@ A method's file has one line of imports from the project, from here. What is not
   and ``fixed_answer`` (what is said behind them); ``support`` asks whether a model has what a method needs.
 - *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses and
   targets that several methods share), ``policy_gradient`` (a model's own samples, and steps on them by a reward),
-  ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before the step), ``masks`` (which weights may
-  move), ``task_vectors`` (what a training did to the weights, and what several did alike) and ``training`` (the one
-  loop, and a run's tools).
+  ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before the step), ``curvature`` (of the loss,
+  along a matrix), ``masks`` (which weights may move), ``task_vectors`` (what a training did to the weights, and what
+  several did alike) and ``training`` (the one loop, and a run's tools).
 - *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``attention`` (at another
   temperature), ``experts`` (routers, and whom they send a token to), ``steering`` (leading hidden states somewhere),
   ``adversarial`` (the worst small shift of them), ``sparse_autoencoder`` (states as features, and features set to
@@ -58,6 +58,7 @@ from reference_impls.toolkit.batch import Batch, Reference
 from reference_impls.toolkit.changed_prompt import ChangedPrompt
 from reference_impls.toolkit.changed_states import ChangedStates
 from reference_impls.toolkit.combined import Combined, mean_vote
+from reference_impls.toolkit.curvature import drawn_labels, kronecker_factors, solved
 from reference_impls.toolkit.data import Pair, UnlearningData, shares_of_subjects
 from reference_impls.toolkit.editing import (
     Request,
@@ -259,6 +260,7 @@ __all__ = [
     "distinct_words",
     "dpo_loss",
     "dpo_with_retain",
+    "drawn_labels",
     "elected_mean",
     "evaluate",
     "examples",
@@ -281,6 +283,8 @@ __all__ = [
     "jaccard",
     "keys_of",
     "kl_estimate",
+    "kronecker_factors",
+    "learned_features",
     "least_squares_update",
     "log_ratio",
     "lora_config",
@@ -322,6 +326,7 @@ __all__ = [
     "shifted_at",
     "sliced",
     "smoothed",
+    "solved",
     "specific_tokens",
     "steered_weights",
     "steering_loss",
