@@ -298,8 +298,9 @@ def observe(start_of: LearnedBy, data: UnlearningData) -> Callable[[str], Observ
 
         def held(self: Any, weights: Any, defaults: dict[str, Any]) -> None:
             given = list(weights)
-            # Whichever optimizer it is; one may search for a state as well, which is no weight.
-            trained.append(sum(one.numel() for one in given if isinstance(one, torch.nn.Parameter)))
+            # Whichever optimizer it is, in groups or not; one may search for a state as well, which is no weight.
+            each = [weight for one in given for weight in (one["params"] if isinstance(one, dict) else [one])]
+            trained.append(sum(one.numel() for one in each if isinstance(one, torch.nn.Parameter)))
             optimizer(self, given, defaults)
 
         with pytest.MonkeyPatch.context() as patched:
