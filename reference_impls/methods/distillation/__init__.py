@@ -22,6 +22,8 @@ which one, and on which data, is what sets the methods apart.
   add up to 1 again. No retain set is needed, but one helps.
 - `unmemorization`: `prod` at every k-th token alone, with the $K$ likeliest of the others for a target; between these
   the target has the true token as well. It is for texts that are recited: the wording breaks, what it says is kept.
+- `shred`: as `unmemorization`, at the tokens that surprised the model before unlearning most, in place of every k-th: it
+  is facts that it looks for. The true token is not struck out but comes last of the $K$ likeliest.
 - `asu`: the teacher is the model before unlearning once more, attending less sharply, so that it mixes up facts; it is
   not told which token is the true one. The likelihood of `grad-diff` or the divergence of `kl-min` holds what stays.
 - `permu`: the teacher is the present model with noise on the name of whom the question is about, less a part of what
