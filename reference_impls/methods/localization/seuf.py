@@ -14,7 +14,7 @@ $$
 s_i^{(l)} = \frac{1}{|\mathcal D_f|} \sum_{x \in \mathcal D_f} \frac{1}{|x|} \sum_t g^{(l)}_{i,t},
 \qquad
 \mathcal L = \mathcal L_f + \alpha\, L(\mathcal D_r; \theta)
-+ \lambda\, \frac{1}{T} \sum_t \bigl\lVert s^{(l)}_{\cdot,t} - a^{(l)} \bigr\rVert_2^2 .
++ \lambda\, \frac{1}{T} \sum_t \lVert s^{(l)}_{\cdot,t} - a^{(l)} \rVert_2^2 .
 $$
 
 ## Symbols
