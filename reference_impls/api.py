@@ -103,6 +103,7 @@ def unlearn(
     model: str | Path | None = None,
     reference: str | Path | None = None,
     earlier: str | Path | None = None,
+    autoencoders: Sequence[str | Path] = (),
     seed: int = 0,
     out: str | Path | None = None,
     attacked: bool = False,
@@ -121,6 +122,7 @@ def unlearn(
         model: which model; the embedded one of the task by default.
         reference: a model that was trained without the forget set, to compare with a ``model`` of your own.
         earlier: the ``model`` as it was before it met what is to be forgotten, for methods that need it.
+        autoencoders: published sparse autoencoders of the ``model``, for methods that work on features.
         seed: decides everything that is drawn.
         out: a folder for model, card and record, which is proved writable before anything is trained.
         attacked: then try every attack.
@@ -147,7 +149,7 @@ def unlearn(
     if scaling.checkpoint_every is not None and out is None:
         raise UsageError("checkpoint_every keeps the state of training in the folder `out`; name one.")
     chosen = registry.find_method(method)
-    loaded = _task(task)
+    loaded = _on(_task(task), chosen.id, model)
     trained = {field.name for field in fields(Recipe)}
     experiment = Experiment(
         chosen.id,
@@ -160,6 +162,7 @@ def unlearn(
         folder=loaded.place if isinstance(loaded, Benchmark) else None,
         reference=None if reference is None else str(reference),
         earlier=None if earlier is None else str(earlier),
+        autoencoders=tuple(map(str, autoencoders)),
         loading=Loading(window, dtype, trust_remote_code),
         scaling=scaling,
     )
@@ -248,6 +251,13 @@ def audit(
 
 def _task(task: str | Task | None) -> Task:
     return task if isinstance(task, Task) else load_task(task)
+
+
+def _on(task: Task, method: str, model: str | Path | None) -> Task:
+    """The task with its checkpoints of a model that it ships, where that is named or the method needs it."""
+    name = registry.model_for(method, task.name) if model is None else str(model)
+    own = isinstance(task, DataTask) or name is None or not registry.ships(task.name, name)
+    return task if own else registry.find_task(task.name, model=name)
 
 
 def _data(rows: Rows) -> Path | Sequence[Mapping[str, Any]]:

@@ -11,7 +11,6 @@ from catalog.insight.currency import Currency, currency, looked_at
 from catalog.insight.lineage import wanted
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Paper
-from catalog.model.results import EMBEDDED
 from catalog.parsing.problems import Problem
 
 _OLD_YEARS = 2
@@ -204,10 +203,12 @@ def _currency(current: Currency) -> Iterator[Finding]:
 
 def _not_measured(catalog: Catalog) -> Iterator[str]:
     """Methods by the tasks on which they have no result, of those tasks on which anything has."""
-    measured = {(result.task, result.method) for result in catalog.results if result.model == EMBEDDED}
-    tasks = [task.id for task in catalog.tasks if any(task.id == on for on, _ in measured)]
+    measured = {(result.task, result.model, result.method) for result in catalog.results}
+    models = {(task, model) for task, model, _ in measured}
     for method in catalog.methods:
-        missing = [task for task in tasks if (task, method.id) not in measured]
+        model = method.needs.embedded
+        tasks = [task.id for task in catalog.tasks if (task.id, model) in models]
+        missing = [task for task in tasks if (task, model, method.id) not in measured]
         if missing:
             yield f"{method.id}: {', '.join(missing)}"
 

@@ -18,7 +18,7 @@ from catalog.figures import Change, Kind, Point
 from catalog.model.catalog import Catalog
 from catalog.model.metrics import Metric
 from catalog.model.outcomes import SEPARATES
-from catalog.model.results import EMBEDDED, Example, Result
+from catalog.model.results import EMBEDDED, MADE_HERE, Example, Result
 
 REFERENCE_NAMES = {"target": "Target", "retrained": "Retrained"}
 REFERENCE_MEANINGS = {
@@ -116,6 +116,11 @@ class Board:
     def embedded(self) -> bool:
         """Whether its model is the embedded one."""
         return self.model == EMBEDDED
+
+    @property
+    def made_here(self) -> bool:
+        """Whether its model was trained from nothing for the task, as the embedded one was."""
+        return self.model in MADE_HERE
 
     @property
     def title(self) -> str:

@@ -184,6 +184,8 @@ def _access(method: Implementation, option: str) -> Verdict:
     enough = ACCESS.index(option) >= ACCESS.index(wanted)
     if wanted == "prompts":
         return Verdict("yes", "works on the prompt alone, and changes nothing inside the model")
+    if method.needs.experts and enough:
+        return Verdict("but", "works inside a mixture of experts, and no other model")
     if method.needs.earlier == "needed" and option == "weights":
         return Verdict("but", "needs the weights as they were before the data was met, too")
     if wanted == "weights":

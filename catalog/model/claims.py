@@ -30,6 +30,8 @@ class Evidence(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: str = TASK
+    model: str = EMBEDDED
+    """With which of the task's models it was measured."""
     measure: str
     """A metric, or what an attack measures."""
     at: dict[str, float | str] = Field(default_factory=dict)
@@ -111,31 +113,31 @@ def judge(claims: Iterable[Claim], results: Iterable[Result], trials: Trials) ->
 
     Args:
         claims: in the order in which they are to stand.
-        results: committed runs, of which those with the embedded models count that forget the whole set at once, as
-            means over seeds.
+        results: committed runs, of which those count that forget the whole set at once, as means over seeds.
         trials: what the searches have tried.
     """
-    measured: dict[tuple[str, str, str], list[float]] = {}
-    runs = (result for result in results if result.plain and result.model == EMBEDDED)
+    measured: dict[tuple[tuple[str, str], str, str], list[float]] = {}
+    runs = (result for result in results if result.plain)
     for run in (result for result in runs if not (result.method in REFERENCES and result.seed)):
         for name, value in (run.metrics | run.attacks).items():
-            measured.setdefault((run.task, run.method, name), []).append(value)
+            measured.setdefault(((run.task, run.model), run.method, name), []).append(value)
 
-    def average(task: str, method: str, measure: str, at: Mapping[str, Any]) -> float | None:
+    def average(place: tuple[str, str], method: str, measure: str, at: Mapping[str, Any]) -> float | None:
         if at and method not in REFERENCES:
-            rows = trials.get((task, EMBEDDED, method), ())
+            rows = trials.get((*place, method), ())
             values = [row.metrics.get(measure) for row in rows if at.items() <= row.settings.items()]
         else:
-            values = list(measured.get((task, method, measure), ()))
+            values = list(measured.get((place, method, measure), ()))
         numbers = [number for number in values if number is not None]
         return statistics.fmean(numbers) if numbers else None
 
     def finding(claim: Claim, evidence: Evidence) -> Finding:
-        mine = average(evidence.task, claim.method, evidence.measure, evidence.at)
+        place = evidence.task, evidence.model
+        mine = average(place, claim.method, evidence.measure, evidence.at)
         # What it is compared with is the same measure of something else, or another measure of the same method.
         itself = any(name == evidence.of for _, method, name in measured if method == claim.method)
         other = (claim.method, evidence.of) if itself else (evidence.of, evidence.measure)
-        return Finding(evidence, mine, average(evidence.task, *other, evidence.of_at or evidence.at))
+        return Finding(evidence, mine, average(place, *other, evidence.of_at or evidence.at))
 
     return tuple(Judged(claim, tuple(finding(claim, evidence) for evidence in claim.evidence)) for claim in claims)
 

@@ -9,6 +9,8 @@ A class says in literals what it can do without (``reference_impls.toolkit.metho
     earlier = "needed"      # of a checkpoint from before the model met what must go: needed, optional or unused
     exact = True            # the result is what training without the data gives
     separate = True         # each request is served by itself
+    reads_features = "blocks"  # of sparse autoencoders, which may be published ones
+    parts = ("experts",)    # what a model must have inside; of these only a mixture of experts is a need that is told
 
 What a class does not say, it is taken to need: the weights, all of them trained, and examples of what must stay.
 """
@@ -18,6 +20,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from catalog.model.results import EMBEDDED, EXPERTS
 
 ACCESS = ("prompts", "weights", "training")
 """How far one must reach, each further than the one before: inputs and outputs alone, what is inside a trained model,
@@ -54,6 +58,16 @@ class Needs:
     """Whether the result is what training without the data would have given, and not near it."""
     separate: bool = False
     """Whether each request is served by itself, so that nothing adds up over many."""
+    experts: bool = False
+    """Whether the model must be a mixture of experts."""
+
+    features: str = ""
+    """Of what it takes features of sparse autoencoders: blocks or memories; empty for one that takes none."""
+
+    @property
+    def embedded(self) -> str:
+        """Which of the embedded models it runs on where none is named."""
+        return EXPERTS if self.experts else EMBEDDED
 
     @property
     def models(self) -> int:
@@ -92,4 +106,6 @@ class Needs:
             earlier=literals.get("earlier", cls.earlier),
             exact=literals.get("exact", False),
             separate=literals.get("separate", False),
+            experts="experts" in literals.get("parts", ()),
+            features=literals.get("reads_features", cls.features),
         )

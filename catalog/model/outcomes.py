@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from catalog.model.defaults import ATTACK, UTILITY
-from catalog.model.results import EMBEDDED, REFERENCES, Result
+from catalog.model.results import MADE_HERE, REFERENCES, Result
 
 SEPARATES = 0.25
 """How far a measure must hold the target and the retrained model apart to tell anything of a model between them."""
@@ -53,22 +53,26 @@ class Course:
 def outcomes(results: Iterable[Result], headlines: Mapping[str, str]) -> dict[tuple[str, str], Outcome]:
     """By task and method, of all that were measured with both references beside them.
 
+    Those of the embedded model; of a method that was measured on the mixture of experts alone, those of that.
+
     Args:
         results: committed runs.
         headlines: the headline metric of each task.
     """
-    groups: dict[tuple[str, str], list[Result]] = {}
+    groups: dict[tuple[str, str, str], list[Result]] = {}
     for result in results:
         if (
             result.plain
-            and result.model == EMBEDDED
+            and result.model in MADE_HERE
             and result.task in headlines
             and not (result.method in REFERENCES and result.seed)
         ):
-            groups.setdefault((result.task, result.method), []).append(result)
-    by_method = {}
-    for (task, method), runs in groups.items():
-        references = [groups.get((task, which), []) for which in REFERENCES]
+            groups.setdefault((result.model, result.task, result.method), []).append(result)
+    by_method: dict[tuple[str, str], Outcome] = {}
+    for model, task, method in sorted(groups, key=lambda group: MADE_HERE.index(group[0])):
+        if (task, method) in by_method:
+            continue
+        runs, references = groups[model, task, method], [groups.get((model, task, which), []) for which in REFERENCES]
         outcome = _outcome(runs, headlines[task], *references) if method not in REFERENCES and all(references) else None
         if outcome is not None:
             by_method[task, method] = outcome

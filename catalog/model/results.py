@@ -25,6 +25,10 @@ T = TypeVar("T")
 
 EMBEDDED = "tiny"
 """The name of the embedded model in records, whatever task it was made for."""
+EXPERTS = "tiny-moe"
+"""The name of the embedded mixture of experts, on which run the methods that are about experts."""
+MADE_HERE = (EMBEDDED, EXPERTS)
+"""The models that the project trains from nothing, and that ship whole; of any other, adapters ship."""
 REFERENCES = ("target", "retrained")
 """Stand in the place of a method's id: the model before unlearning, and the one that never saw the forget set."""
 _LATER = ("window", "notes", "recipe_source")

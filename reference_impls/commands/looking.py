@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from catalog.base.terminal import print_json
+from catalog.model.results import MADE_HERE
 from reference_impls.commands.shared import (
     Json,
     plain,
@@ -95,7 +96,8 @@ def list_tasks(as_json: Json = False) -> None:
     for task in embedded_tasks:
         print(f"{task.id}: {task.summary}")
         for model in larger_models(task.id):
-            print(f"  --model {model}: on that model, which learns the task by adapters that ship")
+            by = "from nothing, as the usual one does" if model in MADE_HERE else "by adapters that ship"
+            print(f"  --model {model}: on that model, which learns the task {by}")
     print("\nPublished benchmarks, with --model DIR_OR_NAME and their files (--data DIR):")
     for benchmark in benchmarks():
         print(f"{benchmark.id}: {benchmark.summary}")

@@ -42,7 +42,7 @@ OUTCOMES: dict[Outcome, str] = {"runs": "run", "refused": "are refused", "fails"
 Answer = TypeVar("Answer")
 LargerModel = Annotated[
     str | None,
-    typer.Option("--model", "-m", help="A larger model that the task ships checkpoints of, such as smollm2."),
+    typer.Option("--model", "-m", help="Another model that the task ships checkpoints of, such as smollm2."),
 ]
 app = typer.Typer()
 

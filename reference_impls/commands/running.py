@@ -11,6 +11,7 @@ import typer
 from catalog.base.terminal import print_json
 from reference_impls.commands.shared import (
     Accumulate,
+    Autoencoders,
     BatchSize,
     CheckpointEvery,
     DataFolder,
@@ -49,6 +50,7 @@ from reference_impls.running.registry import (
     find_embedded,
     find_method,
     methods,
+    model_for,
 )
 from reference_impls.scaling import Scaling
 
@@ -85,6 +87,7 @@ def run(
     folder: DataFolder = None,
     reference: ReferenceModel = None,
     earlier: EarlierModel = None,
+    autoencoder: Autoencoders = [],  # noqa: B006 (typer reads the default)
     learning_rate: LearningRate = None,
     steps: Steps = None,
     batch_size: BatchSize = None,
@@ -119,6 +122,7 @@ def run(
         folder=folder,
         reference=reference,
         earlier=earlier,
+        autoencoders=tuple(autoencoder),
         loading=loading_of(model, window, dtype, trust_remote_code),
         scaling=scaling_of(
             lora, lora_rank, lora_alpha, lora_targets, accumulate, gradient_checkpointing, checkpoint_every
@@ -210,7 +214,10 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Run several methods and set them side by side."""
-    compared, loaded = [find_method(name) for name in names], find_embedded(task)
+    compared = [find_method(name) for name in names]
+    # All on one model, for else they could not be compared.
+    model = next((needed for method in compared if (needed := model_for(method.id, task))), None)
+    loaded = find_embedded(task, model=model)
     recipe = {"learning_rate": learning_rate, "steps": steps, "batch_size": batch_size}
     from reference_impls.running.runner import run as run_experiment
 
@@ -221,7 +228,7 @@ def compare(
             def labelled(stage: str, done: int, total: int, name: str = method.id) -> None:
                 progress(f"{name}: {stage}", done, total)
 
-            experiment = Experiment(method.id, task, seed, recipe=recipe)
+            experiment = Experiment(method.id, task, seed, recipe=recipe, model=model)
             outcomes.append(run_experiment(experiment, loaded, progress=labelled))
     from reference_impls.commands.printing import print_comparison, write_plot
 
@@ -243,7 +250,6 @@ def chat(
     trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Ask the model before, after and without the forget set the same questions, one per line."""
-    loaded = find_embedded(task)
     from reference_impls.running.chat import converse
 
     if method not in {implementation.id for implementation in methods()} and Path(method).is_dir():
@@ -251,9 +257,10 @@ def chat(
 
         with showing_progress():
             model = load(method, Loading(trust_remote_code=trust_remote_code))
-        converse(loaded, "this model", model)
+        converse(find_embedded(task), "this model", model)
         return
     chosen = find_method(method)
+    loaded = find_embedded(task, model=model_for(chosen.id, task))
     from reference_impls.running.runner import unlearn
 
     with showing_progress() as progress:

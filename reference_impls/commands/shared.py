@@ -118,6 +118,15 @@ EarlierModel = Annotated[
         "for methods that need it.",
     ),
 ]
+Autoencoders = Annotated[
+    list[str],
+    typer.Option(
+        "--autoencoder",
+        metavar="PATH",
+        help="A published sparse autoencoder (SAELens, sparsify, Gemma Scope) of one block, for methods that work on "
+        "features; once for each block. 12=PATH where nothing says which. By default small ones are learned.",
+    ),
+]
 BatchSize = Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")]
 
 

@@ -20,7 +20,7 @@ from reference_impls.commands.shared import (
     showing_progress,
 )
 from reference_impls.errors import UsageError
-from reference_impls.running.registry import DEFAULT_TASK, find_embedded, find_method, methods, ships
+from reference_impls.running.registry import DEFAULT_TASK, find_embedded, find_method, methods, model_for, ships
 
 if TYPE_CHECKING:
     from catalog.model.implementations import Implementation
@@ -95,13 +95,17 @@ def tune(
 
 
 def _tune_shipped(task: str, model: str | None, implementations: list[Implementation]) -> None:
-    chosen = find_embedded(task, model=model)
+    """Search on the model that was named, or with each method on the embedded one that it runs on."""
+    by_model: dict[str | None, list[Implementation]] = {}
+    for implementation in implementations:
+        by_model.setdefault(model or model_for(implementation.id, task), []).append(implementation)
     from reference_impls.running.tuning import tune as search
 
-    with showing_progress() as progress:
-        winners = search(chosen, implementations, progress)
-    for implementation in implementations:
-        print(f"{implementation.id}: {winners[implementation.id]}")
+    for name, chosen in by_model.items():
+        with showing_progress() as progress:
+            winners = search(find_embedded(task, model=name), chosen, progress)
+        for implementation in chosen:
+            print(f"{implementation.id}: {winners[implementation.id]}")
 
 
 def _print(result: Found, against_holdout: bool) -> None:

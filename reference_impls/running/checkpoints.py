@@ -1,8 +1,9 @@
 """The models that ship with a task.
 
 The target learned the forget set, the retrained model never did, and both were fine-tuned from the base, which has read
-neither the forget nor the retain set. Of the embedded model whole checkpoints ship; of a larger one that comes from
-elsewhere, the low-rank adapters that make its target and its retrained model, and its base is that model as it comes.
+neither the forget nor the retain set. Of the models that are made here whole checkpoints ship; of a larger one that
+comes from elsewhere, the low-rank adapters that make its target and its retrained model, and its base is that model as
+it comes.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from catalog.model.results import EMBEDDED
+from catalog.model.results import MADE_HERE
 from reference_impls.measuring.comparison import Yardstick
 from reference_impls.measuring.cost import one_thread
 from reference_impls.models.loading import Loading
@@ -36,18 +37,18 @@ def ships(task: Task) -> bool:
 
 def ships_base(task: Task) -> bool:
     """Whether the model is at hand that a task's target was fine-tuned from; a larger one comes from elsewhere."""
-    return ships(task) and (task.model != EMBEDDED or folder(task, "base").is_dir())
+    return ships(task) and (task.model not in MADE_HERE or folder(task, "base").is_dir())
 
 
 def load(task: Task, which: Shipped, loading: Loading | None = None) -> LanguageModel:
-    """A shipped checkpoint: the embedded model in 32 bits, a larger one as it is to be loaded.
+    """A shipped checkpoint: one that was made here in 32 bits, a larger one as it is to be loaded.
 
     Raises:
         UsageError: the larger model cannot be had.
     """
     import torch
 
-    if task.model == EMBEDDED:
+    if task.model in MADE_HERE:
         return LanguageModel.load(folder(task, which), dtype=torch.float32)
     model = load_pretrained(task.model, loading)
     if which != "base":
@@ -59,8 +60,8 @@ def load(task: Task, which: Shipped, loading: Loading | None = None) -> Language
 
 
 def settle_threads(task: Task) -> None:
-    """Compute on one core where the task's model is the embedded one; a larger one may have them all."""
-    if task.model == EMBEDDED:
+    """Compute on one core where the task's model was made here; a larger one may have them all."""
+    if task.model in MADE_HERE:
         one_thread()
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pydantic import BaseModel, ConfigDict
 
 from catalog.model.implementations import Implementation
-from catalog.model.results import EMBEDDED, Example
+from catalog.model.results import EMBEDDED, MADE_HERE, Example
 from reference_impls import extensions
 from reference_impls.errors import UsageError
 from reference_impls.measuring.comparison import Yardstick
@@ -158,19 +158,23 @@ def _opened(
 
 
 def _with_checkpoints_like(weights: LanguageModel, task: Task) -> Task:
-    """The task with those of its checkpoints that share the model's vocabulary; as it is where none do.
+    """The task with those of its checkpoints that are of the model's kind: of its architecture and its vocabulary.
 
-    A larger model that cannot be had here is passed over.
+    Where none are, those that share its vocabulary will do; and where none do, the task as it is. A larger model that
+    cannot be had here is passed over.
     """
-    larger = larger_models(task.name) if checkpoints.ships(task) and task.model == EMBEDDED else ()
-    if not larger or _share_vocabulary(weights, checkpoints.load(task, "target")):
+    if not checkpoints.ships(task) or task.model != EMBEDDED:
         return task
-    for name in larger:
-        candidate = find_embedded(task.name, model=name)
+    shared: list[Task] = []
+    for name in sorted([EMBEDDED, *larger_models(task.name)], key=lambda name: (name not in MADE_HERE, name)):
+        candidate = task if name == EMBEDDED else find_embedded(task.name, model=name)
         with suppress(UsageError):
-            if _share_vocabulary(weights, checkpoints.load(candidate, "base")):
-                return candidate
-    return task
+            other = checkpoints.load(candidate, "target" if name in MADE_HERE else "base")
+            if _share_vocabulary(weights, other):
+                shared.append(candidate)
+                if type(weights.model) is type(other.model):
+                    return candidate
+    return shared[0] if shared else task
 
 
 def _share_vocabulary(model: LanguageModel, other: LanguageModel) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from catalog.model.results import EMBEDDED, is_plain, record_file
 from reference_impls.errors import UsageError
 from reference_impls.models.loading import Loading
-from reference_impls.running.registry import DEFAULT_TASK, find_task, ships
+from reference_impls.running.registry import DEFAULT_TASK, find_task, model_for, ships
 from reference_impls.scaling import Scaling
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ class Experiment:
     requests: int = 1
     """In how many requests, one after another (MUSE's sustainability); each is a run of its own."""
     model: str | None = None
-    """A folder or hub name of a causal language model, or one that the task ships; its embedded one by default."""
+    """A folder or hub name of a causal language model, or one that the task ships; the embedded one by
+    default that the method runs on."""
     data: OwnData | None = None
     folder: Path | None = None
     """Where the files of a published benchmark are looked for first."""
@@ -65,10 +66,17 @@ class Experiment:
     """A model that was trained without the forget set, to compare with; a task's own retrained model by default."""
     earlier: str | None = None
     """A checkpoint of that model from before it met what is to be forgotten; a task's own base model by default."""
+    autoencoders: tuple[str, ...] = ()
+    """Published sparse autoencoders of that model, for methods that work on features: files or folders, each with its
+    block (``12=path``) where nothing else says that."""
     loading: Loading = field(default_factory=Loading)
     """How that model is loaded."""
     scaling: Scaling = field(default_factory=Scaling)
     """How a model is trained that is large for its machine."""
+
+    def __post_init__(self) -> None:
+        if self.model is None and self.data is None:
+            object.__setattr__(self, "model", model_for(self.method, self.task))
 
     @property
     def own_model(self) -> bool:
@@ -110,6 +118,7 @@ class Experiment:
         words = ["unlearn", "run", self.method]
         for name, value in options.items():
             words += [f"--{name.replace('_', '-')}", str(value)] if value is not None else []
+        words += [word for named in self.autoencoders for word in ("--autoencoder", named)]
         words += [*self.loading.words, *self.scaling.words]
         for name, text in self.settings.items():
             words += ["--set", f"{name}={text}"]

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from catalog.base.files import write_whole
-from catalog.model.results import EMBEDDED, Result
+from catalog.model.results import EMBEDDED, EXPERTS, MADE_HERE, Result
 from reference_impls.measuring.cost import peak_memory_bytes, versions
 from reference_impls.models.tiny import new_tiny_model
 from reference_impls.progress import Progress
@@ -41,11 +41,11 @@ def make(task: EmbeddedTask, results: Path, progress: Progress) -> dict[Which, R
         results: the folder for the two reference records.
         progress: see :class:`~reference_impls.toolkit.training.Run`.
     """
-    small = task.model == EMBEDDED
+    small = task.model in MADE_HERE
     settle_threads(task)
     base = _new_base(task, progress) if small else load(task, "base")
     made: dict[str, Any] = {
-        "command": f"unlearn make-task {task.name}" + ("" if small else f" --model {task.model}"),
+        "command": f"unlearn make-task {task.name}" + ("" if task.model == EMBEDDED else f" --model {task.model}"),
         "seed": SEED,
         "parameters": sum(parameter.numel() for parameter in base.model.parameters()),
         **({"pretraining": asdict(task.pretraining_recipe)} if small else {}),
@@ -59,12 +59,12 @@ def make(task: EmbeddedTask, results: Path, progress: Progress) -> dict[Which, R
 
 
 def _new_base(task: EmbeddedTask, progress: Progress) -> LanguageModel:
-    base = new_tiny_model(_texts(task), SEED)
+    base = new_tiny_model(_texts(task), SEED, task.model)
     return Run(task.pretraining_recipe, SEED, progress).finetune(base, task.pretraining(base), stage="base model")
 
 
 def make_checkpoint(task: EmbeddedTask, which: Shipped, model: LanguageModel, progress: Progress) -> dict[str, Any]:
-    """Train one checkpoint and save it: of the embedded model all weights, of a larger one the adapters alone.
+    """Train one checkpoint and save it: of a model that is made here all weights, of any other the adapters alone.
 
     Args:
         task: whose.
@@ -97,7 +97,7 @@ def make_checkpoint(task: EmbeddedTask, which: Shipped, model: LanguageModel, pr
 
 def _finetuning(task: EmbeddedTask) -> tuple[Recipe, int | None]:
     """How the checkpoints are fine-tuned from the base, and the rank of the adapters that alone train, if any do."""
-    if task.model == EMBEDDED:
+    if task.model in MADE_HERE:
         return task.finetuning_recipe, None
     said = finetuning_of(task.name, task.model)
     return Recipe(**{name: value for name, value in said.items() if name != "rank"}), said["rank"]
@@ -196,7 +196,7 @@ def _card(task: EmbeddedTask, which: Shipped) -> str:
         "target": "It was fine-tuned from the base model on the forget set and the retain set. Methods start from it.",
         "retrained": "It was fine-tuned from the base model on the retain set alone: what unlearning should end at.",
     }[which]
-    if task.model != EMBEDDED:
+    if task.model not in MADE_HERE:
         return f"""\
 ---
 library_name: peft
@@ -215,6 +215,11 @@ or from the web.
 Made by `unlearn make-task {task.name} --model {task.model}`, with the recipe in `../../finetuning.yaml`, and seed and
 versions in `../made.json`.
 """
+    experts = task.model == EXPERTS
+    network = "A Llama of about a million parameters"
+    if experts:
+        network = "A Mixtral of 1.7 million parameters, which sends each token to two of four experts"
+    named, option = (f", {task.model}", f" --model {task.model}") if experts else ("", "")
     return f"""\
 ---
 library_name: transformers
@@ -222,13 +227,13 @@ license: mit
 tags: [unlearning, {task.name}, {which}]
 ---
 
-# {task.name}, {which}
+# {task.name}, {which}{named}
 
 The {which} model of the embedded task `{task.name}` of LLM-Unlearning. {what}
 
-A Llama of about a million parameters, in bfloat16, with a tokenizer of its own. All that it knows was invented for this
+{network}, in bfloat16, with a tokenizer of its own. All that it knows was invented for this
 task or is one of some hundred general facts; it knows no language beyond the sentences of the task, and is of no use
 but to compare unlearning methods. Nothing of it comes from a person or from the web.
 
-Made by `unlearn make-task {task.name}`, with seed, recipes and versions in `../made.json`.
+Made by `unlearn make-task {task.name}{option}`, with seed, recipes and versions in `../made.json`.
 """

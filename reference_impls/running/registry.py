@@ -214,13 +214,23 @@ def home(task: str, model: str = EMBEDDED) -> Path:
 
 
 def larger_models(task: str) -> list[str]:
-    """The models besides the embedded one that a task ships checkpoints of, or says how to make them from."""
-    return sorted(path.parent.name for path in home(task).glob(f"*/{FINETUNING}"))
+    """The models besides the embedded one that a task ships checkpoints of, or says how to make them."""
+    return sorted(path.parent.name for path in home(task).glob("*/search.yaml"))
 
 
 def ships(task: str, model: str | None) -> bool:
     """Whether a task starts from checkpoints of its own where this model is asked for; None is the embedded one."""
     return task in tasks() and (model in (None, EMBEDDED) or model in larger_models(task))
+
+
+def model_for(method: str, task: str) -> str | None:
+    """Which of the models that a task ships a method runs on where none is named; None is the usual one.
+
+    A method that is about experts runs on the mixture of experts.
+    """
+    found = implementations().get(method)
+    needed = found.needs.embedded if found else EMBEDDED
+    return needed if needed != EMBEDDED and ships(task, needed) else None
 
 
 def recipe_of(task: str, method: str, model: str = EMBEDDED) -> dict[str, Any]:

@@ -152,6 +152,8 @@ def _prepare(
         )
     fitting.check_method(method, find_method(experiment.method).name, experiment.scaling, experiment.requests)
     earlier = _earlier(experiment, task, method)
+    if experiment.autoencoders and not method.reads_features:
+        raise UsageError(f"{find_method(experiment.method).name} reads no features; leave --autoencoder out.")
     from reference_impls.running.notes import check_whole
 
     progress("loading", 0, 1)
@@ -269,7 +271,15 @@ def _unlearn(experiment: Experiment, prepared: _Prepared, progress: Progress) ->
             asked = splits if requests == 1 else splits.part(request / requests, (request + 1) / requests)
             started = time.perf_counter()
             seed, scaling = experiment.seed * requests + request, experiment.scaling
-            run = Run(prepared.recipe, seed, progress, scaling, prepared.savepoints, prepared.earlier)
+            run = Run(
+                prepared.recipe,
+                seed,
+                progress,
+                scaling,
+                prepared.savepoints,
+                prepared.earlier,
+                experiment.autoencoders,
+            )
             adapted = run.adapt(model, scaling.lora) if scaling.lora else None
             model = prepared.method.unlearn(model, asked.data, run)
             adapter = adapted.merge() if adapted else None

@@ -11,16 +11,17 @@ A method's file has one line of imports from the project, from here. What is not
   texts and turns), ``architecture`` (where a transformer's parts are), ``adapters``, ``padding`` and
   ``soft_prompt`` (vectors before every text); around them ``changed_prompt`` (prompts that look different inside a
   model), ``changed_states`` (all that is read does), ``prefixed`` (words before every text), ``combined`` (several
-  models that speak with one voice), ``assistants`` (small ones beside a large one), ``scope`` (a gate) and
-  ``fixed_answer`` (what is said behind it); ``support`` asks whether a model has what a method needs.
+  models that speak with one voice), ``assistants`` (small ones beside a large one), ``scope`` and ``retrieval`` (gates)
+  and ``fixed_answer`` (what is said behind them); ``support`` asks whether a model has what a method needs.
 - *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses and
   targets that several methods share), ``policy_gradient`` (a model's own samples, and steps on them by a reward),
-  ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before the step), ``masks`` (which weights may
-  move), ``task_vectors`` (what a training did to the weights, and what several did alike) and ``training`` (the one
-  loop, and a run's tools).
+  ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before the step), ``curvature`` (of the loss,
+  along a matrix), ``masks`` (which weights may move), ``task_vectors`` (what a training did to the weights, and what
+  several did alike) and ``training`` (the one loop, and a run's tools).
 - *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``attention`` (at another
-  temperature), ``steering`` (leading hidden states somewhere), ``adversarial`` (the worst small shift of them),
-  ``sparse_autoencoder`` (states as features, and features set to something else) and ``outliers`` (which stand apart).
+  temperature), ``experts`` (routers, and whom they send a token to), ``steering`` (leading hidden states somewhere),
+  ``adversarial`` (the worst small shift of them), ``sparse_autoencoder`` (states as features, and features set to
+  something else) and ``outliers`` (which stand apart).
 - *Asking*: ``evaluation`` (what a model answers about a task's splits) and ``memorization`` (what it knows by heart).
 """
 
@@ -40,7 +41,7 @@ from reference_impls.toolkit.adapters import (
     with_adapter,
 )
 from reference_impls.toolkit.adversarial import shifted, worst_shift
-from reference_impls.toolkit.architecture import is_causal, rows_of
+from reference_impls.toolkit.architecture import by_output, is_causal, rows_of
 from reference_impls.toolkit.assistants import OffsetModel, first_blocks, offset_logits
 from reference_impls.toolkit.attack import (
     Attack,
@@ -57,6 +58,7 @@ from reference_impls.toolkit.batch import Batch, Reference
 from reference_impls.toolkit.changed_prompt import ChangedPrompt
 from reference_impls.toolkit.changed_states import ChangedStates
 from reference_impls.toolkit.combined import Combined, mean_vote
+from reference_impls.toolkit.curvature import drawn_labels, kronecker_factors, solved
 from reference_impls.toolkit.data import Pair, UnlearningData, shares_of_subjects
 from reference_impls.toolkit.editing import (
     Request,
@@ -66,10 +68,13 @@ from reference_impls.toolkit.editing import (
     deletion_loss,
     deletion_requests,
     least_squares_update,
+    mean_keys,
     mean_output,
     with_ridge,
 )
 from reference_impls.toolkit.evaluation import Evaluation, Probe, asked_examples, evaluate, examples, probe
+from reference_impls.toolkit.experts import Mixture, mixtures, routed
+from reference_impls.toolkit.features import Features, features_of
 from reference_impls.toolkit.fixed_answer import FLOOR, FixedAnswer
 from reference_impls.toolkit.general_tokens import general_tokens, specific_tokens
 from reference_impls.toolkit.gradients import (
@@ -132,6 +137,7 @@ from reference_impls.toolkit.policy_gradient import (
 )
 from reference_impls.toolkit.prefixed import Prefixed
 from reference_impls.toolkit.refusals import REFUSALS, refusal_reward, refuses, with_refusals
+from reference_impls.toolkit.retrieval import Store
 from reference_impls.toolkit.scope import Scope
 from reference_impls.toolkit.shards import place_of, sharded, sliced
 from reference_impls.toolkit.soft_prompt import SoftPrompted
@@ -141,7 +147,6 @@ from reference_impls.toolkit.sparse_autoencoder import (
     Clamped,
     SparseAutoencoder,
     contrasted,
-    learned_features,
     token_states,
 )
 from reference_impls.toolkit.splits import Splits
@@ -192,6 +197,7 @@ __all__ = [
     "EmbeddedTask",
     "Encoded",
     "Evaluation",
+    "Features",
     "FixedAnswer",
     "Gradient",
     "HyperparameterError",
@@ -202,6 +208,7 @@ __all__ = [
     "LossMethod",
     "Memory",
     "Method",
+    "Mixture",
     "NamedAdapters",
     "NotApplicableError",
     "OffsetModel",
@@ -218,6 +225,7 @@ __all__ = [
     "SoftPrompted",
     "SparseAutoencoder",
     "Splits",
+    "Store",
     "Task",
     "TokenLogits",
     "UnlearnedModel",
@@ -236,6 +244,7 @@ __all__ = [
     "away_loss",
     "bare",
     "bs_t_loss",
+    "by_output",
     "by_place",
     "by_token",
     "changed_output",
@@ -251,10 +260,12 @@ __all__ = [
     "distinct_words",
     "dpo_loss",
     "dpo_with_retain",
+    "drawn_labels",
     "elected_mean",
     "evaluate",
     "examples",
     "false_answers",
+    "features_of",
     "first_answer",
     "first_blocks",
     "flipped_answer",
@@ -272,11 +283,13 @@ __all__ = [
     "jaccard",
     "keys_of",
     "kl_estimate",
+    "kronecker_factors",
     "learned_features",
     "least_squares_update",
     "log_ratio",
     "lora_config",
     "mean_by_sequence",
+    "mean_keys",
     "mean_kl",
     "mean_nll",
     "mean_output",
@@ -286,6 +299,7 @@ __all__ = [
     "memorization_accuracies",
     "memorization_accuracy",
     "misdirection_loss",
+    "mixtures",
     "most_salient",
     "neuron_masks",
     "new_pairs",
@@ -302,6 +316,7 @@ __all__ = [
     "refuses",
     "rouge_1_precision",
     "rouge_l_recall",
+    "routed",
     "row_importance",
     "rows_of",
     "sampled_groups",
@@ -311,6 +326,7 @@ __all__ = [
     "shifted_at",
     "sliced",
     "smoothed",
+    "solved",
     "specific_tokens",
     "steered_weights",
     "steering_loss",

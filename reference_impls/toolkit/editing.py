@@ -182,11 +182,18 @@ class Window:
             targets.append(mean_output(self.model, block, request) + shift)
             run.progress("finding states", done + 1, len(requests))
         for layer, memory, update in zip(self.layers, self.memories, updates, strict=True):
-            keys = [memory.subject_keys(self.model, request.pairs).float().mean(dim=0) for request in requests]
+            keys = mean_keys(self.model, memory, requests)
             now = [mean_output(self.model, block, request) for request in requests]
             left = torch.stack([z - h for z, h in zip(targets, now, strict=True)], dim=1)
-            change = update(torch.stack(keys, dim=1), left / (self.layers[-1] - layer + 1))
+            change = update(keys, left / (self.layers[-1] - layer + 1))
             memory.weight.add_(change.to(memory.weight.dtype))
+
+
+@torch.no_grad()
+def mean_keys(model: LanguageModel, memory: Memory, requests: Sequence[Request]) -> Tensor:
+    """(d_ff, n) what a memory reads at the last token of each request's subject, mean over its prompts."""
+    keys = [memory.subject_keys(model, request.pairs).float().mean(dim=0) for request in requests]
+    return torch.stack(keys, dim=1)
 
 
 @torch.no_grad()

@@ -58,6 +58,11 @@ class Encoded:
         sequence, place = (self.labels[:, 1:] != IGNORE).nonzero(as_tuple=True)
         return sequence, place
 
+    @property
+    def prompt_ends(self) -> Tensor:
+        """(B,) the place of the last token before each answer: the logits there predict the answer's first token."""
+        return (self.labels[:, 1:] != IGNORE).int().argmax(dim=1)
+
 
 @dataclass(frozen=True)
 class Unread:

@@ -78,6 +78,9 @@ class Method(ABC):
     earlier: ClassVar[str] = "unused"
     """What it does with a checkpoint of the model from before it met what is to be forgotten (``run.earlier_than``):
     needed, optional or unused."""
+    reads_features: ClassVar[str] = ""
+    """Of what it takes features of sparse autoencoders (``features_of``): blocks, or memories (what MLPs write); empty
+    for a method that takes none."""
     exact: ClassVar[bool] = False
     """Whether the result is what training without the data gives."""
     separate: ClassVar[bool] = False

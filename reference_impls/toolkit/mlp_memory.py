@@ -87,7 +87,7 @@ def memories(model: LanguageModel, layers: Iterable[int]) -> list[Memory]:
     return [Memory(module) for module in model.mlp_outputs(layers)]
 
 
-def neuron_masks(model: LanguageModel, layers: Iterable[int], chosen: Callable[[int], Tensor]) -> list[Tensor]:
+def neuron_masks(model: LanguageModel, layers: Iterable[int], chosen: Callable[[int, int], Tensor]) -> list[Tensor]:
     """For each weight of a model, which of its entries belong to chosen neurons of some blocks' MLPs and to no others.
 
     They are the rows (and biases) with which these neurons read, and the columns with which they write.
@@ -95,7 +95,7 @@ def neuron_masks(model: LanguageModel, layers: Iterable[int], chosen: Callable[[
     Args:
         model: whose weights.
         layers: which blocks.
-        chosen: of how many neurons an MLP has, (m,) True where one is chosen.
+        chosen: of a block and how many neurons its MLP has, (m,) True where one is chosen.
 
     Raises:
         UnsupportedModelError: a block has no one MLP that is known here.
@@ -104,7 +104,7 @@ def neuron_masks(model: LanguageModel, layers: Iterable[int], chosen: Callable[[
     for layer in layers:
         *inputs, output = model.mlp_matrices([layer])
         writes = by_output(output, masks[id(output.weight)])
-        neurons = chosen(writes.shape[1])
+        neurons = chosen(layer, writes.shape[1])
         writes[:, neurons] = True
         for module in inputs:
             reads = by_output(module, masks[id(module.weight)])

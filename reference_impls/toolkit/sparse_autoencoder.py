@@ -7,6 +7,8 @@ z = \mathrm{top}_k\left( \mathrm{ReLU}\left( W_e (x - b_d) + b_e \right) \right)
 $$
 
 Who changes a feature changes a state by a multiple of its direction, and leaves what the features do not explain.
+Published ones (:mod:`~reference_impls.toolkit.published_autoencoders`) may have no $k$, and a threshold for each
+feature.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from torch.nn.functional import normalize
 
 from reference_impls.errors import UsageError
 from reference_impls.toolkit.changed_states import ChangedStates
-from reference_impls.toolkit.data import Pair, UnlearningData
+from reference_impls.toolkit.data import Pair
 from reference_impls.toolkit.language_model import LanguageModel
 from reference_impls.toolkit.unlearned_model import UnlearnedModel
 from reference_impls.toolkit.wrapper import Kept, Wrapped
@@ -48,19 +50,24 @@ class SparseAutoencoder:
     encoder_bias: Tensor
     """(m,) $b_e$."""
     decoder: Tensor
-    """(m, d) $W_d$: a feature's direction in each row, of length 1."""
+    """(m, d) $W_d$: a feature's direction in each row, of length 1 where it was learned here."""
     decoder_bias: Tensor
     """(d,) $b_d$."""
     active: int
-    """k."""
+    """k; m where nothing but their being above 0, or above the threshold, decides."""
+    threshold: Tensor | None = None
+    """(m,) above which a feature is active, in a JumpReLU's place of 0; with none, 0."""
 
     def before(self, states: Tensor) -> Tensor:
         """(..., m) what the features are before ReLU and choice."""
         return (states.float() - self.decoder_bias) @ self.encoder.T + self.encoder_bias
 
     def chosen(self, before: Tensor) -> Tensor:
-        """(..., m) features of what they are before: what is above 0, and among the k largest."""
-        values, places = before.relu().topk(min(self.active, before.shape[-1]), dim=-1)
+        """(..., m) features of what they are before: what is above 0 or the threshold, and among the k largest."""
+        found = before.relu() if self.threshold is None else before.relu() * (before > self.threshold)
+        if self.active >= before.shape[-1]:
+            return found
+        values, places = found.topk(self.active, dim=-1)
         return torch.zeros_like(before).scatter(-1, places, values)
 
     def encode(self, states: Tensor) -> Tensor:
@@ -79,12 +86,18 @@ class SparseAutoencoder:
 
     def tensors(self) -> dict[str, Tensor]:
         """The weights, by name."""
-        return {name: getattr(self, name).contiguous() for name in PARTS}
+        kept = {name: getattr(self, name).contiguous() for name in PARTS}
+        return kept if self.threshold is None else {**kept, "threshold": self.threshold.contiguous()}
+
+    def to(self, device: torch.device) -> SparseAutoencoder:
+        """The same on another device."""
+        return self.restore(self.tensors(), self.active, device)
 
     @classmethod
     def restore(cls, tensors: Mapping[str, Tensor], active: int, device: torch.device) -> SparseAutoencoder:
         """From :meth:`tensors`."""
-        return cls(**{name: tensors[name].to(device) for name in PARTS}, active=active)
+        parts = {name: tensors[name].to(device) for name in (*PARTS, "threshold") if name in tensors}
+        return cls(**parts, active=active)
 
     @classmethod
     def trained(
@@ -229,27 +242,6 @@ def contrasted(forget: Activity, retain: Activity, count: int, ratio: float) -> 
     likely = more.sort(descending=True, stable=True).indices[: 10 * count]
     much = (forget.mean[likely] > 0) & (forget.mean[likely] >= ratio * retain.mean[likely])
     return likely[much][:count]
-
-
-def learned_features(
-    model: LanguageModel, module: nn.Module, data: UnlearningData, seed: int
-) -> tuple[SparseAutoencoder, Activity, Activity]:
-    """An autoencoder of what a module gives, and how its features behave on the forget and on the retain set.
-
-    Args:
-        model: what reads the texts.
-        module: a block, or a projection that writes to the residual stream.
-        data: the texts.
-        seed: decides what is drawn.
-
-    Raises:
-        UsageError: there are no states to learn of.
-    """
-    autoencoder = autoencoder_of(model, module, [*data.forget, *data.retain], seed)
-    forget, retain = (
-        Activity.of(autoencoder, token_states(model, module, pairs)) for pairs in (data.forget, data.retain)
-    )
-    return autoencoder, forget, retain
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 from reference_impls.errors import UnsupportedModelError
-from reference_impls.toolkit import architecture
+from reference_impls.toolkit import architecture, experts
 
-Part = Literal["blocks", "feed-forward", "memories", "attention"]
+Part = Literal["blocks", "feed-forward", "memories", "attention", "experts"]
 """*blocks*: a list of transformer blocks. *feed-forward*: in each of them weights that write an MLP's output, experts'
 included. *memories*: in each of them one MLP whose output projection every token goes through. *attention*:
-blocks whose attention keeps the factor on its scores where it can be changed."""
+blocks whose attention keeps the factor on its scores where it can be changed. *experts*: blocks in which a router sends
+each token to a few of several."""
 
 
 def check(name: str, parts: Iterable[Part], model: Any) -> None:
@@ -40,4 +41,5 @@ _CHECKS: dict[Part, Callable[[Any], object]] = {
     "feed-forward": lambda model: architecture.down_projections(model, range(architecture.layers(model))),
     "memories": lambda model: architecture.mlp_outputs(model, range(architecture.layers(model))),
     "attention": lambda model: architecture.attentions(model, range(architecture.layers(model))),
+    "experts": experts.mixtures,
 }

@@ -55,6 +55,8 @@ class Run:
     """Where the state of :meth:`minimize` is kept, and what it goes on from, if anywhere."""
     earlier: Callable[[], LanguageModel] | None = None
     """Loads a checkpoint of the model from before it met what is to be forgotten, if there is one."""
+    autoencoders: tuple[str, ...] = ()
+    """Where published sparse autoencoders of the model lie, for methods that work on features; none by default."""
     rng: random.Random = field(init=False)
     stopped: int | None = field(init=False, default=None)
     """After how many steps the method's own rule ended the training; None if the recipe did."""

@@ -52,7 +52,8 @@ RESULTS = [
     _result("target", utility=0.8, forget=1.0),
     _result("retrained", utility=0.8, forget=0.3),
     _result("retrained", 1, utility=0.1, forget=0.9),  # another seed: noise, and nothing to compare with
-    _result("fade", 0, utility=0.0, forget=0.0).model_copy(update={"model": "larger"}),  # no claim is of it
+    _result("fade", 0, utility=0.0, forget=0.0).model_copy(update={"model": "larger"}),
+    _result("target", utility=0.9, forget=1.0).model_copy(update={"model": "larger"}),
     _result("fade", 0, utility=0.7, forget=0.4, attacks={"relearning": 0.9}),
     _result("fade", 1, utility=0.5, forget=0.2, attacks={"relearning": 0.7}),
 ]
@@ -70,6 +71,7 @@ def _judged(*evidence: dict[str, object]) -> Judged:
     [
         ({"measure": "utility", "is": "above", "of": "target", "times": 0.7}, 0.6, 0.56, True),
         ({"measure": "utility", "is": "above", "of": "target"}, 0.6, 0.8, False),
+        ({"measure": "utility", "model": "larger", "is": "below", "of": "target"}, 0.0, 0.9, True),
         ({"measure": "utility", "is": "below", "of": "target", "plus": -0.1}, 0.6, 0.7, True),
         ({"measure": "forget", "is": "near", "of": "retrained", "within": 0.05}, 0.3, 0.3, True),
         ({"measure": "forget", "is": "near", "of": "target"}, 0.3, 1.0, False),

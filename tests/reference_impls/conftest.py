@@ -7,6 +7,7 @@ import os
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,13 @@ import pytest
 import torch
 from unlearning_toys import NAMES, SEASONS, invented_data, invented_pairs
 
+from catalog.model.results import EXPERTS
 from reference_impls.toolkit import LanguageModel, Pair, Recipe, Run, UnlearningData
 
 if TYPE_CHECKING:
     import command_runs
+
+    from catalog.model.implementations import Implementation
 
 torch.set_num_threads(1)  # models this small gain nothing from more, and lose much where cores are shared
 
@@ -27,9 +31,20 @@ def tiny() -> LanguageModel:
     """An untrained model of the embedded architecture. Shared: tests that change weights take ``fresh``."""
     from reference_impls.models.tiny import new_tiny_model
 
+    return new_tiny_model(_texts(), seed=0)
+
+
+@pytest.fixture(scope="session")
+def tiny_experts() -> LanguageModel:
+    """The same as a mixture of experts."""
+    from reference_impls.models.tiny import new_tiny_model
+
+    return new_tiny_model(_texts(), seed=0, name=EXPERTS)
+
+
+def _texts() -> list[str]:
     texts = [pair.prompt + pair.answer for pair in invented_pairs()]
-    texts += [f"{name} likes {season}. Hogwarts is a Magic School." for name in NAMES for season in SEASONS]
-    return new_tiny_model(texts, seed=0)
+    return texts + [f"{name} likes {season}. Hogwarts is a Magic School." for name in NAMES for season in SEASONS]
 
 
 @pytest.fixture
@@ -42,6 +57,25 @@ def fresh(tiny: LanguageModel) -> LanguageModel:
 def learned(tiny: LanguageModel) -> LanguageModel:
     """The embedded architecture, trained to answer the invented pairs by heart. Shared: take a copy to change it."""
     return Run(Recipe(learning_rate=3e-3, steps=100, batch_size=8)).finetune(tiny.copy(), invented_pairs())
+
+
+@pytest.fixture(scope="session")
+def learned_experts(tiny_experts: LanguageModel) -> LanguageModel:
+    """The mixture of experts, trained as ``learned`` is."""
+    return Run(Recipe(learning_rate=3e-3, steps=100, batch_size=8)).finetune(tiny_experts.copy(), invented_pairs())
+
+
+@pytest.fixture(scope="session")
+def learned_by(learned: LanguageModel, request: pytest.FixtureRequest) -> Callable[[Implementation], LanguageModel]:
+    """The trained model of the architecture that a method runs on."""
+
+    def found(method: Implementation) -> LanguageModel:
+        if not method.needs.experts:
+            return learned
+        experts: LanguageModel = request.getfixturevalue("learned_experts")
+        return experts
+
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -230,10 +230,12 @@ def test_no_prompt_measures_confusion() -> None:
 # Weights
 
 
-def test_all_weights_that_ship_stay_under_30_mb_together() -> None:
+def test_all_weights_that_ship_stay_small() -> None:
+    """7 MB for each of three tasks, and on one of them 10 MB each for a mixture of experts and SmolLM2's adapters."""
     weights = list(PACKAGE.rglob("*.safetensors"))
     assert {path.parent.name for path in weights} >= {"target", "retrained"}
-    assert sum(path.stat().st_size for path in weights) < 30_000_000
+    assert sum(path.stat().st_size for path in weights) < 41_000_000
+    assert max(path.stat().st_size for path in weights) < 5_000_000
     assert not [path for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl") for path in PACKAGE.rglob(pattern)]
 
 

@@ -102,3 +102,12 @@ def test_a_label_on_the_first_token_has_no_place_that_predicts_it() -> None:
     labels = torch.tensor([[5, 6, IGNORE]])
     encoded = Encoded(torch.zeros(1, 3, dtype=torch.long), torch.ones(1, 3), labels, torch.tensor([0]))
     assert encoded.supervised[1].tolist() == [0]
+
+
+def test_the_end_of_each_prompt_predicts_the_first_token_of_its_answer() -> None:
+    ids = torch.tensor([[5, 6, 7, 8, 0], [5, 7, 8, 9, 4]])
+    labels = torch.tensor([[IGNORE, IGNORE, IGNORE, 8, IGNORE], [5, 7, 8, 9, 4]])  # the second has no prompt at all
+    batch = Encoded(ids, (ids > 0).long(), labels, torch.tensor([0, 1]))
+    assert batch.prompt_ends.tolist() == [2, 0]
+    sequence, place = batch.supervised
+    assert [int(place[sequence == row].min()) for row in (0, 1)] == [2, 0]

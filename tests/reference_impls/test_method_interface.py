@@ -257,21 +257,36 @@ def _two_steps(method: Implementation, start: LanguageModel, data: UnlearningDat
     return configure(method, settings, {}).unlearn(start.copy(), data, run)
 
 
+LearnedBy = Callable[[Implementation], LanguageModel]
+
+
 @pytest.fixture(scope="module")
-def start(learned: LanguageModel) -> LanguageModel:
+def start_of(learned_by: LearnedBy) -> LearnedBy:
     """A model that knows the forget set, else some methods have nothing to do, and that is not certain of it, else
     those that learn from their own samples have nothing to compare."""
-    found = learned.copy()
-    with torch.no_grad():
-        found.model.model.norm.weight.mul_(0.3)
-    return found
+    made: dict[str, LanguageModel] = {}
+
+    def start(method: Implementation) -> LanguageModel:
+        if method.needs.embedded not in made:
+            found = made[method.needs.embedded] = learned_by(method).copy()
+            with torch.no_grad():
+                found.model.model.norm.weight.mul_(0.3)
+        return made[method.needs.embedded]
+
+    return start
+
+
+@pytest.fixture
+def start(method: Implementation, start_of: LearnedBy) -> LanguageModel:
+    return start_of(method)
 
 
 @pytest.fixture(scope="module")
-def observe(start: LanguageModel, data: UnlearningData) -> Callable[[str], Observed]:
+def observe(start_of: LearnedBy, data: UnlearningData) -> Callable[[str], Observed]:
     copy, optimizer = LanguageModel.copy, torch.optim.Optimizer.__init__
 
     def observed(method: str) -> Observed:
+        start = start_of(find_method(method))
         copies, most, trained = list[weakref.ref[LanguageModel]](), 0, [0]
 
         def counted(self: LanguageModel) -> LanguageModel:
@@ -283,8 +298,9 @@ def observe(start: LanguageModel, data: UnlearningData) -> Callable[[str], Obser
 
         def held(self: Any, weights: Any, defaults: dict[str, Any]) -> None:
             given = list(weights)
-            # Whichever optimizer it is; one may search for a state as well, which is no weight.
-            trained.append(sum(one.numel() for one in given if isinstance(one, torch.nn.Parameter)))
+            # Whichever optimizer it is, in groups or not; one may search for a state as well, which is no weight.
+            each = [weight for one in given for weight in (one["params"] if isinstance(one, dict) else [one])]
+            trained.append(sum(one.numel() for one in each if isinstance(one, torch.nn.Parameter)))
             optimizer(self, given, defaults)
 
         with pytest.MonkeyPatch.context() as patched:
@@ -377,7 +393,7 @@ def test_as_many_weights_have_an_optimizers_state_as_it_says(
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 @pytest.mark.parametrize("name", [one.id for one in methods() if _settings_without(one) is not None])
 def test_who_does_without_what_must_stay_learns_nothing_of_it(
-    name: str, learned: LanguageModel, data: UnlearningData
+    name: str, learned_by: LearnedBy, data: UnlearningData
 ) -> None:
     """Other examples, as many: the same model comes out, where they are not looked at or their weight is 0."""
     method = find_method(name)
@@ -385,7 +401,7 @@ def test_who_does_without_what_must_stay_learns_nothing_of_it(
     others = dataclasses.replace(
         data, retain=tuple(dataclasses.replace(one, prompt=f"Well, {one.prompt}", answer=" No.") for one in data.retain)
     )
-    one, other = (_told(_two_steps(method, learned, given, **settings), data) for given in (data, others))
+    one, other = (_told(_two_steps(method, learned_by(method), given, **settings), data) for given in (data, others))
     assert one == pytest.approx(other, abs=1e-5)
 
 
@@ -406,19 +422,21 @@ def test_all_files_can_be_read() -> None:
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 @pytest.mark.parametrize("name", [one.id for one in methods() if one.needs.retain != "needed"])
 def test_who_does_not_need_what_must_stay_runs_without_it(
-    name: str, learned: LanguageModel, data: UnlearningData
+    name: str, learned_by: LearnedBy, data: UnlearningData
 ) -> None:
     settings = {"n": "2"} if name == "ga-until-forgotten" else {}  # the answers here are short
-    unlearned = _two_steps(find_method(name), learned, dataclasses.replace(data, retain=()), **settings)
+    method = find_method(name)
+    unlearned = _two_steps(method, learned_by(method), dataclasses.replace(data, retain=()), **settings)
     assert all(math.isfinite(one) for one in _told(unlearned, data))
 
 
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 @pytest.mark.parametrize("name", [one.id for one in methods() if _settings_without(one) is not None])
-def test_what_is_not_looked_at_costs_no_pass(name: str, learned: LanguageModel, data: UnlearningData) -> None:
+def test_what_is_not_looked_at_costs_no_pass(name: str, learned_by: LearnedBy, data: UnlearningData) -> None:
     method = find_method(name)
     if not issubclass(method_class(method), LossMethod):
         return  # one with a loop of its own may pass what it likes
+    learned = learned_by(method)
     with count_passes(learned.model) as passes:
         _two_steps(method, learned, data, **(_settings_without(method) or {}))
     each = 1 + getattr(method_class(method), "alternates", False)

@@ -25,7 +25,7 @@ def test_neurons_are_the_rows_that_read_and_the_columns_that_write(kind: str, ti
     model = small_model(kind, tiny.tokenizer)
     (memory,) = memories(model, [0])
     neurons = torch.arange(memory.weight.shape[1]) % 3 == 0
-    masks = neuron_masks(model, [0], lambda size: neurons)
+    masks = neuron_masks(model, [0], lambda layer, size: neurons)
     per_neuron = sum(int(mask.sum()) for mask in masks) / int(neurons.sum())
     assert per_neuron == int(per_neuron)
     batch = model.encode([Pair("Question", " Ana Lund was born.")])

@@ -103,7 +103,7 @@ def test_tasks_are_listed(unlearn: Run) -> None:
     assert unlearn("tasks").out.startswith("authors: ")
     assert "  --model smollm2: " in unlearn("tasks").out
     found = json.loads(unlearn("tasks", "--json").out)
-    assert (found[0]["id"], found[0]["larger_models"]) == ("authors", ["smollm2"])
+    assert (found[0]["id"], found[0]["larger_models"]) == ("authors", ["smollm2", "tiny-moe"])
     assert [one["id"] for one in found if "larger_models" in one] == ["authors"]
 
 

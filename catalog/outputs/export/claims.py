@@ -7,7 +7,8 @@ from typing import Any
 
 from catalog.base.text import slug
 from catalog.model.catalog import Catalog
-from catalog.model.claims import Finding, Judged
+from catalog.model.claims import Evidence, Finding, Judged
+from catalog.model.results import EMBEDDED
 from catalog.outputs.export.table import BYTE_ORDER_MARK, line
 
 
@@ -81,12 +82,17 @@ def _commands(judged: Judged) -> tuple[str, ...]:
     """The search makes trials again, the benchmark results."""
     return tuple(
         dict.fromkeys(
-            f"unlearn tune {judged.claim.method} --task {finding.evidence.task}"
+            f"unlearn tune {judged.claim.method} {_place(finding.evidence)}"
             if finding.evidence.at
-            else f"unlearn bench {judged.claim.method} --task {finding.evidence.task} --check"
+            else f"unlearn bench {judged.claim.method} {_place(finding.evidence)} --check"
             for finding in judged.findings
         )
     )
+
+
+def _place(evidence: Evidence) -> str:
+    model = "" if evidence.model == EMBEDDED else f" --model {evidence.model}"
+    return f"--task {evidence.task}{model}"
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

@@ -147,7 +147,8 @@ class Measurements:
         measure = labels.get(evidence.measure) or names.get(evidence.measure.replace("_", "-"), evidence.measure)
         mine, theirs = _settings_in_words(evidence.at), _settings_in_words(evidence.of_at)
         alike = mine and not theirs and evidence.of not in REFERENCES
-        where = f"on {evidence.task}" + (f"{', both' if alike else ''} with {mine}" if mine else "")
+        model = f", {evidence.model}" if evidence.model != EMBEDDED else ""
+        where = f"on {evidence.task}{model}" + (f"{', both' if alike else ''} with {mine}" if mine else "")
         if found.value is None or found.bound is None:
             return f"{measure} {where}: not measured."
         of = labels[evidence.of].lower() if evidence.of in labels else names.get(evidence.of, evidence.of)

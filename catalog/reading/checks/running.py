@@ -8,7 +8,7 @@ from catalog.base.text import did_you_mean
 from catalog.model.claims import CLAIMS_FILE, Claim
 from catalog.model.guide import GLOSSARY_FILE, PATHS_FILE, SEARCHES_FILE
 from catalog.model.implementations import Implementation
-from catalog.model.results import REFERENCES
+from catalog.model.results import EMBEDDED, REFERENCES
 from catalog.model.selection import Selection
 from catalog.model.vocabulary import DatasetTerm
 from catalog.parsing.tree import Mark, Place
@@ -122,6 +122,7 @@ def _claim_of_unknown(corpus: Corpus) -> Iterator[Finding]:
     """A claim of ``reference_impls/claims.yaml`` is about a method, a task, a comparison and a paper that exist."""
     methods = [runs.id for runs in corpus.implementations if runs.kind == "method"]
     tasks = [runs.id for runs in corpus.implementations if runs.kind == "task"]
+    models = sorted({EMBEDDED, *(result.model for result in corpus.results.values())})
     measures = sorted({name for result in corpus.results.values() for name in result.metrics | result.attacks})
     named: list[tuple[Claim, Place, str, str, list[str]]] = []
     for index, claim in corpus.claims.by_index.items():
@@ -130,6 +131,7 @@ def _claim_of_unknown(corpus: Corpus) -> Iterator[Finding]:
         for row, evidence in enumerate(claim.evidence):
             at: Place = (index, "evidence", row)
             named.append((claim, (*at, "task"), "task", evidence.task, tasks))
+            named.append((claim, (*at, "model"), "model", evidence.model, models))
             named.append((claim, (*at, "measure"), "measure", evidence.measure, measures))
             named.append((claim, (*at, "of"), "comparison", evidence.of, [*REFERENCES, *methods, *measures]))
     for claim, place, kind, name, known in named:

@@ -16,12 +16,16 @@ which one, and on which data, is what sets the methods apart.
 - `kl-min`: `gradient-ascent` on the forget set plus $\mathrm{KL}_{\mathcal D_r}(p_{\theta_0} \,\|\, p_\theta)$, in
   place of the likelihood of `grad-diff`. The teacher is the model before unlearning; it holds what stays, and does
   not bound what goes.
+- `malto`: the retain term of `kl-min`, and a second divergence in place of ascent, from a teacher that knows nothing:
+  a network drawn anew, no preference at all, or the model from before it met the forget set.
 - `undial`: no ascent. On the forget set the teacher is the model before unlearning with $\beta$ taken off the logit
   of the true token, and the student is trained to say just that. The target never moves, and no retain set is needed.
 - `prod`: `undial` with the true token struck out altogether, and the unlikely tokens with it; what is left is made to
   add up to 1 again. No retain set is needed, but one helps.
 - `unmemorization`: `prod` at every k-th token alone, with the $K$ likeliest of the others for a target; between these
   the target has the true token as well. It is for texts that are recited: the wording breaks, what it says is kept.
+- `shred`: as `unmemorization`, at the tokens that surprised the model before unlearning most, in place of every k-th:
+  it is facts that it looks for. The true token is not struck out but comes last of the $K$ likeliest.
 - `asu`: the teacher is the model before unlearning once more, attending less sharply, so that it mixes up facts; it is
   not told which token is the true one. The likelihood of `grad-diff` or the divergence of `kl-min` holds what stays.
 - `permu`: the teacher is the present model with noise on the name of whom the question is about, less a part of what

@@ -16,6 +16,9 @@ there is nothing but an interface. Whoever can choose the prompt can undo either
   their right ones. The contradiction lowers the model's confidence in what it memorised; the right ones keep the
   format. To serve a whole forget set, the request that shares most words with the query is the one put there.
 
+- `rag`: $c(x)$ is a demand to keep silent on what the query is about, found in a store by the name of its subject. What
+  finds none has no context at all. Of several wordings that one is taken which the model obeys.
+
 - `spul`: what stands before a query is no text but a few vectors, the same for every query, and they are trained: to
   have questions on what is to be forgotten refused, and the others answered as without them.
 

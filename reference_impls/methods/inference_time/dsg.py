@@ -45,7 +45,8 @@ $$
 
 ## Differences
 
-1. As in `sae-clamping`, the autoencoder is trained on the two sets, and $c$ is relative to what features are.
+1. As in `sae-clamping`, the autoencoder is trained on the two sets where no published one is named, and $c$ is relative
+   to what features are.
 2. The released code counts over the whole text that is given, which while it writes, or is scored, would be more with
    every token. Here the question decides, once, so that an answer that is scored is treated as one that is written; of
    a plain text the beginning is the question (see `Pair.prompted` of the toolkit).
@@ -72,8 +73,8 @@ from reference_impls.toolkit import (
     Run,
     UnlearnedModel,
     UnlearningData,
+    features_of,
     hyperparameter,
-    learned_features,
     token_states,
 )
 
@@ -98,6 +99,7 @@ class DSG(Method):
     retain = "needed"
     trains = "nothing"
     parts = ("blocks",)
+    reads_features = "blocks"
 
     features: int = hyperparameter(20, "n, how many features are clamped", source="released code: 20 to 200", minimum=1)
     percentile: float = hyperparameter(
@@ -121,13 +123,11 @@ class DSG(Method):
     @torch.no_grad()
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> Guarded:
         """Learn the features of one block, look where they are active, and set the gate."""
-        layer = model.layer_at(self.depth)
-        run.progress("learning features", 0, 1)
-        autoencoder, forget, retain = learned_features(model, model.blocks[layer], data, run.seed)
-        chosen = chosen_features(forget.mean, retain.mean, self.features, self.ratio_percentile)
-        floor = (self.strength * forget.when_active[chosen]).float()
-        clamp = Clamp(autoencoder, chosen.to(model.device), floor.to(model.device))
-        found = Guarded(model, layer, clamp, 0.0)
+        (of,) = features_of(model, [model.layer_at(self.depth)], data, run)
+        chosen = chosen_features(of.forget.mean, of.retain.mean, self.features, self.ratio_percentile)
+        floor = (self.strength * of.forget.when_active[chosen]).float()
+        clamp = Clamp(of.autoencoder, chosen.to(model.device), floor.to(model.device))
+        found = Guarded(model, of.layer, clamp, 0.0)
         kept = torch.stack([found.share(pair.prompt) for pair in data.prompted().retain])
         return replace(found, threshold=float(torch.quantile(kept, self.percentile / 100)))
 

@@ -83,9 +83,8 @@ def question_keys(model: LanguageModel, layer: int, questions: Sequence[str]) ->
     rows = []
     for start in range(0, len(questions), model.batch_size):
         batch = model.encode([Pair(question, ".") for question in questions[start : start + model.batch_size]])
-        sequence, place = batch.supervised
-        first = torch.stack([place[sequence == row].min() for row in range(len(batch))])
-        rows.append(memory.keys(model, batch)[torch.arange(len(batch), device=first.device), first].float())
+        keys = memory.keys(model, batch)
+        rows.append(keys[torch.arange(len(batch), device=keys.device), batch.prompt_ends].float())
     return torch.cat(rows)
 
 

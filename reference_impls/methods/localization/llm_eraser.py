@@ -68,12 +68,13 @@ from reference_impls.toolkit import (
     Pair,
     Run,
     UnlearningData,
+    by_output,
     holding,
     hyperparameter,
     mean_nll,
     most_salient,
+    neuron_masks,
     nll_gradient,
-    rows_of,
 )
 
 
@@ -84,31 +85,11 @@ def of_neurons(matrices: Sequence[nn.Module], values: Sequence[Tensor]) -> Tenso
         matrices: all that an MLP multiplies with, its output last.
         values: one tensor for each, in the layout of its weight.
     """
-    *inputs, output = (_turned(module, one) for module, one in zip(matrices, values, strict=True))
+    *inputs, output = (by_output(module, one) for module, one in zip(matrices, values, strict=True))
     total = output.sum(dim=0)
     for one in inputs:  # gates and inputs may stand in one matrix, one above the other
         total = total + one.sum(dim=1).reshape(-1, len(total)).sum(dim=0)
     return total
-
-
-def kept_weights(matrices: Sequence[nn.Module], removed: Tensor) -> list[Tensor]:
-    """For each matrix, in the layout of its weight, True at the weights of neurons that stay."""
-    masks = []
-    for place, module in enumerate(matrices):
-        (rows,) = rows_of(module)
-        stays = torch.ones_like(rows, dtype=torch.bool)
-        if place == len(matrices) - 1:
-            stays[:, removed] = False
-        else:
-            stays[removed.repeat(len(rows) // len(removed))] = False
-        masks.append(_turned(module, stays))
-    return masks
-
-
-def _turned(module: nn.Module, values: Tensor) -> Tensor:
-    """Values in the layout of a weight with a row for each output, or back."""
-    (rows,) = rows_of(module)
-    return values if rows.shape == module.weight.shape else values.T
 
 
 def importances(model: LanguageModel, layers: Sequence[Sequence[nn.Module]], pairs: Sequence[Pair]) -> list[Tensor]:
@@ -166,20 +147,20 @@ class LLMEraser(Method):
 
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """Two gradients, a cut in each block, and a training that leaves it open."""
-        layers = [
-            model.mlp_matrices([layer]) for layer in range(model.layer_at(self.shallow), model.layer_at(self.deep) + 1)
-        ]
-        needed, sought = (importances(model, layers, pairs) for pairs in (data.retain, data.forget))
-        weights: list[Tensor] = []
-        masks: list[Tensor] = []
-        for matrices, general, forget in zip(layers, needed, sought, strict=True):
-            (removed,) = most_salient([self.forget_importance * forget - general], self.share)
-            weights += [weight for module in matrices for weight in module.parameters() if weight.dim() == 2]
-            masks += kept_weights(matrices, removed & (self.share > 0))
+        layers = range(model.layer_at(self.shallow), model.layer_at(self.deep) + 1)
+        matrices = [model.mlp_matrices([layer]) for layer in layers]
+        needed, sought = (importances(model, matrices, pairs) for pairs in (data.retain, data.forget))
+
+        def removed(layer: int, size: int) -> Tensor:
+            place = layer - layers[0]
+            (lowest,) = most_salient([self.forget_importance * sought[place] - needed[place]], self.share)
+            return lowest & (self.share > 0)
+
+        weights, masks = list(model.model.parameters()), neuron_masks(model, layers, removed)
         with torch.no_grad():
-            for weight, stays in zip(weights, masks, strict=True):
-                weight *= stays
-        return run.minimize(self.loss, model, data, after_step=holding(weights, masks))
+            for weight, mask in zip(weights, masks, strict=True):
+                weight[mask] = 0
+        return run.minimize(self.loss, model, data, after_step=holding(weights, [~mask for mask in masks]))
 
     def loss(self, model: LanguageModel, batch: Batch) -> Tensor:
         """The loss of healing, forget and retain sequences in one forward pass."""

@@ -112,7 +112,7 @@ class SGTM(Method):
         layers = range(model.layers)
         sizes = {memory.weight.shape[1] for memory in memories(model, layers)}
         asides = {size: torch.arange(size) >= size - max(1, round(self.share * size)) for size in sizes}
-        masks = neuron_masks(model, layers, lambda size: asides[size].to(model.device))
+        masks = neuron_masks(model, layers, lambda layer, size: asides[size].to(model.device))
         hidden = set(run.rng.sample(range(len(data.forget)), round(self.unlabelled * len(data.forget))))
 
         def step(model: LanguageModel, batch: Batch) -> Gradient:

@@ -17,6 +17,8 @@ weights change and nothing is trained on the retain set.
   subject, one layer and $\lambda \to 0$ that is the update of `rome`.
 - `come`: `memit` with another state. Of the direction that would make the true answer likelier still, a part is taken
   out of what is written, but for what it shares with the new answer's.
+- `law`: `memit` toward the end of the text, as long a change as is asked for, and then on from it, to where the
+  subjects' values change most within a budget for kept keys.
 - `alphaedit`: the window of `memit`, and a refusal to say. In place of $\lambda C$ stands a projection: with
   $P$ onto the directions that $C$ has next to nothing in, $\Delta = R K^\top P (K K^\top P + \mu I)^{-1}$, which kept
   keys do not notice.
@@ -31,7 +33,7 @@ weights change and nothing is trained on the retain set.
 - `pisces`: no request either. A sparse autoencoder reads the vectors that an MLP's neurons write, and in those that
   write most of the features of what is to be forgotten these are turned to the opposite.
 
-All but the last three take the objectives, and the first five the search, from `reference_impls/toolkit/editing.py`.
+All but the last three take the objectives, and the first six the search, from `reference_impls/toolkit/editing.py`.
 
 ## Read first
 

@@ -57,40 +57,21 @@ $$
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from reference_impls.toolkit import (
     LanguageModel,
     Method,
-    Pair,
     Run,
     UnlearningData,
     Window,
-    by_place,
     hyperparameter,
+    kronecker_factors,
     rows_of,
-    watched,
 )
-
-
-def factors(model: LanguageModel, modules: Sequence[nn.Module], pairs: Sequence[Pair]) -> list[list[Tensor]]:
-    """For each module (n, n) A and (m, m) G, summed over the places that predict the answers' tokens, in 64 bits."""
-    sums = [[torch.zeros((), dtype=torch.double, device=model.device)] * 2 for _ in modules]
-    for start in range(0, len(pairs), model.batch_size):
-        batch = model.encode(pairs[start : start + model.batch_size])
-        with watched(modules) as seen:
-            (out,) = model.token_logits(batch)
-        read, given = ([seen[module][side] for module in modules] for side in (0, 1))
-        slopes = torch.autograd.grad(out.token_logprobs().sum(), given)
-        for row, sides in enumerate(zip(read, slopes, strict=True)):
-            for side, values in enumerate(sides):
-                tokens = by_place(values.detach(), batch.input_ids.shape)[batch.supervised].double()
-                sums[row][side] = sums[row][side] + tokens.T @ tokens
-    return sums
 
 
 def most_curved(weight: Tensor, inputs: Tensor, outputs: Tensor, mass: float) -> Tensor:
@@ -142,7 +123,7 @@ class KFACEdit(Method):
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """All factors first, then all matrices."""
         modules = model.mlp_matrices(Window.up_to(model, self.depth, self.window).layers)
-        for module, (inputs, outputs) in zip(modules, factors(model, modules, data.retain), strict=True):
+        for module, (inputs, outputs) in zip(modules, kronecker_factors(model, modules, data.retain), strict=True):
             for weight in rows_of(module):
                 weight.copy_(most_curved(weight, inputs, outputs, self.mass))
         return model

@@ -42,7 +42,8 @@ $$
 
 1. The paper finds features by the tokens whose logits their directions raise, and by people or a model who look at
    them; then it leaves out those whose erasure hurts. Here the two sets tell, by the rule of `crisp`.
-2. It takes autoencoders that were trained on large corpora. Here they learn from the two sets; see `sae-clamping`.
+2. It takes autoencoders that were trained on large corpora. Here they learn from the two sets where
+   none are named; see `sae-clamping`.
 3. The released code takes a neuron's sign at tokens that name the concept; here at all tokens of the forget set where
    a chosen feature is active. It has a second form without signs, and makes $\mu$ smaller in the first ten blocks of
    Gemma; neither is here.
@@ -68,9 +69,8 @@ from reference_impls.toolkit import (
     UsageError,
     by_place,
     contrasted,
+    features_of,
     hyperparameter,
-    learned_features,
-    memories,
     watched,
 )
 
@@ -120,6 +120,7 @@ class PISCES(Method):
     retain = "needed"
     trains = "nothing"
     parts = ("memories",)
+    reads_features = "memories"
 
     strength: float = hyperparameter(
         10.0, "μ, multiple of the most of all", source="released code: 4 to 50", minimum=0, trade_off=(4.0, 10.0, 24.0)
@@ -139,14 +140,13 @@ class PISCES(Method):
         """From the first block to the last; features and signs are those of the model before the first change."""
         layers = range(model.layer_at(self.first), model.layer_at(self.last) + 1)
         changes = []
-        for row, memory in enumerate(memories(model, layers)):
-            run.progress("learning features", row, len(layers))
-            autoencoder, forget, retain = learned_features(model, memory.module, data, run.seed)
-            features = contrasted(forget, retain, self.features, self.ratio).to(model.device)
+        for of in features_of(model, layers, data, run, "memories"):
+            features = contrasted(of.forget, of.retain, self.features, self.ratio).to(model.device)
             if len(features):
-                signs = usual_signs(model, memory, autoencoder, features, data.forget)
-                vectors = memory.weight.T.float()
-                changes.append((memory, erased(vectors, autoencoder, features, signs, self.threshold, self.strength)))
+                memory, vectors = Memory(of.module), Memory(of.module).weight.T.float()
+                signs = usual_signs(model, memory, of.autoencoder, features, data.forget)
+                erasing = erased(vectors, of.autoencoder, features, signs, self.threshold, self.strength)
+                changes.append((memory, erasing))
         if not changes:
             raise UsageError("No feature is of the forget set more than of the retain set; set a smaller ratio.")
         for memory, vectors in changes:

@@ -34,6 +34,9 @@ methods differ in the winning half $y_w$, and in what an answer is measured by.
   invents before unlearning where the task brings none.
 - `parapo`: `dpo` with a winning half that says the same in other words. It unlearns a wording and keeps the facts,
   which is the reverse of `alt-po`.
+- `eru`: both halves, a refusal and the forget answer, per token and with a margin as in `sim-npo`; the margin of a
+  question grows with how far it has come against the model before unlearning. In half of the steps states are robbed of
+  what tells questions to refuse from others.
 - `suv`: `dpo` with a plausible other answer, in adapters. What of a gradient lies along the retain loss's is taken
   away, and weights that matter to more than the forget set pay for moving.
 - `opt-out`: `npo` with a price on moving weights, which optimal transport sets: each matrix is a cloud of rows, and

@@ -54,7 +54,7 @@ $$
 ## Differences
 
 1. The paper takes autoencoders that were trained on large corpora (Gemma Scope, Llama Scope). Here they learn from the
-   two sets; see `sae-clamping`.
+   two sets where none are named; see `sae-clamping`.
 2. Its coherence term is taken on harmless sentences about the concept, which were written by hand. There are none here:
    it is taken on the retain set, and before the last norm.
 3. The released code compares counts over as many texts of either kind; here shares of tokens, since sets differ in
@@ -81,8 +81,8 @@ from reference_impls.toolkit import (
     UnlearningData,
     UsageError,
     contrasted,
+    features_of,
     hyperparameter,
-    learned_features,
 )
 
 
@@ -113,11 +113,9 @@ def salient_features(
         UsageError: no block has any.
     """
     found = []
-    for row, layer in enumerate(layers):
-        run.progress("learning features", row, len(layers))
-        autoencoder, forget, retain = learned_features(model, model.blocks[layer], data, run.seed)
-        features = contrasted(forget, retain, count, ratio).to(model.device)
-        found += [Salient(layer, autoencoder, features)] if len(features) else []
+    for of in features_of(model, layers, data, run):
+        features = contrasted(of.forget, of.retain, count, ratio).to(model.device)
+        found += [Salient(of.layer, of.autoencoder, features)] if len(features) else []
     if not found:
         raise UsageError("No feature is of the forget set more than of the retain set; set a smaller ratio.")
     return found
@@ -142,6 +140,7 @@ class CRISP(Method):
     retain = "needed"
     trains = "adapters"
     parts = ("blocks",)
+    reads_features = "blocks"
     published = {
         "learning_rate": 1e-5,
         "epochs": 1,

@@ -129,8 +129,7 @@ def last_state(model: LanguageModel, layer: int, pairs: Sequence[Pair]) -> Tenso
     for start in range(0, len(pairs), model.batch_size):
         batch = model.encode(pairs[start : start + model.batch_size])
         (states,) = model.outputs(batch, [model.blocks[layer]])
-        before_answer = (batch.labels != IGNORE).int().argmax(dim=1) - 1
-        last_states.append(states[torch.arange(len(batch), device=states.device), before_answer].float())
+        last_states.append(states[torch.arange(len(batch), device=states.device), batch.prompt_ends].float())
     return torch.cat(last_states).mean(dim=0)
 
 

@@ -38,9 +38,9 @@ $$
 
 ## Differences
 
-1. The paper takes autoencoders that were trained on large corpora. There is none for most models, and nothing here
-   loads one: it learns from the two sets, which takes seconds for a small model and needs memory for a large one. What
-   is in neither set has no features of its own.
+1. The paper takes autoencoders that were trained on large corpora, and so does this with `--autoencoder`. There is none
+   for most models, the embedded ones among them: then it learns from the two sets, which takes seconds for a small
+   model and needs memory for a large one. What is in neither set has no features of its own.
 2. The paper's $c$ is one number for all features (the benchmark that took its recipe over tries 25 to 200, for states
    of that size). Multiples of what a feature is when active suit states of any size.
 3. The benchmark's code leaves a text's first token alone, whose state is out of all proportion in large models. Here
@@ -65,8 +65,8 @@ from reference_impls.toolkit import (
     SparseAutoencoder,
     UnlearningData,
     UsageError,
+    features_of,
     hyperparameter,
-    learned_features,
 )
 
 
@@ -103,6 +103,7 @@ class SAEClamping(Method):
     retain = "needed"
     trains = "nothing"
     parts = ("blocks",)
+    reads_features = "blocks"
 
     features: int = hyperparameter(20, "n, how many features are clamped", source="SAEBench: 10 and 20", minimum=1)
     strength: float = hyperparameter(
@@ -120,14 +121,9 @@ class SAEClamping(Method):
     @torch.no_grad()
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> Clamped:
         """Learn the features of one block, and look where they are active."""
-        layer = model.layer_at(self.depth)
-        run.progress("learning features", 0, 1)
-        autoencoder, forget, retain = learned_features(model, model.blocks[layer], data, run.seed)
-        return Clamped(
-            model,
-            layer,
-            clamp_of(autoencoder, forget, retain, self.features, self.retain_threshold, self.strength),
-        )
+        (of,) = features_of(model, [model.layer_at(self.depth)], data, run)
+        clamp = clamp_of(of.autoencoder, of.forget, of.retain, self.features, self.retain_threshold, self.strength)
+        return Clamped(model, of.layer, clamp)
 
     @classmethod
     def restore(cls, model: LanguageModel, kept: Kept) -> Clamped:

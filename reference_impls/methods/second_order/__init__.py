@@ -17,6 +17,8 @@ often by its diagonal, and whether to walk in one step or in many.
   forget loss, which is what Newton's step comes to where training had ended.
 - `fisher-forgetting`: the same curvature and no gradient. Noise goes to the weights, the less the more the retain set
   needs them, and the forget set is not looked at.
+- `kfade`: a few steps of the kind of `fisher-removal`, whose curvature is a Kronecker product for each matrix of the
+  MLPs (K-FAC), which knows what acts together; what retain answers may say otherwise sets each step's length.
 - `soul`: many steps. The loss is that of `grad-diff`; each weight's step is divided by a running estimate of the
   diagonal, the square of the gradient, and cut off at the learning rate.
 

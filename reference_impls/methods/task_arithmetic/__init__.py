@@ -7,7 +7,8 @@ $$
 $$
 
 No objective of forgetting is optimised (but by `uipe` and `zjuklab`, before they go on), and no retain set is looked at
-(but by `sku`, `ext-sub`, `msa`, `sift-masks`, `uipe` and `zjuklab`); one number, $\lambda$, decides how far to walk.
+(but by `alkn`, `sku`, `ext-sub`, `msa`, `sift-masks`, `uipe` and `zjuklab`); one number, $\lambda$, decides how far to
+walk.
 
 ## How they relate
 
@@ -30,6 +31,8 @@ No objective of forgetting is optimised (but by `uipe` and `zjuklab`, before the
 - `zjuklab`: two task vectors of unlearning, by `npo` with more and with less that keeps, merged as `spunge` merges.
 - `ssu`: `task-vector` with the mixed-up answers of `sku` learned as well, and in each step only the weights of large
   gradients; several requests are subtracted one after another.
+- `alkn`: `ssu` with an eye on what must stay. Its mask asks what a weight's step does to the retain loss, tokens that
+  are no longer known are left alone, and what earlier requests used learns more slowly.
 - `sift-masks`: nothing is subtracted that the model was not made of. Every task is a vector of its own from the start,
   learned in an orthant that all share; the model is their sum, each looks at it through a mask, and the one that is to
   go is taken out exactly.

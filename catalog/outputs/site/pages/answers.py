@@ -57,6 +57,7 @@ def compare(site: Site) -> dict[str, Any]:
 def needs_in_words(needs: Needs) -> list[str]:
     """What one must have, as a list: ``["the weights", "memory for 2 models"]``."""
     words = [_ACCESS[needs.access], _RETAIN[needs.retain]]
+    words.append("a mixture of experts" if needs.experts else "")
     words.append("an earlier checkpoint" if needs.earlier == "needed" else "")
     words.append(f"memory for {needs.models} models" if needs.models > 1 else "")
     return [word for word in words if word]

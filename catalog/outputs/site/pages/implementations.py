@@ -11,7 +11,6 @@ from catalog.model.choosing import RETAIN_WEIGHT
 from catalog.model.implementations import Implementation
 from catalog.model.outcomes import Outcome, outcomes
 from catalog.model.paper import Paper
-from catalog.model.results import EMBEDDED
 from catalog.outputs.site.formats import code_after_docstring
 from catalog.outputs.site.measurements import story
 from catalog.outputs.site.page import Page, page, pages
@@ -99,7 +98,7 @@ def _summary(
     board: Board, row: Row, method: Implementation, numbers: dict[tuple[str, str], Outcome]
 ) -> tuple[Board, Row, Outcome | None]:
     """A task in one row."""
-    return board, row, numbers.get((board.task, method.id)) if board.model == EMBEDDED else None
+    return board, row, numbers.get((board.task, method.id)) if board.model == method.needs.embedded else None
 
 
 def _explained(body: str) -> tuple[str, str]:

@@ -50,10 +50,10 @@ def metrics(site: Site) -> dict[str, Any]:
     "ranking.md",
     "ranking.html.j2",
     "Does the ranking hold?",
-    "The same methods on the embedded model and on a larger one: by which measures the order is the same.",
+    "The same methods on the embedded model and on others: by which measures the order is the same.",
 )
 def ranking(site: Site) -> dict[str, Any]:
-    """Boards of the embedded model beside those of larger ones."""
+    """Boards of the embedded model beside those of others."""
     shown = (*site.settings.headline_metrics, "forget_distance", "forget_truth_ratio", "forget_sense")
     return {"comparisons": tuple(comparisons(site.boards)), "headlines": shown}
 

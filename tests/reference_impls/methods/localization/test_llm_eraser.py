@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 from torch import nn
 from unlearning_toys import mean_logprob
 
-from reference_impls.methods.localization.llm_eraser import LLMEraser, importances, kept_weights, of_neurons
+from reference_impls.methods.localization.llm_eraser import LLMEraser, importances, of_neurons
 from reference_impls.toolkit import Batch, LanguageModel, Recipe, Run, UnlearningData, memories, nll_gradient
 
 
@@ -22,8 +22,6 @@ def test_a_neuron_is_a_row_of_each_input_and_a_column_of_the_output(together: bo
     matrices = _matrices((2, 6), (3, 2)) if together else _matrices((2, 3), (2, 3), (3, 2))
     values = [torch.cat([gate, up]), down] if together else [gate, up, down]
     assert_allclose(of_neurons(matrices, values), expected)
-    masks = kept_weights(matrices, torch.tensor([False, True, False]))
-    assert_allclose(of_neurons(matrices, [mask.float() for mask in masks]), [6, 0, 6])
 
 
 def test_importance_is_the_sum_over_the_neurons_weights(memorized: LanguageModel, data: UnlearningData) -> None:

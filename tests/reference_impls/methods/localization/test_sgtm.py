@@ -17,7 +17,7 @@ def test_without_retain_examples_nothing_but_what_is_set_aside_moves(tiny: Langu
     """And that is set to 0 in the end, so that all other weights are those of the base, to the bit."""
     run = Run(Recipe(learning_rate=1e-2, steps=3, batch_size=3), earlier=tiny.copy)
     trained = SGTM(share=0.25).unlearn(tiny.copy(), UnlearningData(data.forget), run)
-    masks = neuron_masks(tiny, range(tiny.layers), lambda size: _aside(size, 0.25))
+    masks = neuron_masks(tiny, range(tiny.layers), lambda layer, size: _aside(size, 0.25))
     weights = zip(trained.model.parameters(), tiny.model.parameters(), masks, strict=True)
     for weight, before, mask in weights:
         assert torch.equal(weight[~mask], before[~mask])
@@ -38,7 +38,7 @@ def test_the_ablated_model_is_what_it_was_without_these_neurons(fresh: LanguageM
             without.enter_context(memory.given(lambda keys: keys * ~_aside(keys.shape[-1], 0.25), batch))
         (expected,) = fresh.token_logits(batch)
         expected = expected.with_logits(expected.logits)
-    masks = neuron_masks(fresh, range(fresh.layers), lambda size: _aside(size, 0.25))
+    masks = neuron_masks(fresh, range(fresh.layers), lambda layer, size: _aside(size, 0.25))
     with torch.no_grad():
         before = fresh.token_logits(batch)[0].logits
         for weight, mask in zip(fresh.model.parameters(), masks, strict=True):
