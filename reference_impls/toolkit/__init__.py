@@ -15,9 +15,9 @@ A method's file has one line of imports from the project, from here. What is not
   and ``fixed_answer`` (what is said behind them); ``support`` asks whether a model has what a method needs.
 - *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses and
   targets that several methods share), ``policy_gradient`` (a model's own samples, and steps on them by a reward),
-  ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before the step), ``curvature`` (of the loss,
-  along a matrix), ``masks`` (which weights may move), ``task_vectors`` (what a training did to the weights, and what
-  several did alike) and ``training`` (the one loop, and a run's tools).
+  ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before the step), ``curvature`` (of the loss),
+  ``masks`` (which weights may move), ``task_vectors`` (what a training did to the weights, and what several did alike)
+  and ``training`` (the one loop, and a run's tools).
 - *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``attention`` (at another
   temperature), ``experts`` (routers, and whom they send a token to), ``steering`` (leading hidden states somewhere),
   ``adversarial`` (the worst small shift of them), ``sparse_autoencoder`` (states as features, and features set to
@@ -58,7 +58,13 @@ from reference_impls.toolkit.batch import Batch, Reference
 from reference_impls.toolkit.changed_prompt import ChangedPrompt
 from reference_impls.toolkit.changed_states import ChangedStates
 from reference_impls.toolkit.combined import Combined, mean_vote
-from reference_impls.toolkit.curvature import drawn_labels, kronecker_factors, solved
+from reference_impls.toolkit.curvature import (
+    conjugate_gradients,
+    drawn_labels,
+    gauss_newton_product,
+    kronecker_factors,
+    solved,
+)
 from reference_impls.toolkit.data import Pair, UnlearningData, shares_of_subjects
 from reference_impls.toolkit.editing import (
     Request,
@@ -250,6 +256,7 @@ __all__ = [
     "changed_output",
     "check",
     "clipped_objective",
+    "conjugate_gradients",
     "contrasted",
     "cosine",
     "damped",
@@ -270,6 +277,7 @@ __all__ = [
     "first_blocks",
     "flipped_answer",
     "flipped_answers",
+    "gauss_newton_product",
     "general_tokens",
     "generic_logits",
     "given_and_asked",

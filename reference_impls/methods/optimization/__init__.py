@@ -24,6 +24,8 @@ balance is found while training.
   it goes on where they conflict; and forgetting is a loss to be lowered, of labels drawn by lot, not ascent.
 - `npo-sam`: the loss of `npo`, whose gradient is taken not at the weights but at the worst point nearby, so that the
   place it leads to is flat, and relearning has further to go.
+- `ilu`: the losses of `npo` and a penalty on the slope of the retain loss by the scale of the logits, so that other
+  training finds less to change. Where `npo-sam` asks that the forget loss be flat around, this asks it of other data.
 - `blur`: two levels. All that bears on the forget loss is taken from the retain gradient, and a fixed multiple of the
   forget gradient is added: the mirror image of `gru`, in which keeping is the constraint.
 - `mudman`: the forget gradient is taken at an adversary, a copy that keeps relearning. Only entries whose sign agrees
