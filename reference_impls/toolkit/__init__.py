@@ -171,6 +171,7 @@ from reference_impls.toolkit.wrong_answers import (
     flipped_answer,
     flipped_answers,
     jaccard,
+    most_alike,
     with_answers_of_others,
 )
 
@@ -286,6 +287,7 @@ __all__ = [
     "memorization_accuracies",
     "memorization_accuracy",
     "misdirection_loss",
+    "most_alike",
     "most_salient",
     "neuron_masks",
     "new_pairs",
