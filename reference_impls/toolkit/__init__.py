@@ -182,6 +182,7 @@ from reference_impls.toolkit.wrong_answers import (
     flipped_answer,
     flipped_answers,
     jaccard,
+    most_alike,
     with_answers_of_others,
 )
 
@@ -308,6 +309,7 @@ __all__ = [
     "memorization_accuracy",
     "misdirection_loss",
     "mixtures",
+    "most_alike",
     "most_salient",
     "neuron_masks",
     "new_pairs",
