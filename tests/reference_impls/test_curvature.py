@@ -52,7 +52,6 @@ def test_what_is_solved_is_the_whole_product_with_damping(seed: int, damping: fl
     inputs, outputs = read @ read.T, slopes @ slopes.T
     whole = np.kron(outputs, inputs) + damping * np.eye(12)  # rows one after the other
     by_formula = np.linalg.solve(whole, gradient.flatten()).reshape(3, 4)
-    found = solved(torch.from_numpy(gradient), torch.from_numpy(inputs), torch.from_numpy(outputs), damping)
     given_gradient, reads, gives = (torch.from_numpy(one) for one in (gradient, inputs, outputs))
     found = solved(given_gradient, reads, gives, damping)
     assert_allclose(found, by_formula, rtol=1e-6, atol=1e-9)
