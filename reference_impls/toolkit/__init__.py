@@ -4,8 +4,8 @@ A method's file has one line of imports from the project, from here. What is not
 
 - *What people add*: :mod:`~reference_impls.toolkit.method`, ``task``, ``attack`` say what each has to offer.
 - *Data*: ``data`` (pairs to forget and to keep), ``splits`` (a task's, by what they are for), ``shards`` (parts
-  that share no subject), ``refusals``, ``invented`` (pairs that no model has read), ``wrong_answers`` and
-  ``general_tokens`` (which part of an answer is none of its content).
+  that share no subject), ``refusals``, ``invented`` (pairs that no model has read), ``wordings`` (of a
+  question), ``wrong_answers`` and ``general_tokens`` (which part of an answer is none of its content).
 - *Models*: ``language_model`` (a causal LM with its tokenizer), ``unlearned_model`` (what a method returns) and
   ``wrapper`` (something around a model); inside them ``encoding`` (text to tokens), ``marks`` (what begins and ends
   texts and turns), ``architecture`` (where a transformer's parts are), ``adapters``, ``padding`` and
@@ -175,6 +175,7 @@ from reference_impls.toolkit.task_vectors import (
 )
 from reference_impls.toolkit.training import Recipe, Run
 from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel
+from reference_impls.toolkit.wordings import with_mistake
 from reference_impls.toolkit.wrapper import Kept, Wrapped, Wrapper
 from reference_impls.toolkit.wrong_answers import (
     distinct_words,
@@ -357,6 +358,7 @@ __all__ = [
     "weights_of",
     "with_adapter",
     "with_answers_of_others",
+    "with_mistake",
     "with_refusals",
     "with_ridge",
     "with_weights",
