@@ -38,6 +38,11 @@ $$
   steps of fine-tuning on general facts bring them to 0.11 with either; $\lambda = 1000$ brings the slope to 0.01 and
   leaves them at 0.50, which becomes 0.56. What the paper finds, that fine-tuning undoes less, could not be seen in a
   model where such fine-tuning undoes next to nothing.
+- **On `authors` the penalty does not do what it is for.** With `npo` at the rate 0.0002 ($\alpha = 5$) forget answers
+  end at 0.08, the slope on retain answers at $-0.08$, and fine-tuning on general facts (thirty steps at 0.001) brings
+  forget answers to 0.17. $\lambda = 10$ changes nothing; $\lambda = 100$ brings the slope to 0.01 and ends at 0.11,
+  which the same fine-tuning brings to 0.23. The one number that it sets right is not what fine-tuning moves here:
+  the environment is known by heart, and its slope small without the penalty.
 
 ## Differences
 
