@@ -33,11 +33,6 @@ $$
   and knows nothing of other directions in which fine-tuning may go. With $\lambda = 0$ this is `npo`.
 - **An answer that is known by heart** has a slope below 0 that goes to 0 as it gets more certain: there the penalty is
   a second retain loss, with a gradient that fades.
-- **On `authors` the penalty hardly matters.** With `npo` at the rate 0.0002 ($\alpha = 5$) the slope on retain answers
-  is $-0.08$, and its square small beside all else. $\lambda = 10$ leaves forget answers at 0.08, as 0 does, and thirty
-  steps of fine-tuning on general facts bring them to 0.11 with either; $\lambda = 1000$ brings the slope to 0.01 and
-  leaves them at 0.50, which becomes 0.56. What the paper finds, that fine-tuning undoes less, could not be seen in a
-  model where such fine-tuning undoes next to nothing.
 - **On `authors` the penalty does not do what it is for.** With `npo` at the rate 0.0002 ($\alpha = 5$) forget answers
   end at 0.08, the slope on retain answers at $-0.08$, and fine-tuning on general facts (thirty steps at 0.001) brings
   forget answers to 0.17. $\lambda = 10$ changes nothing; $\lambda = 100$ brings the slope to 0.01 and ends at 0.11,
