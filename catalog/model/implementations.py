@@ -116,6 +116,11 @@ class Implementation:
     """(name, what it is) of each task that a benchmark consists of; a name in angle brackets stands for any."""
 
     @property
+    def described(self) -> str:
+        """The title without the short name behind it."""
+        return self.title.removesuffix(f" ({self.name})")
+
+    @property
     def knob(self) -> Hyperparameter | None:
         """The one hyper-parameter that trades forgetting for retaining, if the file names one."""
         return next((hyperparameter for hyperparameter in self.hyperparameters if hyperparameter.trade_off), None)

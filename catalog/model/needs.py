@@ -17,8 +17,9 @@ What a class does not say, it is taken to need: the weights, all of them trained
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from catalog.model.results import EMBEDDED, EXPERTS
@@ -70,6 +71,13 @@ class Needs:
         return EXPERTS if self.experts else EMBEDDED
 
     @property
+    def words(self) -> list[str]:
+        """What one must have, as a list: ``["the weights", "memory for 2 models"]``."""
+        told = [_ACCESS_IN_WORDS[self.access]]
+        told += [need.words for name, need in NEEDS.items() if name not in (*ACCESS, "memory") and need.of(self)]
+        return told + ([f"memory for {self.models} models"] if self.models > 1 else [])
+
+    @property
     def models(self) -> int:
         """How many models stand in memory while it unlearns."""
         return 1 + self.copies
@@ -109,3 +117,27 @@ class Needs:
             experts="experts" in literals.get("parts", ()),
             features=literals.get("reads_features", cls.features),
         )
+
+
+@dataclass(frozen=True)
+class Need:
+    """Something that methods may need, by which they can be picked."""
+
+    words: str
+    """What one must have."""
+    of: Callable[[Needs], bool]
+    """Whether a method needs it."""
+
+
+_ACCESS_IN_WORDS = {"prompts": "prompts alone", "weights": "the weights", "training": "the training from its start"}
+NEEDS: Mapping[str, Need] = MappingProxyType(
+    {
+        "weights": Need("more than prompts and answers", lambda needs: needs.access != "prompts"),
+        "training": Need("the training from its start", lambda needs: needs.access == "training"),
+        "retain": Need("examples of what must stay", lambda needs: needs.retain == "needed"),
+        "experts": Need("a mixture of experts", lambda needs: needs.experts),
+        "earlier": Need("an earlier checkpoint", lambda needs: needs.earlier == "needed"),
+        "memory": Need("memory for a further model", lambda needs: needs.models > 1),
+    }
+)
+"""By the name by which people ask for it."""

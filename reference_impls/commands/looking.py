@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from catalog.base.terminal import print_json
+from catalog.model.implementations import ACTS_ON
+from catalog.model.needs import NEEDS
 from catalog.model.results import MADE_HERE
 from reference_impls.commands.shared import (
     Json,
     plain,
 )
+from reference_impls.errors import UnknownNameError
 from reference_impls.running.registry import (
     attacks,
     benchmarks,
@@ -26,26 +31,79 @@ if TYPE_CHECKING:
     from catalog.model.implementations import Implementation
 
 PANEL = "Look"
+_WHAT = "; ".join(f"{name} ({need.words})" for name, need in NEEDS.items())
+_WHOLE = 200
+"""Columns that the longest line fills."""
+_MORE = {"acts_on": 60, "paper": 100}
+"""What stands behind a method's title, and from which width of the terminal on."""
 app = typer.Typer()
 
 
-@app.command("list", epilog="Example: `unlearn list --json`", rich_help_panel=PANEL)
-def list_methods(as_json: Json = False) -> None:
-    """The methods that run, with family, place of action and paper."""
+NeedNames = Annotated[list[str], typer.Option("--needs", metavar="WHAT", help=f"Only those that need it: {_WHAT}.")]
+WithoutNames = Annotated[list[str], typer.Option("--without", metavar="WHAT", help="Only those that do without it.")]
+
+
+@app.command(
+    "list",
+    epilog="Examples: `unlearn list --family localization`   `unlearn list --acts-on prompt --without weights`   "
+    "`unlearn list --json`",
+    rich_help_panel=PANEL,
+)
+def list_methods(
+    family: Annotated[list[str], typer.Option(help="Only this family; any number of times.")] = [],  # noqa: B006
+    acts_on: Annotated[list[str], typer.Option(help=f"Only those that act on it: {', '.join(ACTS_ON)}.")] = [],  # noqa: B006 (typer reads the default)
+    needs: NeedNames = [],  # noqa: B006
+    without: WithoutNames = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """The methods that run, by family, one to a line: id, what it is, what it acts on, and its paper."""
+    families = sorted({method.family for method in methods()})
+    for kind, given, known in (
+        ("family", family, families),
+        ("place to act on", acts_on, ACTS_ON),
+        ("need", [*needs, *without], NEEDS),
+    ):
+        for name in given:
+            if name not in known:
+                raise UnknownNameError(kind, name, known)
+    chosen = [
+        method
+        for method in methods()
+        if method.family in (family or families)
+        and method.acts_on in (acts_on or ACTS_ON)
+        and all(NEEDS[name].of(method.needs) for name in needs)
+        and not any(NEEDS[name].of(method.needs) for name in without)
+    ]
     if as_json:
-        print_json([_summary(method) for method in methods()])
+        print_json([_summary(method) for method in chosen])
         return
+    _print_by_family(chosen)
+
+
+def _print_by_family(chosen: Sequence[Implementation]) -> None:
+    """One method to a line, however narrow the terminal; whole where nobody looks but another program."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("id", "name", "family", "acts on", "paper"):
-        table.add_column(heading)
-    for method in methods():
-        table.add_row(method.id, method.title, method.family, method.acts_on, method.paper)
     console = Console()
-    console.print(table)
-    console.print("\nA method in detail: [bold]unlearn show NAME[/]   Run it: [bold]unlearn run NAME[/]")
+    if not (console.is_terminal or "COLUMNS" in os.environ):
+        console = Console(width=_WHOLE)
+    ids = 2 + max((len(method.id) for method in chosen), default=0)
+    for family in sorted({method.family for method in chosen}):
+        members = [method for method in chosen if method.family == family]
+        console.print(f"[bold]{family}[/] ({len(members)})")
+        table = Table.grid(padding=(0, 2), expand=True)
+        table.add_column(no_wrap=True, min_width=ids)
+        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+        more = [name for name, width in _MORE.items() if console.width >= width]
+        for _ in more:
+            table.add_column(no_wrap=True, style="dim")
+        for method in members:
+            table.add_row(f"  {method.id}", method.title, *(getattr(method, name) for name in more))
+        console.print(table)
+        console.print()
+    count = f"{len(chosen)} of {len(methods())} methods." if len(chosen) < len(methods()) else f"{len(chosen)} methods."
+    console.print(f"{count} One in detail: [bold]unlearn show NAME[/]   What fits: [bold]unlearn plan[/]")
 
 
 @app.command(epilog="Example: `unlearn show npo`", rich_help_panel=PANEL)

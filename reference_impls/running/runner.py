@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catalog.model.results import EMBEDDED, Result
+from catalog.model.results import EMBEDDED, EXPERTS, Result
 from reference_impls import extensions
 from reference_impls.errors import UsageError
 from reference_impls.measuring.cost import Passes, count_passes, peak_memory_bytes, versions
@@ -17,7 +17,7 @@ from reference_impls.running import fitting
 from reference_impls.running.experiment import Experiment
 from reference_impls.running.recipes import chosen
 from reference_impls.running.records import reference_results
-from reference_impls.running.registry import DEFAULT_TASK, configure, find_method
+from reference_impls.running.registry import DEFAULT_TASK, configure, find_method, ships, tasks
 from reference_impls.scaling import Scaling
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def _prepare(
     from reference_impls.running.notes import check_whole
 
     progress("loading", 0, 1)
-    _check_support(experiment, method)
+    _check_support(experiment, task, method)
     reference = _reference(experiment, task, progress) if experiment.reference else None
     model = _load(task, experiment, method)
     splits, whole = _splits(task, model, experiment), experiment.forget_share == 1
@@ -352,15 +352,22 @@ def _yardstick(
     return checkpoints.yardstick(task, splits, kept) if compared else Yardstick(task, splits, kept=kept)
 
 
-def _check_support(experiment: Experiment, method: Method) -> None:
-    """Look, before anything takes long, whether the method can do something with a model of one's own."""
+def _check_support(experiment: Experiment, task: Task, method: Method) -> None:
+    """Look, before anything takes long, whether the method can do something with the model."""
     from reference_impls.models.pretrained import skeleton
     from reference_impls.toolkit import check
 
+    found = find_method(experiment.method)
+    if found.needs.experts and not experiment.own_model and task.model != EXPERTS:
+        having = " or ".join(f"--task {name}" for name in tasks() if ships(name, EXPERTS))
+        raise UsageError(
+            f"{found.name} is about a mixture of experts, and the model {task.model!r} of {task.name!r} is none. "
+            f"Ask for {having} without --model, or name a mixture of your own."
+        )
     asked = method.parts or experiment.scaling != Scaling()
     name = experiment.model if experiment.own_model else None
     if name and asked and (network := skeleton(name, experiment.loading)) is not None:
-        check(find_method(experiment.method).name, method.parts, network)
+        check(found.name, method.parts, network)
         fitting.check_network(network, experiment.scaling)
 
 

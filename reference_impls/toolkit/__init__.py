@@ -4,8 +4,8 @@ A method's file has one line of imports from the project, from here. What is not
 
 - *What people add*: :mod:`~reference_impls.toolkit.method`, ``task``, ``attack`` say what each has to offer.
 - *Data*: ``data`` (pairs to forget and to keep), ``splits`` (a task's, by what they are for), ``shards`` (parts
-  that share no subject), ``refusals``, ``invented`` (pairs that no model has read), ``wrong_answers`` and
-  ``general_tokens`` (which part of an answer is none of its content).
+  that share no subject), ``refusals``, ``invented`` (pairs that no model has read), ``wordings`` (of a
+  question), ``wrong_answers`` and ``general_tokens`` (which part of an answer is none of its content).
 - *Models*: ``language_model`` (a causal LM with its tokenizer), ``unlearned_model`` (what a method returns) and
   ``wrapper`` (something around a model); inside them ``encoding`` (text to tokens), ``marks`` (what begins and ends
   texts and turns), ``architecture`` (where a transformer's parts are), ``adapters``, ``padding`` and
@@ -15,9 +15,9 @@ A method's file has one line of imports from the project, from here. What is not
   and ``fixed_answer`` (what is said behind them); ``support`` asks whether a model has what a method needs.
 - *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses and
   targets that several methods share), ``policy_gradient`` (a model's own samples, and steps on them by a reward),
-  ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before the step), ``curvature`` (of the loss,
-  along a matrix), ``masks`` (which weights may move), ``task_vectors`` (what a training did to the weights, and what
-  several did alike) and ``training`` (the one loop, and a run's tools).
+  ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before the step), ``curvature`` (of the loss),
+  ``masks`` (which weights may move), ``task_vectors`` (what a training did to the weights, and what several did alike)
+  and ``training`` (the one loop, and a run's tools).
 - *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``attention`` (at another
   temperature), ``experts`` (routers, and whom they send a token to), ``steering`` (leading hidden states somewhere),
   ``adversarial`` (the worst small shift of them), ``sparse_autoencoder`` (states as features, and features set to
@@ -58,7 +58,13 @@ from reference_impls.toolkit.batch import Batch, Reference
 from reference_impls.toolkit.changed_prompt import ChangedPrompt
 from reference_impls.toolkit.changed_states import ChangedStates
 from reference_impls.toolkit.combined import Combined, mean_vote
-from reference_impls.toolkit.curvature import drawn_labels, kronecker_factors, solved
+from reference_impls.toolkit.curvature import (
+    conjugate_gradients,
+    drawn_labels,
+    gauss_newton_product,
+    kronecker_factors,
+    solved,
+)
 from reference_impls.toolkit.data import Pair, UnlearningData, shares_of_subjects
 from reference_impls.toolkit.editing import (
     Request,
@@ -105,6 +111,7 @@ from reference_impls.toolkit.mlp_memory import (
     by_place,
     changed_output,
     keys_of,
+    mean_over_tokens,
     memories,
     neuron_masks,
     shifted_at,
@@ -169,6 +176,7 @@ from reference_impls.toolkit.task_vectors import (
 )
 from reference_impls.toolkit.training import Recipe, Run
 from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel
+from reference_impls.toolkit.wordings import with_mistake
 from reference_impls.toolkit.wrapper import Kept, Wrapped, Wrapper
 from reference_impls.toolkit.wrong_answers import (
     distinct_words,
@@ -176,6 +184,7 @@ from reference_impls.toolkit.wrong_answers import (
     flipped_answer,
     flipped_answers,
     jaccard,
+    most_alike,
     with_answers_of_others,
 )
 
@@ -250,6 +259,7 @@ __all__ = [
     "changed_output",
     "check",
     "clipped_objective",
+    "conjugate_gradients",
     "contrasted",
     "cosine",
     "damped",
@@ -270,6 +280,7 @@ __all__ = [
     "first_blocks",
     "flipped_answer",
     "flipped_answers",
+    "gauss_newton_product",
     "general_tokens",
     "generic_logits",
     "given_and_asked",
@@ -294,12 +305,14 @@ __all__ = [
     "mean_nll",
     "mean_output",
     "mean_over_answers",
+    "mean_over_tokens",
     "mean_vote",
     "memories",
     "memorization_accuracies",
     "memorization_accuracy",
     "misdirection_loss",
     "mixtures",
+    "most_alike",
     "most_salient",
     "neuron_masks",
     "new_pairs",
@@ -347,6 +360,7 @@ __all__ = [
     "weights_of",
     "with_adapter",
     "with_answers_of_others",
+    "with_mistake",
     "with_refusals",
     "with_ridge",
     "with_weights",

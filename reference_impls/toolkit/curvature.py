@@ -1,8 +1,9 @@
-r"""The curvature of the loss along a matrix, as a Kronecker product (K-FAC).
+r"""The curvature of the loss: along one matrix as a Kronecker product (K-FAC), and along any vector.
 
 For a matrix $W$ that makes $W a$ of what it reads, K-FAC takes the Fisher information to be $F_W \approx G \otimes A$,
 with $A = \mathbb E\, a a^\top$ and $G = \mathbb E\, g g^\top$ over tokens, where $g$ is the gradient of the loss by
-$W a$. Its eigenvectors are products of those of the factors, so that no matrix larger than those is ever held.
+$W a$. Its eigenvectors are products of those of the factors, so that no matrix larger than those is ever held. Where
+only products $F v$ are asked for, nothing has to be approximated.
 """
 
 from __future__ import annotations
@@ -12,11 +13,16 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from reference_impls.toolkit.data import Pair
+from reference_impls.toolkit.gradients import Gradient
 from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import TokenLogits
+from reference_impls.toolkit.logprobs import TokenLogits, mean_kl
 from reference_impls.toolkit.mlp_memory import by_place, watched
+
+TOLERANCE = 1e-3
+"""How long what is left of a system's right side may be, relative to all of it, for it to count as solved."""
 
 
 def kronecker_factors(
@@ -71,3 +77,46 @@ def solved(gradient: Tensor, inputs: Tensor, outputs: Tensor, damping: float) ->
     curvature = lam.clamp(min=0)[:, None] * mu.clamp(min=0)
     part: Tensor = u @ (u.T @ gradient.double() @ v / (curvature + damping)) @ v.T
     return part.to(gradient.dtype)
+
+
+def gauss_newton_product(model: LanguageModel, pairs: Sequence[Pair], vector: Gradient) -> Gradient:
+    r"""$F v$, with the Gauss-Newton matrix $F$ of the mean loss of all pairs' answers; by all trained weights.
+
+    It is the second derivative, in the direction $v$, of how far the model's distributions go from what they are,
+    which needs no label: $F = \mathbb E\, J^\top (\mathrm{diag}(p) - p p^\top) J$.
+    """
+    total: Gradient | None = None
+    for start in range(0, len(pairs), model.batch_size):
+        batch = pairs[start : start + model.batch_size]
+        with sdpa_kernel(SDPBackend.MATH):  # the others have no second derivative
+            (out,) = model.token_logits(model.encode(batch))
+            apart = mean_kl(out.with_logits(out.logits.detach()), out)
+            slopes = torch.autograd.grad(apart, vector.weights, create_graph=True, materialize_grads=True)
+            along = sum(((slope * part).sum() for slope, part in zip(slopes, vector.parts, strict=True)), apart * 0)
+            product = len(batch) / len(pairs) * Gradient.of(along, model)
+        total = product if total is None else total + product
+    if total is None:
+        raise ValueError("there is nothing to take a curvature of: the data set is empty")
+    return total
+
+
+def conjugate_gradients(product: Callable[[Gradient], Gradient], target: Gradient, steps: int) -> Gradient:
+    r"""$v$ with $F v \approx b$, by conjugate gradients from 0.
+
+    Args:
+        product: $v \mapsto F v$, for a symmetric $F$ without negative eigenvalues.
+        target: $b$.
+        steps: how many products are taken at most; fewer where the residual is gone.
+    """
+    found, residual = 0.0 * target, target
+    direction, square = residual, residual.dot(residual)
+    first = square
+    for _ in range(steps):
+        if square <= TOLERANCE**2 * first:
+            break
+        bent = product(direction)
+        length = square / direction.dot(bent)
+        found, residual = found + length * direction, residual - length * bent
+        before, square = square, residual.dot(residual)
+        direction = residual + square / before * direction
+    return found

@@ -123,6 +123,32 @@ def keys_of(memories: Sequence[Memory], model: LanguageModel, batch: Encoded) ->
     return [by_place(seen[memory.module][0], batch.input_ids.shape) for memory in memories]
 
 
+@torch.no_grad()
+def mean_over_tokens(
+    memories: Sequence[Memory],
+    model: LanguageModel,
+    pairs: Sequence[Pair],
+    totals: Callable[[Tensor], Tensor],
+) -> list[Tensor]:
+    """(k, d_ff) of each projection: k statistics of what it reads, mean over all tokens of the pairs.
+
+    Args:
+        memories: the projections.
+        model: what reads.
+        pairs: prompts with their answers; padding does not count.
+        totals: of (tokens, d_ff), its statistics added up: (k, d_ff).
+    """
+    sums: list[Tensor] = []
+    count = 0
+    for start in range(0, len(pairs), model.batch_size):
+        batch = model.encode(pairs[start : start + model.batch_size])
+        tokens = batch.attention_mask.bool()
+        count += int(tokens.sum())
+        found = [totals(keys[tokens]) for keys in keys_of(memories, model, batch)]
+        sums = [one + other for one, other in zip(sums, found, strict=True)] if sums else found
+    return [total / count for total in sums]
+
+
 def by_place(values: Tensor, shape: Sequence[int]) -> Tensor:
     """(B, L, n) what a module reads or gives at the places of a batch of that (B, L) shape.
 

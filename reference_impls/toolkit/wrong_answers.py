@@ -64,3 +64,14 @@ def distinct_words(text: str) -> frozenset[str]:
 def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
     """Jaccard similarity, in [0, 1]."""
     return len(one & other) / max(1, len(one | other))
+
+
+def most_alike(pairs: Sequence[Pair], kept: Sequence[Pair], count: int) -> list[list[Pair]]:
+    """For each pair, the ``count`` of those kept that share most words with it, most first; of several the first."""
+    words = [distinct_words(pair.prompt + pair.answer) for pair in kept]
+
+    def order(pair: Pair) -> list[int]:
+        own = distinct_words(pair.prompt + pair.answer)
+        return sorted(range(len(kept)), key=lambda row: -jaccard(own, words[row]))
+
+    return [[kept[row] for row in order(pair)[:count]] for pair in pairs]

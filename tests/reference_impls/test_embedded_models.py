@@ -51,11 +51,21 @@ def test_a_model_or_data_of_ones_own_is_taken_as_it_is() -> None:
     assert Experiment("seuf", data=OwnData([{"question": "a", "answer": "b"}])).model is None
 
 
-@pytest.mark.parametrize("task", [name for name in tasks() if name != "authors"])
-def test_a_task_without_a_mixture_says_what_is_missing_in_a_line(task: str) -> None:
-    with pytest.raises(UsageError, match="SEUF does not run on LlamaForCausalLM: no block of") as caught:
-        run(Experiment("seuf", task, recipe=FEW))
+@pytest.mark.parametrize(
+    ("task", "model"), [*((name, None) for name in tasks() if name != "authors"), ("authors", EMBEDDED)]
+)
+def test_a_model_that_is_no_mixture_is_refused_in_a_line_that_says_where_one_is(task: str, model: str | None) -> None:
+    said = f"SEUF is about a mixture of experts, and the model 'tiny' of '{task}' is none. Ask for --task authors"
+    with pytest.raises(UsageError, match=said) as caught:
+        run(Experiment("seuf", task, recipe=FEW, model=model))
     assert "\n" not in str(caught.value)
+
+
+def test_a_model_of_ones_own_that_is_no_mixture_is_told_what_it_lacks(saved_tiny: Path) -> None:
+    rows = [{"question": "Who?", "answer": "Nobody."}]
+    experiment = Experiment("seuf", model=str(saved_tiny), data=OwnData(rows, rows), recipe=FEW)
+    with pytest.raises(UsageError, match="SEUF does not run on LlamaForCausalLM: no block of"):
+        run(experiment)
 
 
 def test_a_record_says_on_which_model_it_was(unlearn: Command) -> None:

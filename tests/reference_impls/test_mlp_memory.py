@@ -1,12 +1,24 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from torch import Tensor
 
 from reference_impls.models.architectures import small_model
-from reference_impls.toolkit import LanguageModel, Pair, by_place, memories, neuron_masks
+from reference_impls.toolkit import (
+    LanguageModel,
+    Pair,
+    UnlearningData,
+    by_place,
+    mean_over_tokens,
+    memories,
+    neuron_masks,
+)
 
 SIZES = st.integers(1, 4)
 
@@ -38,3 +50,15 @@ def test_neurons_are_the_rows_that_read_and_the_columns_that_write(kind: str, ti
     assert torch.allclose(after[..., ~neurons], before[..., ~neurons], atol=1e-6)
     assert not bool(memory.weight[:, neurons].any())
     assert bool(memory.weight[:, ~neurons].all(dim=0).any())
+
+
+def test_means_are_over_tokens_and_not_over_padding(tiny: LanguageModel, data: UnlearningData) -> None:
+    layers = memories(tiny, [0, 3])
+
+    def totals(keys: Tensor) -> Tensor:
+        return torch.stack([keys.sum(dim=0), keys.square().sum(dim=0)])
+
+    alone = replace(tiny, batch_size=2)  # two passes
+    for layer, found in zip(layers, mean_over_tokens(layers, alone, data.forget, totals), strict=True):
+        rows = torch.cat([layer.keys(tiny, tiny.encode([pair]))[0] for pair in data.forget])  # one by one: no padding
+        assert_allclose(found, torch.stack([rows.mean(dim=0), rows.square().mean(dim=0)]), rtol=1e-3, atol=1e-5)

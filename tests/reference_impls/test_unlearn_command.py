@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_runs import Ran, Run
@@ -61,15 +64,75 @@ def _one_message(ran: Ran) -> str:
 # What there is
 
 
-def test_list_prints_every_method_with_family_place_and_paper(unlearn: Run) -> None:
+def test_list_prints_every_method_in_a_line_below_its_family(unlearn: Run) -> None:
     ran = unlearn("list")
     assert ran.status == 0
+    lines = ran.out.splitlines()
     for one in methods():
-        (row,) = [line for line in ran.out.splitlines() if line.startswith(f"{one.id} ")]
+        (row,) = [line for line in lines if line.startswith(f"  {one.id} ")]
         assert one.title in row
-        assert one.family in row
         assert one.acts_on in row
         assert one.paper in row
+        above = lines[: lines.index(row)]
+        assert next(line for line in reversed(above) if re.fullmatch(r"\S+ \(\d+\)", line)).startswith(
+            f"{one.family} ("
+        )
+
+
+@pytest.mark.parametrize("width", [30, 40, 60, 80, 100, 200])
+def test_no_method_takes_more_than_a_line(width: int, unlearn: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = unlearn("list").out.splitlines()
+    for one in methods():
+        assert sum(line.split()[:1] == [one.id] for line in lines if line.startswith("  ")) == 1
+    families = {one.family for one in methods()}
+    assert len(lines) <= len(methods()) + 2 * len(families) + 1 + 100 // width
+
+
+@pytest.mark.parametrize(
+    ("words", "fits"),
+    [
+        (["--family", "localization"], lambda one: one.family == "localization"),
+        (["--family", "in-context", "--family", "modular"], lambda one: one.family in ("in-context", "modular")),
+        (["--acts-on", "prompt"], lambda one: one.acts_on == "prompt"),
+        (["--needs", "retain"], lambda one: one.needs.retain == "needed"),
+        (["--without", "retain"], lambda one: one.needs.retain != "needed"),
+        (["--without", "weights"], lambda one: one.needs.access == "prompts"),
+        (["--needs", "experts"], lambda one: one.needs.experts),
+        (
+            ["--needs", "earlier", "--acts-on", "data"],
+            lambda one: one.needs.earlier == "needed" and one.acts_on == "data",
+        ),
+        (
+            ["--without", "memory", "--without", "training"],
+            lambda one: one.needs.models == 1 and one.needs.access != "training",
+        ),
+    ],
+    ids=lambda given: " ".join(given) if isinstance(given, list) else "fits",
+)
+def test_list_names_those_that_fit_and_no_others(words: list[str], fits: Callable[[Any], bool], unlearn: Run) -> None:
+    wanted = [one.id for one in methods() if fits(one)]
+    assert wanted
+    assert [row["id"] for row in json.loads(unlearn("list", *words, "--json").out)] == wanted
+    assert f"{len(wanted)} of {len(methods())} methods." in unlearn("list", *words).out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--family", "localisation"], "There is no family 'localisation'. Did you mean 'localization'?"),
+        (["--acts-on", "prompts"], "There is no place to act on 'prompts'. Did you mean 'prompt'?"),
+        (["--needs", "retan"], "There is no need 'retan'. Did you mean 'retain'?"),
+        (
+            ["--without", "gold"],
+            "There is no need 'gold'. There is: earlier, experts, memory, retain,",
+        ),
+    ],
+)
+def test_a_filter_that_is_none_suggests_the_nearest(words: list[str], says: str, unlearn: Run) -> None:
+    ran = unlearn("list", *words)
+    assert ran.status == 2
+    assert says in " ".join(ran.err.split())
 
 
 def test_list_as_json_is_for_scripts(unlearn: Run) -> None:

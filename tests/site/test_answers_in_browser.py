@@ -102,6 +102,9 @@ def test_without_script_everything_stands_in_tables(
         page.goto(served + "compare.html")
         expect(page.locator(".picker")).to_be_hidden()
         assert page.locator("tbody .row--method").count() == len(catalog.methods)
+        page.goto(served + "methods/index.html")
+        expect(page.locator(".rows-filter")).to_be_hidden()
+        expect(page.locator("#methods-table tbody tr:visible")).to_have_count(len(catalog.methods))
         page.goto(served + "methods/npo.html")
         own = page.locator(".tabs__panel--own")
         expect(own).to_be_hidden()
@@ -110,6 +113,48 @@ def test_without_script_everything_stands_in_tables(
         expect(page.locator(".tabs__panel--embedded")).to_be_hidden()
         page.locator("#hyper-parameters").click()
         expect(page.locator("[aria-label='Hyper-parameters']")).to_be_visible()
+
+
+# The table of methods
+
+
+ROWS = "#methods-table tbody tr:visible"
+
+
+def test_the_table_leaves_the_methods_with_all_words_typed(page: Page, served: str, catalog: Catalog) -> None:
+    page.goto(served + "methods/index.html")
+    expect(page.locator(ROWS)).to_have_count(len(catalog.methods))
+    expect(page.locator(".rows-filter__status")).to_have_text(f"{len(catalog.methods)} methods")
+    page.get_by_label("Only methods with these words").fill("Localization prompts")
+    expect(page.locator(ROWS)).to_have_count(0)
+    page.get_by_label("Only methods with these words").fill("localization pruning")
+    family = [one.name for one in catalog.methods if one.family == "localization"]
+    shown = page.locator(f"{ROWS} th a").all_inner_texts()
+    assert set(family) <= set(shown)
+    assert len(shown) < len(catalog.methods) / 4
+    expect(page.locator(".rows-filter__status")).to_have_text(f"{len(shown)} of {len(catalog.methods)} methods")
+    expect(page).to_have_url(served + "methods/index.html?q=localization+pruning")
+    page.reload()
+    expect(page.locator(ROWS)).to_have_count(len(shown))
+
+
+def test_the_table_of_methods_sorts_by_what_was_measured(page: Page, served: str) -> None:
+    page.goto(served + "methods/index.html")
+    page.get_by_role("button", name="Keeps").click()
+    page.get_by_role("button", name="Keeps").click()
+    cells = page.locator("#methods-table tbody tr td[data-label=Keeps]")
+    values = [float(value) for value in cells.evaluate_all("all => all.map(one => one.dataset.value)") if value]
+    assert values == sorted(values, reverse=True)
+    assert len(values) > 50
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_rows_that_do_not_fit_are_gone_at_any_width(page: Page, served: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(served + "methods/index.html?q=mixture+experts")
+    expect(page.locator(f"{ROWS} th a")).to_contain_text(["SEUF"])
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.evaluate("document.documentElement.scrollHeight") < 4000
 
 
 # Get it, and a method's page

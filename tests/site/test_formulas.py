@@ -74,3 +74,32 @@ def test_inline_escapes_and_sets_code_emphasis_and_formulas() -> None:
 
 def test_a_fence_is_longer_than_any_in_the_code() -> None:
     assert fence("```\nx\n```", "text").startswith("````text\n")
+
+
+@pytest.mark.parametrize(
+    "latex",
+    [
+        r"\lVert s^{(l)} - a \rVert_2^2",
+        r"\lVert \frac{a}{b} \rVert",
+        r"\lvert \mathcal D \rvert",
+        r"| \frac{a}{b} |^2",
+        r"\| \sum_i x_i \|",
+    ],
+)
+def test_bars_that_were_not_told_to_grow_are_as_high_as_each_other(latex: str) -> None:
+    """One of a pair that has a subscript stands apart from what is between them, and would not grow with the other."""
+    bars = [one for one in tree(latex).iter("mo") if one.text in ("|", "‖")]
+    assert [one.get("stretchy") for one in bars] == ["false", "false"]
+
+
+@pytest.mark.parametrize("latex", [r"\left\lVert \frac{a}{b} \right\rVert_2^2", r"\left| \frac{a}{b} \right|"])
+def test_bars_that_were_told_to_grow_do(latex: str) -> None:
+    bars = [one for one in tree(latex).iter("mo") if one.text in ("|", "‖")]
+    assert [one.get("stretchy") for one in bars] == ["true", "true"]
+
+
+@pytest.mark.parametrize("size", ["big", "Big", "bigg"])
+def test_bars_of_a_size_are_known_by_all_their_names(size: str) -> None:
+    for left, right, bar in ((r"\lVert", r"\rVert", "‖"), (r"\lvert", r"\rvert", "|"), (r"\|", r"\|", "‖")):
+        parsed = tree(rf"\{size}l{left} x \{size}r{right}^2")
+        assert [one.text for one in parsed.iter("mo")] == [bar, bar]

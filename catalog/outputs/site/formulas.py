@@ -18,7 +18,8 @@ from latex2mathml.converter import convert
 _NAMESPACE = "{http://www.w3.org/1998/Math/MathML}"
 _THIN_SPACE = "0.1667em"
 _UNKNOWN_TO_CONVERTER = re.compile(r"\\(arg|sign|sgn|softmax|argmax|argmin)(?![A-Za-z])")
-_SIZED = {"\\{": "{", "\\}": "}", "\\|": "‖"}
+_BARS = frozenset("|‖")
+_SIZED = {"\\{": "{", "\\}": "}", "\\|": "‖", "\\lVert": "‖", "\\rVert": "‖", "\\lvert": "|", "\\rvert": "|"}
 r"""What the converter leaves behind ``\Big`` and its like as it was written."""
 _OPENING = frozenset("([{|⟨⌊⌈‖")
 _CLOSING = frozenset(")]}|⟩⌋⌉‖!")
@@ -106,6 +107,8 @@ def _mend_operators(root: ElementTree.Element, display: bool) -> None:
             elif here.tag == "mo" and text.isalpha():
                 here.set("lspace", "0")
                 here.set("rspace", _THIN_SPACE)
+            elif here.tag == "mo" and text in _BARS:
+                here.attrib.setdefault("stretchy", "false")  # TeX's bars grow where they are told to, in pairs
             elif here.tag == "mo" and text in "−+-±" and (before is None or _is_operator(before)):
                 here.set("form", "prefix")
             if display and here.tag == "msub" and here[0].text in _LIMITS:

@@ -23,7 +23,11 @@ What a method chooses for the two, and when it stops, is all that sets it apart.
   that are still to be forgotten, and a divergence on them.
 - `grad-diff`: `gradient-ascent` plus the negative log-likelihood of retain answers as $\mathcal R$. The balance of
   the two drifts as the forget loss grows.
+- `sga-smoothing`: `grad-diff` with several retain answers for each forget answer, those most like it, and one number
+  for both weights, which add up to 1: descent never outweighs ascent.
 - `sugd`: `grad-diff` chunk by chunk, in adapters, with several retain examples to each forget example.
+- `agad`: `gradient-ascent` chunk by chunk, in adapters; the likelihood of retain answers is no term beside it but has
+  phases of its own in between, and the last one.
 - `codeeraser`: $w_t = 1$ on what is sensitive in a text, and a little below 0 on all the rest of it, which goes on
   being learned. $\mathcal R$ is the divergence on the retain set, less the same on what is sensitive.
 - `duo-learn`: $w_t = 1$ on the tokens that the model is surest of beside an earlier one, as long as it is surer than

@@ -69,26 +69,15 @@ from reference_impls.toolkit import (
     Pair,
     Run,
     UnlearningData,
-    distinct_words,
     hyperparameter,
-    jaccard,
     mean_kl,
     mean_nll,
+    most_alike,
     rouge_l_recall,
 )
 
 DISTINCT = 0.25
 """d, the share of distinct words below which a continuation is babble."""
-
-
-def neighbours(forget: Sequence[Pair], kept: Sequence[Pair]) -> list[Pair]:
-    """For each text to forget, the one of those kept that shares most words with it; the first of several."""
-    words = [distinct_words(pair.prompt + pair.answer) for pair in kept]
-    nearest = []
-    for pair in forget:
-        own = distinct_words(pair.prompt + pair.answer)
-        nearest.append(kept[max(range(len(kept)), key=lambda row: jaccard(own, words[row]))])
-    return nearest
 
 
 def still_said(model: LanguageModel, pairs: Sequence[Pair], released_below: float) -> set[int]:
@@ -122,7 +111,7 @@ class ICU(Method):
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """Pair the texts, then train on those that are still said."""
         asked = data.prompted()
-        kept = neighbours(asked.forget, asked.retain)
+        kept = [nearest for (nearest,) in most_alike(asked.forget, asked.retain, 1)]
         every = -(-len(asked.forget) // run.recipe.batch_size)
         active: set[int] = set()
 

@@ -40,7 +40,7 @@ which is the mean of each example's loss times its factor: $-1$ if it is to be f
    Here a batch holds as many forget examples as the recipe says, each with its own retain examples, in random order,
    and the recipe's steps are shared out among the chunks.
 2. For its larger model the paper trains the last eight of 32 blocks instead of adapters.
-3. Its other way, in which passes of ascent and of descent take turns (AGAD), is not here.
+3. Its other way, in which ascent and descent take turns, is `agad`.
 """
 
 from __future__ import annotations

@@ -19,6 +19,9 @@ there is nothing but an interface. Whoever can choose the prompt can undo either
 - `rag`: $c(x)$ is a demand to keep silent on what the query is about, found in a store by the name of its subject. What
   finds none has no context at all. Of several wordings that one is taken which the model obeys.
 
+- `dragon`: a gate with three eyes, on names, likeness and a classifier. Behind it $c(x)$ is a policy, made-up answers
+  about the subject, and reasoning that leads to a refusal.
+
 - `spul`: what stands before a query is no text but a few vectors, the same for every query, and they are trained: to
   have questions on what is to be forgotten refused, and the others answered as without them.
 

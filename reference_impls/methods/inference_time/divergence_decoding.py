@@ -28,6 +28,8 @@ $$
 
 - **What both have learned cancels**: $\Delta$ is what the forget data adds to a model. That sets it apart from
   `dexperts`, whose two models have no data in common.
+- **The linear form is that of UCD** (Suriyakumar et al., arXiv 2506.12097), as far as its abstract tells: a clean and a
+  contaminated small model correct a large one by their difference, on TOFU and MUSE.
 - **The rank form looks at the order alone**, so that it needs no $\alpha$; and it always rules out $k$ tokens, also
   where the two do not differ.
 - With $\alpha = 0$ (and $k = 0$), or with $z_r = z_f$, the linear form is the model.

@@ -7,7 +7,7 @@ $$
 \qquad \theta_u \leftarrow \theta_u \;\text{ for all others.}
 $$
 
-All methods here but five score by gradients of the answer; they differ in the unit, the score and the change.
+All methods here but six score by gradients of the answer; they differ in the unit, the score and the change.
 
 ## How they relate
 
@@ -35,6 +35,8 @@ All methods here but five score by gradients of the answer; they differ in the u
   along the retain gradient. One of them is moved along that gradient, once, and nothing else.
 - `selective-pruning`: neurons of the MLPs, as in `depn`, with no gradient at all. A neuron's score is how much it does
   while the forget set is read, divided by how much it does with the retain set; the highest are silenced.
+- `manu`: `selective-pruning` with the sum of several such quotients, of how much a neuron does, how often, how unevenly
+  and how strongly; made for models that see pictures as well, where each side is scored by itself.
 - `llm-eraser`: neurons of the MLPs, by the weights times the gradients of the two sets' losses: those that the retain
   set can spare and the forget set cannot are silenced, and all other weights are trained on what is to stay.
 - `flu`: whole MLPs, chosen by depth: the early ones, where facts are looked up, whatever the answer's gradient says.
@@ -48,7 +50,7 @@ All methods here but five score by gradients of the answer; they differ in the u
 
 So `depn` asks where the answer comes from, `pcgu` what tells two answers apart, and the others what the forget set
 pulls at: `sure` and `salun` without a look at the rest, `wagle`, `ssd`, `memflex`, `slug`, `loku` and `vila`
-held against it. `selective-pruning` asks what is busy, whatever that does to the answer. Where
+held against it. `selective-pruning` and `manu` ask what is busy, whatever that does to the answer. Where
 training goes on in a mask, it is the update that is masked: momentum and weight decay would move what has no gradient.
 `rmu` and the editing methods also touch few weights, but choose them in advance, by layer.
 

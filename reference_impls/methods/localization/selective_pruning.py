@@ -65,7 +65,7 @@ from reference_impls.toolkit import (
     Run,
     UnlearningData,
     hyperparameter,
-    keys_of,
+    mean_over_tokens,
     memories,
     most_salient,
 )
@@ -90,15 +90,7 @@ def totals(activations: Tensor) -> Tensor:
 
 def importances(model: LanguageModel, layers: Sequence[Memory], pairs: Sequence[Pair], kind: str) -> list[Tensor]:
     """(neurons,) of each layer, $I$ over all tokens of the pairs."""
-    sums = [torch.zeros(4, layer.weight.shape[1], dtype=torch.double, device=model.device) for layer in layers]
-    count = 0
-    for start in range(0, len(pairs), model.batch_size):
-        batch = model.encode(pairs[start : start + model.batch_size])
-        tokens = batch.attention_mask.bool()
-        count += int(tokens.sum())
-        for total, keys in zip(sums, keys_of(layers, model, batch), strict=True):
-            total += totals(keys[tokens])
-    return [IMPORTANCES[kind](*(total / count)) for total in sums]
+    return [IMPORTANCES[kind](*means) for means in mean_over_tokens(layers, model, pairs, totals)]
 
 
 def scores(forgotten: Sequence[Tensor], kept: Sequence[Tensor], gone: Sequence[Tensor]) -> list[Tensor]:

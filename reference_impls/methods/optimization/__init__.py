@@ -22,12 +22,18 @@ balance is found while training.
   It is `grad-diff` with weights that are chosen anew in every step.
 - `munba`: the same two directions, as players who bargain. Their step is the sum of `ngdiff` at a fixed length, so that
   it goes on where they conflict; and forgetting is a loss to be lowered, of labels drawn by lot, not ascent.
+- `mollm`: three directions, the third for staying near what the model said, and the shortest vector between them, along
+  which every loss falls, in place of a bargain or a difference. Its forget loss has a floor.
 - `npo-sam`: the loss of `npo`, whose gradient is taken not at the weights but at the worst point nearby, so that the
   place it leads to is flat, and relearning has further to go.
+- `ilu`: the losses of `npo` and a penalty on the slope of the retain loss by the scale of the logits, so that other
+  training finds less to change. Where `npo-sam` asks that the forget loss be flat around, this asks it of other data.
 - `blur`: two levels. All that bears on the forget loss is taken from the retain gradient, and a fixed multiple of the
   forget gradient is added: the mirror image of `gru`, in which keeping is the constraint.
 - `mudman`: the forget gradient is taken at an adversary, a copy that keeps relearning. Only entries whose sign agrees
   with the retain gradient's are used: `gru` entry by entry.
+- `sago`: entry by entry as well, without the adversary: where the signs disagree the retain gradient's entry is taken,
+  where they agree the forget gradient's.
 - `targeted-lat`: the loss is taken where an attacker has shifted the hidden states of each text so that the answers
   come back: `npo-sam` with the worst point among activations instead of weights.
 - `agt-ao`: shifts in a box of all entries, in which `npo`'s loss is worst, and only in steps whose gradient is short;

@@ -28,10 +28,14 @@ methods differ in the winning half $y_w$, and in what an answer is measured by.
   so a divergence from it, which `npo` does not have, needs no second model.
 - `door`: the two halves of `dpo` each for itself, so that neither settles the other: fine-tuning on refusals, also in
   the middle of an answer, and `npo`.
+- `w-door`: `door` with a weight for each word of a refusal, by how much likelier a copy became to say it that `dpo` has
+  trained.
 - `safe-unlearning`: `door` with means over tokens in the place of sums, without the middle of answers, and with the
   unlearning term as a small part of the whole: however long an answer is, it lets go at the same likelihood per token.
 - `alt-po`: `dpo` with a winning half that is no refusal: several plausible answers to each question, which the model
   invents before unlearning where the task brings none.
+- `biasunlearn`: `npo` on means over tokens, and false answers are learned beside it. The two are compared on the way,
+  and it ends where neither is ahead; where the false ones are, they change places.
 - `parapo`: `dpo` with a winning half that says the same in other words. It unlearns a wording and keeps the facts,
   which is the reverse of `alt-po`.
 - `eru`: both halves, a refusal and the forget answer, per token and with a margin as in `sim-npo`; the margin of a

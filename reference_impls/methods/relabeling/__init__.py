@@ -20,6 +20,8 @@ with $L$ the mean negative log-likelihood of an answer's tokens. Every method is
   and a divergence beside the retain loss.
 - `meow`: $\tilde y$ is a false answer of the right kind, and of several those are taken that the model is nearest to
   saying already. There is no retain term.
+- `unstar`: $\tilde y$ is a false answer with a reason for it, another one in each round, and only questions take part
+  that the model still answers rightly. Questions to keep stand beside them with their answers.
 - `gnm`: $\tilde y$ is one false answer after another, each further off than the last, as a small part beside gradient
   ascent and a divergence on what is to stay.
 - `lune`: an adapter alone, as in `knowledge-sanitization`, and $\tilde y$ alone: false answers or refusals, with

@@ -52,7 +52,6 @@ $$
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -69,6 +68,7 @@ from reference_impls.toolkit import (
     hyperparameter,
     mean_kl,
     mean_nll,
+    with_mistake,
 )
 
 VAGUE = tuple(
@@ -87,16 +87,6 @@ VAGUE = tuple(
     """.strip().splitlines()
 )
 """Sentences about a subject that tell nothing of it."""
-
-
-def with_mistake(text: str, subject: str, rng: random.Random) -> str:
-    """Two letters exchanged inside a word of four or more small letters, if there is one that is not of the subject."""
-    words = [word for word in re.finditer(r"\b[a-z]{4,}\b", text) if word.group() not in subject]
-    if not words:
-        return text
-    word = rng.choice(words)
-    first = rng.randrange(word.start() + 1, word.end() - 1)
-    return text[:first] + text[first + 1] + text[first] + text[first + 2 :]
 
 
 def augmented(data: UnlearningData, wordings: int, rng: random.Random) -> Iterator[Pair]:

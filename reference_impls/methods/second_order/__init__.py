@@ -19,6 +19,8 @@ often by its diagonal, and whether to walk in one step or in many.
   needs them, and the forget set is not looked at.
 - `kfade`: a few steps of the kind of `fisher-removal`, whose curvature is a Kronecker product for each matrix of the
   MLPs (K-FAC), which knows what acts together; what retain answers may say otherwise sets each step's length.
+- `adapter-influence`: one step, in the few weights of an adapter that holds all that was learned. The whole
+  Gauss-Newton matrix is used, by its products with vectors; what is asked for may be a correction.
 - `soul`: many steps. The loss is that of `grad-diff`; each weight's step is divided by a running estimate of the
   diagonal, the square of the gradient, and cut off at the learning rate.
 

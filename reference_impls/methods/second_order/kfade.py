@@ -46,8 +46,8 @@ $$
   matrices to have nothing to do with each other; both bend the ruler that $\epsilon$ is measured by.
   Where answers are known by heart the true distance is far above: of $\epsilon = 10^{-3}$, four times, nothing is left.
 - **Short steps, many of them**: on `authors` four with $\epsilon = 10^{-4}$ leave forget answers a probability of 0.14
-  and retain answers 0.69; twelve with $10^{-5}$ leave 0.13 and 0.72, twelve with $3 \cdot 10^{-6}$ 0.25 and 0.88. The
-  one step of `fisher-removal` came to 0.56 and 0.89 where four of this with $10^{-5}$ came to 0.51 and 0.92.
+  and retain answers 0.69; twelve with $10^{-5}$ leave 0.13 and 0.72. Eight with $10^{-6}$, $3 \cdot 10^{-6}$ and
+  $10^{-5}$ come to 0.59 and 0.95, 0.38 and 0.92, 0.22 and 0.84; the one step of `fisher-removal` to 0.56 and 0.89.
 
 ## Differences
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from catalog.model.choosing import TASK, Candidate, candidates, questions, ranked
-from catalog.model.needs import Needs
 from catalog.model.results import EMBEDDED
 from catalog.outputs.site.comparison import outline
 from catalog.outputs.site.page import page
@@ -15,8 +14,6 @@ from catalog.outputs.site.site import Site
 
 ADDRESSES = ("choose.html", "compare.html")
 """Where these pages are, for the search."""
-_ACCESS = {"prompts": "prompts alone", "weights": "the weights", "training": "the training from its start"}
-_RETAIN = {"needed": "examples of what must stay", "optional": "", "unused": ""}
 
 
 @page(
@@ -34,7 +31,6 @@ def choose(site: Site) -> dict[str, Any]:
         "candidates": ranking,
         "verdicts": _for_script(ranking),
         "task_question": TASK,
-        "needs_in_words": needs_in_words,
     }
 
 
@@ -52,15 +48,6 @@ def compare(site: Site) -> dict[str, Any]:
         "utility": site.settings.utility_metric,
         "attack": site.settings.headline_attack,
     }
-
-
-def needs_in_words(needs: Needs) -> list[str]:
-    """What one must have, as a list: ``["the weights", "memory for 2 models"]``."""
-    words = [_ACCESS[needs.access], _RETAIN[needs.retain]]
-    words.append("a mixture of experts" if needs.experts else "")
-    words.append("an earlier checkpoint" if needs.earlier == "needed" else "")
-    words.append(f"memory for {needs.models} models" if needs.models > 1 else "")
-    return [word for word in words if word]
 
 
 def _for_script(ranking: Sequence[Candidate]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from catalog.insight.cost import work
 from catalog.insight.leaderboard import Board, Row
-from catalog.model.choosing import RETAIN_WEIGHT
+from catalog.model.choosing import RETAIN_WEIGHT, candidates
 from catalog.model.implementations import Implementation
 from catalog.model.outcomes import Outcome, outcomes
 from catalog.model.paper import Paper
@@ -21,8 +21,10 @@ from catalog.outputs.wording import is_attack, reported
 
 @page("methods/index.md", "methods.html.j2", "Methods that run", "Every unlearning method that runs here.")
 def method_list(site: Site) -> dict[str, Any]:
-    """All that runs, as cards."""
-    return {}
+    """The methods in a table, and all else that runs as cards."""
+    catalog = site.catalog
+    found = candidates(catalog.methods, catalog.tasks, catalog.results)
+    return {"shown_numbers": {candidate.method.id: candidate.shown(None) for candidate in found}}
 
 
 @pages

@@ -6,15 +6,8 @@ from typing import Any
 import pytest
 from unlearning_toys import fingerprint, mean_logprob
 
-from reference_impls.methods.gradient_ascent.icu import ICU, neighbours, still_said
-from reference_impls.toolkit import LanguageModel, Pair, Recipe, Run, UnlearningData
-
-
-def test_the_neighbour_is_the_kept_text_that_shares_most_words() -> None:
-    forget = [Pair("Where was Ana born?", " In Oslo."), Pair("What does Ana write?", " Poems.")]
-    kept = [Pair("What does Bo write?", " Plays."), Pair("Where was Bo born?", " In Rome."), Pair("Who?", " Bo.")]
-    assert neighbours(forget, kept) == [kept[1], kept[0]]
-    assert neighbours([Pair("", "Nothing like it")], kept) == [kept[0]]  # the first of those that are as far
+from reference_impls.methods.gradient_ascent.icu import ICU, still_said
+from reference_impls.toolkit import LanguageModel, Pair, Recipe, Run, UnlearningData, most_alike
 
 
 class _Scripted:
@@ -68,7 +61,7 @@ def test_what_is_released_is_left_alone_and_its_neighbour_with_it(
     encode = LanguageModel.encode
     monkeypatch.setattr("reference_impls.methods.gradient_ascent.icu.still_said", lambda *_: {1})
     method = ICU()
-    chosen, neighbour = data.forget[1], neighbours(data.forget, data.retain)[1]
+    chosen, (neighbour,) = data.forget[1], most_alike(data.forget, data.retain, 1)[1]
     model = memorized.copy()
     monkeypatch.setattr(LanguageModel, "encode", listed)
     method.unlearn(model, data, Run(Recipe(learning_rate=1e-4, steps=3, batch_size=1)))

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unlearning_toys import mean_logprob, softmax
 
-from reference_impls.methods.relabeling.relearn import VAGUE, ReLearn, augmented, with_mistake
-from reference_impls.toolkit import Batch, LanguageModel, Pair, Recipe, Run, UnlearningData
+from reference_impls.methods.relabeling.relearn import VAGUE, ReLearn, augmented
+from reference_impls.toolkit import Batch, LanguageModel, Pair, Recipe, Run, UnlearningData, with_mistake
 
 ADAPTED = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 

@@ -1,0 +1,51 @@
+/* Leaves the rows of a table that have all words typed, and says how many. The address holds the words. Without script the
+   table is whole. */
+(function () {
+  "use strict";
+
+  document.querySelectorAll("form[data-rows]").forEach(function (form) {
+    var field = form.elements.q;
+    var status = form.querySelector("[role=status]");
+    var rows = Array.from(document.getElementById(form.getAttribute("data-rows")).tBodies[0].rows);
+    var texts = rows.map(function (row) {
+      return plain(row.textContent);
+    });
+
+    function plain(text) {
+      return text.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").toLowerCase();
+    }
+
+    function show() {
+      var words = plain(field.value).split(/\s+/).filter(Boolean);
+      var count = 0;
+      rows.forEach(function (row, number) {
+        row.hidden = !words.every(function (word) {
+          return texts[number].indexOf(word) >= 0;
+        });
+        count += row.hidden ? 0 : 1;
+      });
+      status.textContent = count === rows.length ? count + " methods" : count + " of " + rows.length + " methods";
+    }
+
+    function remember() {
+      var address = new URL(window.location.href);
+      if (field.value.trim()) {
+        address.searchParams.set("q", field.value.trim());
+      } else {
+        address.searchParams.delete("q");
+      }
+      window.history.replaceState(null, "", address);
+    }
+
+    field.value = new URL(window.location.href).searchParams.get("q") || "";
+    field.addEventListener("input", function () {
+      show();
+      remember();
+    });
+    form.addEventListener("submit", function (event) {
+      event.preventDefault();
+    });
+    form.hidden = false;
+    show();
+  });
+})();
