@@ -40,7 +40,7 @@ where $\mathcal U$ is representation misdirection (`rmu`), with which the paper 
 1. The paper prompts an instructed model with the name of a domain, in three stages of prompts. Models here may be too
    small to follow any; what others are asked takes the place of the first two, so that $\mathcal D_r$ has to be of the
    same kind. The third, several texts at a temperature of 0.7, is the paper's.
-2. It keeps passages of 45 words and more. Answers here have as many as they have.
+2. Its code keeps passages of 45 words and more. Answers here have as many as they have.
 3. A pair without a subject has no name to go by: its question is asked itself.
 """
 

@@ -27,8 +27,9 @@ $$
 - Bounded below, by $\lambda \log |V|$; at a uniform distribution the second term has no gradient.
 - **Near is not far.** On `authors` (rate 2e-3, 120 steps) the retain answers keep 0.89 of their probability, and
   general facts, which are said in other words, fall from 0.97 to 0.31; the forget answers only to 0.65. They are
-  sentences like those to keep, about other people, and a model this small says both with the same weights. With $\lambda = 3$ and 60
-  steps it is 0.82, 0.39 and 0.69. For a forget set that lies beside what is kept this is the wrong method.
+  sentences like those to keep, about other people, and a model this small says both with the same weights. With
+  $\lambda = 3$ and 60 steps it is 0.82, 0.39 and 0.69. For a forget set that lies beside what is kept this is the wrong
+  method.
 
 ## Differences
 
