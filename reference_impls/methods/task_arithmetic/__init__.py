@@ -7,9 +7,8 @@ $$
 $$
 
 No objective of forgetting is optimised (but by `uipe` and `zjuklab`, before they go on), and no retain set is looked at
-(but by `alkn`, `sku`, `ext-sub`, `msa`, `sift-masks`, `uipe` and `zjuklab`); one number, $\lambda$, decides how far to
-(but by `mox`, `sku`, `ext-sub`, `msa`, `sift-masks`, `uipe` and `zjuklab`); one number, $\lambda$, decides how far to
-walk.
+(but by `alkn`, `mox`, `sku`, `ext-sub`, `msa`, `sift-masks`, `uipe` and `zjuklab`); one number, $\lambda$, decides how
+far to walk.
 
 ## How they relate
 
