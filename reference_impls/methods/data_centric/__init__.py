@@ -13,6 +13,8 @@ with any method $\mathcal U$ and a selection $S$ for either side.
 
 - `upcore`: $S_f$ is a core. What stands apart from the rest in the model's own states is left out, since it costs most
   to unlearn, and is to go along.
+- `synthetic-textbook`: $S_f$ is written anew. Of the forget set only the names of its subjects are used; what is
+  forgotten is what the model itself says when asked about them.
 - `lu`: $S_f$ grows from stage to stage and $S_r$ shrinks with it. Folds that wait are *kept* until their turn, so that
   each stage has to hide what the stages before it left open.
 - `deep-ignorance`: there is nothing to forget. A filter keeps $\mathcal D_f$, as far as it knows it, from a model that
@@ -31,5 +33,6 @@ of several inverted facts are taught) and `relearn` (which rewritten answers are
 What the base method does, shifted. On `authors` little changes for the utility with `upcore` unless a retain term is
 there, for invented people are as unlike each other as any; `lu` makes relearning one part bring back less of the
 others, and pays for it with retain answers. `deep-ignorance` comes as near to the retrained model as its filter is
-good, and relearning finds nothing that was only hidden.
+good, and relearning finds nothing that was only hidden. `synthetic-textbook` forgets there as much as with the true
+pairs, and costs as much.
 """

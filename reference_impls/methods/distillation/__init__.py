@@ -48,6 +48,8 @@ which one, and on which data, is what sets the methods apart.
   turns, and end with the retain set alone.
 - `undo`: the teacher is a model that was unlearned before, the student a copy of it damaged by noise, and only the
   retain set is taught: what the teacher knows and hides is not passed on.
+- `exclusive`: the teacher knows nothing, and is held up to all that the model writes by itself. Not what must go is
+  listed but what must stay, which keeps the likelihood of `grad-diff`.
 - `jensun`: one bounded divergence, Jensen and Shannon's, for both sets. On the forget set it is that from the tokens of
   a refusal, on the retain set that from the model before unlearning.
 - `df-mcq`: the teacher is the uniform distribution, not over tokens but over the true answer and several wrong ones.

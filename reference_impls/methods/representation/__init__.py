@@ -18,6 +18,8 @@ layer, and of the weights that learn.
   long enough ($c$) to have an effect. Only the MLP down-projections of that layer and the two below it learn.
 - `adaptive-rmu`: $m(t) = \beta\, \| M_{\theta_0}(t) \|\, u$, as many times as long as the state was before. So one
   setting suits an early and a late layer, whose states differ in length.
+- `r2mu`: `rmu` with two more sets of texts. What the model itself writes about the forget set is scrambled, without the
+  question before it; texts that show how to reason about other things are held.
 - `grun`: no target. A gated edit of the state of a question's last token is trained by what is answered (`npo`'s loss),
   and its gate by which set a question is from. No weight of the model learns.
 - `circuit-breakers`: no target at all. Forget states of two layers are turned until they are at a right angle to

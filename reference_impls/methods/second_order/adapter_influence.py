@@ -82,6 +82,7 @@ class AdapterInfluence(Method):
     retain = "needed"
     trains = "adapters"
     earlier = "needed"
+    copies = 1
 
     request: str = hyperparameter(
         "removal", "what is asked for", source="paper: both", choices=("removal", "correction")

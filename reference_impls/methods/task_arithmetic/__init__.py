@@ -7,8 +7,8 @@ $$
 $$
 
 No objective of forgetting is optimised (but by `uipe` and `zjuklab`, before they go on), and no retain set is looked at
-(but by `alkn`, `sku`, `ext-sub`, `msa`, `sift-masks`, `uipe` and `zjuklab`); one number, $\lambda$, decides how far to
-walk.
+(but by `alkn`, `mox`, `sku`, `ext-sub`, `msa`, `sift-masks`, `uipe` and `zjuklab`); one number, $\lambda$, decides how
+far to walk.
 
 ## How they relate
 
@@ -16,6 +16,8 @@ walk.
 - `lora-negation`: `task-vector` with a low-rank adapter in place of all weights, $\tau = \frac{\alpha}{r} B A$. One
   of the factors is negated, for both would change nothing. Only a change of rank $r$ in the linear layers can be
   taken away. Kept apart, the negated module could be taken out again; here it is merged into the weights.
+- `mox`: `task-vector` whose fine-tuning is held to what the model says on the retain set, by the divergence of
+  `kl-min`, whose mirror image it is.
 - `spunge`: `task-vector` for parts of the forget set apart, each from the same start. Of every weight's changes those
   count that are large and agree in sign, so that one part does not water down what another asks for.
 - `negmerge`: several `task-vector`s of the whole forget set, whose trainings differ in their learning rates. Only those
