@@ -98,6 +98,7 @@ from reference_impls.toolkit.memorization import memorization_accuracies, memori
 from reference_impls.toolkit.method import HyperparameterError, LossMethod, Method, hyperparameter
 from reference_impls.toolkit.mlp_memory import (
     Memory,
+    beside,
     by_place,
     changed_output,
     keys_of,
@@ -239,6 +240,7 @@ __all__ = [
     "asked_examples",
     "away_loss",
     "bare",
+    "beside",
     "bs_t_loss",
     "by_place",
     "by_token",

@@ -4,9 +4,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from unlearning_toys import fingerprint
 
 from reference_impls.models.architectures import small_model
-from reference_impls.toolkit import LanguageModel, Pair, by_place, memories, neuron_masks
+from reference_impls.toolkit import LanguageModel, Pair, beside, by_place, memories, neuron_masks
 
 SIZES = st.integers(1, 4)
 
@@ -38,3 +39,15 @@ def test_neurons_are_the_rows_that_read_and_the_columns_that_write(kind: str, ti
     assert torch.allclose(after[..., ~neurons], before[..., ~neurons], atol=1e-6)
     assert not bool(memory.weight[:, neurons].any())
     assert bool(memory.weight[:, ~neurons].all(dim=0).any())
+
+
+def test_a_model_beside_another_shares_all_but_one_projection(fresh: LanguageModel) -> None:
+    before = fingerprint(fresh.model)
+    twin, memory = beside(fresh, 1)
+    assert fingerprint(twin.model) == before
+    with torch.no_grad():
+        memory.weight.add_(1.0)
+    assert fingerprint(fresh.model) == before != fingerprint(twin.model)
+    shared = {id(weight) for weight in fresh.model.parameters()}
+    own = [name for name, weight in twin.model.named_parameters() if id(weight) not in shared]
+    assert own == ["model.layers.1.mlp.down_proj.weight"]
