@@ -108,6 +108,7 @@ from reference_impls.toolkit.memorization import memorization_accuracies, memori
 from reference_impls.toolkit.method import HyperparameterError, LossMethod, Method, hyperparameter
 from reference_impls.toolkit.mlp_memory import (
     Memory,
+    beside,
     by_place,
     changed_output,
     keys_of,
@@ -252,6 +253,7 @@ __all__ = [
     "asked_examples",
     "away_loss",
     "bare",
+    "beside",
     "bs_t_loss",
     "by_output",
     "by_place",
