@@ -23,6 +23,8 @@ What a method chooses for the two, and when it stops, is all that sets it apart.
   that are still to be forgotten, and a divergence on them.
 - `grad-diff`: `gradient-ascent` plus the negative log-likelihood of retain answers as $\mathcal R$. The balance of
   the two drifts as the forget loss grows.
+- `bounded-lora`: `grad-diff` in adapters of the MLPs whose update goes through a bounded function, so that no weight
+  can go far, however long the ascent lasts.
 - `sugd`: `grad-diff` chunk by chunk, in adapters, with several retain examples to each forget example.
 - `codeeraser`: $w_t = 1$ on what is sensitive in a text, and a little below 0 on all the rest of it, which goes on
   being learned. $\mathcal R$ is the divergence on the retain set, less the same on what is sensitive.

@@ -110,9 +110,9 @@ class Localizer:
     def __init__(self, retain: Gradient, settings: ALKN, steps: int, earlier: Localizer | None) -> None:
         self.retain, self.settings, self.steps, self.taken = retain, settings, steps, 0
         self.scores = [torch.zeros_like(part) for part in retain.parts]
-        self.found = earlier.thresholds if earlier else None
-        self.thresholds = self.found or [-math.inf] * len(self.scores)
-        self.used = earlier.masks(earlier.used) if earlier else None
+        self.found: list[float] | None = earlier.thresholds if earlier else None
+        self.thresholds: list[float] = self.found or [-math.inf] * len(self.scores)
+        self.used: list[Tensor] | None = earlier.masks(earlier.used) if earlier else None
 
     def masks(self, more: Sequence[Tensor] | None = None) -> list[Tensor]:
         """$m$, or with the weights of other masks as well."""
