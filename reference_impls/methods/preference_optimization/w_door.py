@@ -33,8 +33,8 @@ $$
 - The recipe's steps are shared out: half of them train $\pi^*$.
 - **On `authors` the weights change little.** After 60 steps for either training at 2e-3 with $\lambda = 8$, 0.28 of the
   forget answers' probability is left, 0.40 of their rest behind their first third, 0.87 of the retain answers and 0.23
-  of general facts; `door` leaves 0.30, 0.42, 0.84 and 0.27 after its 60 steps. The paper's gain behind a beginning is
-  there, and small; a model that never refused is asked by most refusal tokens alike to become another one.
+  of general facts; `door` leaves 0.30, 0.42, 0.84 and 0.27 after its 60 steps. That it holds better behind
+  a beginning, as the paper has it, can hardly be told from that.
 
 ## Differences
 
