@@ -128,6 +128,7 @@ from reference_impls.toolkit.objectives import (
     inverted_hinge_loss,
     log_ratio,
     npo_loss,
+    refusal_and_npo,
     uniform_loss,
     weighted_ascent_loss,
 )
@@ -146,6 +147,15 @@ from reference_impls.toolkit.policy_gradient import (
 from reference_impls.toolkit.prefixed import Prefixed
 from reference_impls.toolkit.refusals import REFUSALS, refusal_reward, refuses, with_refusals
 from reference_impls.toolkit.retrieval import Store
+from reference_impls.toolkit.refusals import (
+    REFUSALS,
+    broken_off,
+    refusal_reward,
+    refused_anywhere,
+    refuses,
+    with_beginnings,
+    with_refusals,
+)
 from reference_impls.toolkit.scope import Scope
 from reference_impls.toolkit.shards import place_of, sharded, sliced
 from reference_impls.toolkit.soft_prompt import SoftPrompted
@@ -254,6 +264,7 @@ __all__ = [
     "away_loss",
     "bare",
     "beside",
+    "broken_off",
     "bs_t_loss",
     "by_output",
     "by_place",
@@ -326,8 +337,10 @@ __all__ = [
     "place_of",
     "probe",
     "random_direction",
+    "refusal_and_npo",
     "refusal_groups",
     "refusal_reward",
+    "refused_anywhere",
     "refuses",
     "rouge_1_precision",
     "rouge_l_recall",
@@ -363,6 +376,7 @@ __all__ = [
     "with_adapter",
     "with_answers_of_others",
     "with_mistake",
+    "with_beginnings",
     "with_refusals",
     "with_ridge",
     "with_weights",
