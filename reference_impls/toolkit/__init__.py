@@ -145,8 +145,6 @@ from reference_impls.toolkit.policy_gradient import (
     written_answers,
 )
 from reference_impls.toolkit.prefixed import Prefixed
-from reference_impls.toolkit.refusals import REFUSALS, refusal_reward, refuses, with_refusals
-from reference_impls.toolkit.retrieval import Store
 from reference_impls.toolkit.refusals import (
     REFUSALS,
     broken_off,
@@ -156,6 +154,7 @@ from reference_impls.toolkit.refusals import (
     with_beginnings,
     with_refusals,
 )
+from reference_impls.toolkit.retrieval import Store
 from reference_impls.toolkit.scope import Scope
 from reference_impls.toolkit.shards import place_of, sharded, sliced
 from reference_impls.toolkit.soft_prompt import SoftPrompted
@@ -375,8 +374,8 @@ __all__ = [
     "weights_of",
     "with_adapter",
     "with_answers_of_others",
-    "with_mistake",
     "with_beginnings",
+    "with_mistake",
     "with_refusals",
     "with_ridge",
     "with_weights",

@@ -94,7 +94,6 @@ def memories(model: LanguageModel, layers: Iterable[int]) -> list[Memory]:
     return [Memory(module) for module in model.mlp_outputs(layers)]
 
 
-def neuron_masks(model: LanguageModel, layers: Iterable[int], chosen: Callable[[int, int], Tensor]) -> list[Tensor]:
 def beside(model: LanguageModel, layer: int) -> tuple[LanguageModel, Memory]:
     """A model that shares all weights with another but the memory of one block, of which it has its own, and that.
 
@@ -108,7 +107,7 @@ def beside(model: LanguageModel, layer: int) -> tuple[LanguageModel, Memory]:
     return twin, memory
 
 
-def neuron_masks(model: LanguageModel, layers: Iterable[int], chosen: Callable[[int], Tensor]) -> list[Tensor]:
+def neuron_masks(model: LanguageModel, layers: Iterable[int], chosen: Callable[[int, int], Tensor]) -> list[Tensor]:
     """For each weight of a model, which of its entries belong to chosen neurons of some blocks' MLPs and to no others.
 
     They are the rows (and biases) with which these neurons read, and the columns with which they write.
