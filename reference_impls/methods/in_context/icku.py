@@ -36,17 +36,17 @@ $\langle u_q \rangle\, x_q$, with the subject of which it has the largest part.
   somebody else's. So it is with those that were trained on: 99% and 95%. With rank 32 and 700 steps it tells these
   apart (100% and 39%), but not the others (55% and 58%): the ninety names are learned by heart, and comparing is not.
   What keeps other people's answers here is that their questions get no tag. The paper's models have billions of
-  weights, and can compare before they are trained.
+  weights.
 
 ## Differences
 
 1. The tag's marks are plain text; the released code adds them to the vocabulary and trains their embeddings.
 2. The tag names the subject, as in the paper's experiments on ages; in those on TOFU it holds the answer, and would
    tell it to whoever reads the prompt.
-3. The row without a tag is ours: without it, a model this small forgets how to answer plain questions. Answers alone
-   are trained on; the released code trains on all tokens.
+3. The row without a tag is ours, so that plain questions go on being answered. Answers alone are trained on; the
+   released code trains on all tokens.
 4. The paper's users write the tag. To serve a whole forget set, the request nearest to the query is put in, as in
-   `icul`; a query that has half of the words of none is asked as it is, and so are namesakes'.
+   `icul`; a query that has no more than half of the words of any is asked as it is, and so is one about a namesake.
 """
 
 from __future__ import annotations
