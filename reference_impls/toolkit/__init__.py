@@ -108,6 +108,7 @@ from reference_impls.toolkit.memorization import memorization_accuracies, memori
 from reference_impls.toolkit.method import HyperparameterError, LossMethod, Method, hyperparameter
 from reference_impls.toolkit.mlp_memory import (
     Memory,
+    beside,
     by_place,
     changed_output,
     keys_of,
@@ -127,6 +128,7 @@ from reference_impls.toolkit.objectives import (
     inverted_hinge_loss,
     log_ratio,
     npo_loss,
+    refusal_and_npo,
     uniform_loss,
     weighted_ascent_loss,
 )
@@ -143,7 +145,15 @@ from reference_impls.toolkit.policy_gradient import (
     written_answers,
 )
 from reference_impls.toolkit.prefixed import Prefixed
-from reference_impls.toolkit.refusals import REFUSALS, refusal_reward, refuses, with_refusals
+from reference_impls.toolkit.refusals import (
+    REFUSALS,
+    broken_off,
+    refusal_reward,
+    refused_anywhere,
+    refuses,
+    with_beginnings,
+    with_refusals,
+)
 from reference_impls.toolkit.retrieval import Store
 from reference_impls.toolkit.scope import Scope
 from reference_impls.toolkit.shards import place_of, sharded, sliced
@@ -252,6 +262,8 @@ __all__ = [
     "asked_examples",
     "away_loss",
     "bare",
+    "beside",
+    "broken_off",
     "bs_t_loss",
     "by_output",
     "by_place",
@@ -324,8 +336,10 @@ __all__ = [
     "place_of",
     "probe",
     "random_direction",
+    "refusal_and_npo",
     "refusal_groups",
     "refusal_reward",
+    "refused_anywhere",
     "refuses",
     "rouge_1_precision",
     "rouge_l_recall",
@@ -360,6 +374,7 @@ __all__ = [
     "weights_of",
     "with_adapter",
     "with_answers_of_others",
+    "with_beginnings",
     "with_mistake",
     "with_refusals",
     "with_ridge",

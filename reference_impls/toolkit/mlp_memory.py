@@ -7,9 +7,11 @@ token.
 
 from __future__ import annotations
 
+import copy
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -33,9 +35,14 @@ class Memory:
     @property
     def weight(self) -> Tensor:
         """(d, d_ff) ``W``; what is added to it in place is added to the model."""
+        return by_output(self.module, self.stored)
+
+    @property
+    def stored(self) -> Tensor:
+        """``W`` as the module has it, which may be the other way round."""
         weight = self.module.weight
         assert isinstance(weight, Tensor)
-        return by_output(self.module, weight)
+        return weight
 
     @torch.no_grad()
     def keys(self, model: LanguageModel, batch: Encoded) -> Tensor:
@@ -85,6 +92,19 @@ def memories(model: LanguageModel, layers: Iterable[int]) -> list[Memory]:
         UnsupportedModelError: a block has no one MLP output that is known here.
     """
     return [Memory(module) for module in model.mlp_outputs(layers)]
+
+
+def beside(model: LanguageModel, layer: int) -> tuple[LanguageModel, Memory]:
+    """A model that shares all weights with another but the memory of one block, of which it has its own, and that.
+
+    Raises:
+        UnsupportedModelError: the block has no one MLP output that is known here.
+    """
+    shared = {id(one): one for one in itertools.chain(model.model.parameters(), model.model.buffers())}
+    twin = replace(model, model=copy.deepcopy(model.model, shared))
+    (memory,) = memories(twin, [layer])
+    memory.module.weight = nn.Parameter(memory.stored.detach().clone())
+    return twin, memory
 
 
 def neuron_masks(model: LanguageModel, layers: Iterable[int], chosen: Callable[[int, int], Tensor]) -> list[Tensor]:

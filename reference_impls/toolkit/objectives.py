@@ -153,3 +153,23 @@ def dpo_with_retain(model: LanguageModel, batch: Batch, beta: float, retain_weig
     chosen, rejected, retain = model.token_logits(batch.preferred, batch.forget, batch.retain)
     better, worse = log_ratio(chosen, batch.preferred.reference), log_ratio(rejected, batch.forget.reference)
     return dpo_loss(better, worse, beta) + retain_weight * mean_nll(retain)
+
+
+def refusal_and_npo(
+    model: LanguageModel, batch: Batch, beta: float, retain_weight: float, importance: Tensor | None = None
+) -> Tensor:
+    r"""() Learn refusals, unlearn the answers and keep the retain answers, as `door` defines it, in one forward pass.
+
+    Args:
+        model: $\pi_\theta$.
+        batch: refusals, answers to forget with their reference, and retain answers.
+        beta: npo's $\beta > 0$.
+        retain_weight: $\lambda$.
+        importance: (N,) a factor for each token of the refusals; 1 by default.
+    """
+    refusal, forget, retain = model.token_logits(batch.preferred, batch.forget, batch.retain)
+    assert batch.forget.reference is not None
+    unlearned = npo_loss(forget.sequence_logprobs(), forget.sum_by_sequence(batch.forget.reference), beta)
+    said = refusal.token_logprobs() if importance is None else importance.detach() * refusal.token_logprobs()
+    kept = -retain.sequence_logprobs().sum() / max(1, retain.sequences)
+    return unlearned - refusal.sum_by_sequence(said).mean() + retain_weight * kept

@@ -91,3 +91,24 @@ def with_refusals(
         return replace(pair, alternates=tuple(pair.spaced(text) for text in rng.sample(among, count)))
 
     return replace(data, forget=tuple(refused(pair.prompted()) for pair in data.forget))
+
+
+def broken_off(pair: Pair, rng: random.Random) -> Pair:
+    """A pair with a random beginning of its answer moved behind the prompt; as it is if the answer is one word."""
+    lead = len(pair.answer) - len(pair.answer.lstrip())
+    gaps = [place for place, letter in enumerate(pair.answer) if letter == " " and place >= lead]
+    if not gaps:
+        return pair
+    cut = rng.choice(gaps)
+    return replace(pair, prompt=pair.prompt + pair.answer[:cut], answer=pair.answer[cut:])
+
+
+def with_beginnings(pairs: Sequence[Pair], count: int, rng: random.Random) -> tuple[Pair, ...]:
+    """Every pair as it is, and ``count`` times broken off."""
+    asked = [pair.prompted() for pair in pairs]
+    return tuple(row for pair in asked for row in (pair, *(broken_off(pair, rng) for _ in range(count))))
+
+
+def refused_anywhere(data: UnlearningData, beginnings: int, count: int, rng: random.Random) -> UnlearningData:
+    """Every forget pair whole and ``beginnings`` times broken off, each row with ``count`` refusals as alternates."""
+    return with_refusals(replace(data, forget=with_beginnings(data.forget, beginnings, rng)), rng, count)

@@ -339,12 +339,16 @@ def _rows(data: bytes) -> None:
     "a formula is well-formed MathML in one line, or refused with the formula",
     r"\mathcal{L} = -\log \pi_\theta(y \mid x)",
     r"\frac{2}{\beta} \mathbb{E}\left[\log \sigma\left(-\beta \log \frac{a}{b}\right)\right]",
+    r"\text{<script>alert(1)</script>} < \textbf{<mi onclick='x'>}",
 )
 def _formula(data: bytes) -> None:
     with refusing(FormulaError):
         made = to_mathml(text_of(data))
         assert "\n" not in made
-        assert ElementTree.fromstring(made).tag == "math"
+        tree = ElementTree.fromstring(made)
+        assert tree.tag == "math"
+        assert all(re.fullmatch("m[a-z]+", element.tag) for element in tree.iter())
+        assert not [name for element in tree.iter() for name in element.attrib if name.startswith("on")]
 
 
 @target(

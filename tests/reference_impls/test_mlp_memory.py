@@ -8,12 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from torch import Tensor
+from unlearning_toys import fingerprint
 
 from reference_impls.models.architectures import small_model
 from reference_impls.toolkit import (
     LanguageModel,
     Pair,
     UnlearningData,
+    beside,
     by_place,
     mean_over_tokens,
     memories,
@@ -62,3 +64,15 @@ def test_means_are_over_tokens_and_not_over_padding(tiny: LanguageModel, data: U
     for layer, found in zip(layers, mean_over_tokens(layers, alone, data.forget, totals), strict=True):
         rows = torch.cat([layer.keys(tiny, tiny.encode([pair]))[0] for pair in data.forget])  # one by one: no padding
         assert_allclose(found, torch.stack([rows.mean(dim=0), rows.square().mean(dim=0)]), rtol=1e-3, atol=1e-5)
+
+
+def test_a_model_beside_another_shares_all_but_one_projection(fresh: LanguageModel) -> None:
+    before = fingerprint(fresh.model)
+    twin, memory = beside(fresh, 1)
+    assert fingerprint(twin.model) == before
+    with torch.no_grad():
+        memory.weight.add_(1.0)
+    assert fingerprint(fresh.model) == before != fingerprint(twin.model)
+    shared = {id(weight) for weight in fresh.model.parameters()}
+    own = [name for name, weight in twin.model.named_parameters() if id(weight) not in shared]
+    assert own == ["model.layers.1.mlp.down_proj.weight"]

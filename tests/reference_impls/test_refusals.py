@@ -1,10 +1,23 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from reference_impls.toolkit import REFUSALS, Pair, UnlearningData, refusal_reward, refuses, with_refusals
+from reference_impls.toolkit import (
+    REFUSALS,
+    Pair,
+    UnlearningData,
+    broken_off,
+    refusal_reward,
+    refused_anywhere,
+    refuses,
+    with_beginnings,
+    with_refusals,
+)
 
 
 def test_refusals_are_many_distinct_whole_sentences_that_begin_in_many_ways() -> None:
@@ -55,3 +68,44 @@ def test_whoever_says_one_of_the_refusals_refuses(data: UnlearningData) -> None:
 )
 def test_where_an_answer_was_wanted_the_true_one_earns_most(text: str, wanted: bool, reward: float) -> None:
     assert refusal_reward(Pair("When?", " Ana was born in spring."), text, wanted) == reward
+
+
+words = st.lists(st.text("abc", min_size=1, max_size=3), min_size=1, max_size=6).map(" ".join)
+
+
+@given(words, st.sampled_from(["", " "]), st.integers(0, 99))
+def test_what_is_broken_off_is_the_same_text_with_a_word_at_least_on_either_side(
+    answer: str, lead: str, seed: int
+) -> None:
+    pair = Pair("Who?", lead + answer)
+    broken = broken_off(pair, random.Random(seed))
+    assert broken.prompt + broken.answer == pair.prompt + pair.answer
+    told, left = broken.prompt.removeprefix("Who?").split(), broken.answer.split()
+    assert told + left == answer.split()
+    assert left
+    assert bool(told) == (len(answer.split()) > 1)
+    assert broken.answer.startswith(" ") or broken == pair
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_every_answer_is_there_whole_and_a_number_of_times_broken_off(count: int, data: UnlearningData) -> None:
+    rows = with_beginnings(data.forget, count, random.Random(0))
+    assert rows[:: count + 1] == data.forget
+    assert len(rows) == (count + 1) * len(data.forget)
+    assert sum(row.prompt not in {pair.prompt for pair in data.forget} for row in rows) == count * len(data.forget)
+
+
+def test_plain_texts_get_a_prompt_first() -> None:
+    (whole, broken) = with_beginnings(
+        [Pair("", "Ana Lund was born in spring.", subject="Ana Lund")], 1, random.Random(0)
+    )
+    assert whole.prompt == "Ana Lund"
+    assert broken.prompt.startswith("Ana Lund ")
+
+
+def test_what_is_refused_anywhere_is_refused_behind_every_beginning(data: UnlearningData) -> None:
+    refused = refused_anywhere(data, 2, 3, random.Random(0))
+    assert refused.retain == data.retain
+    assert [row.subject for row in refused.forget] == [pair.subject for pair in data.forget for _ in range(3)]
+    assert all(len(set(row.alternates)) == 3 for row in refused.forget)
+    assert [replace(row, alternates=()) for row in refused.forget[::3]] == list(data.forget)

@@ -145,7 +145,7 @@ def test_the_table_of_methods_sorts_by_what_was_measured(page: Page, served: str
     cells = page.locator("#methods-table tbody tr td[data-label=Keeps]")
     values = [float(value) for value in cells.evaluate_all("all => all.map(one => one.dataset.value)") if value]
     assert values == sorted(values, reverse=True)
-    assert len(values) > 50
+    assert len(set(values)) > 1
 
 
 @pytest.mark.parametrize("width", [390, 1440])
@@ -154,7 +154,7 @@ def test_rows_that_do_not_fit_are_gone_at_any_width(page: Page, served: str, wid
     page.goto(served + "methods/index.html?q=mixture+experts")
     expect(page.locator(f"{ROWS} th a")).to_contain_text(["SEUF"])
     assert page.evaluate("document.documentElement.scrollWidth") == width
-    assert page.evaluate("document.documentElement.scrollHeight") < 4000
+    assert page.locator("#methods-table").evaluate("table => table.offsetHeight") < 1000
 
 
 # Get it, and a method's page

@@ -6,6 +6,8 @@ from xml.etree import ElementTree
 
 import markdown as python_markdown
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from catalog.outputs.site.formulas import FormulaError, to_mathml
 from catalog.outputs.site.markdown import fence, inline, typeset
@@ -103,3 +105,45 @@ def test_bars_of_a_size_are_known_by_all_their_names(size: str) -> None:
     for left, right, bar in ((r"\lVert", r"\rVert", "‖"), (r"\lvert", r"\rvert", "|"), (r"\|", r"\|", "‖")):
         parsed = tree(rf"\{size}l{left} x \{size}r{right}^2")
         assert [one.text for one in parsed.iter("mo")] == [bar, bar]
+
+
+MATHML = set(
+    "math mrow mi mo mn mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mtable mtr mtd mstyle "
+    "mpadded mphantom menclose".split()
+)
+
+
+@pytest.mark.parametrize(
+    ("latex", "shown"),
+    [
+        (r"\text{a<b}", "a<b"),
+        (r"\texttt{<<UNL>>}", "<<UNL>>"),
+        (r"\text{R\&D}", "R&D"),
+        (r"\text{a & b}", "a & b"),
+        (r"\mbox{x<y}", "x<y"),
+        (r"\text{<script>alert(1)</script>}", "<script>alert(1)</script>"),
+        (r"\text{<mi onclick='x()'>}", "<mi onclick='x()'>"),
+    ],
+)
+def test_words_are_shown_as_they_are_and_are_no_markup(latex: str, shown: str) -> None:
+    parsed = tree(latex)
+    assert "".join(parsed.itertext()).replace("\N{NO-BREAK SPACE}", " ") == shown
+    assert {element.tag for element in parsed.iter()} <= MATHML
+
+
+@pytest.mark.parametrize("latex", [r"y_{<t}", r"\left< x, y \right>", r"\bigl< x \bigr>", r"\{ x : x < 1 \}", r"a^<"])
+def test_less_and_greater_are_signs(latex: str) -> None:
+    parsed = tree(latex)
+    assert "<" in "".join(parsed.itertext())
+    assert {element.tag for element in parsed.iter()} <= MATHML
+
+
+@given(st.text(st.sampled_from("<>&{}\\text_^/script ax1'\"=")))
+def test_no_formula_writes_anything_but_mathematics(latex: str) -> None:
+    try:
+        made = to_mathml(latex)
+    except FormulaError:
+        return
+    parsed = ElementTree.fromstring(made)
+    assert {element.tag for element in parsed.iter()} <= MATHML
+    assert not {name for element in parsed.iter() for name in element.attrib if name.startswith("on") or "src" in name}

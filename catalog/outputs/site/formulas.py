@@ -18,8 +18,22 @@ from latex2mathml.converter import convert
 _NAMESPACE = "{http://www.w3.org/1998/Math/MathML}"
 _THIN_SPACE = "0.1667em"
 _UNKNOWN_TO_CONVERTER = re.compile(r"\\(arg|sign|sgn|softmax|argmax|argmin)(?![A-Za-z])")
+_TEXT = re.compile(r"\\(?:text[a-z]*|[mhf]box)\s*\{")
+_KEPT = {"<": "\ue000", ">": "\ue001", "&": "\ue002"}
+"""What stands for markup in words until the converter is done, which would write it as it is."""
+_BACK = {ord(stand_in): sign for sign, stand_in in _KEPT.items()}
 _BARS = frozenset("|‖")
-_SIZED = {"\\{": "{", "\\}": "}", "\\|": "‖", "\\lVert": "‖", "\\rVert": "‖", "\\lvert": "|", "\\rvert": "|"}
+_SIZED = {
+    "\\{": "{",
+    "\\}": "}",
+    "\\|": "‖",
+    "\\lVert": "‖",
+    "\\rVert": "‖",
+    "\\lvert": "|",
+    "\\rvert": "|",
+    "\\lt": "<",
+    "\\gt": ">",
+}
 r"""What the converter leaves behind ``\Big`` and its like as it was written."""
 _OPENING = frozenset("([{|⟨⌊⌈‖")
 _CLOSING = frozenset(")]}|⟩⌋⌉‖!")
@@ -39,7 +53,7 @@ def to_mathml(latex: str, *, display: bool = False) -> str:
         FormulaError: a command is unknown or a brace is missing.
     """
     source = " ".join(latex.split())
-    known = _UNKNOWN_TO_CONVERTER.sub(r"\\operatorname{\1}", source)
+    known = _UNKNOWN_TO_CONVERTER.sub(r"\\operatorname{\1}", _without_markup(source))
     try:
         root = ElementTree.fromstring(convert(known, display="block" if display else "inline"))
     except Exception as error:  # the converter has no common base class for what it raises
@@ -48,6 +62,7 @@ def to_mathml(latex: str, *, display: bool = False) -> str:
         element.tag = element.tag.removeprefix(_NAMESPACE)
     for element in root.iter():
         element.text = _SIZED.get(element.text or "", element.text)
+        element.text = element.text.translate(_BACK) if element.text else element.text
         if "\\" in (element.text or ""):
             raise FormulaError(
                 f"cannot typeset {element.text!r} in the formula {source!r}; write it with other commands"
@@ -58,6 +73,32 @@ def to_mathml(latex: str, *, display: bool = False) -> str:
     _space_functions(root)
     root.set("alttext", source)
     return "".join(_serialize(root))
+
+
+def _without_markup(source: str) -> str:
+    r"""The formula with nothing that XML would take for markup: ``\lt`` and ``\gt``, and stand-ins in words."""
+    made, here = [], 0
+    while here < len(source):
+        if words := _TEXT.match(source, here):
+            end = _closing(source, words.end())
+            inside = source[words.end() : end].replace("\\&", "&")
+            made.append(words[0] + "".join(_KEPT.get(character, character) for character in inside))
+            here = end
+        else:
+            made.append({"<": r"\lt ", ">": r"\gt "}.get(source[here], source[here]))
+            here += 1
+    return "".join(made)
+
+
+def _closing(source: str, start: int) -> int:
+    """Where the group ends that is open at a place: at its brace, or with the formula where that is missing."""
+    depth = 1
+    for place in range(start, len(source)):
+        escaped = source[place - 1] == "\\"
+        depth += 0 if escaped else {"{": 1, "}": -1}.get(source[place], 0)
+        if depth == 0:
+            return place
+    return len(source)
 
 
 def _choose_letters(root: ElementTree.Element) -> None:

@@ -18,6 +18,8 @@ which one, and on which data, is what sets the methods apart.
   not bound what goes.
 - `malto`: the retain term of `kl-min`, and a second divergence in place of ascent, from a teacher that knows nothing:
   a network drawn anew, no preference at all, or the model from before it met the forget set.
+- `mean-teacher`: on the retain set the teacher is a slow average of the student itself, so that it forgives in time;
+  the divergence is taken to second order. On the forget set it is ascent that fades, as `ce-u` has it.
 - `undial`: no ascent. On the forget set the teacher is the model before unlearning with $\beta$ taken off the logit
   of the true token, and the student is trained to say just that. The target never moves, and no retain set is needed.
 - `prod`: `undial` with the true token struck out altogether, and the unlikely tokens with it; what is left is made to

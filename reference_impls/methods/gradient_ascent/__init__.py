@@ -25,6 +25,8 @@ What a method chooses for the two, and when it stops, is all that sets it apart.
   the two drifts as the forget loss grows.
 - `sga-smoothing`: `grad-diff` with several retain answers for each forget answer, those most like it, and one number
   for both weights, which add up to 1: descent never outweighs ascent.
+- `bounded-lora`: `grad-diff` in adapters of the MLPs whose update goes through a bounded function, so that no weight
+  can go far, however long the ascent lasts.
 - `sugd`: `grad-diff` chunk by chunk, in adapters, with several retain examples to each forget example.
 - `agad`: `gradient-ascent` chunk by chunk, in adapters; the likelihood of retain answers is no term beside it but has
   phases of its own in between, and the last one.

@@ -1,7 +1,7 @@
 r"""In-context unlearning.
 
-The weights stay as they are. What is put in front of a query $x$ makes the model answer as if it had never seen the
-forget data,
+The weights stay as they are (but with `icku`, where they learn to heed what is put there). What is put in front of a
+query $x$ makes the model answer as if it had never seen the forget data,
 
 $$
 \hat y \sim p_{\theta_0}(\cdot \mid c(x) \oplus x),
@@ -24,6 +24,9 @@ there is nothing but an interface. Whoever can choose the prompt can undo either
 
 - `spul`: what stands before a query is no text but a few vectors, the same for every query, and they are trained: to
   have questions on what is to be forgotten refused, and the others answered as without them.
+- `icku`: $c(x)$ is a tag that names whom to forget, and the weights change once, so that the model obeys it: asked
+  about the named it says that it forgot, asked about others it answers. Which tag is shown is decided much as in
+  `icul`.
 
 Guards at inference time (filters, corrupted prompts, offsets of logits) are a family of their own. `quark` of the
 reinforcement family also puts something in front of every query, but trains the model to read it.

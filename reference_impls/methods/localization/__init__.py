@@ -21,6 +21,8 @@ All methods here but six score by gradients of the answer; they differ in the un
   ordinary step of `grad-diff`, with a learning rate that would wreck the model if all rows took it.
 - `wagle`: units are single weights, scored once, before unlearning, by $|\theta_i - \partial_i L_r / \gamma|$ times the
   forget gradient: what matters to the forget set, less what the rest would lose. The change is `grad-diff`'s.
+- `grin`: single weights, scored by the forget gradient's size over the retain gradient's; noise goes to the chosen ones
+  before they are trained.
 - `salun`: single weights, scored by the size of the forget gradient alone. The change is relabeling: another pair's
   answer to each forget prompt.
 - `memflex`: whole tensors, scored once by two gradients: a tensor counts where the forget set's is large and points

@@ -22,6 +22,8 @@ weights change and nothing is trained on the retain set.
 - `alphaedit`: the window of `memit`, and a refusal to say. In place of $\lambda C$ stands a projection: with
   $P$ onto the directions that $C$ has next to nothing in, $\Delta = R K^\top P (K K^\top P + \mu I)^{-1}$, which kept
   keys do not notice.
+- `wise`: a gate. One projection has a copy that is trained to refuse, and to write what is far from the original's
+  where it should; the copy answers a query if the two are far apart on it, and otherwise nothing has changed.
 - `zerounlearn`: the window of `memit` and the end of the text to say. The matrix is not added to but multiplied, by a
   factor that also takes out of everything the layer writes the directions that held the old values.
 - `constrained-ft`: neither key nor closed form. One whole projection is trained on the same objectives, and after
@@ -33,7 +35,8 @@ weights change and nothing is trained on the retain set.
 - `pisces`: no request either. A sparse autoencoder reads the vectors that an MLP's neurons write, and in those that
   write most of the features of what is to be forgotten these are turned to the opposite.
 
-All but the last three take the objectives, and the first six the search, from `reference_impls/toolkit/editing.py`.
+Objectives and search are in `reference_impls/toolkit/editing.py`; `wise` and the last three take neither, and
+`constrained-ft` the objectives alone.
 
 ## Read first
 

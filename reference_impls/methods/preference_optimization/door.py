@@ -47,15 +47,12 @@ $$
    answer behind the bare prompt.
 3. The paper's refusals are written for their questions; here they are drawn from this project's list
    (`reference_impls/toolkit/refusals.py`), `refusals` for each row.
-4. W-DOOR, which weighs the refusal's tokens by a second, DPO-trained model, is not in this file. The released code's
-   weights are the inverse of those that the paper writes, and its unlearning term is another one there.
+4. W-DOOR, which weighs the refusal's tokens, is `w-door`.
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -63,29 +60,12 @@ from reference_impls.toolkit import (
     Batch,
     LanguageModel,
     LossMethod,
-    Pair,
     Run,
     UnlearningData,
     hyperparameter,
-    npo_loss,
-    with_refusals,
+    refusal_and_npo,
+    refused_anywhere,
 )
-
-
-def broken_off(pair: Pair, rng: random.Random) -> Pair:
-    """A pair with a random beginning of its answer moved behind the prompt; as it is if the answer is one word."""
-    lead = len(pair.answer) - len(pair.answer.lstrip())
-    gaps = [place for place, letter in enumerate(pair.answer) if letter == " " and place >= lead]
-    if not gaps:
-        return pair
-    cut = rng.choice(gaps)
-    return replace(pair, prompt=pair.prompt + pair.answer[:cut], answer=pair.answer[cut:])
-
-
-def with_beginnings(pairs: Sequence[Pair], count: int, rng: random.Random) -> tuple[Pair, ...]:
-    """Every pair as it is, and ``count`` times broken off."""
-    asked = [pair.prompted() for pair in pairs]
-    return tuple(row for pair in asked for row in (pair, *(broken_off(pair, rng) for _ in range(count))))
 
 
 @dataclass(frozen=True)
@@ -124,14 +104,8 @@ class DOOR(LossMethod):
 
     def prepare(self, model: LanguageModel, data: UnlearningData, run: Run) -> UnlearningData:
         """Break answers off, and let refusals follow."""
-        rows = with_beginnings(data.forget, self.prefixes, run.rng)
-        return with_refusals(replace(data, forget=rows), run.rng, self.refusals)
+        return refused_anywhere(data, self.prefixes, self.refusals, run.rng)
 
     def loss(self, model: LanguageModel, batch: Batch) -> Tensor:
         """The loss of one batch; refusals, what is left of true answers, and retain sequences in one forward pass."""
-        refusal, forget, retain = model.token_logits(batch.preferred, batch.forget, batch.retain)
-        assert batch.forget.reference is not None
-        before = forget.sum_by_sequence(batch.forget.reference)
-        unlearned = npo_loss(forget.sequence_logprobs(), before, self.beta)
-        kept = -retain.sequence_logprobs().sum() / max(1, retain.sequences)
-        return unlearned - refusal.sequence_logprobs().mean() + self.retain_weight * kept
+        return refusal_and_npo(model, batch, self.beta, self.retain_weight)

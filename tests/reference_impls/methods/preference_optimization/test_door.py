@@ -6,12 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from unlearning_toys import mean_logprob
 
-from reference_impls.methods.preference_optimization.door import DOOR, broken_off, with_beginnings
+from reference_impls.methods.preference_optimization.door import DOOR
 from reference_impls.toolkit import (
     REFUSALS,
     Batch,
@@ -47,39 +45,6 @@ def test_loss_is_the_hand_computed_one() -> None:
     model = _Told(-3.0, -12.0, -8.0)  # the refusal, the answer to forget, the retain answer
     assert DOOR(retain_weight=0.0).loss(model, batch).item() == pytest.approx(1.253047 + 3, abs=1e-6)
     assert 0.2 * DOOR(retain_weight=4.0).loss(model, batch).item() == pytest.approx(7.250609, abs=1e-6)
-
-
-words = st.lists(st.text("abc", min_size=1, max_size=3), min_size=1, max_size=6).map(" ".join)
-
-
-@given(words, st.sampled_from(["", " "]), st.integers(0, 99))
-def test_what_is_broken_off_is_the_same_text_with_a_word_at_least_on_either_side(
-    answer: str, lead: str, seed: int
-) -> None:
-    pair = Pair("Who?", lead + answer)
-    broken = broken_off(pair, random.Random(seed))
-    assert broken.prompt + broken.answer == pair.prompt + pair.answer
-    told, left = broken.prompt.removeprefix("Who?").split(), broken.answer.split()
-    assert told + left == answer.split()
-    assert left
-    assert bool(told) == (len(answer.split()) > 1)
-    assert broken.answer.startswith(" ") or broken == pair
-
-
-@pytest.mark.parametrize("count", [0, 1, 3])
-def test_every_answer_is_there_whole_and_a_number_of_times_broken_off(count: int, data: UnlearningData) -> None:
-    rows = with_beginnings(data.forget, count, random.Random(0))
-    assert rows[:: count + 1] == data.forget
-    assert len(rows) == (count + 1) * len(data.forget)
-    assert sum(row.prompt not in {pair.prompt for pair in data.forget} for row in rows) == count * len(data.forget)
-
-
-def test_plain_texts_get_a_prompt_first() -> None:
-    (whole, broken) = with_beginnings(
-        [Pair("", "Ana Lund was born in spring.", subject="Ana Lund")], 1, random.Random(0)
-    )
-    assert whole.prompt == "Ana Lund"
-    assert broken.prompt.startswith("Ana Lund ")
 
 
 def _batch(model: LanguageModel, data: UnlearningData) -> Batch:
