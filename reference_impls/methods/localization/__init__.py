@@ -45,6 +45,8 @@ All methods here but six score by gradients of the answer; they differ in the un
   The change is training with an ascent that ends, `away_loss`.
 - `kunbr`: groups of whole layers, all but the last, with no score in the code that was released. What each becomes is
   trained in the model as it was before, where no other layer hides the answers yet.
+- `seuf`: experts of a mixture, scored by how much of the forget set a router sends them. The change is `npo`'s, in the
+  best of them and its router, which is held to it; all others stay.
 - `gradient-routing`: neurons again, and nothing is found. They are set aside before training, which lets what may have
   to be forgotten reach the MLPs' weights through them alone; then they are silenced.
 - `sgtm`: the same, with the gradients of weights masked in place of those of activations, so that nothing before the
