@@ -29,7 +29,8 @@ from reference_impls.toolkit import LanguageModel, Recipe, Run, UnlearnedModel, 
 
 FILE = PACKAGE / "models" / "architectures.json"
 FORGET, RETAIN = 4, 6
-"""How many of the default task's pairs are taken."""
+"""How many of the default task's pairs are taken; of those to keep half from either end, for some methods compare
+subjects."""
 CLOSE = 1e-4
 """How far the log-probability of a token may be from what it was before saving."""
 
@@ -95,7 +96,8 @@ def try_row(row: Row) -> Architecture:
     for name in row.methods:
         model = small_model(row.family, tokenizer)
         splits = task.splits(model)
-        data = replace(splits.data, forget=splits.forget[:FORGET], retain=splits.retain[:RETAIN])
+        kept = (*splits.retain[: RETAIN // 2], *splits.retain[-RETAIN // 2 :])
+        data = replace(splits.data, forget=splits.forget[:FORGET], retain=kept)
         tried[name] = try_out(find_method(name), model, data)
     return Architecture(network=type(small_model(row.family, tokenizer).model).__name__, methods=tried)
 
