@@ -104,7 +104,7 @@ def test_a_larger_models_numbers_stand_apart_and_are_compared(project: Project, 
 
 def test_without_a_larger_model_there_is_nothing_to_compare(project: Project, catalog: Catalog) -> None:
     text = text_of(project, site_of(replace(catalog, results=results())), "ranking.md")
-    assert "No method has been measured on a larger model yet." in text
+    assert "No method has been measured on another model yet." in text
 
 
 def test_a_benchmarks_page_has_its_tasks_and_no_leaderboard(project: Project, catalog: Catalog) -> None:
