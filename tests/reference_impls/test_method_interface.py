@@ -365,6 +365,7 @@ def test_every_method_says_whether_it_needs_what_must_stay(method: Implementatio
     assert (needs.access, needs.retain, needs.trains) == (found.access, found.retain, found.trains)
     assert (needs.earlier, needs.exact, needs.separate) == (found.earlier, found.exact, found.separate)
     assert needs.copies == found.copies + (method.reference == "model")
+    assert (needs.experts, needs.features) == ("experts" in found.parts, found.reads_features)
 
 
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
