@@ -23,8 +23,8 @@ from reference_impls.running.registry import (
     benchmarks,
     find_method,
     implementations,
-    larger_models,
     methods,
+    other_models,
 )
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def list_tasks(as_json: Json = False) -> None:
         return
     for task in embedded_tasks:
         print(f"{task.id}: {task.summary}")
-        for model in larger_models(task.id):
+        for model in other_models(task.id):
             by = "from nothing, as the usual one does" if model in MADE_HERE else "by adapters that ship"
             print(f"  --model {model}: on that model, which learns the task {by}")
     print("\nPublished benchmarks, with --model DIR_OR_NAME and their files (--data DIR):")
@@ -165,7 +165,7 @@ def list_tasks(as_json: Json = False) -> None:
 
 def _task(task: Implementation) -> dict[str, Any]:
     entry = {"id": task.id, "name": task.title, "paper": task.paper, "summary": task.summary, "models": True}
-    return entry | ({"larger_models": larger} if (larger := larger_models(task.id)) else {})
+    return entry | ({"larger_models": others} if (others := other_models(task.id)) else {})
 
 
 def _benchmark(benchmark: Implementation) -> dict[str, Any]:

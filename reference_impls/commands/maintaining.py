@@ -23,8 +23,8 @@ from reference_impls.running.registry import (
     RESULTS,
     find_embedded,
     find_method,
-    larger_models,
     methods,
+    other_models,
     recipes,
     ships,
     tasks,
@@ -40,7 +40,7 @@ METRICS = "metrics"
 OUTCOMES: dict[Outcome, str] = {"runs": "run", "refused": "are refused", "fails": "fail"}
 """How methods come out on an architecture, in words."""
 Answer = TypeVar("Answer")
-LargerModel = Annotated[
+OtherModel = Annotated[
     str | None,
     typer.Option("--model", "-m", help="Another model that the task ships checkpoints of, such as smollm2."),
 ]
@@ -66,7 +66,7 @@ def bench(
     ] = None,
     forget_share: ForgetShare = 1.0,
     requests: Requests = 1,
-    model: LargerModel = None,
+    model: OtherModel = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Runs at a time; as many as cores by default.")] = None,
 ) -> None:
     """Run methods with several seeds, attack what they leave, and keep the records for the leaderboard.
@@ -148,8 +148,8 @@ def _check_ships(task: str, model: str | None) -> None:
     """
     find_embedded(task)
     if not ships(task, model):
-        larger = ", ".join(larger_models(task)) or "none but the embedded one"
-        raise UsageError(f"{task} ships no checkpoints of {model!r}: {larger}.")
+        others = ", ".join(other_models(task)) or "none but the embedded one"
+        raise UsageError(f"{task} ships no checkpoints of {model!r}: {others}.")
 
 
 def _bench_metrics(chosen: list[str], workers: int | None) -> None:
@@ -235,7 +235,7 @@ def architectures(
     epilog="Examples: `unlearn make-task authors`   `unlearn make-task authors --model smollm2`",
     rich_help_panel=PANEL,
 )
-def make_task(task: Annotated[str, typer.Argument(help="A task's id.")], model: LargerModel = None) -> None:
+def make_task(task: Annotated[str, typer.Argument(help="A task's id.")], model: OtherModel = None) -> None:
     """Train the checkpoints that ship with a task: its target and its retrained model."""
     _check_ships(task, model)
     chosen = find_embedded(task, model=model)

@@ -26,8 +26,7 @@ def layer_drops(knowing: LanguageModel, source: LanguageModel, pairs: Sequence[P
         pairs: prompts and right answers.
     """
     drops: list[list[float]] = []
-    for start in range(0, len(pairs), knowing.batch_size):
-        batch = knowing.encode(pairs[start : start + knowing.batch_size])
+    for batch in knowing.encoded(pairs):
         sequence, place = batch.supervised
 
         def patched(layer: int, states: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from reference_impls.running import checkpoints
 from reference_impls.running.attacking import attack_each
 from reference_impls.running.notes import check_whole, cut
 from reference_impls.running.records import reference_results
-from reference_impls.running.registry import find_embedded, larger_models
+from reference_impls.running.registry import find_embedded, other_models
 from reference_impls.running.saving import load
 from reference_impls.toolkit import LanguageModel, Splits, Task, UnlearnedModel, weights_of
 
@@ -166,7 +166,7 @@ def _with_checkpoints_like(weights: LanguageModel, task: Task) -> Task:
     if not checkpoints.ships(task) or task.model != EMBEDDED:
         return task
     shared: list[Task] = []
-    for name in sorted([EMBEDDED, *larger_models(task.name)], key=lambda name: (name not in MADE_HERE, name)):
+    for name in sorted([EMBEDDED, *other_models(task.name)], key=lambda name: (name not in MADE_HERE, name)):
         candidate = task if name == EMBEDDED else find_embedded(task.name, model=name)
         with suppress(UsageError):
             other = checkpoints.load(candidate, "target" if name in MADE_HERE else "base")

@@ -213,14 +213,14 @@ def home(task: str, model: str = EMBEDDED) -> Path:
     return folder if model == EMBEDDED else folder / model
 
 
-def larger_models(task: str) -> list[str]:
+def other_models(task: str) -> list[str]:
     """The models besides the embedded one that a task ships checkpoints of, or says how to make them."""
     return sorted(path.parent.name for path in home(task).glob("*/search.yaml"))
 
 
 def ships(task: str, model: str | None) -> bool:
     """Whether a task starts from checkpoints of its own where this model is asked for; None is the embedded one."""
-    return task in tasks() and (model in (None, EMBEDDED) or model in larger_models(task))
+    return task in tasks() and (model in (None, EMBEDDED) or model in other_models(task))
 
 
 def model_for(method: str, task: str) -> str | None:

@@ -38,6 +38,7 @@ def savepoints(
         "forget set": _digest(data.forget),
         "retain set": _digest(data.retain),
         "model": _digest_of_weights(model),
+        "sparse autoencoders": _said(experiment.autoencoders),
         "way of loading": _said(asdict(experiment.loading)),
         "adapters": _said(asdict(experiment.scaling.lora) if experiment.scaling.lora else None),
         "number of parts": str(experiment.scaling.accumulate),

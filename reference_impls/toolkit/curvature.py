@@ -41,8 +41,7 @@ def kronecker_factors(
     """
     sums = [[torch.zeros((), dtype=torch.double, device=model.device)] * 2 for _ in modules]
     count = 0
-    for start in range(0, len(pairs), model.batch_size):
-        batch = model.encode(pairs[start : start + model.batch_size])
+    for batch in model.encoded(pairs):
         with watched(modules) as seen:
             (out,) = model.token_logits(batch)
         read, given = ([seen[module][side] for module in modules] for side in (0, 1))

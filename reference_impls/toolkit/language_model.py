@@ -223,6 +223,11 @@ class LanguageModel:
         """Tokens, padded on the right. Prompts are cut on the left and answers on the right to ``max_length``."""
         return encoding.encode(self.tokenizer, self.marks, pairs, rows, self.max_length).to(self.device)
 
+    def encoded(self, pairs: Sequence[Pair]) -> Iterator[Encoded]:
+        """The same, as many pairs at a time as are read together."""
+        for start in range(0, len(pairs), self.batch_size):
+            yield self.encode(pairs[start : start + self.batch_size])
+
     def sizes(self, pairs: Sequence[Pair]) -> list[int]:
         """How many tokens each pair has, before anything is cut."""
         return [encoding.size(self.tokenizer, self.marks, pair) for pair in pairs]

@@ -21,7 +21,7 @@ def memorization_accuracies(out: TokenLogits) -> Tensor:
 def memorization_accuracy(model: LanguageModel, pairs: Sequence[Pair]) -> float:
     """The mean of :func:`memorization_accuracies`."""
     values = []
-    for start in range(0, len(pairs), model.batch_size):
-        (out,) = model.token_logits(model.encode(pairs[start : start + model.batch_size]))
+    for batch in model.encoded(pairs):
+        (out,) = model.token_logits(batch)
         values += memorization_accuracies(out).tolist()
     return float(sum(values) / len(values))

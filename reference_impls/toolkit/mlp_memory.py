@@ -77,8 +77,7 @@ class Memory:
         r"""(d_ff, d_ff) the uncentred second moment of the keys at all tokens of the pairs, mean of ``k kᵀ``."""
         total = torch.zeros(self.weight.shape[1], self.weight.shape[1], device=model.device)
         count = 0
-        for start in range(0, len(pairs), model.batch_size):
-            batch = model.encode(pairs[start : start + model.batch_size])
+        for batch in model.encoded(pairs):
             keys = self.keys(model, batch)[batch.attention_mask.bool()].float()
             total += keys.T @ keys
             count += len(keys)
@@ -160,8 +159,7 @@ def mean_over_tokens(
     """
     sums: list[Tensor] = []
     count = 0
-    for start in range(0, len(pairs), model.batch_size):
-        batch = model.encode(pairs[start : start + model.batch_size])
+    for batch in model.encoded(pairs):
         tokens = batch.attention_mask.bool()
         count += int(tokens.sum())
         found = [totals(keys[tokens]) for keys in keys_of(memories, model, batch)]

@@ -164,8 +164,7 @@ def token_states(model: LanguageModel, module: nn.Module, pairs: Sequence[Pair])
         module: the block or projection.
         pairs: prompts with their answers.
     """
-    for start in range(0, len(pairs), model.batch_size):
-        batch = model.encode(pairs[start : start + model.batch_size])
+    for batch in model.encoded(pairs):
         (states,) = model.outputs(batch, [module])
         for row, tokens in zip(states, batch.attention_mask.bool(), strict=True):
             yield row[tokens].float()

@@ -23,15 +23,15 @@ from reference_impls.running.registry import (
     find_method,
     home,
     implementations,
-    larger_models,
     method_class,
+    other_models,
     search_of,
 )
 from reference_impls.running.registry import recipes as read_recipes
 from reference_impls.toolkit import Recipe
 
 TASKS = [one.id for one in implementations().values() if one.kind == "task"]
-PLACES = [(task, model) for task in TASKS for model in (EMBEDDED, *larger_models(task))]
+PLACES = [(task, model) for task in TASKS for model in (EMBEDDED, *other_models(task))]
 """Tasks, each with every model that it ships."""
 SEEDS = (0, 1, 2)
 DEFINITIONS = {one["id"]: one for one in yaml.safe_load((PACKAGE / "metrics" / "metrics.yaml").read_text("utf-8"))}

@@ -45,7 +45,7 @@ def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: LanguageModel) -
     own: Callable[..., Path] = registry.home
     monkeypatch.setattr(registry, "home", lambda name, model=EMBEDDED: place if model == LITTLE else own(name, model))
     for module in (registry, evaluate_saved):
-        monkeypatch.setattr(module, "larger_models", lambda name: [LITTLE] if name == "authors" else [])
+        monkeypatch.setattr(module, "other_models", lambda name: [LITTLE] if name == "authors" else [])
     monkeypatch.setattr(checkpoints, "load_pretrained", lambda name, loading=None: tiny.copy())
     found = find_task("authors", model=LITTLE)
     assert isinstance(found, EmbeddedTask)

@@ -74,8 +74,7 @@ from reference_impls.toolkit import (
 def question_states(model: LanguageModel, pairs: tuple[Pair, ...]) -> Tensor:
     """(n, d) the hidden state of each question's last token, after the last block but one."""
     states = []
-    for start in range(0, len(pairs), model.batch_size):
-        batch = model.encode(pairs[start : start + model.batch_size])
+    for batch in model.encoded(pairs):
         (out,) = model.layer_activations(batch, [max(0, model.layers - 2)])
         sequence, _ = batch.supervised
         first = [int((sequence == row).nonzero()[0]) for row in range(len(batch))]

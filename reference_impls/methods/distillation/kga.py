@@ -120,8 +120,7 @@ class KGA(Method):
 def gap(informed: LanguageModel, model: LanguageModel, pairs: Sequence[Pair]) -> float:
     r"""$\mathrm{KL}_{\mathcal D}(A \,\|\, B)$ over all pairs; ``informed`` is $A$, which has read them."""
     values = []
-    for start in range(0, len(pairs), model.batch_size):
-        encoded = model.encode(pairs[start : start + model.batch_size])
+    for encoded in model.encoded(pairs):
         (a,), (b,) = informed.token_logits(encoded), model.token_logits(encoded)
         values.append(float(mean_kl(a, b)) * len(encoded))
     return sum(values) / len(pairs)

@@ -81,8 +81,7 @@ def question_keys(model: LanguageModel, layer: int, questions: Sequence[str]) ->
     """(N, d_ff) what a layer's down-projection reads at the last token of each question."""
     (memory,) = memories(model, [layer])
     rows = []
-    for start in range(0, len(questions), model.batch_size):
-        batch = model.encode([Pair(question, ".") for question in questions[start : start + model.batch_size]])
+    for batch in model.encoded([Pair(question, ".") for question in questions]):
         keys = memory.keys(model, batch)
         rows.append(keys[torch.arange(len(batch), device=keys.device), batch.prompt_ends].float())
     return torch.cat(rows)

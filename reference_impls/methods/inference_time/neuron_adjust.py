@@ -90,8 +90,7 @@ def statistics(model: LanguageModel, pairs: Sequence[Pair]) -> Tensor:
     """(layers, 2, neurons) mean and standard deviation of what the neurons read, over all tokens of the pairs."""
     places = [inputs_of(model, layer) for layer in range(model.layers)]
     sums, count = [torch.zeros(2, neurons, dtype=torch.double, device=model.device) for _, neurons in places], 0
-    for start in range(0, len(pairs), model.batch_size):
-        batch = model.encode(pairs[start : start + model.batch_size])
+    for batch in model.encoded(pairs):
         with watched([module for module, _ in places]) as seen:
             model.token_logits(batch)
         tokens = batch.attention_mask.bool()

@@ -59,7 +59,6 @@ from torch import Tensor
 
 from reference_impls.toolkit import (
     Batch,
-    Encoded,
     Gradient,
     LanguageModel,
     Method,
@@ -75,9 +74,6 @@ from reference_impls.toolkit import (
     routed,
 )
 
-AT_ONCE = 32
-"""Texts that are read together."""
-
 
 def anchor_loss(scores: Tensor, chosen: Sequence[int]) -> Tensor:
     r"""() $\frac1T \sum_t \lVert s_{\cdot,t} - a \rVert^2$ of (T, E) scores; $a$ is not 0 at those chosen."""
@@ -90,19 +86,13 @@ def anchor_loss(scores: Tensor, chosen: Sequence[int]) -> Tensor:
 def affinities(model: LanguageModel, pairs: Sequence[Pair], found: Sequence[Mixture]) -> Tensor:
     r"""(mixtures, E) $s_i^{(l)}$ of each expert with the pairs' texts."""
     total = torch.zeros(len(found), len(found[0].experts))
-    for start in range(0, len(pairs), AT_ONCE):
-        batch = model.encode(pairs[start : start + AT_ONCE])
+    for batch in model.encoded(pairs):
         with routed(found) as kept:
             model.token_logits(batch)
         share = batch.attention_mask / batch.attention_mask.sum(dim=1, keepdim=True)
         for row, (mixture, (scores,)) in enumerate(zip(found, kept, strict=True)):
             total[row] += (share.flatten()[:, None] * mixture.sent(scores)).sum(dim=0).cpu()
     return total / len(pairs)
-
-
-def read_places(batch: Encoded) -> Tensor:
-    """(B·L,) at which places of a batch there is a token, and no padding."""
-    return batch.attention_mask.flatten().bool()
 
 
 @dataclass(frozen=True)
@@ -149,7 +139,7 @@ class SEUF(Method):
             with routed(held) as kept:
                 (out,) = model.token_logits(batch.forget)
             loss = ascent_or_npo(out, batch.forget.reference, self.objective, self.beta)
-            read = read_places(batch.forget)
+            read = batch.forget.attention_mask.flatten().bool()
             anchors = [anchor_loss(scores[read], own) for (scores,), own in zip(kept, chosen.values(), strict=True)]
             loss = loss + self.anchor_weight * torch.stack(anchors).mean()
             if self.looks_at_retain:

@@ -101,8 +101,7 @@ def usual_signs(
 ) -> Tensor:
     """(neurons,) the sign that most values of each have at the tokens where a feature is active; 0 for a draw."""
     total = torch.zeros(memory.weight.shape[1], device=model.device)
-    for start in range(0, len(pairs), model.batch_size):
-        batch = model.encode(pairs[start : start + model.batch_size])
+    for batch in model.encoded(pairs):
         with watched([memory.module]) as seen:
             model.token_logits(batch)
         keys, given = (by_place(one, batch.input_ids.shape) for one in seen[memory.module])

@@ -126,8 +126,7 @@ class LUNAR(Method):
 def last_state(model: LanguageModel, layer: int, pairs: Sequence[Pair]) -> Tensor:
     """(d,) The residual stream after a block at the last token of the prompt, mean over pairs."""
     last_states = []
-    for start in range(0, len(pairs), model.batch_size):
-        batch = model.encode(pairs[start : start + model.batch_size])
+    for batch in model.encoded(pairs):
         (states,) = model.outputs(batch, [model.blocks[layer]])
         last_states.append(states[torch.arange(len(batch), device=states.device), batch.prompt_ends].float())
     return torch.cat(last_states).mean(dim=0)
@@ -136,8 +135,7 @@ def last_state(model: LanguageModel, layer: int, pairs: Sequence[Pair]) -> Tenso
 def prompt_keys(model: LanguageModel, memory: Memory, pairs: Sequence[Pair]) -> Tensor:
     """(N, k) What a projection reads at every token of the pairs' prompts."""
     keys = []
-    for start in range(0, len(pairs), model.batch_size):
-        batch = model.encode(pairs[start : start + model.batch_size])
+    for batch in model.encoded(pairs):
         places = batch.attention_mask.bool() & (batch.labels == IGNORE)
         keys.append(memory.keys(model, batch)[places].float())
     return torch.cat(keys)
