@@ -88,11 +88,10 @@ def room(forgotten: Tensor, kept: Tensor) -> Tensor:
 
 def without(gradient: Gradient, kept: Gradient) -> Gradient:
     r"""Each tensor's part less what of it lies along $\bar g_r$."""
-    parts = []
-    for part, other in zip(gradient.parts, kept.parts, strict=True):
-        square = other.double().square().sum()
-        along = torch.where(square > 0, (part.double() * other.double()).sum() / square, 0.0)
-        parts.append(part - along.to(part.dtype) * other)
+    parts: list[Tensor] = []
+    for weight, part, other in zip(gradient.weights, gradient.parts, kept.parts, strict=True):
+        alone, along = Gradient((weight,), (part,)), Gradient((weight,), (other,))
+        parts += (alone - alone.projected(along)).parts
     return replace(gradient, parts=tuple(parts))
 
 

@@ -26,7 +26,10 @@ def test_the_target_is_the_hand_computed_one() -> None:
     assert (before - target).square().sum().item() == pytest.approx(400)
 
 
-@given(st.lists(st.floats(-10, 10), min_size=6, max_size=6), st.floats(0.1, 10), st.floats(0.1, 10))
+STATES = st.floats(-10, 10).map(lambda value: round(value, 9))  # the squares of much smaller ones lose digits
+
+
+@given(st.lists(STATES, min_size=6, max_size=6), st.floats(0.1, 10), st.floats(0.1, 10))
 def test_every_target_points_alike_and_grows_with_its_state(states: list[float], scale: float, size: float) -> None:
     before = torch.tensor(states, dtype=torch.float64).reshape(2, 3)
     direction = random_direction(3, 0).double()
