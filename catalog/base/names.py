@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 _PARTICLES = frozenset(
     "van von der den de del della di da dos das du la le el ter ten bin ben af zu zur al ibn".split()
@@ -37,6 +38,7 @@ class PersonName:
     """``Jr.``, ``III``."""
 
 
+@lru_cache(maxsize=1 << 16)
 def name_parts(name: str) -> PersonName:
     """A name as it is printed, in parts.
 

@@ -25,7 +25,7 @@ class Facet:
 
     def terms(self, paper: Paper) -> tuple[str, ...]:
         """The terms of a paper, each once, in the record's order."""
-        return tuple(dict.fromkeys(term for _, term in self.placed(paper) if term))
+        return tuple(dict.fromkeys([term for _, term in self.placed(paper) if term]))
 
 
 def _listed(name: str, field: str) -> Facet:

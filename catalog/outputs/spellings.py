@@ -23,7 +23,9 @@ STOP_WORDS = frozenset(
 MOST_JOINED = 3
 """Neighbouring words that are tried as one."""
 
-_DASHED = re.compile(r"[^\W_]+(?:[-\u2010-\u2013\u2212][^\W_]+)+")
+_DASHES = "-\u2010-\u2013\u2212"
+_DASH = re.compile(f"[{_DASHES}]")
+_DASHED = re.compile(rf"[^\W_]+(?:[{_DASHES}][^\W_]+)+")
 
 
 class Compounds:
@@ -47,7 +49,7 @@ class Compounds:
         ['backdoor', 'gpt4']
         """
         if text not in self._joined:  # terms come with every paper that has them
-            compounds = [word for word in joins(words(text)) if word in self._known]
+            compounds = [word for word in _joins(words(text)) if word in self._known and not word.isdecimal()]
             # Longer ones only as they stand: their parts would make up what nobody says.
             compounds += ["".join(parts) for parts in _dashed(text) if len(parts) > MOST_JOINED]
             self._joined[text] = compounds
@@ -64,17 +66,18 @@ def _written_in_one(text: str) -> tuple[str, ...]:
     return (*words(text), *("".join(parts) for parts in _dashed(text) if len(parts) <= MOST_JOINED))
 
 
-def joins(parts: list[str]) -> Iterator[str]:
-    """Neighbouring words in one, where that is a word: not two numbers."""
-    for start in range(len(parts)):
-        for end in range(start + 2, min(start + MOST_JOINED, len(parts)) + 1):
-            word = "".join(parts[start:end])
-            if not word.isdecimal():
-                yield word
+def _joins(parts: list[str]) -> Iterator[str]:
+    """Neighbouring words in one."""
+    for start, word in enumerate(parts):
+        for part in parts[start + 1 : start + MOST_JOINED]:
+            word += part
+            yield word
 
 
 def _dashed(text: str) -> Iterator[list[str]]:
     """The words of each compound with dashes."""
+    if not _DASH.search(text):
+        return
     for match in _DASHED.finditer(text):
         parts = words(match[0])
         if len(parts) > 1 and not "".join(parts).isdecimal():

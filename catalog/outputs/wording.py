@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from catalog.model.catalog import Catalog
 from catalog.model.implementations import Implementation, Kind
@@ -20,6 +21,7 @@ _MARKUP = re.compile(r"([\\`*_{}\[\]<>|~$&#@])")
 _ADDRESS = re.compile(r"(?i)\b(https?|ftp)://|\bwww\.")
 
 
+@lru_cache(maxsize=1 << 16)
 def escape(text: str) -> str:
     """Plain text as Markdown: nothing in it is markup, a mention or an address."""
     text = _MARKUP.sub(r"\\\1", text)

@@ -128,3 +128,8 @@ def test_no_letter_of_a_list_is_lost(text: str) -> None:
     assert kept.replace("and", "") == said.replace("and", "")
     for name in names:
         assert sorted(filter(str.isalpha, in_reading_order(name))) == sorted(filter(str.isalpha, name))
+
+
+@given(st.text(st.sampled_from("aZ09 ,.:;()/=+*-")))
+def test_text_without_signs_of_latex_is_latex(text: str) -> None:
+    assert bibtex.latex(text) == text == str(bibtex._encoder().unicode_to_latex(text))

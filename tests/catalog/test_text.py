@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +18,7 @@ from catalog.base.text import (
     sentence,
     shorten,
     slug,
+    to_json,
     words,
 )
 
@@ -31,6 +34,28 @@ def test_fold(text: str, folded: str) -> None:
 @given(st.text())
 def test_folding_twice_changes_nothing(text: str) -> None:
     assert fold(fold(text)) == fold(text)
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_plain_ascii_is_read_as_any_other_text_is(text: str) -> None:
+    elsewhere = f"{text} é"  # one letter that is not plain, apart from the others
+    assert [*words(text), "e"] == words(elsewhere)
+    assert f"{same_title(text)}e" == same_title(elsewhere)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_json_is_as_the_standard_library_writes_it(value: object) -> None:
+    assert to_json(value) == json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+@given(st.floats(allow_nan=False) | st.text(st.characters(categories=["Cs", "L"])))
+def test_json_reads_back_equal(value: object) -> None:
+    assert json.loads(to_json([value])) == [value]
 
 
 def test_words_and_keys() -> None:

@@ -26,6 +26,8 @@ _KEPT = (
     r"\u2153-\u215e√∛∜≭⌖▭⟿⦓]"
 )
 """Signs that stay as they are, historic Cyrillic, accented Greek, hyphens, primes and fractions among them."""
+_PLAIN = re.compile(r"[A-Za-z0-9 ,.:;()/=+*-]*")
+"""What is in LaTeX as it is here."""
 _TYPES = {"article": "article", "conference": "inproceedings", "preprint": "misc", "web": "misc"}
 
 
@@ -67,6 +69,8 @@ def fields(paper: Paper) -> tuple[str, list[tuple[str, str]]]:
 @cache
 def latex(text: str) -> str:
     """Plain text as LaTeX, braces balanced in the eyes of BibTeX, which knows no backslash."""
+    if _PLAIN.fullmatch(text):
+        return text
     encoded = str(_encoder().unicode_to_latex(_sided(text)))
     # Signs that LaTeX would set as others: three quotes in a row, and a mark with a backquote, which is ¿ or ¡.
     encoded = re.sub(rf"(?<=['`])(?=[{_OPENING}{_CLOSING}])|(?<=[{_OPENING}{_CLOSING}])(?=['`])", "{}", encoded)
@@ -95,6 +99,7 @@ def _title(title: str) -> str:
     return " ".join(_word(word) for word in _sided(title).split(" "))
 
 
+@cache
 def _word(word: str) -> str:
     """A capital inside a part of the word is meant: in ``GPT-4`` and ``LoRA``, not in ``In-Context``."""
     if all(part[1:] == part[1:].lower() for part in re.split(r"[-–/]|(?<=\W)", word)):
@@ -103,6 +108,7 @@ def _word(word: str) -> str:
     return f"{latex(before)}{{{latex(core)}}}{latex(after)}"
 
 
+@cache
 def _author(name: str) -> str:
     parts = name_parts(name)
     if not parts.given:

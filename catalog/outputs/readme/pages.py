@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import jinja2
@@ -176,6 +177,7 @@ def _dated(lines: Mapping[str, Paper]) -> Dated:
     return [(paper.date, len(line.encode()) + 1) for line, paper in lines.items()]
 
 
+@cache
 def _way(page: str, target: str) -> str:
     """The way from a page to a file; to the checkout's root, with a slash at its end, if no file is named."""
     way = posixpath.relpath(target or ".", posixpath.dirname(page) or ".")

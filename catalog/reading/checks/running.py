@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from catalog.base.text import did_you_mean
 from catalog.model.claims import CLAIMS_FILE, Claim
@@ -123,11 +123,11 @@ def _claim_of_unknown(corpus: Corpus) -> Iterator[Finding]:
     methods = [runs.id for runs in corpus.implementations if runs.kind == "method"]
     tasks = [runs.id for runs in corpus.implementations if runs.kind == "task"]
     models = sorted({EMBEDDED, *(result.model for result in corpus.results.values())})
-    measures = sorted({name for result in corpus.results.values() for name in result.metrics | result.attacks})
-    named: list[tuple[Claim, Place, str, str, list[str]]] = []
+    measures = sorted({name for result in corpus.results.values() for name in (*result.metrics, *result.attacks)})
+    named: list[tuple[Claim, Place, str, str, Collection[str]]] = []
     for index, claim in corpus.claims.by_index.items():
         named.append((claim, (index, "method"), "method", claim.method, methods))
-        named.append((claim, (index, "paper"), "paper", claim.paper, list(corpus.by_id)))
+        named.append((claim, (index, "paper"), "paper", claim.paper, corpus.by_id))
         for row, evidence in enumerate(claim.evidence):
             at: Place = (index, "evidence", row)
             named.append((claim, (*at, "task"), "task", evidence.task, tasks))

@@ -70,7 +70,7 @@ def _orphan_term(corpus: Corpus) -> Iterator[Finding]:
     used: dict[str, set[str]] = {name: set() for name in corpus.vocabularies}
     for entry in corpus.entries:
         for name, facet in FACETS.items():
-            used.setdefault(name, set()).update(facet.terms(entry.paper))
+            used.setdefault(name, set()).update([term for _, term in facet.placed(entry.paper)])
         for reported in entry.paper.reported:
             used.setdefault("benchmark", set()).add(reported.benchmark)
             used.setdefault("metric", set()).add(reported.metric)
