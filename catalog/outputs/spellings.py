@@ -76,9 +76,8 @@ def _joins(parts: list[str]) -> Iterator[str]:
 
 def _dashed(text: str) -> Iterator[list[str]]:
     """The words of each compound with dashes."""
-    if not _DASH.search(text):
-        return
-    for match in _DASHED.finditer(text):
-        parts = words(match[0])
-        if len(parts) > 1 and not "".join(parts).isdecimal():
-            yield parts
+    for written in text.split() if _DASH.search(text) else ():
+        for match in _DASHED.finditer(written) if _DASH.search(written) else ():
+            parts = words(match[0])
+            if len(parts) > 1 and not "".join(parts).isdecimal():
+                yield parts

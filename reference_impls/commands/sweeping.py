@@ -9,11 +9,19 @@ import typer
 
 from catalog.base.terminal import print_json
 from reference_impls.commands.shared import (
+    Accumulate,
+    Autoencoders,
     BatchSize,
     DataFolder,
     DType,
+    EarlierModel,
+    GradientCheckpointing,
     Json,
     LearningRate,
+    LoRAAlpha,
+    LoRARank,
+    LoRATargets,
+    ReferenceModel,
     Steps,
     TaskName,
     TrustRemoteCode,
@@ -21,13 +29,13 @@ from reference_impls.commands.shared import (
     Window,
     data_of,
     loading_of,
+    scaling_of,
     settings_of,
     showing_progress,
 )
 from reference_impls.errors import UsageError
-from reference_impls.running.experiment import Experiment
+from reference_impls.running.experiment import Experiment, runs_of
 from reference_impls.running.registry import DEFAULT_TASK, find_method
-from reference_impls.scaling import LoRA, Scaling
 
 PANEL = "Run"
 app = typer.Typer()
@@ -47,6 +55,9 @@ def sweep(
     retain: Annotated[Path | None, typer.Option(help="A data file of what to keep.")] = None,
     holdout: Annotated[Path | None, typer.Option(help="A data file like the forget set, never trained on.")] = None,
     folder: DataFolder = None,
+    reference: ReferenceModel = None,
+    earlier: EarlierModel = None,
+    autoencoder: Autoencoders = [],  # noqa: B006 (typer reads the default)
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds: 0, 1, ...")] = 3,
     learning_rate: LearningRate = None,
     steps: Steps = None,
@@ -55,6 +66,11 @@ def sweep(
     dtype: DType = None,
     trust_remote_code: TrustRemoteCode = False,
     lora: UseLoRA = False,
+    lora_rank: LoRARank = None,
+    lora_alpha: LoRAAlpha = None,
+    lora_targets: LoRATargets = None,
+    accumulate: Accumulate = 1,
+    gradient_checkpointing: GradientCheckpointing = False,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the models, too.")] = False,
     attacked: Annotated[bool, typer.Option("--attacks", help="Then try to get it back, with every attack.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Runs at a time on this machine.")] = 1,
@@ -68,21 +84,22 @@ def sweep(
     methods = [find_method(name) for name in dict.fromkeys(names)]
     if cluster_set and cluster is None:
         raise UsageError("--cluster-set tells a cluster something; name it with --cluster.")
-    experiments = [
-        Experiment(
-            method.id,
-            task,
-            seed,
-            recipe={"learning_rate": learning_rate, "steps": steps, "batch_size": batch_size},
-            model=model,
-            data=data_of(model, forget, retain, holdout),
-            folder=folder,
-            loading=loading_of(model, window, dtype, trust_remote_code),
-            scaling=Scaling(LoRA() if lora else None),
-        )
-        for method in methods
-        for seed in range(seeds)
-    ]
+    like = Experiment(
+        methods[0].id,
+        task,
+        recipe={"learning_rate": learning_rate, "steps": steps, "batch_size": batch_size},
+        model=model,
+        data=data_of(model, forget, retain, holdout),
+        folder=folder,
+        reference=reference,
+        earlier=earlier,
+        autoencoders=tuple(autoencoder),
+        loading=loading_of(model, window, dtype, trust_remote_code),
+        scaling=scaling_of(lora, lora_rank, lora_alpha, lora_targets, accumulate, gradient_checkpointing, None),
+    )
+    if reference and not like.own_model:
+        raise UsageError("--reference is for a model of your own (--model); the task's has its retrained model.")
+    experiments = runs_of(like, methods, seeds)
     experiments[0].load_task()  # what is wrong with the data is said now
     from reference_impls.running import sweep as sweeping
 

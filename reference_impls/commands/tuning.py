@@ -9,14 +9,23 @@ import typer
 
 from catalog.base.terminal import print_json
 from reference_impls.commands.shared import (
+    Accumulate,
+    Autoencoders,
     DType,
+    EarlierModel,
+    GradientCheckpointing,
     Json,
+    LoRAAlpha,
+    LoRARank,
+    LoRATargets,
     TaskName,
     TrustRemoteCode,
+    UseLoRA,
     Window,
     data_of,
     loading_of,
     plain,
+    scaling_of,
     showing_progress,
 )
 from reference_impls.errors import UsageError
@@ -52,11 +61,19 @@ def tune(
     holdout: Annotated[
         Path | None, typer.Option(help="A data file like the forget set, never trained on: how unknown it should be.")
     ] = None,
+    earlier: EarlierModel = None,
+    autoencoder: Autoencoders = [],  # noqa: B006 (typer reads the default)
     budget: Annotated[int | None, typer.Option(min=1, help="Trials of each method; 6 by default.")] = None,
     minutes: Annotated[float | None, typer.Option(min=0, help="After so long no further trial begins.")] = None,
     window: Window = None,
     dtype: DType = None,
     trust_remote_code: TrustRemoteCode = False,
+    lora: UseLoRA = False,
+    lora_rank: LoRARank = None,
+    lora_alpha: LoRAAlpha = None,
+    lora_targets: LoRATargets = None,
+    accumulate: Accumulate = 1,
+    gradient_checkpointing: GradientCheckpointing = False,
     as_json: Json = False,
 ) -> None:
     """Search for the settings that forget most and keep most, and print the command for the best.
@@ -69,9 +86,17 @@ def tune(
     named_methods = [find_method(name) for name in dict.fromkeys(asked)]
     loading = loading_of(model, window, dtype, trust_remote_code)
     data = data_of(model, forget, retain, holdout)
+    scaling = scaling_of(lora, lora_rank, lora_alpha, lora_targets, accumulate, gradient_checkpointing, None)
     if data is None and ships(task, model):
-        if budget is not None or minutes is not None or as_json:
-            raise UsageError("--budget, --minutes and --json are for a model of your own: --model DIR_OR_NAME.")
+        options = {
+            "--budget": budget is not None,
+            "--minutes": minutes is not None,
+            "--earlier": earlier is not None,
+            "--autoencoder": bool(autoencoder),
+            "--json": as_json,
+        }
+        if given := [*(option for option, is_given in options.items() if is_given), *scaling.words]:
+            raise UsageError(f"{given[0]} is for a model of your own: --model DIR_OR_NAME.")
         _tune_shipped(task, model, named_methods or methods())
         return
     if model is None:
@@ -80,14 +105,24 @@ def tune(
         raise UsageError(
             "A search on your own model needs --forget FILE and --retain FILE, of which a part is held back."
         )
-    from reference_impls.running.experiment import load_task
+    from reference_impls.running.experiment import Experiment
     from reference_impls.running.own_tuning import Budget, tune_own
 
     chosen = named_methods or [find_method(name) for name in USUAL]
-    loaded = load_task(task, data)
+    like = Experiment(
+        chosen[0].id,
+        task,
+        model=model,
+        data=data,
+        earlier=earlier,
+        autoencoders=tuple(autoencoder),
+        loading=loading,
+        scaling=scaling,
+    )
+    loaded = like.load_task()
     limits = Budget(budget or Budget.trials, minutes)
     with showing_progress(hide=as_json) as progress:
-        result = tune_own(model, data, loaded, chosen, limits, loading, progress)
+        result = tune_own(like, loaded, chosen, limits, progress)
     if as_json:
         print_json(result.model_dump(mode="json"))
     else:

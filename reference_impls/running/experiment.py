@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from catalog.model.implementations import Implementation
 from catalog.model.results import EMBEDDED, is_plain, record_file
 from reference_impls.errors import UsageError
 from reference_impls.models.loading import Loading
@@ -124,6 +125,18 @@ class Experiment:
             words += ["--set", f"{name}={text}"]
         return shlex.join(words)
 
+    def by(self, method: Implementation, seed: int, **changed: Any) -> Experiment:
+        """Another method's run on the same model and data; what it has no use for is not handed to it."""
+        needs = method.needs
+        return replace(
+            self,
+            method=method.id,
+            seed=seed,
+            earlier=None if needs.earlier == "unused" else self.earlier,
+            autoencoders=self.autoencoders if needs.features else (),
+            **changed,
+        )
+
     def load_task(self) -> Task:
         """The task, or the one that files of one's own make.
 
@@ -132,6 +145,19 @@ class Experiment:
             UsageError: files are missing or cannot be read.
         """
         return load_task(self.task, self.data, self.folder, self.model)
+
+
+def runs_of(like: Experiment, methods: Sequence[Implementation], seeds: int) -> list[Experiment]:
+    """Each method with each seed, on the same model and data.
+
+    Raises:
+        UsageError: something was named that none of the methods has a use for.
+    """
+    if like.earlier is not None and all(method.needs.earlier == "unused" for method in methods):
+        raise UsageError("None of the methods has a use for an earlier checkpoint; leave --earlier out.")
+    if like.autoencoders and not any(method.needs.features for method in methods):
+        raise UsageError("None of the methods reads features; leave --autoencoder out.")
+    return [like.by(method, seed) for method in methods for seed in range(seeds)]
 
 
 def load_task(name: str, data: OwnData | None = None, folder: Path | None = None, model: str | None = None) -> Task:

@@ -18,10 +18,9 @@ from pydantic import BaseModel, ConfigDict
 from catalog.model.implementations import Implementation
 from reference_impls.errors import DivergedError, UsageError
 from reference_impls.metrics.sets import harmonic_mean, mean
-from reference_impls.models.loading import Loading
 from reference_impls.models.pretrained import load_pretrained
 from reference_impls.progress import Progress
-from reference_impls.running.experiment import Experiment, OwnData
+from reference_impls.running.experiment import Experiment, runs_of
 from reference_impls.running.recipes import chosen
 from reference_impls.running.registry import DEFAULT_TASK, search_of
 from reference_impls.running.runner import run
@@ -199,10 +198,9 @@ def judged(metrics: Mapping[str, float], before: Mapping[str, float]) -> tuple[f
 class Search:
     """A search in progress."""
 
-    model: str
-    data: OwnData
+    like: Experiment
+    """Any run on the model and data, from which all trials take what is not searched for."""
     task: Validation
-    loading: Loading
     budget: Budget
     before: dict[str, float]
     """The metrics of the model before."""
@@ -263,51 +261,43 @@ class Search:
     def experiment(self, method: Implementation, settings: Mapping[str, Any], seed: int) -> Experiment:
         """The run of some settings."""
         recipe, own = split(settings)
-        typed = {name: str(value) for name, value in own.items()}
-        return Experiment(
-            method.id, seed=seed, settings=typed, recipe=recipe, model=self.model, data=self.data, loading=self.loading
-        )
+        return self.like.by(method, seed, settings={name: str(value) for name, value in own.items()}, recipe=recipe)
 
 
 def tune_own(
-    model: str,
-    data: OwnData,
-    task: Task,
-    methods: Sequence[Implementation],
-    budget: Budget,
-    loading: Loading,
-    progress: Progress,
+    like: Experiment, task: Task, methods: Sequence[Implementation], budget: Budget, progress: Progress
 ) -> Found:
     """Search for the best of some methods' settings on a model and data of one's own.
 
     Args:
-        model: the model's folder or name; it is loaded anew for every trial.
-        data: the files, of which the command at the end tells.
-        task: what they make.
+        like: any run on that model, which is loaded anew for every trial, with the files of which the command at the
+            end tells.
+        task: what the files make.
         methods: which methods are tried.
         budget: how much may be tried.
-        loading: how the model is loaded.
         progress: called as ``progress(stage, done, total)``.
 
     Raises:
-        UsageError: the model cannot be loaded or does not know the forget set, no method can be tried, or nothing can
-            be held back.
+        UsageError: the model cannot be loaded or does not know the forget set, no method can be tried or has a use
+            for what was named, or nothing can be held back.
     """
     started = time.perf_counter()
+    runs_of(like, methods, 1)  # what none of them has a use for is said now
     validation = Validation(task)
     progress("evaluating the model before", 0, 1)
-    loaded = load_pretrained(model, loading)
+    assert like.model is not None
+    loaded = load_pretrained(like.model, like.loading)
     splits = validation.splits(loaded)
     before = validation.evaluate(loaded, splits).metrics
     judged(before, before)
     examples = len(splits.forget)
     del loaded
-    search = Search(model, data, validation, loading, budget, before, progress, started)
+    search = Search(like, validation, budget, before, progress, started)
     for method in methods:
         search.method(method, examples)
     if not search.trials:
         reasons = "; ".join(f"{name}: {why}" for name, why in search.left_out.items())
-        raise UsageError(f"None of the methods can be tried on {model}: {reasons}")
+        raise UsageError(f"None of the methods can be tried on {like.model}: {reasons}")
     best = max(search.trials, key=lambda trial: trial.score)
     (winner,) = [method for method in methods if method.id == best.method]
     wanted = sum(budget.trials for method in methods if method.id not in search.left_out)

@@ -239,12 +239,12 @@ def _earlier(experiment: Experiment, task: Task, method: Method) -> Callable[[],
     if experiment.own_model:
         raise UsageError(
             f"{name} needs the model as it was before it met what is to be forgotten, such as the base model that it "
-            "was fine-tuned from: `unlearn run` takes it with --earlier DIR_OR_NAME."
+            "was fine-tuned from: --earlier DIR_OR_NAME."
         )
     if not checkpoints.ships_base(task):
         raise UsageError(
             f"{name} needs the model as it was before it met what is to be forgotten, and the task {task.name!r} ships "
-            f"none. {DEFAULT_TASK!r} does; for a model of your own, `unlearn run` takes one with --earlier."
+            f"none. {DEFAULT_TASK!r} does; for a model of your own, name one with --earlier."
         )
     return lambda: checkpoints.load(task, "base", experiment.loading)
 

@@ -47,7 +47,8 @@ class Job:
     @property
     def about(self) -> str:
         """Which model and data it is of, whatever the method: the command without what belongs to the one run."""
-        return replace(self.experiment, method="METHOD", seed=0, settings={}, recipe={}, scaling=Scaling()).command
+        same = replace(self.experiment, method="METHOD", seed=0, settings={}, recipe={}, scaling=Scaling())
+        return replace(same, reference=None, earlier=None, autoencoders=()).command
 
     def before(self) -> dict[str, float] | None:
         """The metrics of the model before, if another run of the sweep has measured them.

@@ -63,6 +63,10 @@ class Encoded:
         """(B,) the place of the last token before each answer: the logits there predict the answer's first token."""
         return (self.labels[:, 1:] != IGNORE).int().argmax(dim=1)
 
+    def at_prompt_ends(self, states: Tensor) -> Tensor:
+        """(B, ...) of (B, T, ...) states, those at :attr:`prompt_ends`."""
+        return states[torch.arange(len(states), device=states.device), self.prompt_ends]
+
 
 @dataclass(frozen=True)
 class Unread:

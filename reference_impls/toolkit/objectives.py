@@ -104,15 +104,19 @@ def dpo_loss(chosen_log_ratio: Tensor, rejected_log_ratio: Tensor, beta: float) 
 
 
 def npo_loss(logprobs: Tensor, reference_logprobs: Tensor, beta: float) -> Tensor:
-    r"""() $\mathcal L_{\mathrm{NPO},\beta}$.
+    r"""() $\mathcal L_{\mathrm{NPO},\beta}$, the mean of :func:`npo_losses`."""
+    return npo_losses(logprobs, reference_logprobs, beta).mean()
+
+
+def npo_losses(logprobs: Tensor, reference_logprobs: Tensor, beta: float) -> Tensor:
+    r"""(B,) $-\frac{2}{\beta} \log \sigma\bigl(-\beta \log \frac{\pi_\theta}{\pi_{\mathrm{ref}}}\bigr)$ of each answer.
 
     Args:
         logprobs: (B,) $\log \pi_\theta(y \mid x)$ of whole answers.
         reference_logprobs: (B,) $\log \pi_{\mathrm{ref}}(y \mid x)$ of the same answers.
         beta: $\beta > 0$.
     """
-    log_ratio = logprobs - reference_logprobs
-    return -2 / beta * F.logsigmoid(-beta * log_ratio).mean()
+    return -2 / beta * F.logsigmoid(-beta * (logprobs - reference_logprobs))
 
 
 def ascent_or_npo(out: TokenLogits, reference: Tensor | None, objective: str, beta: float) -> Tensor:

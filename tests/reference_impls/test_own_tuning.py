@@ -115,6 +115,23 @@ def test_the_search_says_what_it_tried_and_cost_and_the_command_for_the_best(
     assert {"--model", "--forget", "--retain", "--learning-rate", "--steps"} <= set(words)
 
 
+def test_trials_are_made_as_the_run_at_the_end_will_be(own: list[object], saved_tiny: Path, unlearn: Run) -> None:
+    scaled = ["--accumulate", 2, "--gradient-checkpointing", "--lora", "--lora-rank", 2]
+    ran = unlearn("tune", "grad-diff", *own, *scaled, "--budget", 1, "--json")
+    assert ran.status == 0, ran.err
+    assert json.loads(ran.out)["command"].endswith(
+        "--lora --lora-rank 2 --accumulate 2 --gradient-checkpointing --set retain_weight=1.0"
+    )
+
+
+def test_an_earlier_checkpoint_goes_to_those_that_need_one(own: list[object], saved_tiny: Path, unlearn: Run) -> None:
+    ran = unlearn("tune", "msa", "npo", *own, "--earlier", saved_tiny, "--budget", 1, "--json")
+    assert ran.status == 0, ran.err
+    found = json.loads(ran.out)
+    assert [one["method"] for one in found["trials"]] == ["msa", "npo"], found["left_out"]
+    assert ("--earlier" in found["command"]) == (found["best"]["method"] == "msa")
+
+
 def test_a_method_that_the_data_does_not_suit_takes_no_other_with_it(
     own: list[object], pairs: Sequence[Pair], tmp_path: Path, unlearn: Run
 ) -> None:
@@ -138,7 +155,9 @@ def test_the_search_ends_when_the_time_is_over_and_prints_for_people(own: list[o
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["npo", "--budget", "3"], "for a model of your own"),
+        (["npo", "--budget", "3"], "--budget is for a model of your own"),
+        (["npo", "--lora", "--lora-rank", "3"], "--lora is for a model of your own"),
+        (["npo", "--autoencoder", "layers.1"], "--autoencoder is for a model of your own"),
         (["npo", "--model", "M"], "needs --forget FILE and --retain FILE"),
         (["npo", "--model", "M", "--forget", "f.jsonl"], "needs --forget FILE and --retain FILE"),
         (["nop", "--model", "M"], "Did you mean 'npo'?"),
@@ -149,3 +168,15 @@ def test_what_a_search_lacks_is_said(words: list[str], says: str, unlearn: Run) 
     ran = unlearn("tune", *words)
     assert ran.status == 2
     assert says in ran.err
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [("--earlier", "has a use for an earlier checkpoint; leave --earlier"), ("--autoencoder", "reads features; leave")],
+)
+def test_what_no_method_has_a_use_for_is_said_before_anything_is_loaded(
+    option: str, says: str, own: list[object], unlearn: Run
+) -> None:
+    ran = unlearn("tune", "npo", "grad-diff", *own, option, "nowhere")
+    assert ran.status == 2
+    assert f"None of the methods {says}" in " ".join(ran.err.split())

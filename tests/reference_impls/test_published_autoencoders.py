@@ -17,6 +17,7 @@ from unlearning_toys import invented_data, write_rows
 
 from reference_impls.errors import UsageError
 from reference_impls.running import saving
+from reference_impls.running import sweep as sweeping
 from reference_impls.toolkit import LanguageModel, Recipe, Run, features_of
 from reference_impls.toolkit.published_autoencoders import Published, read_autoencoder
 
@@ -251,6 +252,22 @@ def test_every_method_of_features_takes_one_and_what_is_saved_needs_it_no_more(
     assert f"--autoencoder {place}" in json.loads(ran.out)["command"]
     (place / "sae.safetensors").unlink()
     assert isinstance(saving.load(str(tmp_path / "out")).generate(["Question: Who?\nAnswer:"], 2)[0], str)
+
+
+def test_a_sweep_hands_it_to_those_that_read_features(
+    own: list[object], unlearn: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def here(function: Any, jobs: Any, done: Any, workers: int) -> list[str]:
+        return [function(job) for job in jobs]
+
+    monkeypatch.setattr(sweeping, "run_all", here)
+    place = _sparsify(tmp_path / "layers.1", _weights())
+    words = ["--autoencoder", place, "--seeds", 1, "--steps", 1, "--out", tmp_path / "out", "--json"]
+    ran = unlearn("sweep", "dsg", "npo", *own, *words)
+    assert ran.status == 0, ran.err
+    commands = {one["method"]: one["command"] for one in json.loads(ran.out)}
+    assert {name for name, command in commands.items() if f"--autoencoder {place}" in command} == {"dsg"}
+    assert set(commands) == {"dsg", "npo"}
 
 
 def test_thresholds_come_back_from_what_was_saved(

@@ -75,10 +75,8 @@ def question_states(model: LanguageModel, pairs: tuple[Pair, ...]) -> Tensor:
     """(n, d) the hidden state of each question's last token, after the last block but one."""
     states = []
     for batch in model.encoded(pairs):
-        (out,) = model.layer_activations(batch, [max(0, model.layers - 2)])
-        sequence, _ = batch.supervised
-        first = [int((sequence == row).nonzero()[0]) for row in range(len(batch))]
-        states.append(out[first].float().cpu())
+        (out,) = model.outputs(batch, [model.blocks[max(0, model.layers - 2)]])
+        states.append(batch.at_prompt_ends(out).float().cpu())
     return torch.cat(states)
 
 

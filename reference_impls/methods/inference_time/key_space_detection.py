@@ -82,8 +82,7 @@ def question_keys(model: LanguageModel, layer: int, questions: Sequence[str]) ->
     (memory,) = memories(model, [layer])
     rows = []
     for batch in model.encoded([Pair(question, ".") for question in questions]):
-        keys = memory.keys(model, batch)
-        rows.append(keys[torch.arange(len(batch), device=keys.device), batch.prompt_ends].float())
+        rows.append(batch.at_prompt_ends(memory.keys(model, batch)).float())
     return torch.cat(rows)
 
 

@@ -38,6 +38,8 @@ balance is found while training.
   come back: `npo-sam` with the worst point among activations instead of weights.
 - `agt-ao`: shifts in a box of all entries, in which `npo`'s loss is worst, and only in steps whose gradient is short;
   and a penalty, with a gradient of its own, on the angle at which `gru` projects.
+- `baldro`: npo's loss where it stands worst, not over models but over ways to weigh the examples: what is still
+  remembered counts, and what is gone is left alone.
 - `tar`: in each step a new attacker fine-tunes a copy, and along his way the entropy of what he would say is raised:
   `mudman` with the whole attack in every step, and with a safeguard before the first.
 - `gu`: whatever of the forget gradient lies in the span of the last few retain gradients is taken away, help as well as

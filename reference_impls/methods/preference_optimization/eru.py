@@ -125,8 +125,7 @@ def features(model: LanguageModel, blocks: Sequence[torch.nn.Module], batch: Bat
     """(d,) $r$ of each block."""
 
     def means(texts: Encoded) -> Tensor:
-        rows = torch.arange(len(texts), device=texts.rows.device)
-        return torch.stack([out[rows, texts.prompt_ends].float().mean(dim=0) for out in model.outputs(texts, blocks)])
+        return torch.stack([texts.at_prompt_ends(out).float().mean(dim=0) for out in model.outputs(texts, blocks)])
 
     return list(means(batch.forget) - means(batch.retain))
 

@@ -128,7 +128,7 @@ def last_state(model: LanguageModel, layer: int, pairs: Sequence[Pair]) -> Tenso
     last_states = []
     for batch in model.encoded(pairs):
         (states,) = model.outputs(batch, [model.blocks[layer]])
-        last_states.append(states[torch.arange(len(batch), device=states.device), batch.prompt_ends].float())
+        last_states.append(batch.at_prompt_ends(states).float())
     return torch.cat(last_states).mean(dim=0)
 
 
