@@ -20,6 +20,8 @@ layer, and of the weights that learn.
   setting suits an early and a late layer, whose states differ in length.
 - `r2mu`: `rmu` with two more sets of texts. What the model itself writes about the forget set is scrambled, without the
   question before it; texts that show how to reason about other things are held.
+- `rna`: `rmu` with noise on where retain states are held, drawn anew for each token, so that a stray word of the forget
+  set in another question is to lead less of it away.
 - `grun`: no target. A gated edit of the state of a question's last token is trained by what is answered (`npo`'s loss),
   and its gate by which set a question is from. No weight of the model learns.
 - `circuit-breakers`: no target at all. Forget states of two layers are turned until they are at a right angle to
