@@ -30,6 +30,8 @@ balance is found while training.
   training finds less to change. Where `npo-sam` asks that the forget loss be flat around, this asks it of other data.
 - `blur`: two levels. All that bears on the forget loss is taken from the retain gradient, and a fixed multiple of the
   forget gradient is added: the mirror image of `gru`, in which keeping is the constraint.
+- `hamu`: the other mirror image of `gru`. The forget loss has to rise by a set amount in each step, and of all short
+  steps that do that the retain loss chooses: `blur` with a bound on the length and a pace that stays the same.
 - `mudman`: the forget gradient is taken at an adversary, a copy that keeps relearning. Only entries whose sign agrees
   with the retain gradient's are used: `gru` entry by entry.
 - `sago`: entry by entry as well, without the adversary: where the signs disagree the retain gradient's entry is taken,
