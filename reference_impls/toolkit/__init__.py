@@ -18,10 +18,10 @@ A method's file has one line of imports from the project, from here. What is not
   ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before the step), ``curvature`` (of the loss),
   ``masks`` (which weights may move), ``task_vectors`` (what a training did to the weights, and what several did alike)
   and ``training`` (the one loop, and a run's tools).
-- *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``attention`` (at another
-  temperature), ``experts`` (routers, and whom they send a token to), ``steering`` (leading hidden states somewhere),
-  ``adversarial`` (the worst small shift of them), ``sparse_autoencoder`` (states as features, and features set to
-  something else) and ``outliers`` (which stand apart).
+- *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``attribution`` (which of its neurons an
+  answer comes from), ``editing``, ``attention`` (at another temperature), ``experts`` (routers, and whom they send a
+  token to), ``steering`` (leading hidden states somewhere), ``adversarial`` (the worst small shift of them),
+  ``sparse_autoencoder`` (states as features, and features set to something else) and ``outliers`` (which stand apart).
 - *Asking*: ``evaluation`` (what a model answers about a task's splits) and ``memorization`` (what it knows by heart).
 """
 
@@ -54,6 +54,13 @@ from reference_impls.toolkit.attack import (
     with_weights,
 )
 from reference_impls.toolkit.attention import smoothed
+from reference_impls.toolkit.attribution import (
+    above_share,
+    integrated_gradient,
+    most_shared,
+    neuron_attributions,
+    silence,
+)
 from reference_impls.toolkit.batch import Batch, Reference
 from reference_impls.toolkit.changed_prompt import ChangedPrompt
 from reference_impls.toolkit.changed_states import ChangedStates
@@ -82,7 +89,7 @@ from reference_impls.toolkit.evaluation import Evaluation, Probe, asked_examples
 from reference_impls.toolkit.experts import Mixture, mixtures, routed
 from reference_impls.toolkit.features import Features, features_of
 from reference_impls.toolkit.fixed_answer import FLOOR, FixedAnswer
-from reference_impls.toolkit.general_tokens import general_tokens, specific_tokens
+from reference_impls.toolkit.general_tokens import common_tokens, general_tokens, private_labels, specific_tokens
 from reference_impls.toolkit.gradients import (
     Gradient,
     cosine,
@@ -257,6 +264,7 @@ __all__ = [
     "Window",
     "Wrapped",
     "Wrapper",
+    "above_share",
     "adapted_layers",
     "adapter_weights",
     "ascent_or_npo",
@@ -272,6 +280,7 @@ __all__ = [
     "changed_output",
     "check",
     "clipped_objective",
+    "common_tokens",
     "conjugate_gradients",
     "contrasted",
     "cosine",
@@ -302,6 +311,7 @@ __all__ = [
     "holding",
     "hyperparameter",
     "inside",
+    "integrated_gradient",
     "inverted_hinge_loss",
     "is_causal",
     "jaccard",
@@ -326,6 +336,8 @@ __all__ = [
     "mixtures",
     "most_alike",
     "most_salient",
+    "most_shared",
+    "neuron_attributions",
     "neuron_masks",
     "new_pairs",
     "nll_gradient",
@@ -335,6 +347,7 @@ __all__ = [
     "offset_logits",
     "outlier_scores",
     "place_of",
+    "private_labels",
     "probe",
     "random_direction",
     "refusal_and_npo",
@@ -352,6 +365,7 @@ __all__ = [
     "shares_of_subjects",
     "shifted",
     "shifted_at",
+    "silence",
     "sliced",
     "smoothed",
     "solved",

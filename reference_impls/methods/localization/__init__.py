@@ -14,6 +14,8 @@ All methods here but six score by gradients of the answer; they differ in the un
 - `depn`: units are neurons of the MLPs. Integrated gradients say how much each contributes to the probability of the
   private tokens of an answer; the neurons that count in most texts are silenced, $\Delta_u = -\theta_u$ for their
   columns of the down-projection. Nothing is trained.
+- `knowledge-neurons`: where `depn` comes from. The same attribution, but a fact is asked for in several wordings first,
+  and only neurons that tell in enough of them count for it.
 - `pcgu`: units are rows of all weight matrices, chosen anew in every step. Two answers, the true one and a
   contrasting one, give two gradients for each row; where these point apart the most (the lowest cosine), a plain
   gradient step on the answer's raw logit is taken: down for the true answer, or up for the other.
