@@ -130,6 +130,7 @@ from reference_impls.toolkit.objectives import (
     npo_loss,
     refusal_and_npo,
     uniform_loss,
+    unlikelihood_loss,
     weighted_ascent_loss,
 )
 from reference_impls.toolkit.outliers import outlier_scores
@@ -368,6 +369,7 @@ __all__ = [
     "unanimous_mean",
     "uniform_loss",
     "unknown_names",
+    "unlikelihood_loss",
     "watched",
     "weighted_ascent_loss",
     "weighted_low_rank",
