@@ -138,6 +138,7 @@ from reference_impls.toolkit.objectives import (
     npo_losses,
     refusal_and_npo,
     uniform_loss,
+    unlikelihood_loss,
     weighted_ascent_loss,
 )
 from reference_impls.toolkit.outliers import outlier_scores
@@ -383,6 +384,7 @@ __all__ = [
     "unanimous_mean",
     "uniform_loss",
     "unknown_names",
+    "unlikelihood_loss",
     "watched",
     "weighted_ascent_loss",
     "weighted_low_rank",
