@@ -20,6 +20,7 @@ A method's file has one line of imports from the project, from here. What is not
   and ``training`` (the one loop, and a run's tools).
 - *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``attention`` (at another
   temperature), ``experts`` (routers, and whom they send a token to), ``steering`` (leading hidden states somewhere),
+  ``collapse`` (updates without what all tokens share),
   ``adversarial`` (the worst small shift of them), ``sparse_autoencoder`` (states as features, and features set to
   something else) and ``outliers`` (which stand apart).
 - *Asking*: ``evaluation`` (what a model answers about a task's splits) and ``memorization`` (what it knows by heart).
@@ -57,6 +58,7 @@ from reference_impls.toolkit.attention import smoothed
 from reference_impls.toolkit.batch import Batch, Reference
 from reference_impls.toolkit.changed_prompt import ChangedPrompt
 from reference_impls.toolkit.changed_states import ChangedStates
+from reference_impls.toolkit.collapse import Common, both_sides, breaking_loss, broken_mlps, but_first, drift
 from reference_impls.toolkit.combined import Combined, mean_vote
 from reference_impls.toolkit.curvature import (
     conjugate_gradients,
@@ -213,6 +215,7 @@ __all__ = [
     "Clamp",
     "Clamped",
     "Combined",
+    "Common",
     "DivergedError",
     "EmbeddedTask",
     "Encoded",
@@ -264,8 +267,12 @@ __all__ = [
     "away_loss",
     "bare",
     "beside",
+    "both_sides",
+    "breaking_loss",
+    "broken_mlps",
     "broken_off",
     "bs_t_loss",
+    "but_first",
     "by_output",
     "by_place",
     "by_token",
@@ -284,6 +291,7 @@ __all__ = [
     "dpo_loss",
     "dpo_with_retain",
     "drawn_labels",
+    "drift",
     "elected_mean",
     "evaluate",
     "examples",
