@@ -22,6 +22,11 @@ A method's file has one line of imports from the project, from here. What is not
   answer comes from), ``editing``, ``attention`` (at another temperature), ``experts`` (routers, and whom they send a
   token to), ``steering`` (leading hidden states somewhere), ``adversarial`` (the worst small shift of them),
   ``sparse_autoencoder`` (states as features, and features set to something else) and ``outliers`` (which stand apart).
+- *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``attention`` (at another
+  temperature), ``experts`` (routers, and whom they send a token to), ``steering`` (leading hidden states somewhere),
+  ``collapse`` (updates without what all tokens share),
+  ``adversarial`` (the worst small shift of them), ``sparse_autoencoder`` (states as features, and features set to
+  something else) and ``outliers`` (which stand apart).
 - *Asking*: ``evaluation`` (what a model answers about a task's splits) and ``memorization`` (what it knows by heart).
 """
 
@@ -64,6 +69,7 @@ from reference_impls.toolkit.attribution import (
 from reference_impls.toolkit.batch import Batch, Reference
 from reference_impls.toolkit.changed_prompt import ChangedPrompt
 from reference_impls.toolkit.changed_states import ChangedStates
+from reference_impls.toolkit.collapse import Common, both_sides, breaking_loss, broken_mlps, but_first, drift
 from reference_impls.toolkit.combined import Combined, mean_vote
 from reference_impls.toolkit.curvature import (
     conjugate_gradients,
@@ -221,6 +227,7 @@ __all__ = [
     "Clamp",
     "Clamped",
     "Combined",
+    "Common",
     "DivergedError",
     "EmbeddedTask",
     "Encoded",
@@ -273,8 +280,12 @@ __all__ = [
     "away_loss",
     "bare",
     "beside",
+    "both_sides",
+    "breaking_loss",
+    "broken_mlps",
     "broken_off",
     "bs_t_loss",
+    "but_first",
     "by_output",
     "by_place",
     "by_token",
@@ -294,6 +305,7 @@ __all__ = [
     "dpo_loss",
     "dpo_with_retain",
     "drawn_labels",
+    "drift",
     "elected_mean",
     "evaluate",
     "examples",

@@ -29,6 +29,8 @@ layer, and of the weights that learn.
   training goes on. All weights up to the second layer learn.
 - `cir`: what MLPs of some layers write is turned to a right angle, as states are in `circuit-breakers`; but what all
   texts share, in what a matrix reads and in what is asked of it, is taken out of each token's part of the update first.
+- `mcu`: `cir` with another loss: what MLPs write is turned to a right angle within the minor components of what they
+  wrote, and the few directions along which that varied most are left alone.
 - `falcon`: only directions count. Forget states are led from theirs to one that is made of their own principal ones,
   and of each tensor's gradient the part that goes against keeping is taken away. The weights are those of `rmu`.
 - `lunar`: $m$ is $M_{\theta_0}$ plus a multiple of the difference between questions that cannot be answered and those
