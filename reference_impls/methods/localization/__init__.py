@@ -27,6 +27,8 @@ All methods here but six score by gradients of the answer; they differ in the un
   before they are trained.
 - `salun`: single weights, scored by the size of the forget gradient alone. The change is relabeling: another pair's
   answer to each forget prompt.
+- `sparse-fine-tuning`: the score of `salun`, with a thousandth of the weights in place of half of them. The change is
+  an ascent held by the divergence from what the model said before, on retain answers.
 - `memflex`: whole tensors, scored once by two gradients: a tensor counts where the forget set's is large and points
   elsewhere than the retain set's. The change is `grad-diff`'s.
 - `loku`: units are directions, a few for each matrix: the part of it that weighs most in the rows whose Fisher
