@@ -45,6 +45,8 @@ All methods here but six score by gradients of the answer; they differ in the un
   and how strongly; made for models that see pictures as well, where each side is scored by itself.
 - `llm-eraser`: neurons of the MLPs, by the weights times the gradients of the two sets' losses: those that the retain
   set can spare and the forget set cannot are silenced, and all other weights are trained on what is to stay.
+- `balanced-subnet`: single weights of the MLPs, by scores that are themselves trained, with the loss of `grad-diff`;
+  the lowest are set to 0. No other method here learns what to take out.
 - `flu`: whole MLPs, chosen by depth: the early ones, where facts are looked up, whatever the answer's gradient says.
   The change is training with an ascent that ends, `away_loss`.
 - `kunbr`: groups of whole layers, all but the last, with no score in the code that was released. What each becomes is
