@@ -38,6 +38,8 @@ balance is found while training.
   where they agree the forget gradient's.
 - `targeted-lat`: the loss is taken where an attacker has shifted the hidden states of each text so that the answers
   come back: `npo-sam` with the worst point among activations instead of weights.
+- `lau`: the same attacker, and for the loss that of ascent or `npo`, as it would be without him: little pulls where he
+  has won, so that he is kept short.
 - `agt-ao`: shifts in a box of all entries, in which `npo`'s loss is worst, and only in steps whose gradient is short;
   and a penalty, with a gradient of its own, on the angle at which `gru` projects.
 - `baldro`: npo's loss where it stands worst, not over models but over ways to weigh the examples: what is still
@@ -77,7 +79,7 @@ Neither bounds the ascent.
 
 A step of `pdu`, `gru`, `ngdiff` or `munba` costs what one of `grad-diff` does; `pdu` measures the retain loss once on
 the whole retain set, for the bound, and two gradients are kept where one would do; so it is with `blur`. `npo-sam`
-looks at the forget examples twice, and so does `mudman`, in a second model; `targeted-lat` does as often as its
-attacker steps, and `tar` trains an attacker in each. `gu` keeps as many gradients as its span has. `dualoptim` looks at
-one set in each step, for half of the cost, and keeps twice what AdamW keeps.
+looks at the forget examples twice, and so does `mudman`, in a second model; `targeted-lat` and `lau` do as often as
+their attacker steps, and `tar` trains an attacker in each. `gu` keeps as many gradients as its span has. `dualoptim`
+looks at one set in each step, for half of the cost, and keeps twice what AdamW keeps.
 """
