@@ -17,7 +17,7 @@ A method's file has one line of imports from the project, from here. What is not
   targets that several methods share), ``policy_gradient`` (a model's own samples, and steps on them by a reward),
   ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before the step), ``curvature`` (of the loss),
   ``masks`` (which weights may move), ``task_vectors`` (what a training did to the weights, and what several did alike)
-  and ``training`` (the one loop, and a run's tools).
+  ``training`` (the one loop, and a run's tools) and ``turns`` (an optimizer for two losses that are never added).
 - *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``attention`` (at another
   temperature), ``experts`` (routers, and whom they send a token to), ``steering`` (leading hidden states somewhere),
   ``adversarial`` (the worst small shift of them), ``sparse_autoencoder`` (states as features, and features set to
@@ -186,6 +186,7 @@ from reference_impls.toolkit.task_vectors import (
     unanimous_mean,
 )
 from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit.turns import DualAdamW, forgets, loss_in_turns
 from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel
 from reference_impls.toolkit.wordings import with_mistake
 from reference_impls.toolkit.wrapper import Kept, Wrapped, Wrapper
@@ -214,6 +215,7 @@ __all__ = [
     "Clamped",
     "Combined",
     "DivergedError",
+    "DualAdamW",
     "EmbeddedTask",
     "Encoded",
     "Evaluation",
@@ -293,6 +295,7 @@ __all__ = [
     "first_blocks",
     "flipped_answer",
     "flipped_answers",
+    "forgets",
     "gauss_newton_product",
     "general_tokens",
     "generic_logits",
@@ -312,6 +315,7 @@ __all__ = [
     "least_squares_update",
     "log_ratio",
     "lora_config",
+    "loss_in_turns",
     "mean_by_sequence",
     "mean_keys",
     "mean_kl",

@@ -48,6 +48,8 @@ balance is found while training.
   harm, with angles as the optimizer measures them: `gru` for a span, and without its condition.
 - `dualoptim`: the two losses are never added. Steps on either take turns, each with an optimizer's state of its own, so
   that momentum gathered in forgetting is not spent in a step that keeps. Where others weigh losses, it has two rates.
+- `dualoptim-plus`: what both optimizers of `dualoptim` have in common is remembered once, by a base, and each holds
+  what departs from it: one optimizer where the gradients agree, two where they conflict.
 - `weight-distance`: no forget loss at all. The reward is to be far from the weights before unlearning, and the retain
   loss holds what it can hold.
 
