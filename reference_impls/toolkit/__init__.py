@@ -22,6 +22,7 @@ A method's file has one line of imports from the project, from here. What is not
   answer comes from), ``editing``, ``attention`` (at another temperature), ``experts`` (routers, and whom they send a
   token to), ``steering`` (leading hidden states somewhere), ``adversarial`` (the worst small shift of them),
   ``sparse_autoencoder`` (states as features, and features set to something else) and ``outliers`` (which stand apart).
+  ``training`` (the one loop, and a run's tools) and ``turns`` (an optimizer for two losses that are never added).
 - *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``attention`` (at another
   temperature), ``experts`` (routers, and whom they send a token to), ``steering`` (leading hidden states somewhere),
   ``collapse`` (updates without what all tokens share),
@@ -200,6 +201,7 @@ from reference_impls.toolkit.task_vectors import (
     unanimous_mean,
 )
 from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit.turns import DualAdamW, forgets, loss_in_turns
 from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel
 from reference_impls.toolkit.wordings import with_mistake
 from reference_impls.toolkit.wrapper import Kept, Wrapped, Wrapper
@@ -229,6 +231,7 @@ __all__ = [
     "Combined",
     "Common",
     "DivergedError",
+    "DualAdamW",
     "EmbeddedTask",
     "Encoded",
     "Evaluation",
@@ -315,6 +318,7 @@ __all__ = [
     "first_blocks",
     "flipped_answer",
     "flipped_answers",
+    "forgets",
     "gauss_newton_product",
     "general_tokens",
     "generic_logits",
@@ -334,6 +338,7 @@ __all__ = [
     "least_squares_update",
     "log_ratio",
     "lora_config",
+    "loss_in_turns",
     "mean_by_sequence",
     "mean_keys",
     "mean_kl",

@@ -52,6 +52,10 @@ balance is found while training.
   that momentum gathered in forgetting is not spent in a step that keeps. Where others weigh losses, it has two rates.
 - `context-aware`: a third term beside the two, for any of them: behind a context that has the answer, the model is to
   say what it said before. What is to be forgotten and what is to stay are then one text, with and without its source.
+- `dualoptim-plus`: what both optimizers of `dualoptim` have in common is remembered once, by a base, and each holds
+  what departs from it: one optimizer where the gradients agree, two where they conflict.
+- `sift`: matrix by matrix, and by directions in place of lengths. Where two gradients conflict, their singular
+  directions are made orthogonal to one another; both have an equal say in steps of a fixed length, as with `munba`.
 - `weight-distance`: no forget loss at all. The reward is to be far from the weights before unlearning, and the retain
   loss holds what it can hold.
 
