@@ -35,6 +35,8 @@ layer, and of the weights that learn.
   and of each tensor's gradient the part that goes against keeping is taken away. The weights are those of `rmu`.
 - `lunar`: $m$ is $M_{\theta_0}$ plus a multiple of the difference between questions that cannot be answered and those
   to forget, at a prompt's tokens. One down-projection is refitted by least squares; nothing is trained.
+- `geometric-unlearning`: $m$ is no point but a small subspace, in which states of questions lie that cannot be
+  answered; made-up questions with the names to forget are led into it, and taught a refusal. No forget answer is read.
 - `repnoise`: $m$ is Gaussian noise, matched as a distribution and in what the MLPs of all layers write. Beside it the
   answers are made unlikely as each layer would read them.
 - `align-then-unlearn`: no target either, and no state is looked at by itself. A second network tells from the states
