@@ -54,6 +54,8 @@ What a method chooses for the two, and when it stops, is all that sets it apart.
   $\mathcal R$ is the divergence, and the likelihood of refusals.
 - `inverse-loss`: ascent with one weight for the whole batch, $w = k\, L^{-k-1}$ with $L$ its loss: most where all is
   known, and less the more is gone. $\mathcal R$ is that of `grad-diff`.
+- `rga`: one weight for the whole batch as well, $w = e^{-\alpha\, \mathrm{KL}}$ of the divergence on it from the model
+  before unlearning. $\mathcal R$ is that of `grad-diff`, and a tie to an earlier checkpoint.
 - `unlikelihood`: $w_t = \frac{p_t}{1 - p_t}$, the odds, which is descent on $-\log(1 - p_t)$: the pull of ascent the
   other way round, strongest on what is certain and none on what is gone. $\mathcal R$ is that of `grad-diff`.
 - `ce-u`: no ascent any more, but cross-entropy towards what the model would say if the true token were ruled out. Its

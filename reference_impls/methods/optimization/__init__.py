@@ -50,6 +50,8 @@ balance is found while training.
   harm, with angles as the optimizer measures them: `gru` for a span, and without its condition.
 - `dualoptim`: the two losses are never added. Steps on either take turns, each with an optimizer's state of its own, so
   that momentum gathered in forgetting is not spent in a step that keeps. Where others weigh losses, it has two rates.
+- `fo-zo`: steps along a gradient take turns with steps along an estimate of it from two values of the loss. What
+  `npo-sam` smooths by a mean of gradients, the second kind smooths by having none.
 - `context-aware`: a third term beside the two, for any of them: behind a context that has the answer, the model is to
   say what it said before. What is to be forgotten and what is to stay are then one text, with and without its source.
 - `dualoptim-plus`: what both optimizers of `dualoptim` have in common is remembered once, by a base, and each holds
