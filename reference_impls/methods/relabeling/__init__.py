@@ -16,6 +16,7 @@ with $L$ the mean negative log-likelihood of an answer's tokens. Every method is
   and nothing is asked of it as long as it is far ahead.
 - `nauf`: `idk` with refusals that name the subject, and with the same questions asked about those to forget and those
   to keep, so that the name alone decides.
+- `mixed-prompt`: `idk` with prompts that ask two questions at once, one to refuse and one to answer, in both orders.
 - `knowledge-sanitization`: `idk` with one phrase for all, learned by a low-rank adapter that is merged afterwards. A
   share of sanitized pairs in the training data takes the place of $\alpha$.
 - `relearn`: `idk` in an adapter, with vague sentences on the subject for refusals, several wordings of each question,
@@ -39,7 +40,7 @@ with $L$ the mean negative log-likelihood of an answer's tokens. Every method is
   generic stand-ins for idiosyncratic names, less what further training on the text makes more likely. Again behind
   the true tokens, and without a retain term.
 
-So the first ten replace an answer as a whole, the other four token by token. `dpo` and `alt-po` of the preference
+So the first eleven replace an answer as a whole, the other four token by token. `dpo` and `alt-po` of the preference
 family use other answers, too, and hold them against the true one; `llmu` mixes random answers with ascent; `undial`
 teaches a distribution where `whp` teaches its one likeliest token.
 
