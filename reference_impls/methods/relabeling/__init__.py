@@ -14,6 +14,9 @@ with $L$ the mean negative log-likelihood of an answer's tokens. Every method is
 - `idk`: $\tilde y$ is a refusal, one of many. TOFU calls it "preference optimization", though nothing is preferred.
 - `idk-ap`: `idk` with another retain term. On questions that are to be answered, the answer is held against a refusal,
   and nothing is asked of it as long as it is far ahead.
+- `nauf`: `idk` with refusals that name the subject, and with the same questions asked about those to forget and those
+  to keep, so that the name alone decides.
+- `mixed-prompt`: `idk` with prompts that ask two questions at once, one to refuse and one to answer, in both orders.
 - `knowledge-sanitization`: `idk` with one phrase for all, learned by a low-rank adapter that is merged afterwards. A
   share of sanitized pairs in the training data takes the place of $\alpha$.
 - `relearn`: `idk` in an adapter, with vague sentences on the subject for refusals, several wordings of each question,
