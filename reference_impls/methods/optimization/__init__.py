@@ -50,6 +50,8 @@ balance is found while training.
   that momentum gathered in forgetting is not spent in a step that keeps. Where others weigh losses, it has two rates.
 - `dualoptim-plus`: what both optimizers of `dualoptim` have in common is remembered once, by a base, and each holds
   what departs from it: one optimizer where the gradients agree, two where they conflict.
+- `sift`: matrix by matrix, and by directions in place of lengths. Where two gradients conflict, their singular
+  directions are made orthogonal to one another; both have an equal say in steps of a fixed length, as with `munba`.
 - `weight-distance`: no forget loss at all. The reward is to be far from the weights before unlearning, and the retain
   loss holds what it can hold.
 
