@@ -54,6 +54,8 @@ $\mathcal L_r = \alpha\, \mathbb E \lVert M_\theta - M_{\theta_0} \rVert^2$ hold
 - There the two sides conflict in every matrix that trains and in every step but the first: with
   $\varepsilon = 1.01$, which merges always, all numbers are the same. So nothing is to be seen of what choosing places
   and steps is good for.
+  $\varepsilon = 1.01$, which merges always, all numbers are the same. So nothing is to be seen of what choosing
+  places and steps is good for.
 
 ## Differences
 
@@ -149,6 +151,7 @@ class Spectral(torch.optim.Optimizer):
 
     def _momentum(self, weight: Tensor, name: str, gradient: Tensor, momentum: float) -> Tensor:
         kept = self.state[weight].setdefault(name, torch.zeros_like(gradient))
+        kept: Tensor = self.state[weight].setdefault(name, torch.zeros_like(gradient))
         return gradient + momentum * kept.mul_(momentum).add_(gradient)
 
 
