@@ -18,6 +18,8 @@ layer, and of the weights that learn.
   long enough ($c$) to have an effect. Only the MLP down-projections of that layer and the two below it learn.
 - `adaptive-rmu`: $m(t) = \beta\, \| M_{\theta_0}(t) \|\, u$, as many times as long as the state was before. So one
   setting suits an early and a late layer, whose states differ in length.
+- `reva`: `rmu`, and then once more in deeper blocks, with $m$ the state of a question that cannot be answered, so that
+  ignorance is admitted.
 - `r2mu`: `rmu` with two more sets of texts. What the model itself writes about the forget set is scrambled, without the
   question before it; texts that show how to reason about other things are held.
 - `grun`: no target. A gated edit of the state of a question's last token is trained by what is answered (`npo`'s loss),
