@@ -35,6 +35,8 @@ layer, and of the weights that learn.
   and of each tensor's gradient the part that goes against keeping is taken away. The weights are those of `rmu`.
 - `lunar`: $m$ is $M_{\theta_0}$ plus a multiple of the difference between questions that cannot be answered and those
   to forget, at a prompt's tokens. One down-projection is refitted by least squares; nothing is trained.
+- `mrp`: no target and no weight. Behind two blocks a few directions are learned and taken out of all states, those
+  without which forget answers are unlikely and others are not; each request adds its own.
 - `geometric-unlearning`: $m$ is no point but a small subspace, in which states of questions lie that cannot be
   answered; made-up questions with the names to forget are led into it, and taught a refusal. No forget answer is read.
 - `repnoise`: $m$ is Gaussian noise, matched as a distribution and in what the MLPs of all layers write. Beside it the
