@@ -32,7 +32,7 @@ def test_tokens_count_from_the_name_on() -> None:
 
 def test_states_are_weighted_means() -> None:
     states = torch.tensor([[[2.0, 0.0], [4.0, 8.0]], [[1.0, 1.0], [1.0, 1.0]]])
-    assert_allclose(pooled(states, torch.tensor([[1.0, 3.0], [0.0, 0.0]])), [[3.5, 6], [0, 0]])
+    assert_allclose(pooled(states, torch.tensor([[1.0, 3.0], [0.0, 0.0]])), [[3.5, 6.0], [0.0, 0.0]])
 
 
 def test_distances_are_the_hand_computed_ones() -> None:
