@@ -52,8 +52,6 @@ $\mathcal L_r = \alpha\, \mathbb E \lVert M_\theta - M_{\theta_0} \rVert^2$ hold
   Muon alone ($\varepsilon = -1$) is a little ahead: 0.36, 0.95 and 0.624 at 0.04. Its two sides are weighed, by
   $\alpha$ and by how far each still has to go; here keeping has half of the say, and no more.
 - There the two sides conflict in every matrix that trains and in every step but the first: with
-  $\varepsilon = 1.01$, which merges always, all numbers are the same. So nothing is to be seen of what choosing places
-  and steps is good for.
   $\varepsilon = 1.01$, which merges always, all numbers are the same. So nothing is to be seen of what choosing
   places and steps is good for.
 
@@ -150,7 +148,6 @@ class Spectral(torch.optim.Optimizer):
                 weight.add_(change, alpha=-group["lr"] * math.sqrt(max(1.0, rows / columns)))
 
     def _momentum(self, weight: Tensor, name: str, gradient: Tensor, momentum: float) -> Tensor:
-        kept = self.state[weight].setdefault(name, torch.zeros_like(gradient))
         kept: Tensor = self.state[weight].setdefault(name, torch.zeros_like(gradient))
         return gradient + momentum * kept.mul_(momentum).add_(gradient)
 
