@@ -70,7 +70,8 @@ def test_a_step_is_the_hand_computed_one(retain: list[list[float]], moved: list[
 def test_of_a_stack_each_matrix_is_for_itself() -> None:
     rng = np.random.default_rng(1)
     pairs = [(_matrix(rng, 3), _matrix(rng, 3)) for _ in range(3)]
-    stacked = direction(*(torch.stack(side) for side in zip(*pairs, strict=True)), 2, 0.0)
+    one, other = (torch.stack(side) for side in zip(*pairs, strict=True))
+    stacked = direction(one, other, 2, 0.0)
     assert_allclose(stacked, torch.stack([direction(*pair, 2, 0.0) for pair in pairs]), atol=1e-9)
 
 
