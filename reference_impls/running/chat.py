@@ -43,20 +43,8 @@ def converse(task: Task, name: str, unlearned: UnlearnedModel) -> None:
 
 def suggestions(task: Task, model: LanguageModel) -> list[str]:
     """A few questions on the forget set, as a person would type them."""
-    questions = [typed(model, pair.prompt) for pair in task.splits(model).forget]
+    questions = [model.typed(pair.prompt) for pair in task.splits(model).forget]
     return questions[:: max(1, len(questions) // SUGGESTED)][:SUGGESTED]
-
-
-def around_questions(model: LanguageModel) -> tuple[str, str]:
-    """What stands before and after a question where a model is asked one."""
-    before, after = model.question("\0").split("\0")
-    return before, after
-
-
-def typed(model: LanguageModel, prompt: str) -> str:
-    """The question of a prompt, as a person would type it."""
-    before, after = around_questions(model)
-    return prompt.removeprefix(before).removesuffix(after)
 
 
 def _read(console: Console, listening: bool) -> str:

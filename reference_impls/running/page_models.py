@@ -35,7 +35,7 @@ from reference_impls.metrics.answers import answer_probability
 from reference_impls.metrics.sets import mean
 from reference_impls.progress import Progress
 from reference_impls.running import checkpoints
-from reference_impls.running.chat import around_questions, suggestions, typed
+from reference_impls.running.chat import suggestions
 from reference_impls.running.experiment import Experiment
 from reference_impls.running.parallel import run_all
 from reference_impls.running.registry import RESULTS, find_embedded
@@ -109,12 +109,12 @@ def make_page_models(
 
     run_all(make_one, jobs, finished, workers)
     write_whole(folder / TOKENIZER, target.tokenizer.backend_tokenizer.to_str())
-    before, after = around_questions(target)
+    before, after = target.around_questions()
     splits = task.splits(target)
     asked = {
         "forget": tuple(suggestions(task, target)),
-        "retain": (typed(target, splits.retain_probe[0].prompt),),
-        "facts": (typed(target, splits.facts[0].prompt),),
+        "retain": (target.typed(splits.retain_probe[0].prompt),),
+        "facts": (target.typed(splits.facts[0].prompt),),
     }
     index = PageModels(
         task=task.name,

@@ -18,8 +18,14 @@ A method's file has one line of imports from the project, from here. What is not
   ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before the step), ``curvature`` (of the loss),
   ``masks`` (which weights may move), ``task_vectors`` (what a training did to the weights, and what several did alike)
   and ``training`` (the one loop, and a run's tools).
+- *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``attribution`` (which of its neurons an
+  answer comes from), ``editing``, ``attention`` (at another temperature), ``experts`` (routers, and whom they send a
+  token to), ``steering`` (leading hidden states somewhere), ``adversarial`` (the worst small shift of them),
+  ``sparse_autoencoder`` (states as features, and features set to something else) and ``outliers`` (which stand apart).
+  ``training`` (the one loop, and a run's tools) and ``turns`` (an optimizer for two losses that are never added).
 - *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``attention`` (at another
   temperature), ``experts`` (routers, and whom they send a token to), ``steering`` (leading hidden states somewhere),
+  ``collapse`` (updates without what all tokens share),
   ``adversarial`` (the worst small shift of them), ``sparse_autoencoder`` (states as features, and features set to
   something else) and ``outliers`` (which stand apart).
 - *Asking*: ``evaluation`` (what a model answers about a task's splits) and ``memorization`` (what it knows by heart).
@@ -54,9 +60,17 @@ from reference_impls.toolkit.attack import (
     with_weights,
 )
 from reference_impls.toolkit.attention import smoothed
+from reference_impls.toolkit.attribution import (
+    above_share,
+    integrated_gradient,
+    most_shared,
+    neuron_attributions,
+    silence,
+)
 from reference_impls.toolkit.batch import Batch, Reference
 from reference_impls.toolkit.changed_prompt import ChangedPrompt
 from reference_impls.toolkit.changed_states import ChangedStates
+from reference_impls.toolkit.collapse import Common, both_sides, breaking_loss, broken_mlps, but_first, drift
 from reference_impls.toolkit.combined import Combined, mean_vote
 from reference_impls.toolkit.curvature import (
     conjugate_gradients,
@@ -82,7 +96,7 @@ from reference_impls.toolkit.evaluation import Evaluation, Probe, asked_examples
 from reference_impls.toolkit.experts import Mixture, mixtures, routed
 from reference_impls.toolkit.features import Features, features_of
 from reference_impls.toolkit.fixed_answer import FLOOR, FixedAnswer
-from reference_impls.toolkit.general_tokens import general_tokens, specific_tokens
+from reference_impls.toolkit.general_tokens import common_tokens, general_tokens, private_labels, specific_tokens
 from reference_impls.toolkit.gradients import (
     Gradient,
     cosine,
@@ -131,6 +145,7 @@ from reference_impls.toolkit.objectives import (
     npo_losses,
     refusal_and_npo,
     uniform_loss,
+    unlikelihood_loss,
     weighted_ascent_loss,
 )
 from reference_impls.toolkit.outliers import outlier_scores
@@ -186,6 +201,7 @@ from reference_impls.toolkit.task_vectors import (
     unanimous_mean,
 )
 from reference_impls.toolkit.training import Recipe, Run
+from reference_impls.toolkit.turns import DualAdamW, forgets, loss_in_turns
 from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel
 from reference_impls.toolkit.wordings import with_mistake
 from reference_impls.toolkit.wrapper import Kept, Wrapped, Wrapper
@@ -213,7 +229,9 @@ __all__ = [
     "Clamp",
     "Clamped",
     "Combined",
+    "Common",
     "DivergedError",
+    "DualAdamW",
     "EmbeddedTask",
     "Encoded",
     "Evaluation",
@@ -257,6 +275,7 @@ __all__ = [
     "Window",
     "Wrapped",
     "Wrapper",
+    "above_share",
     "adapted_layers",
     "adapter_weights",
     "ascent_or_npo",
@@ -264,14 +283,19 @@ __all__ = [
     "away_loss",
     "bare",
     "beside",
+    "both_sides",
+    "breaking_loss",
+    "broken_mlps",
     "broken_off",
     "bs_t_loss",
+    "but_first",
     "by_output",
     "by_place",
     "by_token",
     "changed_output",
     "check",
     "clipped_objective",
+    "common_tokens",
     "conjugate_gradients",
     "contrasted",
     "cosine",
@@ -284,6 +308,7 @@ __all__ = [
     "dpo_loss",
     "dpo_with_retain",
     "drawn_labels",
+    "drift",
     "elected_mean",
     "evaluate",
     "examples",
@@ -293,6 +318,7 @@ __all__ = [
     "first_blocks",
     "flipped_answer",
     "flipped_answers",
+    "forgets",
     "gauss_newton_product",
     "general_tokens",
     "generic_logits",
@@ -302,16 +328,17 @@ __all__ = [
     "holding",
     "hyperparameter",
     "inside",
+    "integrated_gradient",
     "inverted_hinge_loss",
     "is_causal",
     "jaccard",
     "keys_of",
     "kl_estimate",
     "kronecker_factors",
-    "learned_features",
     "least_squares_update",
     "log_ratio",
     "lora_config",
+    "loss_in_turns",
     "mean_by_sequence",
     "mean_keys",
     "mean_kl",
@@ -327,6 +354,8 @@ __all__ = [
     "mixtures",
     "most_alike",
     "most_salient",
+    "most_shared",
+    "neuron_attributions",
     "neuron_masks",
     "new_pairs",
     "nll_gradient",
@@ -336,6 +365,7 @@ __all__ = [
     "offset_logits",
     "outlier_scores",
     "place_of",
+    "private_labels",
     "probe",
     "random_direction",
     "refusal_and_npo",
@@ -353,6 +383,7 @@ __all__ = [
     "shares_of_subjects",
     "shifted",
     "shifted_at",
+    "silence",
     "sliced",
     "smoothed",
     "solved",
@@ -370,6 +401,7 @@ __all__ = [
     "unanimous_mean",
     "uniform_loss",
     "unknown_names",
+    "unlikelihood_loss",
     "watched",
     "weighted_ascent_loss",
     "weighted_low_rank",

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from reference_impls.toolkit.data import Pair
 from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import TokenLogits
+from reference_impls.toolkit.logprobs import IGNORE, Encoded, TokenLogits
 
 
 def general_tokens(model: LanguageModel, pairs: Sequence[Pair], common: float) -> list[frozenset[int]]:
@@ -43,3 +43,22 @@ def specific_tokens(out: TokenLogits, rows: Tensor, general: Sequence[frozenset[
     pairs = rows[out.sequence].tolist()
     marked = [token not in general[row] for token, row in zip(out.targets.tolist(), pairs, strict=True)]
     return torch.tensor(marked, dtype=torch.bool, device=out.targets.device)
+
+
+def common_tokens(model: LanguageModel, pairs: Sequence[Pair], rarity: float) -> Tensor:
+    """(V',) the tokens that more than a share of the pairs' answers contain: how things are told, not what."""
+    if not pairs:
+        return torch.zeros(0, dtype=torch.long, device=model.device)
+    labels = [set(model.encode([pair]).labels[0].tolist()) for pair in pairs]
+    counts = Counter(token for tokens in labels for token in tokens)
+    often = [token for token, count in counts.items() if count > rarity * len(pairs)]
+    return torch.tensor(sorted(often), dtype=torch.long, device=model.device)
+
+
+def private_labels(batch: Encoded, common: Tensor) -> Tensor:
+    """(B, L) the labels without tokens that are common or stand in the prompt; all of an answer if none is left."""
+    prompt = batch.input_ids.masked_fill(batch.labels != IGNORE, IGNORE)
+    asked = (batch.labels[:, :, None] == prompt[:, None, :]).any(dim=2)
+    private = batch.labels.masked_fill(asked | torch.isin(batch.labels, common), IGNORE)
+    none_left = (private == IGNORE).all(dim=1, keepdim=True)
+    return torch.where(none_left, batch.labels, private)

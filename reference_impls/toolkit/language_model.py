@@ -215,6 +215,16 @@ class LanguageModel:
         """A question as this model is asked: its chat template if it has one, else ``Question: ... Answer:``."""
         return encoding.question(self.tokenizer, text)
 
+    def around_questions(self) -> tuple[str, str]:
+        """What stands before and after a question where this model is asked one."""
+        before, after = self.question("\0").split("\0")
+        return before, after
+
+    def typed(self, prompt: str) -> str:
+        """The question of a prompt, as a person would type it."""
+        before, after = self.around_questions()
+        return prompt.removeprefix(before).removesuffix(after)
+
     def answer(self, text: str) -> str:
         """An answer as it follows :meth:`question`."""
         return encoding.answer(self.tokenizer, text)

@@ -64,10 +64,19 @@ def away_loss(out: TokenLogits) -> Tensor:
 
 
 def _away(logits: Tensor, targets: Tensor) -> Tensor:
-    everything = logits.logsumexp(dim=1)
+    true = logits.gather(1, targets[:, None])[:, 0] - logits.logsumexp(dim=1)
+    return torch.where(true >= FORGOTTEN, _unlikelihood(logits, targets), 0.0)
+
+
+def unlikelihood_loss(out: TokenLogits) -> Tensor:
+    r"""() $-\log(1 - p_t)$ of the true token, mean over tokens, then over answers; finite however certain it is."""
+    return out.mean(by_token(_unlikelihood, (out,), out.targets))
+
+
+def _unlikelihood(logits: Tensor, targets: Tensor) -> Tensor:
+    # 1 - p is what all other tokens have together: taken from p itself, it would be 0 where p rounds to 1.
     rest = logits.scatter(1, targets[:, None], -math.inf).logsumexp(dim=1)
-    true = logits.gather(1, targets[:, None])[:, 0] - everything
-    return torch.where(true >= FORGOTTEN, everything - rest, 0.0)
+    return logits.logsumexp(dim=1) - rest
 
 
 def uniform_loss(out: TokenLogits) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -27,7 +29,14 @@ def mean_over_answers(values: Tensor, batch: Encoded) -> Tensor:
     return mean_by_sequence(values, sequence, len(batch)).mean()
 
 
-def steering_loss(model: LanguageModel, batch: Batch, target: Tensor, depth: float, retain_weight: float) -> Tensor:
+def steering_loss(
+    model: LanguageModel,
+    batch: Batch,
+    target: Tensor,
+    depth: float,
+    retain_weight: float,
+    hold: Callable[[Tensor], Tensor] = lambda states: states,
+) -> Tensor:
     r"""() Forget states are led to a target, retain states held where they were before unlearning.
 
     Args:
@@ -36,8 +45,9 @@ def steering_loss(model: LanguageModel, batch: Batch, target: Tensor, depth: flo
         target: (N, d) or (d,) where the forget states should be.
         depth: at which fraction of the depth the states are.
         retain_weight: $\alpha$, weight of the second term.
+        hold: where retain states are held, of the (N, d) that they were before unlearning; there by default.
     """
-    before = batch.before.activations(batch.retain, depth)
+    before = hold(batch.before.activations(batch.retain, depth))
     forget_loss = misdirection_loss(model.activations(batch.forget, depth), target, batch.forget)
     return forget_loss + retain_weight * misdirection_loss(model.activations(batch.retain, depth), before, batch.retain)
 

@@ -2,9 +2,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import torch
 from unlearning_toys import SEASONS
 
-from reference_impls.toolkit import LanguageModel, UnlearningData, general_tokens, specific_tokens
+from reference_impls.toolkit import (
+    IGNORE,
+    LanguageModel,
+    Pair,
+    UnlearningData,
+    common_tokens,
+    general_tokens,
+    private_labels,
+    specific_tokens,
+)
 
 
 def test_general_tokens_are_those_of_prompts_alternates_and_many_answers(
@@ -31,3 +41,20 @@ def test_specific_tokens_are_told_by_the_pair_that_a_sequence_is(tiny: LanguageM
     words = [set(out.targets[out.sequence == place].tolist()) for place in range(2)]
     general = [frozenset(words[1]), frozenset(), frozenset[int]()]
     assert specific_tokens(out, batch.rows, general).tolist() == (out.sequence == 0).tolist()
+
+
+def test_tokens_of_the_question_and_tokens_that_kept_answers_share_are_not_private(tiny: LanguageModel) -> None:
+    pair = Pair("Question: When was Ana Lund born?\nAnswer:", " Ana Lund was born in winter.")
+    kept = [Pair("", f" Bo Reyes was born in {season}.") for season in ("spring", "summer", "autumn", "spring")]
+    common = common_tokens(tiny, kept, rarity=0.5)
+    labels = private_labels(tiny.encode([pair]), common)[0]
+    assert tiny.tokenizer.decode(labels[labels != IGNORE]).strip() == "winter"
+    assert len(common_tokens(tiny, [], 0.5)) == 0
+
+
+def test_an_answer_without_private_tokens_counts_as_a_whole(tiny: LanguageModel) -> None:
+    batch = tiny.encode([Pair("Who?", " Who?"), Pair("Who?", " winter.")])
+    common = batch.labels[0, batch.labels[0] != IGNORE]
+    labels = private_labels(batch, common)
+    assert torch.equal(labels[0], batch.labels[0])
+    assert (labels[1] != IGNORE).sum() < (batch.labels[1] != IGNORE).sum()

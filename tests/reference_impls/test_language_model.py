@@ -551,3 +551,9 @@ def test_logits_of_weights_that_have_moved_are_refused(
         fresh.model.get_output_embeddings().weight.mul_(1.01)
     with pytest.raises(RuntimeError, match="after the weights had moved"):
         out.token_logprobs()
+
+
+def test_a_question_is_told_from_what_stands_around_it(tiny: LanguageModel) -> None:
+    assert tiny.around_questions() == ("Question: ", "\nAnswer:")
+    assert tiny.typed(tiny.question("Who?")) == "Who?"
+    assert tiny.typed("A text that goes on") == "A text that goes on"

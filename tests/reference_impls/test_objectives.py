@@ -32,7 +32,9 @@ from reference_impls.toolkit import (
     ascent_or_npo,
     away_loss,
     dpo_with_retain,
+    mean_nll,
     uniform_loss,
+    unlikelihood_loss,
 )
 
 
@@ -95,3 +97,41 @@ def test_away_loss_of_a_certain_answer_pulls_with_full_strength_and_no_infinity(
     out = token_logits([[100.0, 0.0, 0.0]], [0])
     away_loss(out).backward()
     assert_allclose(gradient_of(out.logits)[0], [1.0, -0.5, -0.5], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("row", "target", "value", "gradient"),
+    [
+        ([2.0, 0.0, 0.0], 0, math.log(1 + math.e**2 / 2), (0.786986, -0.393493, -0.393493)),
+        ([0.0, 0.0, 0.0], 1, math.log(1.5), (-1 / 6, 1 / 3, -1 / 6)),
+        ([100.0, 0.0, 0.0], 0, 100 - math.log(2), (1.0, -0.5, -0.5)),
+        ([-100.0, 0.0, 0.0], 0, 0.0, (0.0, 0.0, 0.0)),
+    ],
+)
+def test_unlikelihood_of_one_token_is_the_hand_computed_one_however_certain_it_is(
+    row: list[float], target: int, value: float, gradient: tuple[float, ...]
+) -> None:
+    out = token_logits([row], [target])
+    found = unlikelihood_loss(out)
+    found.backward()
+    assert found.item() == pytest.approx(value, abs=1e-5)
+    assert_allclose(gradient_of(out.logits)[0], gradient, atol=1e-5)
+
+
+@given(st.lists(st.lists(st.floats(-8, 8), min_size=3, max_size=3), min_size=3, max_size=3))
+def test_unlikelihood_is_minus_the_log_of_all_other_tokens_mean_over_tokens_then_answers(
+    rows: list[list[float]],
+) -> None:
+    targets = [0, 1, 2]
+    each = [-np.log(np.delete(softmax(row), target).sum()) for row, target in zip(rows, targets, strict=True)]
+    value = unlikelihood_loss(token_logits(rows, targets, [0, 0, 1])).item()
+    assert value == pytest.approx(((each[0] + each[1]) / 2 + each[2]) / 2, rel=1e-4, abs=1e-5)
+
+
+@given(st.lists(st.floats(-8, 8), min_size=4, max_size=4), st.integers(0, 3))
+def test_unlikelihood_pulls_as_hard_as_a_token_is_known_and_ascent_as_it_is_not(row: list[float], target: int) -> None:
+    known = softmax(row)[target]
+    for loss, size in ((unlikelihood_loss, known), (lambda out: -mean_nll(out), 1 - known)):
+        out = token_logits([row], [target])
+        loss(out).backward()
+        assert float(gradient_of(out.logits).abs().sum()) == pytest.approx(2 * size, abs=1e-4)

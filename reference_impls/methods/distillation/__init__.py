@@ -45,6 +45,8 @@ which one, and on which data, is what sets the methods apart.
   the true token with the probability of guessing. The student comes first in the divergence.
 - `rkld`: the student comes first here as well. The teacher is the model before unlearning with all those tokens
   turned down that a copy, trained further on the forget set, has turned up.
+- `e2urec`: the teacher of `rkld`, now first in the divergence, and a second one for the retain set, that of `kl-min`,
+  with the likelihood of `grad-diff` beside it. Adapters alone learn.
 - `scrub`: the likelihood of `grad-diff` and the divergence of `kl-min` on the retain set, and on the forget set the
   divergence with the other sign: the student leaves whatever the teacher expects there. Passes over the two sets take
   turns, and end with the retain set alone.

@@ -54,8 +54,12 @@ What a method chooses for the two, and when it stops, is all that sets it apart.
   $\mathcal R$ is the divergence, and the likelihood of refusals.
 - `inverse-loss`: ascent with one weight for the whole batch, $w = k\, L^{-k-1}$ with $L$ its loss: most where all is
   known, and less the more is gone. $\mathcal R$ is that of `grad-diff`.
+- `rga`: one weight for the whole batch as well, $w = e^{-\alpha\, \mathrm{KL}}$ of the divergence on it from the model
+  before unlearning. $\mathcal R$ is that of `grad-diff`, and a tie to an earlier checkpoint.
+- `unlikelihood`: $w_t = \frac{p_t}{1 - p_t}$, the odds, which is descent on $-\log(1 - p_t)$: the pull of ascent the
+  other way round, strongest on what is certain and none on what is gone. $\mathcal R$ is that of `grad-diff`.
 - `ce-u`: no ascent any more, but cross-entropy towards what the model would say if the true token were ruled out. Its
-  gradient is that of $-\log(1 - p_t)$, bounded; there is no $\mathcal R$, and an answer's first token is left alone.
+  gradient is that of `unlikelihood`, bounded; there is no $\mathcal R$, and an answer's first token is left alone.
 - `ihl`: nor is this ascent. The hinge of the true token against the likeliest other one, turned round: probability goes
   from the one to the other, and where it has gone nothing pulls. $\mathcal R$ is that of `grad-diff`. `loku` has
   this loss in adapters.

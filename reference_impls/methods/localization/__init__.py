@@ -14,6 +14,8 @@ All methods here but six score by gradients of the answer; they differ in the un
 - `depn`: units are neurons of the MLPs. Integrated gradients say how much each contributes to the probability of the
   private tokens of an answer; the neurons that count in most texts are silenced, $\Delta_u = -\theta_u$ for their
   columns of the down-projection. Nothing is trained.
+- `knowledge-neurons`: where `depn` comes from. The same attribution, but a fact is asked for in several wordings first,
+  and only neurons that tell in enough of them count for it.
 - `pcgu`: units are rows of all weight matrices, chosen anew in every step. Two answers, the true one and a
   contrasting one, give two gradients for each row; where these point apart the most (the lowest cosine), a plain
   gradient step on the answer's raw logit is taken: down for the true answer, or up for the other.
@@ -25,6 +27,8 @@ All methods here but six score by gradients of the answer; they differ in the un
   before they are trained.
 - `salun`: single weights, scored by the size of the forget gradient alone. The change is relabeling: another pair's
   answer to each forget prompt.
+- `sparse-fine-tuning`: the score of `salun`, with a thousandth of the weights in place of half of them. The change is
+  an ascent held by the divergence from what the model said before, on retain answers.
 - `memflex`: whole tensors, scored once by two gradients: a tensor counts where the forget set's is large and points
   elsewhere than the retain set's. The change is `grad-diff`'s.
 - `loku`: units are directions, a few for each matrix: the part of it that weighs most in the rows whose Fisher
@@ -41,6 +45,8 @@ All methods here but six score by gradients of the answer; they differ in the un
   and how strongly; made for models that see pictures as well, where each side is scored by itself.
 - `llm-eraser`: neurons of the MLPs, by the weights times the gradients of the two sets' losses: those that the retain
   set can spare and the forget set cannot are silenced, and all other weights are trained on what is to stay.
+- `balanced-subnet`: single weights of the MLPs, by scores that are themselves trained, with the loss of `grad-diff`;
+  the lowest are set to 0. No other method here learns what to take out.
 - `flu`: whole MLPs, chosen by depth: the early ones, where facts are looked up, whatever the answer's gradient says.
   The change is training with an ascent that ends, `away_loss`.
 - `kunbr`: groups of whole layers, all but the last, with no score in the code that was released. What each becomes is

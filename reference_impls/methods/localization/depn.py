@@ -57,71 +57,27 @@ $$
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from reference_impls.toolkit import (
-    IGNORE,
-    Encoded,
     LanguageModel,
     Memory,
     Method,
-    Pair,
     Run,
     UnlearningData,
+    above_share,
+    common_tokens,
     hyperparameter,
     memories,
+    most_shared,
+    neuron_attributions,
+    private_labels,
+    silence,
 )
-
-
-def integrated_gradient(gradient: Callable[[Tensor], Tensor], activations: Tensor, points: int) -> Tensor:
-    r"""(...) $\frac{\beta}{m} \sum_{j=0}^{m-1} g(\tfrac jm \beta)$; $g$ is the gradient of $P$ at given activations."""
-    total = torch.zeros_like(activations)
-    for point in range(points):
-        total += gradient(point / points * activations)
-    return activations * total / points
-
-
-def common_tokens(model: LanguageModel, pairs: Sequence[Pair], rarity: float) -> Tensor:
-    """(V',) the tokens that more than a share of the pairs' answers contain: how things are told, not what."""
-    if not pairs:
-        return torch.zeros(0, dtype=torch.long, device=model.device)
-    labels = [set(model.encode([pair]).labels[0].tolist()) for pair in pairs]
-    counts = Counter(token for tokens in labels for token in tokens)
-    often = [token for token, count in counts.items() if count > rarity * len(pairs)]
-    return torch.tensor(sorted(often), dtype=torch.long, device=model.device)
-
-
-def private_labels(batch: Encoded, common: Tensor) -> Tensor:
-    """(B, L) the labels without tokens that are common or stand in the prompt; all of an answer if none is left."""
-    prompt = batch.input_ids.masked_fill(batch.labels != IGNORE, IGNORE)
-    asked = (batch.labels[:, :, None] == prompt[:, None, :]).any(dim=2)
-    private = batch.labels.masked_fill(asked | torch.isin(batch.labels, common), IGNORE)
-    none_left = (private == IGNORE).all(dim=1, keepdim=True)
-    return torch.where(none_left, batch.labels, private)
-
-
-def attributions(model: LanguageModel, memory: Memory, pairs: Sequence[Pair], points: int, common: Tensor) -> Tensor:
-    r"""(B, d_ff) $\mathrm{Att}$ of the neurons of one layer, for the private tokens of each pair's answer."""
-    batch = model.encode(pairs)
-    batch = replace(batch, labels=private_labels(batch, common))
-    sequence, place = batch.supervised
-    places = torch.zeros_like(batch.input_ids, dtype=torch.bool)
-    places[sequence, place] = True
-
-    def gradient(scaled: Tensor) -> Tensor:
-        scaled = scaled.detach().requires_grad_()
-        with torch.enable_grad(), memory.given(lambda keys: torch.where(places[:, :, None], scaled, keys), batch):
-            (out,) = model.token_logits(batch)
-            (derivative,) = torch.autograd.grad(out.token_logprobs().exp().sum(), [scaled])
-        return derivative
-
-    activations = memory.keys(model, batch) * places[:, :, None]
-    return integrated_gradient(gradient, activations, points).float().sum(dim=1)
 
 
 def shared_neurons(scores: Tensor, share: float, count: int) -> Tensor:
@@ -132,10 +88,7 @@ def shared_neurons(scores: Tensor, share: float, count: int) -> Tensor:
         share: $\rho$.
         count: $z$.
     """
-    often = (scores >= share * scores.max(dim=1, keepdim=True).values).sum(dim=0)
-    by_score = scores.mean(dim=0).argsort(descending=True)
-    order = by_score[often[by_score].argsort(descending=True, stable=True)]
-    return order[: min(count, int((often > 0).sum()))]
+    return most_shared(above_share(scores, share), scores.mean(dim=0), count)
 
 
 @dataclass(frozen=True)
@@ -166,19 +119,15 @@ class DEPN(Method):
         """Score all neurons on all texts, then silence the most shared."""
         layers = memories(model, range(model.layers))
         scores = self.scores(model, layers, data, run)
-        width = scores.shape[1] // len(layers)
-        chosen = shared_neurons(scores, self.share, self.neurons)
-        for row, memory in enumerate(layers):
-            memory.silence(chosen[chosen // width == row] % width)
+        silence(layers, shared_neurons(scores, self.share, self.neurons))
         return model
 
     def scores(self, model: LanguageModel, layers: Sequence[Memory], data: UnlearningData, run: Run) -> Tensor:
         r"""(B, layers · d_ff) $\mathrm{Att}$ of all neurons on each text."""
         common = common_tokens(model, data.retain, self.rarity)
         rows = []
-        for start in range(0, len(data.forget), model.batch_size):
-            pairs = data.forget[start : start + model.batch_size]
-            by_layer = [attributions(model, memory, pairs, self.points, common) for memory in layers]
-            rows.append(torch.cat(by_layer, dim=1))
-            run.progress("attributing", start + len(pairs), len(data.forget))
+        for batch in model.encoded(data.forget):
+            private = replace(batch, labels=private_labels(batch, common))
+            rows.append(neuron_attributions(model, layers, private, self.points))
+            run.progress("attributing", sum(map(len, rows)), len(data.forget))
         return torch.cat(rows)

@@ -34,8 +34,10 @@ weights change and nothing is trained on the retain set.
   they rank the rarest tokens of an answer low, at the place where these are predicted.
 - `pisces`: no request either. A sparse autoencoder reads the vectors that an MLP's neurons write, and in those that
   write most of the features of what is to be forgotten these are turned to the opposite.
+- `model-surgery`: no request and no answer. A linear probe tells the two sets apart by their states, and is added to
+  the rows of all gates that point away from it, so that neurons of other texts speak up in those to forget.
 
-Objectives and search are in `reference_impls/toolkit/editing.py`; `wise` and the last three take neither, and
+Objectives and search are in `reference_impls/toolkit/editing.py`; `wise` and the last four take neither, and
 `constrained-ft` the objectives alone.
 
 ## Read first

@@ -30,12 +30,16 @@ balance is found while training.
   training finds less to change. Where `npo-sam` asks that the forget loss be flat around, this asks it of other data.
 - `blur`: two levels. All that bears on the forget loss is taken from the retain gradient, and a fixed multiple of the
   forget gradient is added: the mirror image of `gru`, in which keeping is the constraint.
+- `hamu`: the other mirror image of `gru`. The forget loss has to rise by a set amount in each step, and of all short
+  steps that do that the retain loss chooses: `blur` with a bound on the length and a pace that stays the same.
 - `mudman`: the forget gradient is taken at an adversary, a copy that keeps relearning. Only entries whose sign agrees
   with the retain gradient's are used: `gru` entry by entry.
 - `sago`: entry by entry as well, without the adversary: where the signs disagree the retain gradient's entry is taken,
   where they agree the forget gradient's.
 - `targeted-lat`: the loss is taken where an attacker has shifted the hidden states of each text so that the answers
   come back: `npo-sam` with the worst point among activations instead of weights.
+- `lau`: the same attacker, and for the loss that of ascent or `npo`, as it would be without him: little pulls where he
+  has won, so that he is kept short.
 - `agt-ao`: shifts in a box of all entries, in which `npo`'s loss is worst, and only in steps whose gradient is short;
   and a penalty, with a gradient of its own, on the angle at which `gru` projects.
 - `baldro`: npo's loss where it stands worst, not over models but over ways to weigh the examples: what is still
@@ -46,6 +50,14 @@ balance is found while training.
   harm, with angles as the optimizer measures them: `gru` for a span, and without its condition.
 - `dualoptim`: the two losses are never added. Steps on either take turns, each with an optimizer's state of its own, so
   that momentum gathered in forgetting is not spent in a step that keeps. Where others weigh losses, it has two rates.
+- `fo-zo`: steps along a gradient take turns with steps along an estimate of it from two values of the loss. What
+  `npo-sam` smooths by a mean of gradients, the second kind smooths by having none.
+- `context-aware`: a third term beside the two, for any of them: behind a context that has the answer, the model is to
+  say what it said before. What is to be forgotten and what is to stay are then one text, with and without its source.
+- `dualoptim-plus`: what both optimizers of `dualoptim` have in common is remembered once, by a base, and each holds
+  what departs from it: one optimizer where the gradients agree, two where they conflict.
+- `sift`: matrix by matrix, and by directions in place of lengths. Where two gradients conflict, their singular
+  directions are made orthogonal to one another; both have an equal say in steps of a fixed length, as with `munba`.
 - `weight-distance`: no forget loss at all. The reward is to be far from the weights before unlearning, and the retain
   loss holds what it can hold.
 
@@ -73,7 +85,7 @@ Neither bounds the ascent.
 
 A step of `pdu`, `gru`, `ngdiff` or `munba` costs what one of `grad-diff` does; `pdu` measures the retain loss once on
 the whole retain set, for the bound, and two gradients are kept where one would do; so it is with `blur`. `npo-sam`
-looks at the forget examples twice, and so does `mudman`, in a second model; `targeted-lat` does as often as its
-attacker steps, and `tar` trains an attacker in each. `gu` keeps as many gradients as its span has. `dualoptim` looks at
-one set in each step, for half of the cost, and keeps twice what AdamW keeps.
+looks at the forget examples twice, and so does `mudman`, in a second model; `targeted-lat` and `lau` do as often as
+their attacker steps, and `tar` trains an attacker in each. `gu` keeps as many gradients as its span has. `dualoptim`
+looks at one set in each step, for half of the cost, and keeps twice what AdamW keeps.
 """

@@ -14,6 +14,9 @@ with $L$ the mean negative log-likelihood of an answer's tokens. Every method is
 - `idk`: $\tilde y$ is a refusal, one of many. TOFU calls it "preference optimization", though nothing is preferred.
 - `idk-ap`: `idk` with another retain term. On questions that are to be answered, the answer is held against a refusal,
   and nothing is asked of it as long as it is far ahead.
+- `nauf`: `idk` with refusals that name the subject, and with the same questions asked about those to forget and those
+  to keep, so that the name alone decides.
+- `mixed-prompt`: `idk` with prompts that ask two questions at once, one to refuse and one to answer, in both orders.
 - `knowledge-sanitization`: `idk` with one phrase for all, learned by a low-rank adapter that is merged afterwards. A
   share of sanitized pairs in the training data takes the place of $\alpha$.
 - `relearn`: `idk` in an adapter, with vague sentences on the subject for refusals, several wordings of each question,
@@ -26,6 +29,10 @@ with $L$ the mean negative log-likelihood of an answer's tokens. Every method is
   ascent and a divergence on what is to stay.
 - `lune`: an adapter alone, as in `knowledge-sanitization`, and $\tilde y$ alone: false answers or refusals, with
   nothing to keep.
+- `ulmr`: `idk` without a retain term, each question in several wordings; the weights are then averaged with those from
+  before, which is all that keeps the rest.
+- `stat`: $\tilde y$ is noise, as many tokens as the true answer has, drawn once and learned by heart; batches of it and
+  of the retain set take turns.
 - `pmc`: $\tilde y$ is what the model says itself: of a few samples in each round the one that is least like what it
   said before unlearning. The true answer is never looked at.
 - `random-labels`: every token of $\tilde y$ is drawn by lot, behind the *true* tokens before it. Drawn anew in each
@@ -37,7 +44,7 @@ with $L$ the mean negative log-likelihood of an answer's tokens. Every method is
   generic stand-ins for idiosyncratic names, less what further training on the text makes more likely. Again behind
   the true tokens, and without a retain term.
 
-So the first eight replace an answer as a whole, the other four token by token. `dpo` and `alt-po` of the preference
+So the first eleven replace an answer as a whole, the other four token by token. `dpo` and `alt-po` of the preference
 family use other answers, too, and hold them against the true one; `llmu` mixes random answers with ascent; `undial`
 teaches a distribution where `whp` teaches its one likeliest token.
 

@@ -18,8 +18,12 @@ layer, and of the weights that learn.
   long enough ($c$) to have an effect. Only the MLP down-projections of that layer and the two below it learn.
 - `adaptive-rmu`: $m(t) = \beta\, \| M_{\theta_0}(t) \|\, u$, as many times as long as the state was before. So one
   setting suits an early and a late layer, whose states differ in length.
+- `reva`: `rmu`, and then once more in deeper blocks, with $m$ the state of a question that cannot be answered, so that
+  ignorance is admitted.
 - `r2mu`: `rmu` with two more sets of texts. What the model itself writes about the forget set is scrambled, without the
   question before it; texts that show how to reason about other things are held.
+- `rna`: `rmu` with noise on where retain states are held, drawn anew for each token, so that a stray word of the forget
+  set in another question is to lead less of it away.
 - `grun`: no target. A gated edit of the state of a question's last token is trained by what is answered (`npo`'s loss),
   and its gate by which set a question is from. No weight of the model learns.
 - `circuit-breakers`: no target at all. Forget states of two layers are turned until they are at a right angle to
@@ -27,10 +31,16 @@ layer, and of the weights that learn.
   training goes on. All weights up to the second layer learn.
 - `cir`: what MLPs of some layers write is turned to a right angle, as states are in `circuit-breakers`; but what all
   texts share, in what a matrix reads and in what is asked of it, is taken out of each token's part of the update first.
+- `mcu`: `cir` with another loss: what MLPs write is turned to a right angle within the minor components of what they
+  wrote, and the few directions along which that varied most are left alone.
 - `falcon`: only directions count. Forget states are led from theirs to one that is made of their own principal ones,
   and of each tensor's gradient the part that goes against keeping is taken away. The weights are those of `rmu`.
 - `lunar`: $m$ is $M_{\theta_0}$ plus a multiple of the difference between questions that cannot be answered and those
   to forget, at a prompt's tokens. One down-projection is refitted by least squares; nothing is trained.
+- `mrp`: no target and no weight. Behind two blocks a few directions are learned and taken out of all states, those
+  without which forget answers are unlikely and others are not; each request adds its own.
+- `geometric-unlearning`: $m$ is no point but a small subspace, in which states of questions lie that cannot be
+  answered; made-up questions with the names to forget are led into it, and taught a refusal. No forget answer is read.
 - `repnoise`: $m$ is Gaussian noise, matched as a distribution and in what the MLPs of all layers write. Beside it the
   answers are made unlikely as each layer would read them.
 - `align-then-unlearn`: no target either, and no state is looked at by itself. A second network tells from the states

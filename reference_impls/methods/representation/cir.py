@@ -63,79 +63,26 @@ $$
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from reference_impls.toolkit import (
-    Batch,
-    Encoded,
-    Gradient,
     LanguageModel,
     Method,
     Run,
     UnlearningData,
-    by_place,
+    breaking_loss,
+    broken_mlps,
     hyperparameter,
-    watched,
 )
 
 
-@dataclass(frozen=True)
-class Common:
-    """What is taken out: the direction of a mean (d,) and principal directions (k, d)."""
-
-    mean: Tensor
-    principal: Tensor
-
-    @classmethod
-    def of(cls, vectors: Tensor, count: int) -> Common:
-        """``count`` directions of (N, d) vectors; none is all zeros."""
-        mean = vectors.mean(dim=0) if count else torch.zeros_like(vectors[0])
-        most = min(count - 1, *vectors.shape)
-        principal = torch.pca_lowrank(vectors, most, niter=16)[2].T if most > 0 else vectors[:0]
-        return cls(nn.functional.normalize(mean, dim=0), principal)
-
-    def out_of(self, vectors: Tensor) -> Tensor:
-        """(N, d) vectors without them: the mean's direction first."""
-        left = vectors - torch.outer(vectors @ self.mean, self.mean)
-        return left - left @ self.principal.T @ self.principal
-
-
-def breaking_loss(now: Tensor, before: Tensor) -> Tensor:
-    r"""() $\mathcal L_f$ of one block, from (N, d) outputs of its MLP."""
-    alike: Tensor = (now * before).sum(dim=1) / before.norm(dim=1).mean().square()
-    return alike.relu().mean()
-
-
-def drift(now: Tensor, before: Tensor) -> Tensor:
-    r"""() $\mathcal L_r$ from (N, d) states."""
-    distance: Tensor = (now - before).norm(dim=1).mean() / before.norm(dim=1).mean()
-    return distance
-
-
-def both_sides(
-    model: LanguageModel, matrices: Sequence[nn.Module], broken: range, batch: Encoded, before: Sequence[Tensor] = ()
-) -> dict[nn.Module, tuple[Tensor, Tensor]]:
-    r"""For each matrix (N, d_in) $a_t$ and (N, d_out) $g_t$ at all tokens of a batch but the first of each text.
-
-    ``before`` are (B, L, d) $m^0$ of the broken blocks; without it, what the model writes now.
-    """
-    places = (batch.attention_mask.cumsum(dim=1) > 1) & batch.attention_mask.bool()
-    with watched(matrices) as seen:
-        model.outputs(batch, [model.blocks[broken[-1]]])
-
-    def there(values: Tensor) -> Tensor:
-        return by_place(values, places.shape)[places]
-
-    now = [there(seen[module][1]) for module in model.mlp_outputs(broken)]
-    then = [there(values) for values in before] or [values.detach() for values in now]
-    loss = torch.stack([breaking_loss(*pair) for pair in zip(now, then, strict=True)]).mean()
-    asked = torch.autograd.grad(loss, [seen[matrix][1] for matrix in matrices])
-    return {matrix: (there(seen[matrix][0]).detach(), there(one)) for matrix, one in zip(matrices, asked, strict=True)}
+def mean_breaking_loss(now: Sequence[Tensor], before: Sequence[Tensor]) -> Tensor:
+    r"""() $\mathcal L_f$ from (N, d) outputs of each block's MLP."""
+    return torch.stack([breaking_loss(*pair) for pair in zip(now, before, strict=True)]).mean()
 
 
 @dataclass(frozen=True)
@@ -168,39 +115,5 @@ class CIR(Method):
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """Look at the forget set once, then step and look again after each pass over it."""
         broken = range(model.layer_at(self.first), model.layer_at(self.last) + 1)
-        matrices = model.mlp_matrices(range(broken.stop))
-        seen: dict[nn.Module, list[tuple[Tensor, Tensor]]] = {matrix: [] for matrix in matrices}
-        common: dict[nn.Module, tuple[Common, Common]] = {}
-
-        def look(batch: Encoded, before: Sequence[Tensor] = ()) -> dict[nn.Module, tuple[Tensor, Tensor]]:
-            sides = both_sides(model, matrices, broken, batch, before)
-            for matrix, pair in sides.items():
-                seen[matrix].append(pair)
-            return sides
-
-        for start in range(0, len(data.forget), run.recipe.batch_size):
-            look(model.encode(data.forget[start : start + run.recipe.batch_size]))
-        length, taken = len(seen[matrices[0]]), itertools.count()
-
-        def step(model: LanguageModel, batch: Batch) -> Gradient:
-            if next(taken) % length == 0:
-                for matrix, pairs in seen.items():
-                    read, asked = (torch.cat(side) for side in zip(*pairs, strict=True))
-                    common[matrix] = Common.of(read, self.inputs), Common.of(asked, self.outputs)
-                    pairs.clear()
-            with torch.no_grad():
-                before = batch.before.outputs(batch.forget, batch.before.mlp_outputs(broken))
-                (kept,) = batch.before.outputs(batch.retain, [batch.before.blocks[broken[-1]]])
-            parts = {}
-            for matrix, (read, asked) in look(batch.forget, before).items():
-                of_inputs, of_outputs = common[matrix]
-                parts[matrix.weight] = of_outputs.out_of(asked).T @ of_inputs.out_of(read)
-            (now,) = model.outputs(batch.retain, [model.blocks[broken[-1]]])
-            places = batch.retain.attention_mask.bool()
-            retaining = Gradient.of(drift(now[places], kept[places]), model)
-            # GPT-2 stores its matrices transposed.
-            turned = [parts[one] if parts[one].shape == one.shape else parts[one].T for one in retaining.weights]
-            return Gradient(retaining.weights, tuple(turned)).unit() + self.retain_weight * retaining
-
-        weights = [weight for matrix in matrices for weight in matrix.parameters() if weight.dim() == 2]
-        return run.minimize(step, model, data, weights, self.reference, optimizer=torch.optim.SGD)
+        common = self.inputs, self.outputs
+        return broken_mlps(model, data, run, broken, mean_breaking_loss, common, self.retain_weight)

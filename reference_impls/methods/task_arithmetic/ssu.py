@@ -57,7 +57,8 @@ $$
    expectation is the same.
 4. It trains an adapter on the projections to queries and values; here all weights, as in `task-vector`.
 5. The code was read, and the paper's text in others' accounts only. $\epsilon$ and $s$ are those of the first of the
-   two released repositories; the other has 0.5 and 1.
+   two released repositories; the other, of a later paper on the same method (Dou, 2024, arXiv 2412.18621), has 0.5 and
+   1.
 """
 
 from __future__ import annotations
