@@ -8,7 +8,7 @@ and hardly ever on other text, are set to a negative value wherever they show, w
 Farrell et al.: with features $z = \mathrm{enc}(h)$ of a state $h$ and their directions $d_i$,
 
 $$
-h \leftarrow h - \sum_{i \in S} \mathbf 1_{z_i > \theta_i}\, (z_i + c_i)\, d_i ,
+h \leftarrow h - \sum_{i \in S} \mathbf 1_{z_i > 0}\, (z_i + c_i)\, d_i ,
 \qquad
 S = \underset{i\,:\, s_r(i) < \tau}{\mathrm{top}_n}\; s_f(i) .
 $$
@@ -18,8 +18,6 @@ $$
 - $s_f(i)$, $s_r(i)$: the share of the tokens of the forget and of the retain set at which feature $i$ is active.
 - $\tau$ (`retain_threshold`): which share of the retain tokens is too much. $n$ (`features`): how many are clamped.
 - $c_i$: to which value below 0 a feature is set, `strength` times the mean of what it is on the forget set when active.
-- $\theta_i$: from where on a feature counts as active, `least` times the same mean. Farrell et al. have 0; a threshold
-  above it is the conditional clamp of Khoriaty et al.
 - The block is at a fraction of the depth (`depth`). The autoencoder learns from the states behind it, at the tokens of
   both sets, with 16 features for each dimension, of which as many as the root of the width may be active at once.
 
@@ -35,9 +33,6 @@ $$
   has 0.45), retain answers from 0.98 to 0.87, and utility from 0.65 to 0.61. People share names.
 - **The autoencoder decides.** With 16 features for each dimension, ten of them behind the first block leave forget
   answers at about 0.54 and retain answers at 0.94; with four for each, at 0.62 and 0.84.
-- **Who clamps only what is plainly active keeps more and forgets less**: on `authors` behind the first block, with
-  $\tau = 0.003$, forget and retain answers come to 0.46 and 0.83 with `least` 0, to 0.50 and 0.87 with 0.5, to 0.56 and
-  0.93 with 1, and to 0.95 and 0.97 with 1.5 (means over tokens; before: 0.96 and 0.97).
 - The change acts at every token by itself, in a prompt as in what is written, and needs no look at the whole text.
 - The weights are the same to the bit, and without the hook everything is known again.
 
@@ -50,10 +45,7 @@ $$
    of that size). Multiples of what a feature is when active suit states of any size.
 3. The benchmark's code leaves a text's first token alone, whose state is out of all proportion in large models. Here
    it counts in the shares, so that what is active there is active in every text to keep, and not chosen.
-4. Of Khoriaty et al. the conditional clamp is as in their released code, where thresholds and values are those of a
-   table. Their second clamp, which switches on a feature of refusing where such features are active, is left out:
-   models that never refused have none.
-5. The paper's text was at hand in part: the rule of choice and the clamp are as in SAEBench, which follows it.
+4. The paper's text was at hand in part: the rule of choice and the clamp are as in SAEBench, which follows it.
 """
 
 from __future__ import annotations
@@ -79,13 +71,7 @@ from reference_impls.toolkit import (
 
 
 def clamp_of(
-    autoencoder: SparseAutoencoder,
-    forget: Activity,
-    retain: Activity,
-    count: int,
-    threshold: float,
-    strength: float,
-    least: float = 0.0,
+    autoencoder: SparseAutoencoder, forget: Activity, retain: Activity, count: int, threshold: float, strength: float
 ) -> Clamp:
     """Which features are clamped, and how far down.
 
@@ -96,7 +82,6 @@ def clamp_of(
         count: n, at most.
         threshold: τ.
         strength: multiple of what a feature is on the forget set when active.
-        least: from which multiple of that on it is clamped.
 
     Raises:
         UsageError: no feature is active on the forget set alone.
@@ -106,8 +91,7 @@ def clamp_of(
     if not len(chosen):
         raise UsageError("Every feature of the forget set is active in the retain set; set a larger retain_threshold.")
     device = autoencoder.encoder.device
-    usual = forget.when_active[chosen].float().to(device)
-    return Clamp(autoencoder, chosen.to(device), strength * usual, least * usual if least else None)
+    return Clamp(autoencoder, chosen.to(device), (strength * forget.when_active[chosen]).float().to(device))
 
 
 @dataclass(frozen=True)
@@ -132,20 +116,13 @@ class SAEClamping(Method):
     retain_threshold: float = hyperparameter(
         0.01, "τ, share of retain tokens that is too much", source="SAEBench: 0.001 and 0.01", above=0, maximum=1
     )
-    least: float = hyperparameter(
-        0.0,
-        "θ, from where on a feature is clamped, in multiples of what it is when active",
-        source="paper: 0; Clamp Prime's code has a threshold",
-        minimum=0,
-    )
     depth: float = hyperparameter(0.5, "the block, as a fraction of the depth", source="ours", minimum=0, maximum=1)
 
     @torch.no_grad()
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> Clamped:
         """Learn the features of one block, and look where they are active."""
         (of,) = features_of(model, [model.layer_at(self.depth)], data, run)
-        count, threshold = self.features, self.retain_threshold
-        clamp = clamp_of(of.autoencoder, of.forget, of.retain, count, threshold, self.strength, self.least)
+        clamp = clamp_of(of.autoencoder, of.forget, of.retain, self.features, self.retain_threshold, self.strength)
         return Clamped(model, of.layer, clamp)
 
     @classmethod

@@ -8,7 +8,6 @@ from unlearning_toys import fingerprint, mean_logprob
 from reference_impls.methods.representation.sae_clamping import SAEClamping, clamp_of
 from reference_impls.toolkit import (
     Activity,
-    Clamp,
     Kept,
     LanguageModel,
     Recipe,
@@ -32,16 +31,6 @@ def test_the_most_active_features_are_chosen_that_the_rest_hardly_has() -> None:
     assert clamp_of(FOUR, FORGET, RETAIN, 2, 0.31, 3.0).features.tolist() == [1, 0]
     # (1, 1, 1, 1): what is chosen goes to -6 and -15
     assert_allclose(clamp(torch.ones(4)), [-6, 1, -15, 1])
-
-
-def test_what_is_below_the_least_is_left_alone() -> None:
-    clamp = clamp_of(FOUR, FORGET, RETAIN, 10, 0.01, 3.0, 0.5)
-    assert clamp.above is not None
-    assert_allclose(clamp.above, [0.5 * 0.4 / 0.2, 0.5 * 0.5 / 0.1])  # 1 and 2.5
-    assert_allclose(clamp(torch.tensor([1.0, 9.0, 2.6, 9.0])), [1, 9, -15, 9])
-    assert clamp.active(torch.tensor([[1.0, 9.0, 2.5, 9.0], [1.1, 0.0, 0.0, 0.0]])).tolist() == [False, True]
-    again = Clamp.restore(clamp.tensors(), 4, torch.device("cpu"))
-    assert_allclose(again(torch.ones(2, 4) * 2), clamp(torch.ones(2, 4) * 2))
 
 
 def test_without_such_a_feature_it_says_what_to_do() -> None:
