@@ -16,17 +16,12 @@ A method's file has one line of imports from the project, from here. What is not
 - *Losses and training*: ``logprobs`` (from token ids and labels to log-probabilities), ``objectives`` (losses and
   targets that several methods share), ``policy_gradient`` (a model's own samples, and steps on them by a reward),
   ``batch`` (one step's data), ``gradients`` (as vectors, to be changed before the step), ``curvature`` (of the loss),
-  ``masks`` (which weights may move), ``task_vectors`` (what a training did to the weights, and what several did alike)
-  and ``training`` (the one loop, and a run's tools).
+  ``masks`` (which weights may move), ``task_vectors`` (what a training did to the weights, and what several did alike),
+  ``training`` (the one loop, and a run's tools) and ``turns`` (an optimizer for two losses that are never added).
 - *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``attribution`` (which of its neurons an
   answer comes from), ``editing``, ``attention`` (at another temperature), ``experts`` (routers, and whom they send a
-  token to), ``steering`` (leading hidden states somewhere), ``adversarial`` (the worst small shift of them),
-  ``sparse_autoencoder`` (states as features, and features set to something else) and ``outliers`` (which stand apart).
-  ``training`` (the one loop, and a run's tools) and ``turns`` (an optimizer for two losses that are never added).
-- *Inside a model*: ``mlp_memory`` (an MLP as a memory of keys and values), ``editing``, ``attention`` (at another
-  temperature), ``experts`` (routers, and whom they send a token to), ``steering`` (leading hidden states somewhere),
-  ``collapse`` (updates without what all tokens share),
-  ``adversarial`` (the worst small shift of them), ``sparse_autoencoder`` (states as features, and features set to
+  token to), ``steering`` (leading hidden states somewhere), ``collapse`` (updates without what all tokens share),
+  ``adversarial`` (the worst small shift of states), ``sparse_autoencoder`` (states as features, and features set to
   something else) and ``outliers`` (which stand apart).
 - *Asking*: ``evaluation`` (what a model answers about a task's splits) and ``memorization`` (what it knows by heart).
 """

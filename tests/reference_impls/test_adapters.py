@@ -55,7 +55,6 @@ def test_layers_of_other_adapters_are_not_found() -> None:
     assert not adapted_layers(torch.nn.Linear(3, 5))
 
 
-@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 def test_of_several_adapters_one_is_at_work_as_strongly_as_asked(fresh: LanguageModel, tiny: LanguageModel) -> None:
     ids = torch.tensor([[5, 6, 7]])
 

@@ -52,7 +52,6 @@ OTHERWISE_SCALED = ("gptj", "bloom", "falcon", "gpt_neo", "openai-gpt", "mamba")
 
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning"),
     pytest.mark.filterwarnings("ignore:fan_in_fan_out is set to False but:UserWarning"),
     pytest.mark.filterwarnings("ignore:The following .*_pattern keys did not match:RuntimeWarning"),
 ]

@@ -32,7 +32,6 @@ from reference_impls.toolkit import (
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning"),
 ]
 
 Which = checkpoints.Which

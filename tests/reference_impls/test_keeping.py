@@ -30,8 +30,6 @@ from reference_impls.toolkit.savepoints import UNFINISHED
 
 WRAPPING = [one.id for one in methods() if method_class(one).wraps()]
 
-pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
-
 
 @pytest.fixture
 def task(tmp_path: Path) -> FilesTask:

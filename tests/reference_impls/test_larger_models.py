@@ -29,7 +29,6 @@ from reference_impls.toolkit import EmbeddedTask, LanguageModel, Splits
 LITTLE = "little"
 RANK = 2
 SPLITS = ("forget", "retain", "retain_probe", "holdout", "facts")
-pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 
 
 @pytest.fixture

@@ -69,7 +69,6 @@ def test_what_is_written_is_cut_at_its_end(end: str, tiny: LanguageModel, monkey
     assert len(written) == len(script[: script.index(model.tokenizer.convert_tokens_to_ids(end))]) + 1
 
 
-@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 def test_a_model_that_learned_its_answers_says_them_and_stops(tiny: LanguageModel) -> None:
     model = chat_model("gemma", tiny)
     pairs = [Pair(model.question(one), two) for one, two in (("Who?", "Ana Lund."), ("When?", "Of a year of storms."))]

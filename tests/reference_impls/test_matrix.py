@@ -17,10 +17,7 @@ from reference_impls.running.matrix import FILE, Row, try_out, try_row
 from reference_impls.running.registry import configure, find_method, methods
 from reference_impls.toolkit import LanguageModel
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning"),
-    pytest.mark.filterwarnings("ignore:The following .*_pattern keys did not match:RuntimeWarning"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore:The following .*_pattern keys did not match:RuntimeWarning")
 
 COMMITTED = Architectures.model_validate_json(FILE.read_bytes())
 

@@ -317,7 +317,6 @@ def observed(method: Implementation, observe: Callable[[str], Observed]) -> Obse
     return observe(method.id)
 
 
-@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 def test_two_steps_run_and_answer(method: Implementation, observed: Observed, data: UnlearningData) -> None:
     unlearned = observed.unlearned
     (logprobs,) = unlearned.answer_logprobs([data.forget[0].prompt], [data.forget[0].answer])
@@ -330,7 +329,6 @@ def test_two_steps_run_and_answer(method: Implementation, observed: Observed, da
         assert fingerprint(unlearned.model.model) == observed.start
 
 
-@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 def test_the_same_seed_unlearns_alike(
     method: Implementation, observed: Observed, start: LanguageModel, data: UnlearningData
 ) -> None:
@@ -368,7 +366,6 @@ def test_every_method_says_whether_it_needs_what_must_stay(method: Implementatio
     assert (needs.experts, needs.features) == ("experts" in found.parts, found.reads_features)
 
 
-@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 def test_as_many_models_are_in_memory_as_it_says(method: Implementation, observed: Observed) -> None:
     assert observed.copies == method.needs.copies
 
@@ -381,7 +378,6 @@ def _settings_without(method: Implementation) -> dict[str, str] | None:
     return {"retain_weight": "0"} if method.needs.retain == "optional" and weighted else None
 
 
-@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 def test_as_many_weights_have_an_optimizers_state_as_it_says(
     method: Implementation, observed: Observed, start: LanguageModel
 ) -> None:
@@ -391,7 +387,6 @@ def test_as_many_weights_have_an_optimizers_state_as_it_says(
     assert allowed[method.needs.trains], (most, whole)
 
 
-@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 @pytest.mark.parametrize("name", [one.id for one in methods() if _settings_without(one) is not None])
 def test_who_does_without_what_must_stay_learns_nothing_of_it(
     name: str, learned_by: LearnedBy, data: UnlearningData
@@ -406,7 +401,6 @@ def test_who_does_without_what_must_stay_learns_nothing_of_it(
     assert one == pytest.approx(other, abs=1e-5)
 
 
-@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 def test_who_needs_prompts_alone_leaves_the_weights_as_they_are(method: Implementation, observed: Observed) -> None:
     unlearned = observed.unlearned
     changed = isinstance(unlearned, LanguageModel) or not hasattr(unlearned, "model")
@@ -420,7 +414,6 @@ def test_all_files_can_be_read() -> None:
     assert {one.kind for one in implementations().values()} == {"method", "task", "benchmark", "attack"}
 
 
-@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 @pytest.mark.parametrize("name", [one.id for one in methods() if one.needs.retain != "needed"])
 def test_who_does_not_need_what_must_stay_runs_without_it(
     name: str, learned_by: LearnedBy, data: UnlearningData
@@ -431,7 +424,6 @@ def test_who_does_not_need_what_must_stay_runs_without_it(
     assert all(math.isfinite(one) for one in _told(unlearned, data))
 
 
-@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 @pytest.mark.parametrize("name", [one.id for one in methods() if _settings_without(one) is not None])
 def test_what_is_not_looked_at_costs_no_pass(name: str, learned_by: LearnedBy, data: UnlearningData) -> None:
     method = find_method(name)

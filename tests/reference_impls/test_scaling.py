@@ -37,7 +37,6 @@ from reference_impls.toolkit.savepoints import Savepoints, savepoints_in
 if TYPE_CHECKING:
     import command_runs
 
-pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 
 RECIPE = Recipe(learning_rate=1e-3, steps=3, batch_size=3)
 

@@ -241,7 +241,6 @@ def test_whoever_has_one_answer_gives_it_with_certainty(tiny: LanguageModel) -> 
 # What is around weights that an attacker changes
 
 
-@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 @pytest.mark.parametrize("method", ["uld", "delta-unlearning", "eco", "spul", "grun"])
 def test_what_is_around_stays_around_other_weights_and_around_what_is_read_before(
     method: str, tiny: LanguageModel, data: UnlearningData

@@ -18,7 +18,6 @@ from reference_impls.toolkit import Batch, LanguageModel, Pair, Recipe, Referenc
 from reference_impls.toolkit.training import _alike, _epochs
 
 # peft asks transformers by an old name.
-peft_and_transformers = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 
 
 def _retain_loss(model: LanguageModel, batch: Batch) -> Tensor:
@@ -355,7 +354,6 @@ def test_a_forget_pair_without_alternates_is_named(fresh: LanguageModel, data: U
 # Low-rank fine-tuning
 
 
-@peft_and_transformers
 def test_low_rank_fine_tuning_learns_and_changes_linear_layers_by_low_rank_alone(
     tiny: LanguageModel, fresh: LanguageModel, pairs: list[Pair]
 ) -> None:
@@ -374,7 +372,6 @@ def test_low_rank_fine_tuning_learns_and_changes_linear_layers_by_low_rank_alone
     assert torch.cat(fresh.pair_logprobs(pairs)).mean() > torch.cat(tiny.pair_logprobs(pairs)).mean()
 
 
-@peft_and_transformers
 def test_low_rank_fine_tuning_leaves_a_plain_model_that_trains_on(fresh: LanguageModel, pairs: list[Pair]) -> None:
     kind, names = type(fresh.model), set(_weights(fresh))
     out = Run(Recipe(learning_rate=1e-2, steps=1)).finetune_lora(fresh, pairs, rank=1, alpha=2.0)
@@ -408,7 +405,6 @@ def test_nothing_changes_if_it_is_finished_from_the_start(
     assert fingerprint(fresh.model) == fingerprint(tiny.model)
 
 
-@peft_and_transformers
 def test_an_adapter_may_be_changed_before_it_is_merged(
     tiny: LanguageModel, fresh: LanguageModel, data: UnlearningData
 ) -> None:

@@ -44,7 +44,7 @@ with $L$ the mean negative log-likelihood of an answer's tokens. Every method is
   generic stand-ins for idiosyncratic names, less what further training on the text makes more likely. Again behind
   the true tokens, and without a retain term.
 
-So the first eleven replace an answer as a whole, the other four token by token. `dpo` and `alt-po` of the preference
+So all up to `pmc` replace an answer as a whole, the other four token by token. `dpo` and `alt-po` of the preference
 family use other answers, too, and hold them against the true one; `llmu` mixes random answers with ascent; `undial`
 teaches a distribution where `whp` teaches its one likeliest token.
 

@@ -21,6 +21,8 @@ often by its diagonal, and whether to walk in one step or in many.
   MLPs (K-FAC), which knows what acts together; what retain answers may say otherwise sets each step's length.
 - `adapter-influence`: one step, in the few weights of an adapter that holds all that was learned. The whole
   Gauss-Newton matrix is used, by its products with vectors; what is asked for may be a correction.
+- `rapidun`: influence without the curvature. Inner products of single examples' gradients say which of them forgetting
+  is felt by, and become weights of the losses of `grad-diff`, in an adapter.
 - `soul`: many steps. The loss is that of `grad-diff`; each weight's step is divided by a running estimate of the
   diagonal, the square of the gradient, and cut off at the learning rate.
 

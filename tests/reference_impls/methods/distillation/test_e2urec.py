@@ -14,8 +14,6 @@ from unlearning_toys import gradient_of, mean_logprob, softmax, token_logits
 from reference_impls.methods.distillation.e2urec import E2URec
 from reference_impls.toolkit import Batch, LanguageModel, Recipe, Run, TokenLogits, UnlearningData
 
-pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
-
 ROW = st.lists(st.floats(-4, 4), min_size=3, max_size=3)
 SHARES = st.floats(0, 0.95)
 

@@ -67,7 +67,6 @@ def test_what_keeps_has_no_say_at_the_start(tiny: LanguageModel, data: Unlearnin
     assert max(float((one - other).abs().max()) for one, other in zip(first, second, strict=True)) < 1e-5
 
 
-@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 def test_target_tokens_go_and_the_rest_stays(memorized: LanguageModel, data: UnlearningData) -> None:
     before = fingerprint(memorized.model)
     unlearned = OBLIVIATE().unlearn(memorized.copy(), data, Run(RECIPE))

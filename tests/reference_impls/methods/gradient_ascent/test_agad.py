@@ -11,8 +11,6 @@ from unlearning_toys import gradient_of, mean_logprob, softmax
 from reference_impls.methods.gradient_ascent.agad import AGAD, ascent
 from reference_impls.toolkit import Batch, LanguageModel, Recipe, Run, UnlearningData
 
-pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
-
 
 @pytest.mark.parametrize(
     ("chunk", "interleaving", "expected"),

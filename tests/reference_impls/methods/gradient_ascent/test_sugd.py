@@ -10,8 +10,6 @@ from unlearning_toys import mean_logprob, token_logits
 from reference_impls.methods.gradient_ascent.sugd import SUGD, sugd_loss
 from reference_impls.toolkit import LanguageModel, Recipe, Run, UnlearningData
 
-pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
-
 
 def test_the_loss_is_the_mean_of_the_examples_by_their_factors() -> None:
     """Losses .2 (to forget), 1 and 2 (to keep) with the factors -1, .5, .5: 1.3 / 3."""

@@ -9,8 +9,6 @@ from unlearning_toys import PLAIN, fingerprint, mean_logprob
 from reference_impls.methods.in_context.icku import FORGOT, InContextKnowledgeUnlearning, TaggedModel, lessons, tagged
 from reference_impls.toolkit import Kept, LanguageModel, Pair, Recipe, Run, UnlearningData, UsageError
 
-pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
-
 
 @pytest.mark.parametrize("others", [1, 3])
 def test_as_many_rows_forget_as_answer_behind_somebody_elses_tag(others: int, data: UnlearningData) -> None:

@@ -10,8 +10,6 @@ from unlearning_toys import RETAIN_LOGITS, RETAIN_REFERENCE, RETAIN_TARGETS, fin
 from reference_impls.methods.in_context.spul import SPUL, SoftPromptModel, spul_loss
 from reference_impls.toolkit import REFUSALS, Kept, LanguageModel, Recipe, Run, UnlearningData
 
-pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
-
 
 def test_each_part_of_the_loss_is_the_hand_computed_one() -> None:
     def loss(retain_weight: float, kl_weight: float) -> float:

@@ -10,8 +10,6 @@ from unlearning_toys import fingerprint, mean_logprob
 from reference_impls.methods.inference_time.cmc import CMC, ControlledModel, controlled
 from reference_impls.toolkit import Kept, LanguageModel, Recipe, Run, UnlearningData
 
-pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
-
 
 def test_the_correction_is_the_hand_computed_one() -> None:
     base, delta = torch.tensor([0.7, 0.2, 0.1]).log(), torch.tensor([-2.0, 0.0, 1.0])

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import pytest
 import torch
 from numpy.testing import assert_allclose
 from unlearning_toys import fingerprint, mean_logprob
@@ -8,8 +7,6 @@ from unlearning_toys import fingerprint, mean_logprob
 from reference_impls.methods.gradient_ascent.grad_diff import GradDiff
 from reference_impls.methods.inference_time.delta_unlearning import DeltaUnlearning
 from reference_impls.toolkit import LanguageModel, Recipe, Run, UnlearningData
-
-pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 
 
 def test_before_the_first_step_the_three_are_the_model(learned: LanguageModel, data: UnlearningData) -> None:

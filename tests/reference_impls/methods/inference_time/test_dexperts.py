@@ -10,8 +10,6 @@ from unlearning_toys import fingerprint, mean_logprob
 from reference_impls.methods.inference_time.dexperts import DExperts
 from reference_impls.toolkit import Kept, LanguageModel, Recipe, Run, UnlearningData, offset_logits
 
-pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
-
 
 def test_with_the_model_for_an_expert_it_is_the_hand_computed_one() -> None:
     base, anti = torch.tensor([2.0, 1.0, 0.0]), torch.tensor([4.0, 1.0, 0.0])

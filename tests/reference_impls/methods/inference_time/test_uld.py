@@ -12,8 +12,6 @@ from unlearning_toys import fingerprint, mean_logprob, token_logits
 from reference_impls.methods.inference_time.uld import ULD, difference, from_uniform, uld_loss
 from reference_impls.toolkit import LanguageModel, Recipe, Run, UnlearningData, adapter_weights
 
-pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
-
 
 def test_the_divergence_from_uniform_is_the_hand_computed_one() -> None:
     assert from_uniform(torch.tensor([[2.0, 0.0, 0.0]])).item() == pytest.approx(0.474266, abs=1e-6)

@@ -8,7 +8,6 @@ from reference_impls.methods.localization.loku import LoKU
 from reference_impls.toolkit import Batch, LanguageModel, Recipe, Run, UnlearningData
 
 
-@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 def test_the_model_is_the_same_before_the_first_step_and_changes_by_few_directions(
     memorized: LanguageModel, data: UnlearningData
 ) -> None:
@@ -35,7 +34,6 @@ def test_the_model_is_the_same_before_the_first_step_and_changes_by_few_directio
         assert not change.any() or torch.linalg.matrix_rank(change, rtol=1e-3) <= 4
 
 
-@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 def test_it_forgets_sooner_than_in_adapters_that_start_from_nothing(
     learned: LanguageModel, data: UnlearningData, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,8 +20,6 @@ from reference_impls.toolkit import (
     weighted_low_rank,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
-
 
 def test_the_divided_matrix_is_the_one_worked_out_by_hand() -> None:
     forgotten = torch.tensor([[2.0], [1.0]]) @ torch.tensor([[1.0, 2.0]])

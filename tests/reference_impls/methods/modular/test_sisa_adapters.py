@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
 import torch
 from numpy.testing import assert_allclose
 from unlearning_toys import fingerprint, invented_pairs, mean_logprob
@@ -11,7 +10,6 @@ from reference_impls.methods.modular.sisa_adapters import SISAAdapters
 from reference_impls.toolkit import LanguageModel, Recipe, Run, UnlearningData, place_of
 
 # peft asks transformers by an old name.
-pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 
 RECIPE = Recipe(learning_rate=1e-2, steps=3, batch_size=2)
 

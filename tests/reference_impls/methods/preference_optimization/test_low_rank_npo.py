@@ -77,7 +77,6 @@ def _distributions(model: LanguageModel, data: UnlearningData) -> list[np.ndarra
     return [one.logprobs.double().numpy() for one in model.distributions(*asked)]
 
 
-@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 def test_the_reference_is_the_network_without_its_adapters_and_stays_what_it_was(
     memorized: LanguageModel, data: UnlearningData
 ) -> None:

@@ -75,7 +75,6 @@ def test_what_is_improbable_under_both_is_promoted_in_logarithms_alone() -> None
 _FORMS = ("logarithm", "probability")
 
 
-@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 def test_the_instructions_part_and_guidance_goes_past_the_better_one(
     memorized: LanguageModel, data: UnlearningData
 ) -> None:

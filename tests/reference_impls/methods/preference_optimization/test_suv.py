@@ -68,7 +68,6 @@ def test_the_projection_is_the_hand_computed_one() -> None:
     assert_allclose(without(-1.0 * g, kept).parts[0], [0, -2], atol=1e-7)  # whether or not the two are at odds
 
 
-@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 def test_another_answer_wins_and_a_price_on_weights_holds_the_rest(
     memorized: LanguageModel, data: UnlearningData
 ) -> None:

@@ -10,7 +10,6 @@ from reference_impls.methods.relabeling.knowledge_sanitization import KnowledgeS
 from reference_impls.toolkit import LanguageModel, Pair, Recipe, Run, UnlearningData
 
 # peft asks transformers by an old name.
-pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 
 PHRASE = "I don't know."
 

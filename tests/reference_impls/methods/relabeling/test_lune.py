@@ -31,7 +31,6 @@ def test_the_tasks_own_inventions_come_first(data: UnlearningData) -> None:
     ]
 
 
-@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 def test_answers_are_exchanged_by_a_change_of_low_rank(memorized: LanguageModel, data: UnlearningData) -> None:
     recipe = Recipe(learning_rate=5e-3, steps=12, batch_size=3)
     unlearned = LUNE(rank=2).unlearn(memorized.copy(), data, Run(recipe))

@@ -11,8 +11,6 @@ from unlearning_toys import mean_logprob, softmax
 from reference_impls.methods.relabeling.relearn import VAGUE, ReLearn, augmented
 from reference_impls.toolkit import Batch, LanguageModel, Pair, Recipe, Run, UnlearningData
 
-ADAPTED = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
-
 
 @pytest.mark.parametrize("wordings", [1, 4])
 def test_every_question_comes_in_several_wordings_with_answers_that_tell_nothing(
@@ -53,7 +51,6 @@ def test_the_loss_is_two_likelihoods_and_a_divergence(learned: LanguageModel, da
     assert value == pytest.approx(likelihoods[0] + 2 * (likelihoods[1] + divergence), abs=1e-4)
 
 
-@ADAPTED
 def test_it_learns_to_be_vague_and_keeps_the_rest(memorized: LanguageModel, data: UnlearningData) -> None:
     recipe = Recipe(learning_rate=1e-2, steps=25, batch_size=6)
     unlearned = ReLearn(wordings=2, rank=8).unlearn(memorized.copy(), data, Run(recipe))

@@ -9,7 +9,6 @@ from unlearning_toys import Saying, answer_probabilities, fingerprint
 from reference_impls.methods.relabeling.unstar import REASONS, UnStar, own_words, still_known, telling_words, worded
 from reference_impls.toolkit import LanguageModel, Pair, Recipe, Run, UnlearningData, distinct_words
 
-ADAPTED = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 BORN = Pair(
     "Where was Ana born?",
     " Ana was born in Lima.",
@@ -80,7 +79,6 @@ def test_only_what_is_still_known_is_taught_with_a_reason_beside_right_answers(
     assert len(rounds) == 2
 
 
-@ADAPTED
 def test_it_stops_as_soon_as_nothing_is_known_and_others_are_kept(learned: LanguageModel, data: UnlearningData) -> None:
     run, two = Run(Recipe(learning_rate=1e-2, steps=40, batch_size=8)), data.forget[:2]
     asked = replace(data, forget=two)

@@ -62,7 +62,6 @@ def test_before_the_first_step_only_the_features_count(memorized: LanguageModel,
     assert found.item() == pytest.approx(0.1 * float(torch.stack(expected).mean()), rel=1e-4)
 
 
-@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 def test_features_fall_silent_without_a_hook(memorized: LanguageModel, data: UnlearningData) -> None:
     run = Run(Recipe(learning_rate=5e-3, steps=12, batch_size=4))
     (before,) = salient_features(memorized, data, [0], 5, 1.5, run)

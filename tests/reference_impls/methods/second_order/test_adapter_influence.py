@@ -19,7 +19,6 @@ from reference_impls.toolkit import (
 )
 
 # peft asks transformers by an old name.
-pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 
 
 def test_the_equation_on_four_numbers_is_what_was_worked_out_by_hand() -> None:

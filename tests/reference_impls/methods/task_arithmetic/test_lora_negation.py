@@ -11,7 +11,6 @@ from reference_impls.methods.task_arithmetic.lora_negation import LoRANegation, 
 from reference_impls.toolkit import LanguageModel, Recipe, Run, UnlearningData
 
 # peft asks transformers by an old name.
-pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 
 START = [[3.0, 0.0], [0.0, 7.0]]
 CHANGE = [[0.5, 1.0], [-1.0, -2.0]]

@@ -9,8 +9,6 @@ from reference_impls.methods.task_arithmetic import zjuklab
 from reference_impls.methods.task_arithmetic.zjuklab import TOO_LITTLE, TOO_MUCH, ZJUKLAB
 from reference_impls.toolkit import LanguageModel, Recipe, Run, UnlearningData, elected_mean
 
-pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
-
 RECIPE = Recipe(learning_rate=3e-3, steps=12, batch_size=3)
 
 
