@@ -308,7 +308,6 @@ __all__ = [
     "keys_of",
     "kl_estimate",
     "kronecker_factors",
-    "learned_features",
     "least_squares_update",
     "log_ratio",
     "lora_config",

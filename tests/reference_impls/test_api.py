@@ -13,7 +13,7 @@ import pytest
 from unlearning_toys import invented_pairs
 
 import reference_impls
-from reference_impls import attack, audit, evaluate, load_model, load_task
+from reference_impls import attack, audit, evaluate, load_model, load_task, toolkit
 from reference_impls import unlearn as unlearn_model
 from reference_impls.errors import UsageError
 
@@ -80,3 +80,8 @@ def test_every_name_is_there_and_imports_nothing_before_it_is_used() -> None:
     code = "import sys, reference_impls; print('torch' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "False"
+
+
+def test_the_toolkit_has_all_that_it_offers() -> None:
+    assert [name for name in toolkit.__all__ if not hasattr(toolkit, name)] == []
+    assert list(toolkit.__all__) == sorted(set(toolkit.__all__))
