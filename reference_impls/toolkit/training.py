@@ -215,6 +215,9 @@ class Run:
         trained = [parameter for parameter in parameters if parameter.requires_grad]
         if not trained:
             raise UsageError("There is nothing to train: none of the weights that the method would move may move.")
+        # Optimizers that are given gradients find them in the order in which :class:`Gradient` has them.
+        place = {id(weight): place for place, weight in enumerate(model.model.parameters())}
+        trained.sort(key=lambda weight: place.get(id(weight), len(place)))
         warmup = max(1, round(recipe.warmup * recipe.steps))
         stepper = Stepper(trained, make_optimizer, recipe.learning_rate, recipe.weight_decay, warmup)
         self.trainings += 1

@@ -17,8 +17,6 @@ from reference_impls.errors import UsageError
 from reference_impls.toolkit import Batch, LanguageModel, Pair, Recipe, Reference, Run, UnlearningData, mean_nll
 from reference_impls.toolkit.training import _alike, _epochs
 
-# peft asks transformers by an old name.
-
 
 def _retain_loss(model: LanguageModel, batch: Batch) -> Tensor:
     return mean_nll(model.token_logits(batch.retain)[0])
@@ -417,3 +415,22 @@ def test_an_adapter_may_be_changed_before_it_is_merged(
 
     Run(Recipe(learning_rate=1e-2, steps=2)).finetune_lora(fresh, data.forget, 2, 4.0, before_merge=erase)
     assert fingerprint(fresh.model) == fingerprint(tiny.model)
+
+
+def test_an_optimizer_has_the_weights_in_the_models_order_whatever_a_method_names_first(
+    fresh: LanguageModel, data: UnlearningData
+) -> None:
+    seen: list[list[Tensor]] = []
+
+    def make(weights: list[Tensor], **settings: float) -> torch.optim.Optimizer:
+        seen.append(list(weights))
+        return torch.optim.SGD(seen[-1], settings["lr"])
+
+    beside = torch.zeros(1, requires_grad=True)
+    named = [beside, *reversed(list(fresh.model.parameters()))]
+
+    def loss(model: LanguageModel, batch: Batch) -> Tensor:
+        return _retain_loss(model, batch) + beside.sum()
+
+    Run(Recipe(steps=1)).minimize(loss, fresh, data, named, optimizer=make)
+    assert [id(weight) for weight in seen[0]] == [*map(id, fresh.model.parameters()), id(beside)]

@@ -22,8 +22,6 @@ from reference_impls.methods.modular.o3 import (
 )
 from reference_impls.toolkit import Kept, LanguageModel, Recipe, Run, UnlearningData, adapted_layers
 
-# peft asks transformers by an old name.
-
 RECIPE = Recipe(learning_rate=1e-2, steps=3, batch_size=4)
 
 

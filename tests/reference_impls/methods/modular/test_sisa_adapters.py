@@ -9,8 +9,6 @@ from unlearning_toys import fingerprint, invented_pairs, mean_logprob
 from reference_impls.methods.modular.sisa_adapters import SISAAdapters
 from reference_impls.toolkit import LanguageModel, Recipe, Run, UnlearningData, place_of
 
-# peft asks transformers by an old name.
-
 RECIPE = Recipe(learning_rate=1e-2, steps=3, batch_size=2)
 
 

@@ -9,8 +9,6 @@ from unlearning_toys import FORGET_LOGITS, FORGET_TARGETS, fingerprint, losses
 from reference_impls.methods.relabeling.knowledge_sanitization import KnowledgeSanitization, mixture, sanitized
 from reference_impls.toolkit import LanguageModel, Pair, Recipe, Run, UnlearningData
 
-# peft asks transformers by an old name.
-
 PHRASE = "I don't know."
 
 

@@ -18,8 +18,6 @@ from reference_impls.toolkit import (
     with_adapter,
 )
 
-# peft asks transformers by an old name.
-
 
 def test_the_equation_on_four_numbers_is_what_was_worked_out_by_hand() -> None:
     fitted = torch.tensor([2.0])  # the mean of 0, 1, 2 and 5

@@ -12,8 +12,6 @@ from reference_impls.methods.task_arithmetic.ethos import Ethos, filtered
 from reference_impls.methods.task_arithmetic.lora_negation import LoRANegation
 from reference_impls.toolkit import LanguageModel, Method, Recipe, Run, UnlearningData
 
-# peft asks transformers by an old name.
-
 RECIPE = Recipe(learning_rate=1e-2, steps=2)
 
 

@@ -14,8 +14,6 @@ from reference_impls.methods.task_arithmetic.ext_sub import ExtSub, deficiency
 from reference_impls.methods.task_arithmetic.lora_negation import LoRANegation
 from reference_impls.toolkit import LanguageModel, Method, Recipe, Run, UnlearningData
 
-# peft asks transformers by an old name.
-
 RECIPE = Recipe(learning_rate=1e-2, steps=2)
 ROW = st.lists(st.floats(-3, 3).map(lambda value: round(value, 3)), min_size=3, max_size=3)
 

@@ -10,8 +10,6 @@ from unlearning_toys import fingerprint
 from reference_impls.methods.task_arithmetic.lora_negation import LoRANegation, negate
 from reference_impls.toolkit import LanguageModel, Recipe, Run, UnlearningData
 
-# peft asks transformers by an old name.
-
 START = [[3.0, 0.0], [0.0, 7.0]]
 CHANGE = [[0.5, 1.0], [-1.0, -2.0]]
 
