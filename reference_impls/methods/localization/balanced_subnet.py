@@ -9,7 +9,7 @@ Sakarvadia et al., for each matrix $W$ with scores $s$ of the same shape,
 
 $$
 \hat W = W \odot m(s), \qquad
-m_i(s) = \mathbf 1\big[\, |s_i| \text{ is not among the share } q \text{ of the lowest of its matrix} \,\big],
+m_i(s) = \mathbf 1\big[\, |s_i| > Q_q(|s|) \,\big],
 $$
 
 $$
@@ -21,7 +21,7 @@ $$
 
 - $W$: all matrices of the MLPs; they do not move. $\hat\theta$: the model with each $\hat W$ in its place.
 - $s$: drawn at first uniformly from $\pm 1 / \sqrt{n}$, with $n$ columns in the matrix.
-- $q$ (`share`): of each matrix, switched off.
+- $q$ (`share`): of each matrix, switched off; $Q_q(|s|)$: what that share of its scores does not exceed.
 - $L$: the mean negative log-likelihood of a set's answers, of the retain set weighted by $\alpha$ (`retain_weight`).
 
 ## Facts
