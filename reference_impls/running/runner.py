@@ -239,7 +239,7 @@ def _earlier(experiment: Experiment, task: Task, method: Method) -> Callable[[],
     if experiment.own_model:
         raise UsageError(
             f"{name} needs the model as it was before it met what is to be forgotten, such as the base model that it "
-            "was fine-tuned from: --earlier DIR_OR_NAME."
+            "was fine-tuned from: name it with --earlier DIR_OR_NAME."
         )
     if not checkpoints.ships_base(task):
         raise UsageError(

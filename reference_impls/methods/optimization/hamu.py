@@ -91,6 +91,9 @@ from reference_impls.toolkit import (
     mean_nll,
 )
 
+ROUNDING = 1e-6
+"""Relative to the retain gradient, what is left of its part across the other one where there is none."""
+
 
 def least_harm(retaining: Gradient, forgetting: Gradient, rise: float) -> Gradient:
     r"""$d$: within $\lVert g_r \rVert$, what lowers the retain loss most while the forget loss rises by $c$."""
@@ -100,8 +103,11 @@ def least_harm(retaining: Gradient, forgetting: Gradient, rise: float) -> Gradie
     if square == 0:
         return 0.0 * retaining
     due = -rise / square * forgetting
+    across = retaining - retaining.projected(forgetting)
+    if across.norm() <= ROUNDING * retaining.norm():
+        return due
     left = max(0.0, retaining.dot(retaining) - rise**2 / square)
-    return due + math.sqrt(left) * (retaining - retaining.projected(forgetting)).unit()
+    return due + math.sqrt(left) * across.unit()
 
 
 def single(gradient: Gradient) -> list[Gradient]:

@@ -70,6 +70,17 @@ def test_harm_begins_where_the_area_between_the_gradients_is_less_than_the_duty(
     assert (least_harm(*pair, rise).dot(pair[0]) < 0) == (rise > area)
 
 
+@given(
+    st.floats(0.1, 5), st.floats(0.1, 5).map(lambda x: round(x, 2)), st.sampled_from([(3.0, 4.0), (0.0, -1.75), (1.0,)])
+)
+def test_gradients_along_one_line_leave_nothing_but_the_duty(
+    along: float, rise: float, line: tuple[float, ...]
+) -> None:
+    retaining, forgetting = _vector([along * part for part in line]), _vector(list(line))
+    assume(rise < 0.99 * retaining.norm() * forgetting.norm())
+    assert -least_harm(retaining, forgetting, rise).dot(forgetting) == pytest.approx(rise, rel=1e-5)
+
+
 def test_tensors_are_parts_of_the_whole() -> None:
     parts = (torch.tensor([1.0, 2.0]), torch.tensor([3.0]))
     assert [one.parts for one in single(Gradient(parts, parts))] == [(parts[0],), (parts[1],)]
