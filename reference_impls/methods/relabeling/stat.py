@@ -60,6 +60,7 @@ from reference_impls.toolkit import (
     Method,
     Run,
     UnlearningData,
+    forgets,
     hyperparameter,
     mean_nll,
 )
@@ -108,8 +109,8 @@ class STAT(Method):
         steps = count()
 
         def loss(model: LanguageModel, batch: Batch) -> Tensor:
-            forgets = next(steps) % (self.retain_batches + 1) == 0
-            told = with_pseudo_tokens(batch.forget, drawn, special) if forgets else batch.retain
+            due = forgets(next(steps), self.retain_batches)
+            told = with_pseudo_tokens(batch.forget, drawn, special) if due else batch.retain
             return mean_nll(*model.token_logits(told))
 
         return run.minimize(loss, model, asked)
