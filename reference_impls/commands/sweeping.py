@@ -34,7 +34,7 @@ from reference_impls.commands.shared import (
     showing_progress,
 )
 from reference_impls.errors import UsageError
-from reference_impls.running.experiment import Experiment, runs_of
+from reference_impls.running.experiment import Experiment, check_use
 from reference_impls.running.registry import DEFAULT_TASK, find_method
 
 PANEL = "Run"
@@ -99,7 +99,8 @@ def sweep(
     )
     if reference and not like.own_model:
         raise UsageError("--reference is for a model of your own (--model); the task's has its retrained model.")
-    experiments = runs_of(like, methods, seeds)
+    check_use(like, methods)
+    experiments = [like.by(method, seed) for method in methods for seed in range(seeds)]
     experiments[0].load_task()  # what is wrong with the data is said now
     from reference_impls.running import sweep as sweeping
 

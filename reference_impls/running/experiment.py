@@ -147,17 +147,16 @@ class Experiment:
         return load_task(self.task, self.data, self.folder, self.model)
 
 
-def runs_of(like: Experiment, methods: Sequence[Implementation], seeds: int) -> list[Experiment]:
-    """Each method with each seed, on the same model and data.
+def check_use(like: Experiment, methods: Sequence[Implementation]) -> None:
+    """Check that what was named for several methods is of use to one of them.
 
     Raises:
-        UsageError: something was named that none of the methods has a use for.
+        UsageError: it is not.
     """
     if like.earlier is not None and all(method.needs.earlier == "unused" for method in methods):
         raise UsageError("None of the methods has a use for an earlier checkpoint; leave --earlier out.")
     if like.autoencoders and not any(method.needs.features for method in methods):
         raise UsageError("None of the methods reads features; leave --autoencoder out.")
-    return [like.by(method, seed) for method in methods for seed in range(seeds)]
 
 
 def load_task(name: str, data: OwnData | None = None, folder: Path | None = None, model: str | None = None) -> Task:

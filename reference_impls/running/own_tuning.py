@@ -20,7 +20,7 @@ from reference_impls.errors import DivergedError, UsageError
 from reference_impls.metrics.sets import harmonic_mean, mean
 from reference_impls.models.pretrained import load_pretrained
 from reference_impls.progress import Progress
-from reference_impls.running.experiment import Experiment, runs_of
+from reference_impls.running.experiment import Experiment, check_use
 from reference_impls.running.recipes import chosen
 from reference_impls.running.registry import DEFAULT_TASK, search_of
 from reference_impls.running.runner import run
@@ -282,7 +282,7 @@ def tune_own(
             for what was named, or nothing can be held back.
     """
     started = time.perf_counter()
-    runs_of(like, methods, 1)  # what none of them has a use for is said now
+    check_use(like, methods)
     validation = Validation(task)
     progress("evaluating the model before", 0, 1)
     assert like.model is not None
