@@ -114,3 +114,15 @@ def test_touching_a_mark_names_it_on_a_phone(context: BrowserContext, served: st
         assert held
         assert held["x"] >= 0
         assert held["x"] + held["width"] <= 390
+
+
+def test_on_paper_a_table_is_whole(page: Page, served: str) -> None:
+    page.set_viewport_size({"width": 720, "height": 1000})
+    page.goto(served + "results.html")
+    page.emulate_media(media="print")
+    frame = page.locator(".table--board").first
+    assert frame.evaluate("one => one.scrollWidth <= one.clientWidth")
+    rows = frame.locator("tbody tr")
+    bottom = frame.evaluate("one => one.getBoundingClientRect().bottom")
+    assert rows.last.evaluate("one => one.getBoundingClientRect().bottom") <= bottom + 1, "nothing to scroll for"
+    expect(page.get_by_role("button", name="Columns:").first).to_be_hidden()
