@@ -8,6 +8,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -123,11 +124,24 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 @pytest.fixture(scope="session")
 def served(site: Path) -> Iterator[str]:
     """The address of the site on a server, ending in a slash."""
-    handler = functools.partial(_Quiet, directory=str(site.parents[1]))
+    with _serving(site.parents[1]) as address:
+        yield f"{address}below/site/"
+
+
+@pytest.fixture(scope="session")
+def served_at_root(site: Path) -> Iterator[str]:
+    """The same where the site is all that a server has, as the page for what does not exist needs it."""
+    with _serving(site) as address:
+        yield address
+
+
+@contextmanager
+def _serving(folder: Path) -> Iterator[str]:
+    handler = functools.partial(_Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/below/site/"
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
         server.shutdown()
         thread.join()
 

@@ -406,6 +406,29 @@ def test_the_small_screens_menu_opens(context: BrowserContext, served: str) -> N
     expect(page.get_by_role("navigation", name="Navigation").get_by_role("link", name="Results")).to_be_visible()
 
 
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        ("papers/zhang2024negativ.html", "papers/zhang2024negative.html"),
+        ("papers/2024/maini2024tofu", "papers/maini2024tofu.html"),
+        ("methods/sim_npo.html", "methods/sim-npo.html"),
+    ],
+)
+def test_a_wrong_address_leads_to_what_was_meant(
+    page: Page, site: Path, served_at_root: str, wrong: str, meant: str
+) -> None:
+    page.route(served_at_root + wrong, lambda route: route.fulfill(path=site / "404.html", content_type="text/html"))
+    page.goto(served_at_root + wrong)
+    offered = page.locator("[data-not-found] a")
+    expect(offered.first).to_be_visible()
+    addresses = offered.evaluate_all("links => links.map(link => link.href)")
+    assert served_at_root + meant in addresses
+    search(page, "fictitious unlearning")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"^{re.escape(served_at_root)}papers/"))
+
+
 def test_columns_of_results_sort_and_references_stay_in_the_head(page: Page, served: str) -> None:
     page.goto(served + "results.html")
     table = page.locator("table[data-sortable]").first
