@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from small_checkout import small_checkout_with_pages
+from small_checkout import REPOSITORY, small_checkout_with_pages
 
 pytestmark = pytest.mark.slow
 
@@ -38,8 +39,11 @@ def wait_for(reached: Callable[[], bool], what: str) -> None:
         time.sleep(0.2)
 
 
-def test_an_edited_record_is_on_screen(tmp_path: Path) -> None:
+def test_an_edited_record_template_or_page_is_on_screen(tmp_path: Path) -> None:
     checkout = small_checkout_with_pages(tmp_path / "checkout")
+    for part in ("templates", "site/docs"):  # they are edited here
+        (checkout.root / part).unlink()
+        shutil.copytree(REPOSITORY / part, checkout.root / part)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -63,12 +67,22 @@ def test_an_edited_record_is_on_screen(tmp_path: Path) -> None:
         wait_for(lambda: "Gentle Forgetting" in get(page), "the page")
         checkout.change(checkout.fading, "Gentle Forgetting", "Slow Forgetting")
         wait_for(lambda: "Slow Forgetting" in get(page), "the new title")
-        wait_for(lambda: "Built lindqvist2031fading; lists and search follow" in log.read_text(), "the page alone")
+        wait_for(lambda: "Built papers/lindqvist2031fading; all others follow" in log.read_text(), "the page alone")
         group = page.replace("papers/lindqvist2031fading", "family/gradient-ascent")
         checkout.change(checkout.fading, "Slow Forgetting", "Steady Forgetting")
         wait_for(lambda: "Steady Forgetting" in get(page), "the title after that")
         wait_for(lambda: "Steady Forgetting" in get(group), "the new title in a list")
         wait_for(lambda: log.read_text().count(" papers into ") >= 2, "word of it")
+
+        template = checkout.root / "templates" / "site" / "paper.html.j2"
+        get(page)
+        template.write_text(template.read_text().replace("<header ", '<header data-edited="yes" ', 1), encoding="utf-8")
+        wait_for(lambda: 'data-edited="yes"' in get(page), "the edited template")
+        guide = checkout.root / "site" / "docs" / "tending.md"
+        guide.write_text(guide.read_text() + "\nA line at the end.\n", encoding="utf-8")
+        wait_for(lambda: "A line at the end." in get(page.replace("papers/lindqvist2031fading", "tending")), "the line")
+        other = page.replace("papers/lindqvist2031fading", "papers/okonkwo2032gardens")
+        wait_for(lambda: 'data-edited="yes"' in get(other), "the template on a page that nobody looked at")
 
         checkout.fading.write_text("title: [broken", encoding="utf-8")
         wait_for(lambda: "papers/2031/lindqvist2031fading.yaml" in log.read_text(), "the problem")

@@ -23,7 +23,7 @@ from catalog.outputs.site.comparison import comparison_files
 from catalog.outputs.site.feeds_and_api import machine_files
 from catalog.outputs.site.formulas import FormulaError
 from catalog.outputs.site.npm import PartsError, part_files
-from catalog.outputs.site.page import Page
+from catalog.outputs.site.page import Page, alone
 from catalog.outputs.site.pages import all_pages, answers, papers
 from catalog.outputs.site.paper_list import list_files
 from catalog.outputs.site.pictures import FOLDER, LETTERS_FILE, Pictures, picture_path
@@ -130,23 +130,39 @@ def _away(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}-old")
 
 
-def refresh_papers(project: Project, catalog: Catalog, out: Path, ids: Iterable[str]) -> None:
-    """Make anew the pages of some papers in a site that was built before, and nothing else, for a look while editing.
+def refresh(project: Project, catalog: Catalog, out: Path, paths: Iterable[str]) -> list[str]:
+    """Make some pages anew in a site that was built before, and nothing else, for a look while editing.
 
-    Lists, figures and the search still tell of the papers as they were.
+    Lists, figures and the search still tell of everything as it was.
+
+    Args:
+        project: the checkout.
+        catalog: its catalog.
+        out: the folder of the site.
+        paths: of pages, as in :class:`~catalog.outputs.site.page.Page`.
+
+    Returns:
+        Those that were made; pages that are only made together with others are left as they are.
 
     Raises:
         SiteError: as for `build_site`.
     """
     source = out.with_name(f"{out.name}-src")
+    wanted: dict[str, bytes] = {}
     try:
-        site = Site(catalog, read_settings(project))
+        site = Site(catalog, read_settings(project), models_of(project))
         renderer = Renderer(site, project.templates / "site")
-        wanted = {page.path: renderer.page(page).encode() for page in papers.pages_of(site, ids)}
+        for path in dict.fromkeys(paths):
+            if page := alone(site, path):
+                wanted[path] = renderer.page(page).encode()
+            elif (written := project.site / "docs" / path).is_file():
+                wanted[path] = renderer.hand_written(path, written.read_text(encoding="utf-8")).encode()
     except FormulaError as error:
         raise SiteError(str(error)) from error
-    _write(wanted, source)
-    _run_mkdocs(project, source, out, _epoch(catalog), dirty=True)
+    if wanted:
+        _write(wanted, source)
+        _run_mkdocs(project, source, out, _epoch(catalog), dirty=True)
+    return [*wanted]
 
 
 def _source(project: Project, site: Site, renderer: Renderer) -> dict[str, bytes]:

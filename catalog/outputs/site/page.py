@@ -54,6 +54,9 @@ def numbered(address: str, number: int) -> str:
 
 Maker = Callable[["Site"], Iterable[Page]]
 _MAKERS: list[Maker] = []
+_Single = Callable[["Site", str], "Page | None"]
+_BY_PATH: dict[str, Callable[[Site], Page]] = {}
+_BY_FOLDER: dict[str, _Single] = {}
 
 
 def pages(maker: Maker) -> Maker:
@@ -80,9 +83,32 @@ def page(
             return Page(path, template, title, description, context(site), meta or {})
 
         _MAKERS.append(lambda site: (make(site),))
+        _BY_PATH[path] = make
         return make
 
     return declare
+
+
+def one_by_one(folder: str) -> Callable[[_Single], _Single]:
+    """Have single pages of a folder made by what their address names: ``@one_by_one("papers")``.
+
+    The function gives None where nothing has that name. All of them are made by :func:`pages` all the same.
+    """
+
+    def register(maker: _Single) -> _Single:
+        _BY_FOLDER[folder] = maker
+        return maker
+
+    return register
+
+
+def alone(site: Site, path: str) -> Page | None:
+    """The page with this path, and no other; None for one that is only made together with others."""
+    if path in _BY_PATH:
+        return _BY_PATH[path](site)
+    folder, _, name = path.rpartition("/")
+    maker = _BY_FOLDER.get(folder)
+    return maker(site, name.removesuffix(".md")) if maker else None
 
 
 def made(site: Site) -> Iterator[Page]:

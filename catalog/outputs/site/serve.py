@@ -7,8 +7,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from mkdocs.livereload import LiveReloadServer
@@ -16,9 +17,12 @@ from mkdocs.livereload import LiveReloadServer
 from catalog.base.project import PACKAGE, Project
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Paper
-from catalog.outputs.site.build import SiteError, build_site, models_of, refresh_papers, replace_folder
+from catalog.outputs.site.build import SiteError, build_site, models_of, refresh, replace_folder
 from catalog.parsing.problems import render
 from catalog.reading.load import load_catalog
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 HOST = "127.0.0.1"
 _BESIDE = """
@@ -40,6 +44,7 @@ def serve_site(project: Project, port: int = 8000) -> None:
     out = project.build / "site"
     rebuild = _Rebuild(project, out)
     server = LiveReloadServer(rebuild, HOST, port, str(out), polling_interval=0.2)
+    server.set_app(rebuild.noting(server.serve_request))
     server.error_handler = lambda code: (out / "404.html").read_bytes() if code == 404 else None
     for path in [*watched(project), rebuild.done]:
         server.watch(str(path))
@@ -86,8 +91,9 @@ def build_beside(root: Path, out: Path) -> None:
 class _Rebuild:
     """Load and build; problems are printed and the last good site stays.
 
-    Where only records were edited, their own pages come first, and everything else, lists and the search, is built
-    beside them and takes its place when it is complete.
+    Where only records, templates or hand-written pages were edited, the pages of those records, those hand-written
+    pages and the one that was looked at last come first; everything else, lists and the search, is built beside them
+    and takes its place when it is complete.
     """
 
     def __init__(self, project: Project, out: Path) -> None:
@@ -97,6 +103,8 @@ class _Rebuild:
         """A file that is watched: touching it makes browsers load the page again."""
         self._theme = 0.0
         """When the frame of all pages was last changed, as of the last build."""
+        self._seen = ""
+        """The page that was looked at last, by the path of its source."""
         self._around: dict[str, int] = {}
         """Everything but the records, as of the last build."""
         self._papers: Mapping[str, Paper] = {}
@@ -115,10 +123,38 @@ class _Rebuild:
             return
         around = self._everything_else()
         with self._lock:
-            if around == self._around and catalog.by_id.keys() == self._papers.keys():
-                self._refresh(catalog)
-            else:
+            pages = self._pages_first(catalog, around)
+            if pages is None:
                 self._build(catalog, around)
+            else:
+                self._refresh(catalog, around, pages)
+
+    def noting(self, app: WSGIApplication) -> WSGIApplication:
+        """What answers requests, with note taken of the page that is looked at."""
+
+        def answer(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+            path = environ.get("PATH_INFO", "").lstrip("/")
+            path = f"{path}index.html" if path.endswith("/") or not path else path
+            if path.endswith(".html"):
+                self._seen = f"{path.removesuffix('.html')}.md"
+            return app(environ, start)
+
+        return answer
+
+    def _pages_first(self, catalog: Catalog, around: dict[str, int]) -> list[str] | None:
+        """The pages that an edit shows on at once; None where all have to be built, as another set of them may be."""
+        if catalog.by_id.keys() != self._papers.keys():
+            return None
+        edited = {path for path, _ in around.items() ^ self._around.items()}
+        docs, templates = self.project.site / "docs", self.project.templates
+        written = [
+            Path(path).relative_to(docs).as_posix() for path in sorted(edited) if Path(path).is_relative_to(docs)
+        ]
+        shown = {path for path in edited if Path(path).is_relative_to(templates) or Path(path).is_relative_to(docs)}
+        if edited != shown or not all(path.endswith(".md") for path in written):
+            return None
+        records = [f"papers/{ident}.md" for ident, paper in catalog.by_id.items() if paper != self._papers[ident]]
+        return [*records, *written, *([self._seen] if edited and self._seen else [])]
 
     def stop(self) -> None:
         """End what is being built beside."""
@@ -140,23 +176,22 @@ class _Rebuild:
         self._theme, self._around, self._papers, self._complete = theme, around, catalog.by_id, True
         click.echo(f"Built {len(catalog.papers)} papers into {os.path.relpath(self.out)}")
 
-    def _refresh(self, catalog: Catalog) -> None:
-        """The pages of edited records at once, the rest beside."""
-        edited = [ident for ident, paper in catalog.by_id.items() if paper != self._papers[ident]]
-        if not edited and (self._complete or self._beside):
+    def _refresh(self, catalog: Catalog, around: dict[str, int], pages: list[str]) -> None:
+        """Some pages at once, the rest beside."""
+        if not pages and around == self._around and (self._complete or self._beside):
             return
         self.stop()
         self._complete = False
         try:
-            refresh_papers(self.project, catalog, self.out, edited)
+            made = refresh(self.project, catalog, self.out, pages)
         except SiteError as error:
             click.echo(str(error), err=True)
             return
-        self._papers = catalog.by_id
-        click.echo(f"Built {', '.join(edited) or 'no page'}; lists and search follow")
-        made = self.out.with_name(f"{self.out.name}-beside")
-        self._beside = subprocess.Popen([sys.executable, "-c", _BESIDE, str(self.project.root), str(made)])
-        threading.Thread(target=self._take_place, args=(self._beside, made), daemon=True).start()
+        self._papers, self._around = catalog.by_id, around
+        click.echo(f"Built {', '.join(path.removesuffix('.md') for path in made) or 'no page'}; all others follow")
+        beside = self.out.with_name(f"{self.out.name}-beside")
+        self._beside = subprocess.Popen([sys.executable, "-c", _BESIDE, str(self.project.root), str(beside)])
+        threading.Thread(target=self._take_place, args=(self._beside, beside), daemon=True).start()
 
     def _take_place(self, beside: subprocess.Popen[bytes], made: Path) -> None:
         """Wait for what is being built beside, and put it in the place of the site, unless it was stopped."""

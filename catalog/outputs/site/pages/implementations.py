@@ -13,7 +13,7 @@ from catalog.model.outcomes import Outcome, outcomes
 from catalog.model.paper import Paper
 from catalog.outputs.site.formats import code_after_docstring
 from catalog.outputs.site.measurements import story
-from catalog.outputs.site.page import Page, page, pages
+from catalog.outputs.site.page import Page, one_by_one, page, pages
 from catalog.outputs.site.site import Site
 from catalog.outputs.site.words import ATTACKED, RELATION_HEADINGS
 from catalog.outputs.wording import is_attack, reported
@@ -33,25 +33,40 @@ def method_list(site: Site) -> dict[str, Any]:
 @pages
 def methods(site: Site) -> Iterator[Page]:
     """A page for each method: its text beside its code, what it does, and what was measured."""
+    numbers = _numbers(site)
+    for method in site.catalog.methods:
+        yield _method(site, method, numbers)
+
+
+@one_by_one("methods")
+def one_method(site: Site, ident: str) -> Page | None:
+    """The page of one method."""
+    method = next((method for method in site.catalog.methods if method.id == ident), None)
+    return _method(site, method, _numbers(site)) if method else None
+
+
+def _numbers(site: Site) -> dict[tuple[str, str], Outcome]:
+    return outcomes(site.catalog.results, {task.id: task.headline for task in site.catalog.tasks})
+
+
+def _method(site: Site, method: Implementation, numbers: dict[tuple[str, str], Outcome]) -> Page:
     catalog = site.catalog
-    numbers = outcomes(catalog.results, {task.id: task.headline for task in catalog.tasks})
-    for method in catalog.methods:
-        boards = tuple(board.only(method.id) for board in site.boards if board.row(method.id))
-        context = _shared(site, method, boards) | {
-            "summary": [_summary(board, row, method, numbers) for board in boards if (row := board.row(method.id))],
-            "work": work(catalog.results, method.id),
-            "architectures": catalog.architectures,
-            "without_retain": any(hyperparameter.name == RETAIN_WEIGHT for hyperparameter in method.hyperparameters),
-            "explained": _explained(method.body),
-            "attacked_heading": ATTACKED,
-            "claims": [claim for claim in catalog.claims if claim.claim.method == method.id],
-            "tried": {board.slug: site.measured.tradeoff(board, method) for board in boards},
-            "reported": reported(catalog, catalog.by_id[method.paper]) if method.paper in catalog.by_id else [],
-            "stories": [told for board in boards if (told := story(board, method.id))],
-            "asked": site.asked,
-        }
-        # The code stands where the table of contents would be; links on top of the page are in its stead.
-        yield _page(method, "method.html.j2", context, hide=["navigation", "toc"])
+    boards = tuple(board.only(method.id) for board in site.boards if board.row(method.id))
+    context = _shared(site, method, boards) | {
+        "summary": [_summary(board, row, method, numbers) for board in boards if (row := board.row(method.id))],
+        "work": work(catalog.results, method.id),
+        "architectures": catalog.architectures,
+        "without_retain": any(hyperparameter.name == RETAIN_WEIGHT for hyperparameter in method.hyperparameters),
+        "explained": _explained(method.body),
+        "attacked_heading": ATTACKED,
+        "claims": [claim for claim in catalog.claims if claim.claim.method == method.id],
+        "tried": {board.slug: site.measured.tradeoff(board, method) for board in boards},
+        "reported": reported(catalog, catalog.by_id[method.paper]) if method.paper in catalog.by_id else [],
+        "stories": [told for board in boards if (told := story(board, method.id))],
+        "asked": site.asked,
+    }
+    # The code stands where the table of contents would be; links on top of the page are in its stead.
+    return _page(method, "method.html.j2", context, hide=["navigation", "toc"])
 
 
 @pages

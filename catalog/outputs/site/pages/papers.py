@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from catalog.insight.lineage import resolve
@@ -15,7 +15,7 @@ from catalog.outputs.export import ris
 from catalog.outputs.export.citation import citable
 from catalog.outputs.site import head
 from catalog.outputs.site.groups import FACETS, PLURALS, EditionGroup, Group
-from catalog.outputs.site.page import Page, pages
+from catalog.outputs.site.page import Page, one_by_one, pages
 from catalog.outputs.site.site import Site
 from catalog.outputs.site.words import ATTACKS, RELATIONS
 from catalog.outputs.wording import is_attack, reported, running
@@ -64,12 +64,13 @@ def _facets(site: Site) -> Iterator[_Facet]:
 @pages
 def papers(site: Site) -> Iterator[Page]:
     """A page for each paper."""
-    return pages_of(site, site.catalog.by_id)
+    return (_paper(site, paper) for paper in site.catalog.by_id.values())
 
 
-def pages_of(site: Site, ids: Iterable[str]) -> Iterator[Page]:
-    """The pages of some papers."""
-    return (_paper(site, site.catalog.by_id[ident]) for ident in ids)
+@one_by_one("papers")
+def one(site: Site, ident: str) -> Page | None:
+    """The page of one paper."""
+    return _paper(site, site.catalog.by_id[ident]) if ident in site.catalog.by_id else None
 
 
 def downloads(site: Site) -> dict[str, str]:
