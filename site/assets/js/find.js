@@ -44,8 +44,8 @@ window.catalogFind = (function () {
     return pieces[number];
   }
 
-  /* Words of the index with this beginning, or just this word; [{word, postings}]. */
-  function known(index, word, beginning) {
+  /* The pieces with the words that have this beginning, or with just this word. */
+  function piecesOf(index, word, beginning) {
     var starts = (index.startWords = index.startWords || index.starts.split(" "));
     var first = Math.max(pieceOf(starts, word), 0);
     var last = beginning ? Math.max(pieceOf(starts, word + "\uffff"), 0) : first;
@@ -53,7 +53,12 @@ window.catalogFind = (function () {
     for (var number = first; number <= last; number += 1) {
       numbers.push(number);
     }
-    return Promise.all(numbers.map(piece)).then(function (loaded) {
+    return Promise.all(numbers.map(piece));
+  }
+
+  /* Words of the index with this beginning, or just this word; [{word, postings}]. */
+  function known(index, word, beginning) {
+    return piecesOf(index, word, beginning).then(function (loaded) {
       var found = [];
       loaded.forEach(function (one) {
         one.words.forEach(function (other, place) {
@@ -314,7 +319,7 @@ window.catalogFind = (function () {
       return index.stop.has(word);
     }
     asked.forEach(function (word, place) {
-      known(index, word, begun(asked, place)).catch(later); /* on its way while the joined words are looked for */
+      piecesOf(index, word, begun(asked, place)).catch(later); /* on its way while the joined words are looked for */
     });
     return joins(index, asked, stop).then(function (joined) {
       var bound = bind(asked, joined);
