@@ -36,9 +36,10 @@ class Box:
 
     def overlap(self, other: Box) -> float:
         """The area that both cover."""
+        if not self.meets(other):  # nearly always, and told faster
+            return 0.0
         width = min(self.right, other.right) - max(self.left, other.left)
-        height = min(self.bottom, other.bottom) - max(self.top, other.top)
-        return max(0.0, width) * max(0.0, height)
+        return width * (min(self.bottom, other.bottom) - max(self.top, other.top))
 
     def outside(self, frame: Box) -> float:
         """How far it reaches out of another, over all sides."""
@@ -53,14 +54,32 @@ class Box:
         """Whether a point is in it."""
         return self.left <= x <= self.right and self.top <= y <= self.bottom
 
+    def meets(self, other: Box) -> bool:
+        """Whether both cover an area."""
+        return (
+            self.left < other.right
+            and other.left < self.right
+            and self.top < other.bottom
+            and other.top < self.bottom
+        )
+
     def crossed(self, start: tuple[float, float], end: tuple[float, float]) -> bool:
         """Whether a line from ``start`` to ``end`` runs through."""
-        for step in range(1, 16):
-            x = start[0] + (end[0] - start[0]) * step / 16
-            y = start[1] + (end[1] - start[1]) * step / 16
-            if self.left < x < self.right and self.top < y < self.bottom:
-                return True
-        return False
+        entered, left = 0.0, 1.0  # the part of the line between all four sides
+        for low, high, origin, target in (
+            (self.left, self.right, start[0], end[0]),
+            (self.top, self.bottom, start[1], end[1]),
+        ):
+            way = target - origin
+            if way == 0:
+                if not low < origin < high:
+                    return False
+                continue
+            one, other = (low - origin) / way, (high - origin) / way
+            entered, left = max(entered, min(one, other)), min(left, max(one, other))
+            if entered >= left:
+                return False
+        return True
 
     def nearest(self, x: float, y: float) -> tuple[float, float]:
         """Its point that is nearest to another: where a leader ends."""
@@ -103,6 +122,9 @@ def free_place(
     best: Place | None = None
     for distance in range(1, 2 if beside else _FURTHEST + 1):
         gap = reach + 4 + (distance - 1) * _STEP
+        within = Box(x - gap - width, y - gap - HEIGHT, x + gap + width, y + gap + HEIGHT)
+        near = [other for other in taken if other.meets(within)]
+        in_the_way = [other for other in near if not other.holds(x, y)] if distance > 1 else []
         places = (
             (x + gap, y - HEIGHT / 2),
             (x - gap - width, y - HEIGHT / 2),
@@ -115,10 +137,12 @@ def free_place(
         )
         for left, top in places[:4] if beside else places:
             box = Box(left, top, left + width, top + HEIGHT)
-            cost = sum(box.overlap(other) for other in taken) + 100 * box.outside(frame)
-            if distance > 1:
+            cost = sum(box.overlap(other) for other in near) + 100 * box.outside(frame)
+            if best is not None and cost >= best.cost - 1e-9:
+                continue
+            if in_the_way:
                 end = box.nearest(x, y)
-                cost += 20 * sum(other.crossed((x, y), end) for other in taken if not other.holds(x, y))
+                cost += 20 * sum(other.crossed((x, y), end) for other in in_the_way)
             if best is None or cost < best.cost - 1e-9:
                 best = Place(box, distance, cost)
             if cost == 0:

@@ -77,8 +77,9 @@ class Measurements:
             width=(680 if large else 560) if crowd else 480,
             height=(600 if large else 440) if crowd else 370,
         )
-        narrow = figures.numbered_figure(points, **axes, ident=f"figure-{board.slug}-narrow")
-        return Markup(f"{drawn}\n{narrow}" if crowd else drawn)
+        if not crowd:
+            return Markup(drawn)
+        return Markup(f"{drawn}\n{figures.numbered_figure(points, **axes, ident=f'figure-{board.slug}-narrow')}")
 
     def robustness(self, board: leaderboard.Board) -> Markup | None:
         """What an attack brings back; None where there is not enough to draw."""

@@ -257,8 +257,8 @@ window.catalogFind = (function () {
 
   /* What a word of the query stands for: itself, words that begin so, it and its neighbours in one, else two words, else
      the words nearest to it. {scores by document, the words taken instead} */
-  function meaning(index, word, begun, joined, needed) {
-    return known(index, word, begun).then(function (found) {
+  function meaning(index, word, beginning, joined, needed) {
+    return known(index, word, beginning).then(function (found) {
       var scores = new Map();
       found.forEach(function (one) {
         var longer = one.word.length - word.length;
@@ -300,11 +300,22 @@ window.catalogFind = (function () {
     });
   }
 
+  /* Whether words count that begin like one of the query: the last one may still be being typed. */
+  function begun(asked, place) {
+    return asked[place].length > (place === asked.length - 1 ? 1 : 2);
+  }
+
+  /* What is asked for ahead of its turn says in its turn that it could not be loaded. */
+  function later() {}
+
   /* A query in units: [{said, needed, scores, taken}]. */
   function units(index, asked) {
     function stop(word) {
       return index.stop.has(word);
     }
+    asked.forEach(function (word, place) {
+      known(index, word, begun(asked, place)).catch(later); /* on its way while the joined words are looked for */
+    });
     return joins(index, asked, stop).then(function (joined) {
       var bound = bind(asked, joined);
       var found = [];
@@ -326,10 +337,9 @@ window.catalogFind = (function () {
             return one.from < other.to && other.from < one.to;
           });
         });
-        var begun = word.length > (place === asked.length - 1 ? 1 : 2);
         var needed = here.length > 0 || !stop(word);
         found.push(
-          meaning(index, word, begun, here, needed).then(function (meant) {
+          meaning(index, word, begun(asked, place), here, needed).then(function (meant) {
             return { said: word, needed: needed, scores: meant.scores, taken: meant.taken };
           })
         );
@@ -448,12 +458,14 @@ window.catalogFind = (function () {
         if (held.numbers.length || !asked.length) {
           return found;
         }
+        var name = exactly(index, "=name:" + asked.join(""));
+        name.catch(later);
         return units(index, asked).then(function (meant) {
           var guessed = meant.some(function (one) {
             return one.taken.length;
           });
           /* Nothing is called by words that nobody uses. */
-          return (guessed ? Promise.resolve(null) : exactly(index, "=name:" + asked.join(""))).then(function (called) {
+          return (guessed ? Promise.resolve(null) : name).then(function (called) {
             return answer(index, found, asked, meant, called || [], limit);
           });
         });
@@ -516,7 +528,7 @@ window.catalogFind = (function () {
         asked.some(function (one, place) {
           return (
             word === one ||
-            (one.length > (place === asked.length - 1 ? 1 : 2) && !index.stop.has(one) && word.startsWith(one))
+            (begun(asked, place) && !index.stop.has(one) && word.startsWith(one))
           );
         })
       );

@@ -363,12 +363,16 @@
   }
 
   /* Where one was, for whoever comes back: rows are drawn after the browser would go there by itself. */
-  function keepPlace() {
+  function keepPlace(place) {
     try {
-      history.replaceState(Object.assign({}, history.state, { y: window.scrollY }), "");
+      history.replaceState(Object.assign({}, history.state, { y: place }), "");
     } catch (error) {
       /* As below. */
     }
+  }
+
+  function keepHere() {
+    keepPlace(window.scrollY);
   }
 
   function findPlace() {
@@ -378,7 +382,7 @@
   }
 
   /* The state as an address: a new entry of the history for each choice, one for all that is typed at a time. */
-  function write(anew) {
+  function write(anew, place) {
     var parameters = new URLSearchParams();
     if (query.value.trim()) {
       parameters.set("q", query.value.trim());
@@ -403,7 +407,7 @@
     var address = text ? "?" + text : location.pathname;
     try {
       if (anew && address !== (location.search || location.pathname)) {
-        keepPlace();
+        keepPlace(place);
         history.pushState({ y: window.scrollY }, "", address);
       } else {
         history.replaceState(history.state, "", address);
@@ -434,15 +438,18 @@
   function changed() {
     shown = step;
     typing = false;
-    write(true);
+    write(true, window.scrollY);
     return show();
   }
 
   function typed() {
     shown = step;
-    write(!typing);
+    var anew = !typing;
+    var place = window.scrollY;
     typing = true;
-    return show();
+    return show().then(function () {
+      write(anew, place); /* last, as a browser takes its time over an address */
+    });
   }
 
   function restore() {
@@ -482,17 +489,17 @@
   query.addEventListener("blur", function () {
     typing = false;
   });
-  /* What says where all else lies is small, and every answer waits for it; what else the first one needs is loaded while
-     one still aims. */
+  /* What says where all else lies, and what the papers are counted by, is what every answer waits for. Who saves data
+     loads the latter when about to ask. */
   data.load("index").catch(function () {}); /* said when something is asked */
+  function ahead() {
+    loadTable().catch(function () {});
+  }
+  if (!(navigator.connection && navigator.connection.saveData)) {
+    ahead();
+  }
   ["pointerenter", "focusin"].forEach(function (kind) {
-    finder.addEventListener(
-      kind,
-      function () {
-        loadTable().catch(function () {});
-      },
-      { once: true }
-    );
+    finder.addEventListener(kind, ahead, { once: true });
   });
   chosenBox.addEventListener("click", function (event) {
     var chip = event.target.closest(".chip");
@@ -562,9 +569,9 @@
     "scroll",
     function () {
       clearTimeout(settled);
-      settled = setTimeout(keepPlace, 150);
+      settled = setTimeout(keepHere, 150);
     },
     { passive: true }
   );
-  document.addEventListener("click", keepPlace, true);
+  document.addEventListener("click", keepHere, true);
 })();
