@@ -57,10 +57,7 @@ class Box:
     def meets(self, other: Box) -> bool:
         """Whether both cover an area."""
         return (
-            self.left < other.right
-            and other.left < self.right
-            and self.top < other.bottom
-            and other.top < self.bottom
+            self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
         )
 
     def crossed(self, start: tuple[float, float], end: tuple[float, float]) -> bool:

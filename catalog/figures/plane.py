@@ -14,6 +14,9 @@ Kind = Literal["method", "target", "retrained"]
 MANY = 12
 """More points than this are shown as far as most of them reach; fewer between 0 and 1, so that figures compare."""
 
+CROWD = 60
+"""Of more points than this only those with room beside them are named in the figure; the others by pointing at them."""
+
 
 @dataclass(frozen=True)
 class Point:

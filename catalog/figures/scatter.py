@@ -7,7 +7,7 @@ from html import escape
 
 from catalog.figures.drawing import framed, text_width
 from catalog.figures.labels import HEIGHT, SPACE, SPACING, Box, free_place, spread
-from catalog.figures.plane import MANY, Plane, Point, in_words
+from catalog.figures.plane import CROWD, MANY, Plane, Point, in_words
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 14, 14, 56
 _RADIUS = 6.0
@@ -18,6 +18,8 @@ _AWAY = 22
 _NARROW, _NARROW_HEIGHT = 360, 330
 _NARROW_RADIUS = 4.5
 _NARROW_LINE = 19
+_MOST_NUMBERS = 30
+"""Of a crowd on a small screen."""
 _Label = tuple[Box, bool]
 """Where a label is, and whether it needs a leader."""
 
@@ -34,7 +36,8 @@ def forget_utility_figure(
 ) -> str:
     """A scatter of what is left of the forget set against utility, with the name of every point.
 
-    Names stand beside their marks; those that find no room there stand in a column at the right, with leaders.
+    Names stand beside their marks; those that find no room there stand in a column at the right, with leaders. Of a
+    crowd, only those are named that have room: every mark has its name and numbers as a title.
 
     Args:
         points: the methods, and ``target`` and ``retrained`` as points of reference.
@@ -43,12 +46,12 @@ def forget_utility_figure(
         utility_label: name of the vertical axis.
         ident: what the ids inside begin with; unique on a page.
         width: in user units; a crowd needs more room.
-        height: likewise; it becomes as high as its column needs.
+        height: likewise; it becomes as high as its column needs, if it has one.
     """
     frame = Box(_LEFT, _TOP, width - _RIGHT, height - _BOTTOM)
     plane = Plane(points, frame, _RADIUS)
     labels, left = _beside(plane)
-    if left:
+    if left and len(points) <= CROWD:
         widest = max(_width(plane, point) for point in points if plane.behind(point))
         height = max(height, round(_TOP + SPACING * len(points) * 0.8 + _BOTTOM))
         frame = Box(_LEFT, _TOP, width - widest - _AWAY - 4, height - _BOTTOM)
@@ -75,18 +78,22 @@ def numbered_figure(
 ) -> str:
     """The same for a small screen, where names have no room among the marks: numbers, and the names below.
 
+    Of a crowd, only the references, the front and those nearest to the retrained model have numbers.
+
     Args:
         points: as above.
         forget_label: likewise.
         utility_label: likewise.
         ident: likewise.
     """
-    ordered = sorted(points, key=lambda point: (point.forget, -point.utility, point.label))
-    rows = -(-len(ordered) // 2)
     plane = Plane(points, Box(60, 10, _NARROW - 8, _NARROW_HEIGHT - 50), _NARROW_RADIUS)
+    ordered = sorted(_worth_a_number(plane), key=lambda point: (point.forget, -point.utility, point.label))
+    unnamed = [point for point in points if point not in ordered]
+    rows = -(-len(ordered) // 2)
     return framed(
         [
             *plane.axes(forget_label, utility_label, 40),
+            *(plane.mark(point) for point in unnamed),
             *_numbers(plane, ordered),
             *(_line(plane, point, number, rows) for number, point in enumerate(ordered)),
         ],
@@ -98,6 +105,17 @@ def numbered_figure(
         alone=False,
         narrow=True,
     )
+
+
+def _worth_a_number(plane: Plane) -> list[Point]:
+    """All points; of a crowd, what is not behind others, and of the rest those nearest to the retrained model."""
+    if len(plane.points) <= CROWD:
+        return list(plane.points)
+    aim = next((point.forget for point in plane.points if point.kind == "retrained"), 0.0)
+    behind = [point for point in plane.points if plane.behind(point)]
+    near = sorted(behind, key=lambda point: (abs(point.forget - aim), -point.utility, point.label))
+    ahead = [point for point in plane.points if not plane.behind(point)]
+    return ahead + near[: max(0, _MOST_NUMBERS - len(ahead))]
 
 
 def _title(forget_label: str, utility_label: str) -> str:

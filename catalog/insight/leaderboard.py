@@ -10,7 +10,7 @@ import json
 import math
 import statistics
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -30,6 +30,12 @@ _KINDS: dict[str, Kind] = {"target": "target", "retrained": "retrained"}
 
 _T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 """97.5% quantiles of Student's t distribution for 1 to 9 degrees of freedom."""
+
+
+BEST = (0.1, 0.25, 0.5)
+"""Shares of the methods in a column that its cells are told apart by, the best first."""
+_ENOUGH = 10
+"""Fewer methods than this are told apart by their numbers alone."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,8 @@ class Row:
     command: str
     versions: dict[str, str]
     examples: tuple[Example, ...]
+    standings: dict[str, int] = field(default_factory=dict)
+    """For metrics and attacks: 3, 2 or 1 for the best tenth, quarter and half of the board's methods; see `BEST`."""
 
     @property
     def label(self) -> str:
@@ -153,6 +161,20 @@ class Board:
             return None
         return cell.mean if goal is None else abs(cell.mean - goal.mean)
 
+    def nearest(self, count: int) -> Board:
+        """The same board with the references and the first methods, which are nearest to the retrained model."""
+        return replace(self, rows=(*self.references, *self.methods[:count]))
+
+    @property
+    def references(self) -> tuple[Row, ...]:
+        """What methods are compared with."""
+        return tuple(row for row in self.rows if row.kind != "method")
+
+    @property
+    def methods(self) -> tuple[Row, ...]:
+        """All other rows."""
+        return tuple(row for row in self.rows if row.kind == "method")
+
     def only(self, method: str) -> Board:
         """The same board with the references and one method."""
         return replace(self, rows=tuple(row for row in self.rows if row.kind != "method" or row.method == method))
@@ -179,10 +201,16 @@ def points(board: Board, utility: str) -> list[Point]:
     return marks
 
 
-def changes(board: Board, attack: str) -> list[Change]:
-    """The rows of the figure of an attack: references first, then methods, those first that give least back."""
+def changes(board: Board, attack: str, most: int) -> list[Change]:
+    """The rows of the figure of an attack: references first, then methods, those first that give least back.
+
+    Args:
+        board: with the measurements.
+        attack: the id of what it measures.
+        most: so many methods, those nearest to the retrained model before the attack.
+    """
     rows = []
-    for row in board.rows:
+    for row in board.nearest(most).rows:
         before, after = row.cells.get(board.headline), row.attacks.get(attack)
         if before and after:
             rows.append(Change(row.label, before.mean, after.mean, row.kind))
@@ -209,7 +237,31 @@ def _board(catalog: Catalog, task: str, model: str) -> Board:
     described = catalog.implementation_by_id.get(task)
     name, headline = (described.title, described.headline) if described else (task, "forget_probability")
     board = Board(task, name, model, headline, metrics, attacks, tuple(rows), blind)
-    return replace(board, rows=tuple(sorted(rows, key=partial(_place, board))))
+    standings = _standings(board)
+    told = (replace(row, standings=standings[place]) for place, row in enumerate(rows))
+    return replace(board, rows=tuple(sorted(told, key=partial(_place, board))))
+
+
+def _standings(board: Board) -> list[dict[str, int]]:
+    """For each row, in which of the best shares of its column a value lies; equal values lie in the same."""
+    standings: list[dict[str, int]] = [{} for _ in board.rows]
+    for measure in (*board.metrics, *board.attacks):
+        sign = -1.0 if measure.better == "higher" else 1.0
+        falling_short = {}
+        for place, row in enumerate(board.rows):
+            cell = row.cell(measure.id)
+            if row.kind == "method" and cell:
+                aside = board.distance(row, measure.id) if measure.better == "retrained" else sign * cell.mean
+                falling_short[place] = aside or 0.0
+        if len(falling_short) < _ENOUGH:
+            continue
+        ordered = sorted(falling_short.values())
+        ends = [ordered[max(0, round(share * len(ordered)) - 1)] for share in BEST]
+        for place, aside in falling_short.items():
+            level = sum(aside <= end for end in ends)
+            if level:
+                standings[place][measure.id] = level
+    return standings
 
 
 def _place(board: Board, row: Row) -> tuple[int, float, str]:

@@ -142,3 +142,41 @@ def test_the_embedded_models_board_comes_first_and_a_larger_models_says_whose_it
     first, second = boards(catalog(*results))
     assert (first.model, first.embedded, first.title) == (EMBEDDED, True, first.task_name)
     assert (second.model, second.embedded, second.title) == ("abc", False, f"{second.task_name}: abc")
+
+
+# What is good among all
+
+
+@pytest.mark.parametrize(
+    ("better", "best"),
+    [
+        ("higher", ["m19", "m18"]),
+        ("lower", ["m00", "m01"]),
+        ("retrained", ["m10", "m11"]),  # the retrained model has 0.51
+    ],
+)
+def test_cells_stand_in_the_best_tenth_quarter_and_half_of_their_column(better: str, best: list[str]) -> None:
+    metric = Metric(id="know", label="Knows", better=better)  # type: ignore[arg-type]
+    runs = [of(f"m{place:02}", metrics={"know": place / 20}) for place in range(20)]
+    known = Catalog((), (), (*runs, of("retrained", metrics={"know": 0.51})), {}, metrics=(metric,))
+    (board,) = boards(known)
+    levels = {row.method: row.standings.get("know", 0) for row in board.methods}
+    assert sorted(levels.values(), reverse=True) == [3] * 2 + [2] * 3 + [1] * 5 + [0] * 10
+    assert sorted(method for method, level in levels.items() if level == 3) == sorted(best)
+    assert all(not row.standings for row in board.references)
+    assert board.only("m10").methods[0].standings == board.row("m10").standings  # type: ignore[union-attr]
+
+
+def test_equal_cells_stand_equally_and_few_methods_are_not_told_apart() -> None:
+    metric = Metric(id="know", label="Knows")
+    some = [of(f"m{place:02}", metrics={"know": 0.5}) for place in range(12)]
+    (board,) = boards(Catalog((), (), tuple(some), {}, metrics=(metric,)))
+    assert {row.standings["know"] for row in board.methods} == {3}
+    (few,) = boards(Catalog((), (), tuple(some[:9]), {}, metrics=(metric,)))
+    assert not any(row.standings for row in few.methods)
+
+
+def test_the_nearest_rows_come_with_the_references() -> None:
+    runs = [of(f"m{place}", metrics={"forget_probability": place / 10}) for place in range(6)]
+    (board,) = boards(catalog(*runs, of("target"), of("retrained", metrics={"forget_probability": 0.21})))
+    assert [row.method for row in board.nearest(3).rows] == ["target", "retrained", "m2", "m3", "m1"]

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fabricated import results
+from fabricated import results, throng
 from filelock import FileLock
 from guard import Guard
 from playwright.sync_api import (
@@ -56,10 +56,10 @@ def project() -> Project:
 
 @pytest.fixture(scope="session")
 def catalog(project: Project) -> Catalog:
-    """The real records and methods, with fabricated results, so that every kind of page shows some."""
+    """The real records and methods, with fabricated results, so that every kind of page shows some, and some show many."""
     found, problems = load_catalog(project)
     assert found is not None, render(problems)
-    return replace(found, results=results())
+    return replace(found, results=results() + throng(method.id for method in found.methods))
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +68,7 @@ def few(catalog: Catalog) -> Catalog:
 
     For what does not depend on how many there are: most of what a site costs are the pages of its methods.
     """
-    measured = {result.method for result in catalog.results}
+    measured = {result.method for result in results()}
     implementations = tuple(one for one in catalog.implementations if one.kind != "method" or one.id in measured)
     there = {one.id for one in implementations}
     some = [*catalog.papers[::20], catalog.by_id["zhang2024negative"]]
@@ -79,7 +79,7 @@ def few(catalog: Catalog) -> Catalog:
         if paper.id in chosen
     )
     claims = tuple(one for one in catalog.claims if one.claim.method in there)
-    return replace(catalog, papers=tuple(papers), implementations=implementations, claims=claims)
+    return replace(catalog, papers=tuple(papers), implementations=implementations, claims=claims, results=results())
 
 
 @pytest.fixture(scope="session")

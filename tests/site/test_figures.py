@@ -157,6 +157,32 @@ def test_on_a_small_screen_every_method_has_a_number_and_a_line(points: list[Poi
     assert float(ElementTree.fromstring(drawn).get("width", "")) <= 360
 
 
+def throng(count: int) -> list[Point]:
+    references = [Point("Target", 0.96, 0.62, "target"), Point("Retrained", 0.45, 0.625, "retrained")]
+    return [*references, *(Point(f"Method {n}", n * 37 % 101 / 100, 0.4 + n * 53 % 89 / 400) for n in range(count))]
+
+
+def test_a_throng_does_not_make_the_figure_larger_and_every_mark_says_its_name() -> None:
+    points = throng(400)
+    root = ElementTree.fromstring(forget_utility_figure(points, standalone=False, width=680, height=600))
+    assert (root.get("width"), root.get("height")) == ("680", "600")
+    marks = [one for one in root.iter() if "figure-mark" in (one.get("class") or "")]
+    said = sorted((one.findtext(f"{SVG}title") or "").split(":")[0] for one in marks)
+    assert said == sorted(point.label for point in points)
+    named = [name.split(" 0.")[0] for name in texts(ElementTree.tostring(root, "unicode"), "figure-label")]
+    assert {"Target", "Retrained"} <= set(named), "and whatever else has room"
+
+
+def test_of_a_throng_on_a_small_screen_the_nearest_have_numbers_and_all_have_marks() -> None:
+    points = throng(400)
+    drawn = numbered_figure(points)
+    lines = texts(drawn, "figure-line")
+    assert {"Target", "Retrained"} <= set(lines)
+    assert len(lines) == 30
+    root = ElementTree.fromstring(drawn)
+    assert len([one for one in root.iter() if "figure-mark" in (one.get("class") or "")]) == len(points)
+
+
 @pytest.mark.parametrize("far", [(0.5, 0.02), (0.99, 0.56), (0.01, 0.01)])
 def test_one_method_far_from_all_others_does_not_squeeze_them(far: tuple[float, float]) -> None:
     crowd = [Point("Target", 0.5, 0.62, "target"), Point("Retrained", 0.45, 0.625, "retrained")]

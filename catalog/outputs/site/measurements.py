@@ -12,6 +12,7 @@ from catalog import figures
 from catalog.insight import leaderboard
 from catalog.insight.courses import Courses
 from catalog.insight.courses import courses as courses_of
+from catalog.insight.meta_evaluation import Judgement, judge_metrics, most_trusted
 from catalog.insight.tradeoff import Tradeoff, tradeoff, tradeoffs
 from catalog.model.catalog import Catalog
 from catalog.model.claims import Claim, Finding
@@ -20,6 +21,10 @@ from catalog.model.metrics import Metric
 from catalog.model.results import EMBEDDED, REFERENCES
 from catalog.outputs.site.formats import number
 from catalog.outputs.site.settings import Settings
+
+
+NEAREST = 25
+"""Of a board's methods, so many stand where not all have room: those nearest to the retrained model."""
 
 
 class Followed(NamedTuple):
@@ -55,11 +60,23 @@ class Measurements:
     def __init__(self, catalog: Catalog, settings: Settings) -> None:
         self._catalog, self._settings = catalog, settings
         self.boards = leaderboard.boards(catalog)
+        self._leading: dict[str, frozenset[str]] = {}
 
     def board_of(self, method: str) -> leaderboard.Board | None:
         """The board with the method's first measured result, if there is one."""
         boards = (board for board in self.boards if any(row.method == method for row in board.rows))
         return next((board.only(method).brief(self._settings.headline_metrics) for board in boards), None)
+
+    def trusted(self, board: leaderboard.Board) -> tuple[Judgement, ...]:
+        """The metrics of a board that can be trusted most."""
+        return most_trusted(judge_metrics(self._catalog, board.task))
+
+    def leading(self, board: leaderboard.Board) -> frozenset[str]:
+        """The metrics of a board that its table shows first: the headlines, and those to be trusted most."""
+        if board.slug not in self._leading:
+            trusted = (judged.metric.id for judged in self.trusted(board))
+            self._leading[board.slug] = frozenset({*self._settings.headline_metrics, *trusted})
+        return self._leading[board.slug]
 
     def figure(self, board: leaderboard.Board, *, large: bool = False) -> Markup | None:
         """Forgetting against utility; None where there is not enough to draw."""
@@ -83,7 +100,7 @@ class Measurements:
 
     def robustness(self, board: leaderboard.Board) -> Markup | None:
         """What an attack brings back; None where there is not enough to draw."""
-        changes = leaderboard.changes(board, self._settings.headline_attack)
+        changes = leaderboard.changes(board, self._settings.headline_attack, NEAREST)
         if len(changes) < 2:
             return None
         labels = {metric.id: metric.label for metric in (*board.metrics, *board.attacks)}

@@ -115,6 +115,7 @@ def _globals(site: Site) -> dict[str, Any]:
         "references": REFERENCE_MEANINGS,
         "plurals": PLURALS,
         "states": STATES,
+        "leading": site.measured.leading,
         "found_in_words": site.measured.found_in_words,
         "byline": byline,
         "shortened": shortened,

@@ -31,6 +31,8 @@ class Settings:
     """The attack that has a figure of its own."""
     headline_metrics: tuple[str, ...] = ("forget_probability", defaults.UTILITY)
     """The columns of the small tables on the home page and on papers' pages."""
+    many_rows: int = 12
+    """A table with more rows than this has a field that leaves those with some words."""
     markdown_extensions: tuple[Any, ...] = ()
     """As MkDocs reads them, for Markdown within HTML."""
 

@@ -1,5 +1,5 @@
-/* Leaves the rows of a table that have all words typed, and says how many. The address holds the words. Without script the
-   table is whole. */
+/* Leaves the rows of a table that have all words typed, and says how many. Where a page has one such table, its address
+   holds the words. Without script the table is whole. */
 (function () {
   "use strict";
 
@@ -8,7 +8,7 @@
     var status = form.querySelector("[role=status]");
     var rows = Array.from(document.getElementById(form.getAttribute("data-rows")).tBodies[0].rows);
     var texts = rows.map(function (row) {
-      return plain(row.textContent);
+      return plain(row.textContent + " " + (row.dataset.words || ""));
     });
 
     function plain(text) {
@@ -37,11 +37,11 @@
       window.history.replaceState(null, "", address);
     }
 
-    field.value = new URL(window.location.href).searchParams.get("q") || "";
-    field.addEventListener("input", function () {
-      show();
-      remember();
-    });
+    if (form.hasAttribute("data-address")) {
+      field.value = new URL(window.location.href).searchParams.get("q") || "";
+      field.addEventListener("input", remember);
+    }
+    field.addEventListener("input", show);
     form.addEventListener("submit", function (event) {
       event.preventDefault();
     });

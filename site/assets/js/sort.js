@@ -1,4 +1,4 @@
-/* Columns of result tables sort when their heading is pressed. Target and retrained stay on top; without script the
+/* Columns of result tables sort when their heading is pressed; target and retrained stand in the head. Without script the
    tables keep the order in which they were written. */
 (function () {
   "use strict";
@@ -22,17 +22,11 @@
     var column = heading.cellIndex;
     var descending = heading.getAttribute("aria-sort") === "ascending";
     var rows = Array.from(table.tBodies[0].rows);
-    var references = rows.filter(function (row) {
-      return !row.classList.contains("row--method");
-    });
-    var methods = rows.filter(function (row) {
-      return row.classList.contains("row--method");
-    });
-    methods.sort(function (one, other) {
+    rows.sort(function (one, other) {
       var order = compare(valueOf(one, column), valueOf(other, column));
       return descending ? -order : order;
     });
-    table.tBodies[0].append(...references, ...methods);
+    table.tBodies[0].append(...rows);
     table.querySelectorAll("th[aria-sort]").forEach(function (other) {
       other.removeAttribute("aria-sort");
     });
@@ -41,10 +35,10 @@
   }
 
   document.querySelectorAll("table[data-sortable]").forEach(function (table) {
-    if (table.querySelectorAll("tbody .row--method").length < 2) {
+    if (table.tBodies[0].rows.length < 2) {
       return;
     }
-    table.querySelectorAll("thead th").forEach(function (heading) {
+    table.querySelectorAll("thead th[scope=col]").forEach(function (heading) {
       var button = document.createElement("button");
       button.type = "button";
       button.className = "sort";

@@ -58,9 +58,10 @@ def tasks(site: Site) -> Iterator[Page]:
         boards = tuple(board for board in site.boards if board.task == task.id)
         context = _shared(site, task, boards) | {
             "courses": list(site.measured.courses(task)),
+            "tradeoffs": {board.slug: site.measured.tradeoffs(board) for board in boards},
             "datasets": site.datasets_of(task.paper),
         }
-        yield _page(task, "task.md.j2", context, hide=["navigation"])
+        yield _page(task, "task.md.j2", context, hide=["navigation", "toc"])
 
 
 @pages

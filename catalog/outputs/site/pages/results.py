@@ -11,6 +11,7 @@ from catalog.insight.ranking import comparisons
 from catalog.insight.stats import statistics
 from catalog.model.claims import Verdict
 from catalog.outputs.export.claims import claim_rows
+from catalog.outputs.site.measurements import NEAREST
 from catalog.outputs.site.page import page
 from catalog.outputs.site.site import Site
 from catalog.outputs.site.words import COVERAGE_WORDS
@@ -23,11 +24,12 @@ from catalog.outputs.site.words import COVERAGE_WORDS
     "What the reference implementations measured, with seeds, versions and commands.",
 )
 def results(site: Site) -> dict[str, Any]:
-    """Every leaderboard, with its figures."""
+    """Every leaderboard, with its figures and its first methods; all of them are on the tasks' pages."""
     return {
+        "shown": NEAREST,
         "figures": {board.slug: site.measured.figure(board, large=True) for board in site.boards},
         "robustness": {board.slug: site.measured.robustness(board) for board in site.boards},
-        "trusted": {board.slug: most_trusted(judge_metrics(site.catalog, board.task)) for board in site.boards},
+        "trusted": {board.slug: site.measured.trusted(board) for board in site.boards},
         "tradeoffs": {board.slug: site.measured.tradeoffs(board) for board in site.boards},
     }
 
