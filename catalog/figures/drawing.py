@@ -24,6 +24,8 @@ _RULES = """\
 .figure .figure-retrained { fill: var(--figure-retrained, #8a6a00); }
 .figure .figure-mark { stroke: var(--figure-ground, #fbfaf7); stroke-width: 1.5; }
 .figure .figure-behind { fill: var(--figure-ground, #fbfaf7); stroke: var(--figure-method, #0b6b66); }
+.figure .figure-marked { fill: var(--figure-method, #0b6b66); stroke: var(--figure-ink, #33404d);
+  stroke-width: 2; }
 .figure .figure-label { font-weight: 600; paint-order: stroke; stroke: var(--figure-ground, #fbfaf7);
   stroke-width: 3; stroke-linejoin: round; }
 .figure .figure-edge { fill: none; stroke: var(--figure-edge, #a9a494); stroke-width: 1.3; }

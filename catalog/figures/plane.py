@@ -57,9 +57,9 @@ def in_words(points: Sequence[Point]) -> str:
 class Plane:
     """Points in a frame. A few that are far from the others stand at its edge, as arrows with their values."""
 
-    def __init__(self, points: Sequence[Point], frame: Box, radius: float) -> None:
-        self.points, self.frame, self._radius = points, frame, radius
-        self._ahead = front(points)
+    def __init__(self, points: Sequence[Point], frame: Box, radius: float, marked: str = "") -> None:
+        self.points, self.frame, self._radius, self._marked = points, frame, radius, marked
+        self._ahead = front(points) | {marked}
         self.across = self._scale([point.forget for point in points], frame.left, frame.right)
         self.up = self._scale([point.utility for point in points], frame.bottom, frame.top)
 
@@ -72,8 +72,17 @@ class Plane:
         return Scale.around(main_reach(methods, references), start, end)
 
     def behind(self, point: Point) -> bool:
-        """Whether it is a method that another one beats."""
+        """Whether it is a method that another one beats, and not what the figure is about."""
         return point.kind == "method" and point.label not in self._ahead
+
+    def marks(self, points: Sequence[Point]) -> Iterator[str]:
+        """Marks over each other: what is behind below, then the front, the references, and what the figure is about."""
+        for point in sorted(points, key=self._height):
+            yield self._mark(point)
+
+    def _height(self, point: Point) -> tuple[bool, bool, bool]:
+        """How far up its mark lies in the pile."""
+        return point.label == self._marked, point.kind != "method", not self.behind(point)
 
     def place(self, point: Point) -> tuple[float, float]:
         """The middle of its mark."""
@@ -113,7 +122,7 @@ class Plane:
             f"{escape(utility_label)} →</text>"
         )
 
-    def mark(self, point: Point) -> str:
+    def _mark(self, point: Point) -> str:
         """Kinds differ in shape as well as color; what is behind the front is hollow, what is outside an arrow."""
         (x, y), radius = self.place(point), self._radius
         about = f"<title>{escape(in_words([point]))}</title>"
@@ -126,6 +135,8 @@ class Plane:
             corners = [(x, y - reach), (x + reach, y), (x, y + reach), (x - reach, y)]
             return f'<polygon class="figure-mark figure-retrained" points="{_path(corners)}">{about}</polygon>'
         look = "figure-behind" if self.behind(point) else "figure-method"
+        if point.label == self._marked:
+            look, radius = f"{look} figure-marked", radius + 1.5
         if any(self._out(point)):
             return f'<polygon class="figure-mark {look}" points="{_path(self._arrow(point, x, y))}">{about}</polygon>'
         return f'<circle class="figure-mark {look}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}">{about}</circle>'

@@ -33,6 +33,7 @@ def forget_utility_figure(
     ident: str = "forget-utility",
     width: int = 480,
     height: int = 370,
+    marked: str = "",
 ) -> str:
     """A scatter of what is left of the forget set against utility, with the name of every point.
 
@@ -47,15 +48,16 @@ def forget_utility_figure(
         ident: what the ids inside begin with; unique on a page.
         width: in user units; a crowd needs more room.
         height: likewise; it becomes as high as its column needs, if it has one.
+        marked: the label of the method that it is about; it stands out, and is named before others.
     """
     frame = Box(_LEFT, _TOP, width - _RIGHT, height - _BOTTOM)
-    plane = Plane(points, frame, _RADIUS)
+    plane = Plane(points, frame, _RADIUS, marked)
     labels, left = _beside(plane)
     if left and len(points) <= CROWD:
         widest = max(_width(plane, point) for point in points if plane.behind(point))
         height = max(height, round(_TOP + SPACING * len(points) * 0.8 + _BOTTOM))
         frame = Box(_LEFT, _TOP, width - widest - _AWAY - 4, height - _BOTTOM)
-        plane = Plane(points, frame, _RADIUS)
+        plane = Plane(points, frame, _RADIUS, marked)
         labels, left = _beside(plane)
         labels |= _at_the_side(plane, left)
     return framed(
@@ -75,6 +77,7 @@ def numbered_figure(
     forget_label: str = "Forget set: probability of the answers",
     utility_label: str = "Utility",
     ident: str = "forget-utility-narrow",
+    marked: str = "",
 ) -> str:
     """The same for a small screen, where names have no room among the marks: numbers, and the names below.
 
@@ -85,15 +88,16 @@ def numbered_figure(
         forget_label: likewise.
         utility_label: likewise.
         ident: likewise.
+        marked: likewise.
     """
-    plane = Plane(points, Box(60, 10, _NARROW - 8, _NARROW_HEIGHT - 50), _NARROW_RADIUS)
+    plane = Plane(points, Box(60, 10, _NARROW - 8, _NARROW_HEIGHT - 50), _NARROW_RADIUS, marked)
     ordered = sorted(_worth_a_number(plane), key=lambda point: (point.forget, -point.utility, point.label))
     unnamed = [point for point in points if point not in ordered]
     rows = -(-len(ordered) // 2)
     return framed(
         [
             *plane.axes(forget_label, utility_label, 40),
-            *(plane.mark(point) for point in unnamed),
+            *plane.marks(unnamed),
             *_numbers(plane, ordered),
             *(_line(plane, point, number, rows) for number, point in enumerate(ordered)),
         ],
@@ -178,7 +182,7 @@ def _drawn(plane: Plane, labels: dict[int, _Label]) -> Iterator[str]:
             f'<text class="{look}" x="{at:.1f}" y="{box.bottom - 4:.1f}" text-anchor="{anchor}">'
             f"{escape(plane.name(point))}</text>"
         )
-    yield from (*leaders, *(plane.mark(point) for point in plane.points), *names)
+    yield from (*leaders, *plane.marks(plane.points), *names)
 
 
 def _numbers(plane: Plane, ordered: Sequence[Point]) -> Iterator[str]:
@@ -198,7 +202,7 @@ def _numbers(plane: Plane, ordered: Sequence[Point]) -> Iterator[str]:
             f'<text class="figure-number" x="{at:.1f}" y="{place.box.bottom - 4.5:.1f}" text-anchor="{anchor}">{text}'
             "</text>"
         )
-    yield from (*leaders, *(plane.mark(point) for point in ordered), *numbers)
+    yield from (*leaders, *plane.marks(ordered), *numbers)
 
 
 def _line(plane: Plane, point: Point, number: int, rows: int) -> str:

@@ -121,6 +121,7 @@ def judge(claims: Iterable[Claim], results: Iterable[Result], trials: Trials) ->
     for run in (result for result in runs if not (result.method in REFERENCES and result.seed)):
         for name, value in (run.metrics | run.attacks).items():
             measured.setdefault(((run.task, run.model), run.method, name), []).append(value)
+    measures = {(method, name) for _, method, name in measured}
 
     def average(place: tuple[str, str], method: str, measure: str, at: Mapping[str, Any]) -> float | None:
         if at and method not in REFERENCES:
@@ -135,7 +136,7 @@ def judge(claims: Iterable[Claim], results: Iterable[Result], trials: Trials) ->
         place = evidence.task, evidence.model
         mine = average(place, claim.method, evidence.measure, evidence.at)
         # What it is compared with is the same measure of something else, or another measure of the same method.
-        itself = any(name == evidence.of for _, method, name in measured if method == claim.method)
+        itself = (claim.method, evidence.of) in measures
         other = (claim.method, evidence.of) if itself else (evidence.of, evidence.measure)
         return Finding(evidence, mine, average(place, *other, evidence.of_at or evidence.at))
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
-from catalog.model.paper import Paper
+from catalog.model.paper import Paper, Venue
 from catalog.model.vocabulary import Vocabularies
 from catalog.parsing.tree import Place
-
-Placed = Iterable[tuple[Place, str]]
 
 
 @dataclass(frozen=True)
@@ -20,41 +19,47 @@ class Facet:
     """Of the vocabulary, in commands and addresses: ``family``."""
     fields: tuple[str, ...]
     """The keys of a record that hold terms: ``family``; none where they are deeper inside."""
-    placed: Callable[[Paper], Placed]
-    """Each term of a paper with its place in the record."""
+    held: Callable[[Paper], Sequence[str]]
+    """The terms of a paper as its record has them."""
+    place: Callable[[int], Place]
+    """Where in the record the term with a number is."""
+
+    def placed(self, paper: Paper) -> list[tuple[Place, str]]:
+        """Each term of a paper with its place in the record."""
+        return [(self.place(number), term) for number, term in enumerate(self.held(paper))]
 
     def terms(self, paper: Paper) -> tuple[str, ...]:
         """The terms of a paper, each once, in the record's order."""
-        return tuple(dict.fromkeys([term for _, term in self.placed(paper) if term]))
+        return tuple(dict.fromkeys([term for term in self.held(paper) if term]))
 
 
 def _listed(name: str, field: str) -> Facet:
-    return Facet(name, (field,), lambda paper: [((field, i), term) for i, term in enumerate(getattr(paper, field))])
+    return Facet(name, (field,), attrgetter(field), lambda number: (field, number))
 
 
-def _type(paper: Paper) -> Placed:
-    return [(("type",), paper.type), *((("also", i), term) for i, term in enumerate(paper.also))]
+def _of_venue(name: str, field: str, held: Callable[[Venue], str | None]) -> Facet:
+    def terms(paper: Paper) -> tuple[str, ...]:
+        term = held(paper.venue) if paper.venue else None
+        return () if term is None else (term,)
+
+    return Facet(name, (), terms, lambda number: ("venue", field))
 
 
-def _venue(paper: Paper) -> Placed:
-    return [(("venue", "id"), paper.venue.id)] if paper.venue else []
-
-
-def _track(paper: Paper) -> Placed:
-    return [(("venue", "track"), paper.venue.track)] if paper.venue and paper.venue.track else []
+def _type_place(number: int) -> Place:
+    return ("also", number - 1) if number else ("type",)
 
 
 FACETS: dict[str, Facet] = {
     facet.name: facet
     for facet in (
-        Facet("type", ("type", "also"), _type),
+        Facet("type", ("type", "also"), lambda paper: (paper.type, *paper.also), _type_place),
         _listed("family", "family"),
         _listed("target", "targets"),
         _listed("setting", "settings"),
         _listed("modality", "modalities"),
         _listed("dataset", "datasets"),
-        Facet("venue", (), _venue),
-        Facet("track", (), _track),
+        _of_venue("venue", "id", lambda venue: venue.id),
+        _of_venue("track", "track", lambda venue: venue.track or None),
     )
 }
 """In the order of records."""

@@ -56,7 +56,7 @@ def project() -> Project:
 
 @pytest.fixture(scope="session")
 def catalog(project: Project) -> Catalog:
-    """The real records and methods, with fabricated results, so that every kind of page shows some, and some show many."""
+    """The real records and methods, with fabricated results, so that every page shows some or many."""
     found, problems = load_catalog(project)
     assert found is not None, render(problems)
     return replace(found, results=results() + throng(method.id for method in found.methods))

@@ -236,6 +236,30 @@ def test_a_comparisons_address_says_what_is_picked(page: Page, served: str) -> N
     expect(page.locator(".side")).to_have_count(2)
 
 
+def test_a_method_is_found_to_compare_with_and_left_out_again(page: Page, served: str) -> None:
+    page.goto(served + "compare.html?methods=npo,sim-npo")
+    expect(page.locator(".side")).to_have_count(2)
+    top = page.locator("[data-comparison]").evaluate("one => one.getBoundingClientRect().top")
+    assert top < page.evaluate("innerHeight"), "what one came for is in sight"
+    page.get_by_label("Only methods with these words").fill("misdirection for")
+    found = page.locator(".picker__one:visible")
+    assert 0 < found.count() < 20
+    found.filter(has_text=re.compile("^RMU$")).click()
+    expect(page).to_have_url(served + "compare.html?methods=npo,sim-npo,rmu")
+    page.get_by_role("button", name="Leave out NPO", exact=True).click()
+    expect(page).to_have_url(served + "compare.html?methods=sim-npo,rmu")
+    expect(page.locator(".side")).to_have_count(2)
+
+
+def test_claims_are_found_by_their_words(page: Page, served: str) -> None:
+    page.goto(served + "claims.html?q=relearning+not+seen")
+    rows = page.locator("#claims-table tbody tr:visible")
+    expect(page.locator(".rows-filter__status")).to_contain_text(f"{rows.count()} of ")
+    assert 0 < rows.count() < 40
+    for text in rows.all_inner_texts():
+        assert "not seen" in text.lower()
+
+
 def test_a_methods_page_leads_to_a_comparison_with_what_it_builds_on(page: Page, served: str) -> None:
     page.goto(served + "methods/sim-npo.html")
     page.get_by_role("link", name="Compare with NPO, on which it builds").click()

@@ -173,6 +173,18 @@ def test_a_throng_does_not_make_the_figure_larger_and_every_mark_says_its_name()
     assert {"Target", "Retrained"} <= set(named), "and whatever else has room"
 
 
+def test_what_a_figure_is_about_is_named_and_stands_out_of_any_throng() -> None:
+    points = throng(400)
+    hidden = "Method 77"
+    for drawn in (
+        forget_utility_figure(points, standalone=False, width=560, height=440, marked=hidden),
+        numbered_figure(points, marked=hidden),
+    ):
+        assert any(name.split(" 0.")[0] == hidden for name in texts(drawn, "figure-label"))
+        (mark,) = (one for one in ElementTree.fromstring(drawn).iter() if "figure-marked" in (one.get("class") or ""))
+        assert (mark.findtext(f"{SVG}title") or "").startswith(f"{hidden}:")
+
+
 def test_of_a_throng_on_a_small_screen_the_nearest_have_numbers_and_all_have_marks() -> None:
     points = throng(400)
     drawn = numbered_figure(points)

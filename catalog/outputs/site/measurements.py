@@ -22,7 +22,6 @@ from catalog.model.results import EMBEDDED, REFERENCES
 from catalog.outputs.site.formats import number
 from catalog.outputs.site.settings import Settings
 
-
 NEAREST = 25
 """Of a board's methods, so many stand where not all have room: those nearest to the retrained model."""
 
@@ -78,14 +77,21 @@ class Measurements:
             self._leading[board.slug] = frozenset({*self._settings.headline_metrics, *trusted})
         return self._leading[board.slug]
 
-    def figure(self, board: leaderboard.Board, *, large: bool = False) -> Markup | None:
-        """Forgetting against utility; None where there is not enough to draw."""
+    def figure(self, board: leaderboard.Board, *, large: bool = False, about: str = "") -> Markup | None:
+        """Forgetting against utility; None where there is not enough to draw.
+
+        Args:
+            board: whose rows are drawn.
+            large: more room, where it is what a page is for.
+            about: the method that stands out.
+        """
         points = leaderboard.points(board, self._settings.utility_metric)
         if len(points) < 2:
             return None
         labels = {metric.id: metric.label for metric in board.metrics}
         axes = {"forget_label": labels[board.headline], "utility_label": labels[self._settings.utility_metric]}
         crowd = len(points) > figures.MANY
+        marked = row.label if (row := board.row(about)) else ""
         drawn = figures.forget_utility_figure(
             points,
             standalone=False,
@@ -93,10 +99,12 @@ class Measurements:
             ident=f"figure-{board.slug}",
             width=(680 if large else 560) if crowd else 480,
             height=(600 if large else 440) if crowd else 370,
+            marked=marked,
         )
         if not crowd:
             return Markup(drawn)
-        return Markup(f"{drawn}\n{figures.numbered_figure(points, **axes, ident=f'figure-{board.slug}-narrow')}")
+        narrow = figures.numbered_figure(points, **axes, ident=f"figure-{board.slug}-narrow", marked=marked)
+        return Markup(f"{drawn}\n{narrow}")
 
     def robustness(self, board: leaderboard.Board) -> Markup | None:
         """What an attack brings back; None where there is not enough to draw."""

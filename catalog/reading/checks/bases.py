@@ -8,7 +8,6 @@ from catalog.base.text import did_you_mean, nearest
 from catalog.reading.checks.corpus import (
     Corpus,
     Finding,
-    built_on,
     check,
     known_bases,
     unknown_bases,
@@ -39,7 +38,7 @@ def _unknown_base(corpus: Corpus) -> Iterator[Finding]:
 @check("ambiguous-base", "hint")
 def _ambiguous_base(corpus: Corpus) -> Iterator[Finding]:
     """Where several records propose a method of one name, ``builds_on`` names the record that is meant."""
-    for entry, place, base in built_on(corpus):
+    for entry, place, base in corpus.built_on:
         if rivals := corpus.bases.rivals(base):
             hint = f"Write one of: {', '.join(paper.id for paper in rivals)}."
             yield Finding(entry, place, f"builds on {base!r}, a name that several methods share", hint)

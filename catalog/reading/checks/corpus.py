@@ -52,6 +52,16 @@ class Corpus:
         return tuple(implementation.id for implementation in self.implementations)
 
     @cached_property
+    def built_on(self) -> tuple[tuple[Entry, Place, str], ...]:
+        """All that records build on, with its place."""
+        return tuple(
+            (entry, ("method", "builds_on", index), base)
+            for entry in self.entries
+            if entry.paper.method
+            for index, base in enumerate(entry.paper.method.builds_on)
+        )
+
+    @cached_property
     def bases(self) -> Bases:
         """What ``builds_on`` names."""
         return Bases((entry.paper for entry in self.entries), self.implementations)
@@ -166,13 +176,6 @@ def instead(term: str, vocabulary: Vocabulary) -> str:
     return did_you_mean(term, vocabulary.ids, vocabulary.by_alias) or otherwise
 
 
-def built_on(corpus: Corpus) -> Iterator[tuple[Entry, Place, str]]:
-    """All that records build on, with its place."""
-    for entry in corpus.entries:
-        for index, base in enumerate(entry.paper.method.builds_on if entry.paper.method else ()):
-            yield entry, ("method", "builds_on", index), base
-
-
 def known_bases(corpus: Corpus) -> set[str]:
     """What ``builds_on`` may name, but ids of records."""
     return corpus.bases.ids | set(corpus.vocabularies.get("technique", ()))
@@ -181,4 +184,4 @@ def known_bases(corpus: Corpus) -> set[str]:
 def unknown_bases(corpus: Corpus) -> Iterator[tuple[Entry, Place, str]]:
     """What records build on and nobody knows."""
     known = known_bases(corpus) | set(corpus.by_id)
-    return ((entry, place, base) for entry, place, base in built_on(corpus) if base not in known)
+    return ((entry, place, base) for entry, place, base in corpus.built_on if base not in known)

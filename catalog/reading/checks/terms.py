@@ -8,12 +8,12 @@ from catalog.base.text import words
 from catalog.model.facets import FACETS
 from catalog.model.venues import anthology_venue
 from catalog.model.vocabulary import TrackTerm
+from catalog.parsing.tree import Place
 from catalog.reading.checks.corpus import (
     Corpus,
     Finding,
     Run,
     TermPlace,
-    built_on,
     check,
     instead,
 )
@@ -55,8 +55,10 @@ def _track_of_unknown(corpus: Corpus) -> Iterator[Finding]:
 def _repeated_term(corpus: Corpus) -> Iterator[Finding]:
     """A record names no type, family, target, setting, modality, data set or implementation twice."""
     for entry in corpus.entries:
-        links = [(("implementations", i, "id"), link.id) for i, link in enumerate(entry.paper.implementations)]
-        for terms in (*(facet.placed(entry.paper) for facet in FACETS.values()), links):
+        named: list[tuple[Place, str]] = [
+            (("implementations", i, "id"), link.id) for i, link in enumerate(entry.paper.implementations)
+        ]
+        for terms in (*(facet.placed(entry.paper) for facet in FACETS.values()), named):
             seen: set[str] = set()
             for place, term in terms:
                 if term in seen:
@@ -68,13 +70,15 @@ def _repeated_term(corpus: Corpus) -> Iterator[Finding]:
 def _orphan_term(corpus: Corpus) -> Iterator[Finding]:
     """A term is used by a record, or its ``kept`` says why it stays; and only unused ones are marked so."""
     used: dict[str, set[str]] = {name: set() for name in corpus.vocabularies}
+    for name, facet in FACETS.items():
+        terms = used.setdefault(name, set())
+        for entry in corpus.entries:
+            terms.update(facet.held(entry.paper))
     for entry in corpus.entries:
-        for name, facet in FACETS.items():
-            used.setdefault(name, set()).update([term for _, term in facet.placed(entry.paper)])
         for reported in entry.paper.reported:
             used.setdefault("benchmark", set()).add(reported.benchmark)
             used.setdefault("metric", set()).add(reported.metric)
-    used["technique"] = {base for _, _, base in built_on(corpus)}
+    used["technique"] = {base for _, _, base in corpus.built_on}
     used.setdefault("family", set()).update(runs.family for runs in corpus.implementations if runs.family)
     for name, vocabulary in corpus.vocabularies.items():
         for term in vocabulary.terms if vocabulary.file else ():

@@ -12,6 +12,10 @@
   var files = new URL(form.dataset.files, document.baseURI);
   var place = document.querySelector("[data-comparison]");
   var status = form.querySelector(".picker__status");
+  var picked = form.querySelector(".picker__picked");
+  var find = form.elements.find;
+  var boxes = form.querySelectorAll(".picker__one input");
+  var words = window.catalogQuery.words;
   var loading = {};
   var turn = 0;
 
@@ -341,9 +345,10 @@
       return !known(id);
     });
     var mine = (turn += 1);
-    form.querySelectorAll("input").forEach(function (box) {
+    boxes.forEach(function (box) {
       box.checked = ids.indexOf(box.value) >= 0;
     });
+    showPicked(ids);
     var note = unknown.length ? "No method here is called " + unknown.join(", ") + ". " : "";
     status.textContent = note + (ids.length > 1 ? "" : ids.length ? "Pick another one to compare it with." : "Pick two or more.");
     if (!ids.length) {
@@ -363,15 +368,57 @@
     );
   }
 
-  form.addEventListener("change", function (event) {
-    var ids = chosen().filter(function (id) {
-      return known(id) && id !== event.target.value;
+  /* What is picked, each to be put back. */
+  function showPicked(ids) {
+    var buttons = ids.map(function (id) {
+      var name = known(id).closest("label").textContent;
+      return make("button", { type: "button", class: "chip", value: id, "aria-label": "Leave out " + name }, [name + " \u00d7"]);
     });
-    if (event.target.checked) {
-      ids.push(event.target.value);
+    picked.replaceChildren.apply(picked, buttons);
+  }
+
+  /* Leaves the boxes that have all words typed in their name or their family's. */
+  function narrow() {
+    var asked = words(find.value);
+    form.querySelectorAll(".picker__family").forEach(function (family) {
+      var around = family.querySelector("legend").textContent;
+      var some = false;
+      family.querySelectorAll(".picker__one").forEach(function (label) {
+        var text = words([label.textContent, label.title, around].join(" ")).join(" ");
+        label.hidden = !asked.every(function (word) {
+          return text.includes(word);
+        });
+        some = some || !label.hidden;
+      });
+      family.hidden = !some;
+    });
+  }
+
+  function pick(id, wanted) {
+    var ids = chosen().filter(function (one) {
+      return known(one) && one !== id;
+    });
+    if (wanted) {
+      ids.push(id);
     }
     history.pushState(null, "", location.pathname + (ids.length ? "?methods=" + ids.join(",") : ""));
     show();
+  }
+
+  form.addEventListener("change", function (event) {
+    if (event.target !== find) {
+      pick(event.target.value, event.target.checked);
+    }
+  });
+  form.addEventListener("submit", function (event) {
+    event.preventDefault();
+  });
+  find.addEventListener("input", narrow);
+  picked.addEventListener("click", function (event) {
+    if (event.target.value) {
+      pick(event.target.value, false);
+      find.focus();
+    }
   });
   window.addEventListener("popstate", show);
   form.hidden = false;

@@ -24,7 +24,7 @@
         });
         count += row.hidden ? 0 : 1;
       });
-      status.textContent = count === rows.length ? count + " methods" : count + " of " + rows.length + " methods";
+      status.textContent = (count === rows.length ? "" : count + " of ") + rows.length + " " + (form.dataset.noun || "methods");
     }
 
     function remember() {

@@ -18,6 +18,6 @@ def home(site: Site) -> dict[str, Any]:
     return {
         "marked": site.marked,
         "board": board,
-        "figure": site.measured.figure(board) if board else None,
+        "figure": site.measured.figure(board, about=site.settings.headline_method) if board else None,
         "story": story(board, site.settings.headline_method) if board else None,
     }
