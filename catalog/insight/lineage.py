@@ -67,6 +67,17 @@ class Lineage:
             if base.makes_forget and (self.below[ident] or base.implementation)
         )
 
+    def around(self, methods: Iterable[str]) -> tuple[str, ...]:
+        """Methods that run here with what they build on and makes a model forget, oldest first; not those beside them.
+
+        Args:
+            methods: ids; what builds on nothing here, and on which none of the others builds, is left out.
+        """
+        wanted = [ident for ident in methods if ident in self.nodes]
+        bases = {base for ident in wanted for base in self.above[ident] if self.nodes[base].makes_forget}
+        joined = {ident for ident in wanted if ident in bases or any(base in bases for base in self.above[ident])}
+        return tuple(ident for ident in self.nodes if ident in joined | bases)
+
     def layers(self, ids: Iterable[str]) -> dict[str, int]:
         """How many steps each is from its furthest ancestor among ``ids``; a circle ends where it was entered."""
         wanted = set(ids)

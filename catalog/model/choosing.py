@@ -21,6 +21,8 @@ FITS: tuple[Fit, ...] = ("yes", "but", "no")
 """From the best to the worst: it fits, it fits with a reservation, it does not."""
 TASK = "forget"
 """The question whose answer is a task, which decides the numbers and rules nothing out."""
+NEARLY_ALL = 0.9
+"""The share of methods that must have been measured on a task for its numbers to count where no task is named."""
 RETAIN_WEIGHT = "retain_weight"
 """What methods call the weight of the loss on what must stay."""
 
@@ -63,6 +65,8 @@ class Candidate:
     """Of every question and option, but for the question of the task."""
     outcomes: Mapping[str, Outcome]
     """By task, where it was measured."""
+    compared: tuple[str, ...] | None = None
+    """The tasks over which methods are compared where none is named; None for all on which it was measured."""
 
     def fit(self, situation: Situation) -> Fit:
         """The worst that it does by the answers given."""
@@ -74,13 +78,34 @@ class Candidate:
         return sorted(reasons, key=lambda verdict: -FITS.index(verdict.fit))
 
     def shown(self, task: str | None) -> Outcome | None:
-        """Its numbers on a task, or their means over all on which it was measured; None where there are none."""
-        return mean_outcome([outcome for name, outcome in self.outcomes.items() if task in (None, name)])
+        """Its numbers on a task, or their means over those that methods are compared on; None where it lacks one."""
+        return mean_outcome(self._of(task))
 
     def score(self, task: str | None) -> float:
-        """By what it is ranked: the score on a task, or the mean over all; 0 where there is no number."""
-        scores = [outcome.score for name, outcome in self.outcomes.items() if task in (None, name)]
+        """By what it is ranked: the score on a task, or the mean over the same ones; 0 where there is no number."""
+        scores = [outcome.score for outcome in self._of(task)]
         return statistics.fmean(scores) if scores else 0.0
+
+    def _of(self, task: str | None) -> list[Outcome]:
+        wanted = (task,) if task else tuple(self.outcomes) if self.compared is None else self.compared
+        return [self.outcomes[name] for name in wanted] if all(name in self.outcomes for name in wanted) else []
+
+
+def compared_on(measured: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """The tasks over which a mean is fair, as nearly all methods were measured on them; at least the one with the most.
+
+    Tasks differ in how hard they are: of two methods, one measured on all of them and one on the easiest alone, the
+    second would look better.
+
+    Args:
+        measured: task and method of everything that was measured.
+    """
+    by_task: dict[str, set[str]] = {}
+    for task, method in measured:
+        by_task.setdefault(task, set()).add(method)
+    methods = set().union(*by_task.values())
+    nearly_all = tuple(task for task, found in by_task.items() if len(found) >= NEARLY_ALL * len(methods))
+    return nearly_all or tuple(sorted(by_task, key=lambda task: -len(by_task[task]))[:1])
 
 
 def questions(tasks: Iterable[Implementation]) -> tuple[Question, ...]:
@@ -131,12 +156,14 @@ def candidates(
 ) -> tuple[Candidate, ...]:
     """Every method with its verdicts and numbers, by id."""
     measured = outcomes(results, {task.id: task.headline for task in tasks})
+    compared = compared_on(measured)
     courses_by_method = courses(results)
     return tuple(
         Candidate(
             implementation,
             verdicts(implementation, courses_by_method.get(implementation.id)),
             {task: outcome for (task, method), outcome in measured.items() if method == implementation.id},
+            compared,
         )
         for implementation in sorted(methods, key=lambda implementation: implementation.id)
     )

@@ -139,7 +139,9 @@ def _print_fitting(console: Console, fitting: Sequence[Candidate], situation: Si
         reasons = [("but " if verdict.fit == "but" else "") + verdict.why for verdict in candidate.reasons(situation)]
         table.add_row(candidate.method.id, *_numbers(candidate, situation.get(TASK)), plain("; ".join(reasons)))
     console.print(table)
-    where = f"on {situation[TASK]}" if TASK in situation else "over all tasks, their mean"
+    compared = fitting[0].compared or ()
+    nearly_all = f"on {' and '.join(compared)}, where nearly all methods were"
+    where = f"on {situation[TASK]}" if TASK in situation else nearly_all if compared else "nowhere yet"
     console.print(
         f"[dim]Measured with the embedded model {where}: how far towards the retrained model (1), what is left of the "
         "utility, and how far it still is after relearning. A model of a million parameters says little of how much.[/]"

@@ -12,7 +12,7 @@ from invented_results import invented_result
 from small_checkout import FADING, GARDENS, METHOD, REPOSITORY, TASK, Checkout
 
 from catalog.base.project import Project
-from catalog.model.choosing import FITS, Candidate, candidates, command, questions, ranked, verdicts
+from catalog.model.choosing import FITS, Candidate, candidates, command, compared_on, questions, ranked, verdicts
 from catalog.model.implementations import Hyperparameter, Implementation, read_implementations
 from catalog.model.needs import ACCESS, DEGREES, TRAINS, NeedError, Needs
 from catalog.model.outcomes import Outcome, nearness, outcomes
@@ -303,6 +303,36 @@ def test_several_requests_are_told_where_they_were_measured() -> None:
     )
     (other,) = candidates([method(Needs())], [KNOWN], [])
     assert other.verdicts["requests", "many"].why.endswith("was not measured")
+
+
+@pytest.mark.parametrize(
+    ("counts", "compared"),
+    [
+        ({"easy": 10, "hard": 10}, ("easy", "hard")),
+        ({"easy": 10, "hard": 9}, ("easy", "hard")),
+        ({"easy": 10, "hard": 8}, ("easy",)),
+        ({"easy": 4, "hard": 5}, ("hard",)),  # of ten methods, as they are different ones
+        ({}, ()),
+    ],
+)
+def test_methods_are_compared_where_nearly_all_were_measured(counts: dict[str, int], compared: tuple[str, ...]) -> None:
+    apart = counts.get("easy", 0) < 9
+    measured = [
+        (task, f"{task if apart else 'method'}-{number}") for task, count in counts.items() for number in range(count)
+    ]
+    assert compared_on(measured) == compared
+
+
+def test_a_method_is_not_better_for_having_skipped_the_hard_task() -> None:
+    easy, hard = Outcome(0.9, 0.9, 0.9, 1.0, 1), Outcome(0.1, 0.9, 0.1, 1.0, 1)
+    one = method(Needs())
+    both = Candidate(one, {}, {"easy": easy, "hard": hard}, ("easy",))
+    half = Candidate(one, {}, {"easy": easy}, ("easy",))
+    assert both.score(None) == half.score(None)
+    assert both.shown(None) == half.shown(None)
+    assert Candidate(one, {}, {"hard": hard}, ("easy",)).score(None) == 0
+    assert Candidate(one, {}, {"easy": easy}, ("easy", "hard")).shown(None) is None
+    assert half.score("hard") == 0
 
 
 def test_of_what_runs_here_something_fits_every_answer() -> None:

@@ -126,6 +126,19 @@ def test_the_graph_goes_both_ways_oldest_first(checkout: Checkout) -> None:
     }
 
 
+def test_around_some_methods_stand_their_bases_and_nothing_else(checkout: Checkout) -> None:
+    add(checkout, "mist", "weed", name="Mist")
+    add(checkout, "haze", "lindqvist2031mist, lora", name="Haze")
+    add(checkout, "dusk", "lindqvist2031haze", name="Dusk")
+    graph = lineage(checkout.catalog())
+    assert set(graph.around(["lindqvist2031haze"])) == {"lindqvist2031mist", "lindqvist2031haze"}
+    assert set(graph.around(["lindqvist2031dusk", "lindqvist2031mist"])) == {
+        *("okonkwo2032gardens", "lindqvist2031mist"),
+        *("lindqvist2031haze", "lindqvist2031dusk"),
+    }
+    assert graph.around(["fade", "nothing-such"]) == ()
+
+
 def test_a_circle_has_layers_too(checkout: Checkout) -> None:
     add(checkout, "mist", "haze", name="Mist")
     add(checkout, "haze", "mist", name="Haze")

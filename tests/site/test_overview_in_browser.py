@@ -15,6 +15,8 @@ from catalog.insight.lineage import lineage
 from catalog.model.catalog import Catalog
 from catalog.outputs.site.author_addresses import PAPERS_FOR_A_PAGE, PER_PAGE, People
 
+HREFS = "links => links.map(link => link.getAttribute('href'))"
+
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
@@ -216,6 +218,25 @@ def test_a_method_tells_its_lineage(page: Page, served: str) -> None:
     expect(page.locator("article")).to_contain_text(re.compile(r"Builds on .*NPO"))
     page.goto(served + "papers/zhang2024negative.html")
     expect(page.locator(".lineage-note").get_by_role("link", name="SimNPO", exact=True)).to_be_visible()
+
+
+def test_a_familys_page_draws_what_builds_on_what_and_tables_what_came_out(
+    page: Page, served: str, catalog: Catalog
+) -> None:
+    page.goto(served + "family/preference-optimization.html")
+    graph = page.get_by_role("group", name="Graph of the family")
+    boxes = graph.locator("svg a")
+    family = {method.id for method in catalog.methods if method.family == "preference-optimization"}
+    found = lineage(catalog)
+    drawn = {address.partition("methods/")[2].removesuffix(".html") for address in boxes.evaluate_all(HREFS)}
+    assert {"npo", "sim-npo", "gradient-ascent"} <= drawn, "the family, and what it builds on of others"
+    assert {one for one in drawn - family if one} <= {
+        base for one in family & set(found.above) for base in found.above[one]
+    }
+    table = page.get_by_role("region", name="Preference optimization on all tasks")
+    expect(table.locator("tbody tr")).to_have_count(len(family))
+    table.get_by_role("link", name="NPO", exact=True).click()
+    expect(page).to_have_url(served + "methods/npo.html")
 
 
 def test_ris_is_copied(page: Page, served: str, site: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from markupsafe import Markup
 
@@ -10,13 +10,22 @@ from catalog import figures
 from catalog.insight.lineage import Base, Lineage
 
 
-def drawn(lineage: Lineage, link: Callable[[str], str]) -> Markup | None:
-    """The graph of methods that others build on, with links as seen from a page; None where there is nothing."""
-    ids = lineage.trunk()
+def drawn(lineage: Lineage, link: Callable[[str], str], methods: Iterable[str] | None = None) -> Markup | None:
+    """The graph of methods that others build on, with links as seen from a page; None where there is nothing.
+
+    Args:
+        lineage: the whole graph.
+        link: from a page's address to a link.
+        methods: only these and what they build on; lines lead to these alone.
+    """
+    upper_ends = None if methods is None else set(methods)
+    ids = lineage.trunk() if upper_ends is None else lineage.around(upper_ends)
     if not ids:
         return None
     edges = [(base, upper) for base in ids for upper in lineage.below[base]]
-    shown = [(base, upper) for base, upper in edges if upper in set(ids)]
+    shown = [
+        (base, upper) for base, upper in edges if upper in set(ids) and (upper_ends is None or upper in upper_ends)
+    ]
     words = "; ".join(f"{lineage.nodes[b].label} builds on {lineage.nodes[a].label}" for a, b in shown)
     columns, headings = lineage.by_year(ids)
     figure = figures.layered_figure(
@@ -24,7 +33,7 @@ def drawn(lineage: Lineage, link: Callable[[str], str]) -> Markup | None:
         shown,
         columns,
         title="Which methods build on which",
-        words=f"{words}. The list below says the same, and more.",
+        words=f"{words}. The list below says the same, and more." if upper_ends is None else words,
         ident="lineage",
         headings=headings,
     )

@@ -110,7 +110,7 @@ def _globals(site: Site) -> dict[str, Any]:
         "groups": site.groups,
         "group_of": lambda facet, ident: site.group_by_key[facet, str(ident)],
         "lineage": site.lineage,
-        "lineage_graph": lambda link: lineage_graph.drawn(site.lineage, link),
+        "lineage_graph": lambda link, methods=None: lineage_graph.drawn(site.lineage, link, methods),
         "reading_paths": site.routes.all,
         "references": REFERENCE_MEANINGS,
         "plurals": PLURALS,

@@ -29,6 +29,7 @@ def choose(site: Site) -> dict[str, Any]:
     return {
         "questions": [question for question in questions(catalog.tasks) if question.options],
         "candidates": ranking,
+        "compared": ranking[0].compared if ranking else (),
         "verdicts": _for_script(ranking),
         "task_question": TASK,
     }

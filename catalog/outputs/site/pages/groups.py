@@ -24,9 +24,12 @@ def browse(site: Site) -> dict[str, Any]:
 def groups(site: Site) -> Iterator[Page]:
     """A page for each group; those of data sets and venues have more to say."""
     more = {"dataset": _of_dataset, "venue": _of_venue}
+    compared = [board for board in site.boards if board.embedded]
     for group in (group for facet in site.groups.values() for group in facet):
         template = f"{group.facet}.html.j2" if group.facet in more else "group.html.j2"
         context = {"group": group, "brief": group.size > (_LONG_OF_DATASET if group.facet == "dataset" else _LONG)}
+        if group.facet == "family":
+            context["compared"] = compared
         context |= more[group.facet](site, group) if group.facet in more else {}
         feed = site.feeds.by_term.get((group.facet, group.id))
         meta = {"feed": f"{feed.path}.xml"} if feed else {}

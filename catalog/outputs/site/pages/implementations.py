@@ -24,7 +24,10 @@ def method_list(site: Site) -> dict[str, Any]:
     """The methods in a table, and all else that runs as cards."""
     catalog = site.catalog
     found = candidates(catalog.methods, catalog.tasks, catalog.results)
-    return {"shown_numbers": {candidate.method.id: candidate.shown(None) for candidate in found}}
+    return {
+        "shown_numbers": {candidate.method.id: candidate.shown(None) for candidate in found},
+        "compared": found[0].compared if found else (),
+    }
 
 
 @pages
