@@ -84,6 +84,16 @@ def test_an_edited_record_template_or_page_is_on_screen(tmp_path: Path) -> None:
         other = page.replace("papers/lindqvist2031fading", "papers/okonkwo2032gardens")
         wait_for(lambda: 'data-edited="yes"' in get(other), "the template on a page that nobody looked at")
 
+        # An address that leads out of the site is nobody's page, whatever is edited after it.
+        checkout.add("beyond.md", "Not a page.\n")
+        with socket.create_connection(("127.0.0.1", port)) as plain:
+            plain.sendall(b"GET /../../beyond.html HTTP/1.0\r\n\r\n")
+            assert b"404" in plain.recv(200)
+        before = log.read_text().count("all others follow")
+        template.write_text(template.read_text().replace('data-edited="yes"', 'data-edited="again"'), encoding="utf-8")
+        wait_for(lambda: log.read_text().count("all others follow") > before, "a page")  # nobody asks for another
+        assert "/beyond;" not in log.read_text()
+
         checkout.fading.write_text("title: [broken", encoding="utf-8")
         wait_for(lambda: "papers/2031/lindqvist2031fading.yaml" in log.read_text(), "the problem")
         assert "Steady Forgetting" in get(page), "the last good site stays"

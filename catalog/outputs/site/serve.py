@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import signal
 import subprocess
 import sys
@@ -133,9 +134,10 @@ class _Rebuild:
         """What answers requests, with note taken of the page that is looked at."""
 
         def answer(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-            path = environ.get("PATH_INFO", "").lstrip("/")
-            path = f"{path}index.html" if path.endswith("/") or not path else path
-            if path.endswith(".html"):
+            asked = environ.get("PATH_INFO", "")
+            # Anybody may ask for anything: what leads out of the site leads nowhere.
+            path = posixpath.normpath(f"/{asked}index.html" if asked.endswith("/") else f"/{asked}").lstrip("/")
+            if path.endswith(".html") and (self.out / path).is_file():
                 self._seen = f"{path.removesuffix('.html')}.md"
             return app(environ, start)
 
@@ -147,12 +149,10 @@ class _Rebuild:
             return None
         edited = {path for path, _ in around.items() ^ self._around.items()}
         docs, templates = self.project.site / "docs", self.project.templates
-        written = [
-            Path(path).relative_to(docs).as_posix() for path in sorted(edited) if Path(path).is_relative_to(docs)
-        ]
-        shown = {path for path in edited if Path(path).is_relative_to(templates) or Path(path).is_relative_to(docs)}
-        if edited != shown or not all(path.endswith(".md") for path in written):
+        by_hand = {path for path in edited if path.endswith(".md") and Path(path).is_relative_to(docs)}
+        if any(not Path(path).is_relative_to(templates) for path in edited - by_hand):
             return None
+        written = [Path(path).relative_to(docs).as_posix() for path in sorted(by_hand)]
         records = [f"papers/{ident}.md" for ident, paper in catalog.by_id.items() if paper != self._papers[ident]]
         return [*records, *written, *([self._seen] if edited and self._seen else [])]
 
