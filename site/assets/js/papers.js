@@ -33,6 +33,7 @@
   var shown = step;
   var turn = 0;
   var typing = false;
+  var left = null; /* where one was before typing, until the address tells of it */
   var result = { numbers: null };
 
   /* Links to the static pages become check boxes: with a script, several can be combined. */
@@ -444,11 +445,15 @@
 
   function typed() {
     shown = step;
-    var anew = !typing;
-    var place = window.scrollY;
+    if (!typing) {
+      left = { place: window.scrollY };
+    }
     typing = true;
     return show().then(function () {
-      write(anew, place); /* last, as a browser takes its time over an address */
+      /* Last, as a browser takes its time over an address. The first answer that is there makes the new entry, whichever
+         letter it is for. */
+      write(Boolean(left), left && left.place);
+      left = null;
     });
   }
 
