@@ -15,7 +15,7 @@
   var picked = form.querySelector(".picker__picked");
   var find = form.elements.find;
   var boxes = form.querySelectorAll(".picker__one input");
-  var words = window.catalogQuery.words;
+  var query = window.catalogQuery;
   var loading = {};
   var turn = 0;
 
@@ -379,15 +379,12 @@
 
   /* Leaves the boxes that have all words typed in their name or their family's. */
   function narrow() {
-    var asked = words(find.value);
+    var fits = query.holding(find.value);
     form.querySelectorAll(".picker__family").forEach(function (family) {
       var around = family.querySelector("legend").textContent;
       var some = false;
       family.querySelectorAll(".picker__one").forEach(function (label) {
-        var text = words([label.textContent, label.title, around].join(" ")).join(" ");
-        label.hidden = !asked.every(function (word) {
-          return text.includes(word);
-        });
+        label.hidden = !fits(query.folded([label.textContent, label.title, around].join(" ")));
         some = some || !label.hidden;
       });
       family.hidden = !some;

@@ -20,6 +20,20 @@ window.catalogQuery = (function () {
       .filter(Boolean);
   }
 
+  function folded(text) {
+    return words(text).join(" ");
+  }
+
+  /* A function that tells of a folded text whether it has all words typed, be it as parts of words. */
+  function holding(typed) {
+    var asked = words(typed);
+    return function (text) {
+      return asked.every(function (word) {
+        return text.includes(word);
+      });
+    };
+  }
+
   function whole(pattern, flags) {
     return new RegExp("^(?:" + pattern + ")$", flags);
   }
@@ -186,5 +200,5 @@ window.catalogQuery = (function () {
     return read;
   }
 
-  return { words: words, reader: reader };
+  return { words: words, folded: folded, holding: holding, reader: reader };
 })();

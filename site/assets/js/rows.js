@@ -3,25 +3,21 @@
 (function () {
   "use strict";
 
+  var query = window.catalogQuery;
+
   document.querySelectorAll("form[data-rows]").forEach(function (form) {
     var field = form.elements.q;
     var status = form.querySelector("[role=status]");
     var rows = Array.from(document.getElementById(form.getAttribute("data-rows")).tBodies[0].rows);
     var texts = rows.map(function (row) {
-      return plain(row.textContent + " " + (row.dataset.words || ""));
+      return query.folded(row.textContent + " " + (row.dataset.words || ""));
     });
 
-    function plain(text) {
-      return text.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").toLowerCase();
-    }
-
     function show() {
-      var words = plain(field.value).split(/\s+/).filter(Boolean);
+      var fits = query.holding(field.value);
       var count = 0;
       rows.forEach(function (row, number) {
-        row.hidden = !words.every(function (word) {
-          return texts[number].indexOf(word) >= 0;
-        });
+        row.hidden = !fits(texts[number]);
         count += row.hidden ? 0 : 1;
       });
       status.textContent = (count === rows.length ? "" : count + " of ") + rows.length + " " + (form.dataset.noun || "methods");
