@@ -59,7 +59,6 @@ class Measurements:
     def __init__(self, catalog: Catalog, settings: Settings) -> None:
         self._catalog, self._settings = catalog, settings
         self.boards = leaderboard.boards(catalog)
-        self._leading: dict[str, frozenset[str]] = {}
 
     def board_of(self, method: str) -> leaderboard.Board | None:
         """The board with the method's first measured result, if there is one."""
@@ -72,10 +71,7 @@ class Measurements:
 
     def leading(self, board: leaderboard.Board) -> frozenset[str]:
         """The metrics of a board that its table shows first: the headlines, and those to be trusted most."""
-        if board.slug not in self._leading:
-            trusted = (judged.metric.id for judged in self.trusted(board))
-            self._leading[board.slug] = frozenset({*self._settings.headline_metrics, *trusted})
-        return self._leading[board.slug]
+        return frozenset({*self._settings.headline_metrics, *(judged.metric.id for judged in self.trusted(board))})
 
     def figure(self, board: leaderboard.Board, *, large: bool = False, about: str = "") -> Markup | None:
         """Forgetting against utility; None where there is not enough to draw.

@@ -46,8 +46,6 @@ def compare(site: Site) -> dict[str, Any]:
     return {
         "outline": outline(site),
         "compared": [board for board in site.boards if board.model == EMBEDDED],
-        "utility": site.settings.utility_metric,
-        "attack": site.settings.headline_attack,
     }
 
 
