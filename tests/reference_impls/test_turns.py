@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
@@ -101,6 +101,8 @@ def test_with_a_shared_state_each_has_the_offsets_from_what_all_turns_had(
         own.append((gradient - base[0], gradient**2 - base[1]))
         mean = averaged([first for first, _ in own], 0.9) + base[0]
         square = averaged([second for _, second in own], 0.95) + base[1]
+        # Offset and base that cancel each other leave their rounding, by which the step would be divided.
+        assume(abs(square) > 1e-6)
         expected.append(mean / (np.sqrt(abs(square)) + 1e-8))
     assert_allclose(_steps(gradients, retain_steps, shared=True), expected, rtol=1e-4, atol=1e-4)
 
