@@ -67,11 +67,13 @@ def test_recall_and_precision(missed: list[tuple[str, str, bool]], catalog: Cata
 WHOLE = " ".join(["We bound what is left of deleted examples."] * 10)
 
 
-@pytest.mark.parametrize("title", ["Machine Unlearning with Certificates", "Faster Unlearning", "Unlearning, Revisited"])
+@pytest.mark.parametrize("title", ["Unlearning with Certificates", "Faster Unlearning", "Unlearning, Revisited"])
 def test_a_whole_abstract_that_speaks_of_no_language_counts_against_a_paper(title: str) -> None:
     """A title alone leaves it open, as does a sentence or two; a word on language anywhere is enough."""
-    assert said(title).wanted and said(title, WHOLE[:200]).wanted
-    assert not said(title, WHOLE).wanted and "no model of language in the abstract (-3)" in said(title, WHOLE).reasons
+    assert said(title).wanted
+    assert said(title, WHOLE[:200]).wanted
+    assert not said(title, WHOLE).wanted
+    assert "no model of language in the abstract (-3)" in said(title, WHOLE).reasons
     assert all(said(title, f"{WHOLE} We train {model}.").wanted for model in ("an LLM", "transformers", "on text"))
 
 
