@@ -93,7 +93,7 @@ def area_below(places: Iterable[tuple[float, float]]) -> float:
 
 
 def _places(trials: Sequence[Trial]) -> list[tuple[float, float]]:
-    return [(trial.closeness or 0.0, trial.utility or 0.0) for trial in trials]
+    return [(trial.closeness or 0.0, trial.kept) for trial in trials]
 
 
 def _in_words(trial: Trial) -> str:

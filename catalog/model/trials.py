@@ -43,6 +43,11 @@ class Trial(BaseModel):
         return self.score if self.again is None else (self.score + self.again) / 2
 
     @property
+    def kept(self) -> float:
+        """What is left: of the utility, or of the sense of its answers where that is less."""
+        return min(self.utility or 0.0, 1.0 if self.sense is None else self.sense)
+
+    @property
     def timid(self) -> bool:
         """Whether it scored 0 for want of forgetting, and lost no more than half of the utility."""
         return self.closeness == 0 and (self.utility or 0) >= HALF
