@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from catalog.base.spread import margin_of_mean
 from catalog.figures import Change, Kind, Point
 from catalog.model.catalog import Catalog
 from catalog.model.metrics import Metric
@@ -26,11 +27,6 @@ REFERENCE_MEANINGS = {
     "retrained": "the model that never saw the forget set: the gold standard",
 }
 _KINDS: dict[str, Kind] = {"target": "target", "retrained": "retrained"}
-
-
-_T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
-"""97.5% quantiles of Student's t distribution for 1 to 9 degrees of freedom."""
-
 
 BEST = (0.1, 0.25, 0.5)
 """Shares of the methods in a column that its cells are told apart by, the best first."""
@@ -52,11 +48,7 @@ class Cell:
         numbers = list(values)
         if not numbers:
             return None
-        count = len(numbers)
-        if count == 1:
-            return cls(numbers[0], None)
-        quantile = _T_95[count - 2] if count - 2 < len(_T_95) else 1.96
-        return cls(statistics.fmean(numbers), quantile * statistics.stdev(numbers) / math.sqrt(count))
+        return cls(statistics.fmean(numbers), margin_of_mean(numbers))
 
 
 @dataclass(frozen=True)

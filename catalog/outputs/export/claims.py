@@ -27,6 +27,8 @@ class ClaimRow:
     """Empty where it holds."""
     held: int
     """How many of the comparisons came out."""
+    undecided: int
+    """How many the seeds do not decide."""
     comparisons: int
     commands: tuple[str, ...]
     """What makes the numbers again."""
@@ -72,7 +74,8 @@ def _row(judged: Judged, suffix: str = "") -> ClaimRow:
         where=claim.where,
         verdict=judged.verdict,
         why="" if judged.verdict == "holds" else claim.why,
-        held=sum(finding.holds is True for finding in judged.findings),
+        held=sum(finding.outcome == "holds" for finding in judged.findings),
+        undecided=sum(finding.outcome == "not told apart" for finding in judged.findings),
         comparisons=len(judged.findings),
         commands=_commands(judged),
     )
@@ -101,5 +104,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "value": finding.value,
         "other": finding.other,
         "bound": finding.bound,
-        "holds": finding.holds,
+        "margin": finding.margin,
+        "outcome": finding.outcome,
+        "holds": {"holds": True, "contradicted": False}.get(finding.outcome),
     }

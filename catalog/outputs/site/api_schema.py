@@ -72,7 +72,7 @@ def _implementation() -> dict[str, Any]:
 
 def _claim() -> dict[str, Any]:
     texts = dict.fromkeys(("id", "method", "claim", "paper", "where", "verdict", "why"), _TEXT)
-    numbers = {name: {"type": "integer"} for name in ("held", "comparisons")}
+    numbers = {name: {"type": "integer"} for name in ("held", "undecided", "comparisons")}
     lists = {"commands": {"type": "array", "items": _TEXT}, "findings": {"type": "array", "items": {"type": "object"}}}
     return {
         "type": "object",
