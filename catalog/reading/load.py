@@ -106,7 +106,7 @@ class _Examined:
             corpus.implementations,
             tuple(measured),
             corpus.vocabularies,
-            judge(tuple(corpus.claims), measured, self.trials),
+            judge(tuple(corpus.claims), measured, self.trials, corpus.headlines),
             corpus.guide,
             self.metrics,
             self.redirects,

@@ -12,7 +12,7 @@ from small_checkout import REPOSITORY, Checkout
 
 from catalog.base.project import Project
 from catalog.model.catalog import Catalog
-from catalog.model.claims import Claim, Evidence, Finding, Judged, judge
+from catalog.model.claims import Claim, Elsewhere, Evidence, Finding, Judged, judge, stale_numbers
 from catalog.model.results import EMBEDDED, Result
 from catalog.model.trials import Trial, Trials
 from catalog.outputs.database import connect
@@ -62,6 +62,7 @@ RESULTS = [
     _result("fade", 1, utility=0.60, forget=0.30, attacks={"relearning": 0.80}),
     _result("fade", 2, utility=0.61, forget=0.31, attacks={"relearning": 0.81}),
     *(_result("melt", seed, utility=utility) for seed, utility in enumerate((0.57, 0.55, 0.56))),
+    *(_result("twin", seed, utility=utility) for seed, utility in enumerate((0.59, 0.60, 0.61))),
     _result("lone", utility=0.599),
 ]
 
@@ -131,6 +132,9 @@ def test_comparisons_are_of_means_over_seeds_or_of_trials(
         ({"is": "above", "of": "melt", "times": 0.5}, 4.303 * 0.013229 / 3**0.5, "holds"),
         # Measures of one method vary together: every run differs by 0.3.
         ({"is": "above", "of": "forget", "plus": 0.299}, 0.0, "holds"),
+        # Neither of two that are the same is above the other.
+        ({"is": "above", "of": "twin"}, 0.0, "not told apart"),
+        ({"is": "below", "of": "twin"}, 0.0, "not told apart"),
         # A single run on a side, of a method or of a search: the two numbers decide.
         ({"is": "above", "of": "lone"}, None, "holds"),
         ({"is": "below", "of": "lone"}, None, "contradicted"),
@@ -143,6 +147,86 @@ def test_what_the_seeds_do_not_decide_is_not_told_apart(
     (found,) = _judged({"measure": "utility"} | evidence).findings
     assert found.margin == (None if margin is None else pytest.approx(margin, abs=1e-5))
     assert found.outcome == outcome
+
+
+def _on_tasks(*tasks: str) -> Judged:
+    """A claim about `authors`, by utility above melt's and forget probability below the retrained model's."""
+    told: dict[str, tuple[dict[str, float], dict[str, float], float]] = {
+        # Both come out; the second does not; it cannot be made; nothing can be.
+        "authors": ({"model_utility": 0.6, "forget_probability": 0.2}, {"model_utility": 0.5}, 0.4),
+        "meadows": ({"model_utility": 0.6, "forget_accuracy": 0.5}, {"model_utility": 0.5}, 0.4),
+        "orchards": ({"model_utility": 0.6}, {"model_utility": 0.5}, 0.4),
+        "ponds": ({}, {"model_utility": 0.5}, 0.4),
+    }
+    headlines = {"authors": "forget_probability", "orchards": "forget_rouge"}
+    headlines |= dict.fromkeys(("meadows", "ponds"), "forget_accuracy")
+    results = [
+        _result(method, seed, None, **metrics).model_copy(update={"task": task})
+        for task in tasks
+        for seed in (0, 1, 2)
+        for method, metrics in (
+            ("fade", told[task][0]),
+            ("melt", told[task][1]),
+            ("retrained", {headlines[task]: told[task][2]}),
+        )
+    ]
+    evidence = (
+        {"measure": "model_utility", "is": "above", "of": "melt"},
+        {"measure": "forget_probability", "is": "below", "of": "retrained"},
+    )
+    said = {"method": "fade", "claim": "Fades.", "paper": "lindqvist2031fading", "evidence": evidence}
+    (judged,) = judge([Claim.model_validate(said)], results, {}, {task: headlines[task] for task in tasks})
+    return judged
+
+
+@pytest.mark.parametrize(
+    ("tasks", "told"),
+    [
+        (("authors",), ""),
+        (("authors", "ponds"), ""),
+        (("authors", "meadows"), "not on meadows"),
+        (("authors", "orchards"), "also on orchards (1 of 2 comparisons)"),
+        (("authors", "meadows", "orchards"), "not on meadows; also on orchards (1 of 2 comparisons)"),
+    ],
+)
+def test_a_claim_about_one_task_is_tried_on_others(tasks: tuple[str, ...], told: str) -> None:
+    judged = _on_tasks(*tasks)
+    assert judged.verdict == "holds"
+    assert judged.elsewhere_in_words == told
+
+
+def test_what_holds_elsewhere_alone_is_not_told_as_holding_there_too() -> None:
+    true, false, close = _judged(TRUE), _judged(FALSE), _judged(CLOSE)
+    there = (Elsewhere("meadows", true.findings, 1), Elsewhere("orchards", close.findings, 1))
+    assert replace(false, elsewhere=there).elsewhere_in_words == "holds on meadows; undecided on orchards"
+    assert replace(true, elsewhere=there).elsewhere_in_words == "also on meadows; undecided on orchards"
+
+
+def test_the_headline_of_a_task_stands_for_that_of_another() -> None:
+    (there,) = _on_tasks("authors", "meadows").elsewhere
+    assert [(found.evidence.measure, found.outcome) for found in there.findings] == [
+        ("model_utility", "holds"),
+        ("forget_accuracy", "contradicted"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("why", "stale"),
+    [
+        ("It keeps 0.60 of 0.8, in runs from 0.59 to 0.61.", ()),  # the mean, the target's, and single runs
+        ("It keeps 0.600; melt ends at 0.57.", ()),
+        ("A trial at 0.5 kept 0.2.", ()),  # a trial's setting, and what it measured
+        ("It keeps 0.65, and 0.62 before.", ("0.65", "0.62")),
+        ("It keeps 0.604.", ("0.604",)),
+        ("Relearning brings back 0.79.", ("0.79",)),  # the claim is not about that
+        ("Another retrained model is at 0.9.", ("0.9",)),  # nothing is held against that one
+        ("Half of 128 people, in 60 steps, by version 3.10.2.", ()),
+        ("", ()),
+    ],
+)
+def test_a_number_that_no_record_holds_any_more_is_stale(why: str, stale: tuple[str, ...]) -> None:
+    claim = _judged({"measure": "utility", "is": "above", "of": "melt"}).claim.model_copy(update={"why": why})
+    assert stale_numbers(claim, RESULTS, TRIALS, {"authors": "forget"}) == stale
 
 
 def test_settings_of_several_trials_are_no_measurement() -> None:
@@ -168,7 +252,8 @@ def test_a_wider_interval_decides_nothing_that_a_narrow_one_does_not(
 ) -> None:
     tight, wide = (Finding(evidence, value, other, margin) for margin in (narrow, narrow + more))
     assert wide.outcome in (tight.outcome, "not told apart")
-    assert Finding(evidence, value, other).outcome in ("holds", "contradicted")
+    bare = Finding(evidence, value, other)
+    assert bare.outcome in ("holds", "contradicted") or value == bare.bound
 
 
 @given(SHARES, SHARES, st.floats(0, 1))

@@ -54,6 +54,11 @@ class Corpus:
         """The ids of everything that runs."""
         return tuple(implementation.id for implementation in self.implementations)
 
+    @property
+    def headlines(self) -> dict[str, str]:
+        """The headline metric of every task."""
+        return {runs.id: runs.headline for runs in self.implementations if runs.kind == "task"}
+
     @cached_property
     def built_on(self) -> tuple[tuple[Entry, Place, str], ...]:
         """All that records build on, with its place."""

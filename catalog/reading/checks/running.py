@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from catalog.base.text import did_you_mean
-from catalog.model.claims import CLAIMS_FILE, Claim, matching
+from catalog.model.claims import CLAIMS_FILE, Claim, matching, stale_numbers
 from catalog.model.guide import GLOSSARY_FILE, PATHS_FILE, SEARCHES_FILE
 from catalog.model.implementations import Implementation
-from catalog.model.results import EMBEDDED, REFERENCES
+from catalog.model.results import EMBEDDED, REFERENCES, Result
 from catalog.model.selection import Selection
 from catalog.model.trials import Trial
 from catalog.model.vocabulary import DatasetTerm
@@ -160,6 +160,25 @@ def _claim_of_several_trials(corpus: Corpus) -> Iterator[Finding]:
                 if len(found) > 1:
                     place = TermPlace(CLAIMS_FILE, corpus.claims.mark((index, "evidence", row, key)))
                     yield Finding(place, (), *_several(method, found))
+
+
+@check("stale-number", "hint")
+def _stale_number(corpus: Corpus) -> Iterator[Finding]:
+    """A decimal in a claim's ``why`` is a committed number, of the method or of what it is compared with.
+
+    One that was true of earlier measurements is found when there are new ones.
+    """
+    runs: dict[str, list[Result]] = {}
+    for result in corpus.results.values():
+        runs.setdefault(result.method, []).append(result)
+    for index, claim in corpus.claims.by_index.items():
+        methods = dict.fromkeys((claim.method, *REFERENCES, *(evidence.of for evidence in claim.evidence)))
+        measured = [result for method in methods for result in runs.get(method, ())]
+        for number in stale_numbers(claim, measured, corpus.trials, corpus.headlines):
+            place = TermPlace(CLAIMS_FILE, corpus.claims.mark((index, "why")))
+            message = f"a claim about {claim.method!r} gives {number}, which is no number that was measured"
+            hint = "Look it up in the records: it may have been measured anew. What no record holds is said in words."
+            yield Finding(place, (), message, hint)
 
 
 def _several(method: str, found: Sequence[Trial]) -> tuple[str, str]:
