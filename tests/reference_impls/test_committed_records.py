@@ -289,7 +289,7 @@ def test_claims_are_of_settings_that_the_search_has_tried() -> None:
     assert not problems
     for claim in claims:
         for evidence in claim.evidence:
-            for method, settings in ((claim.method, evidence.at), (evidence.of, evidence.of_at or evidence.at)):
+            for method, settings in ((claim.method, evidence.at), (evidence.of, evidence.other_at)):
                 if settings and method not in REFERENCES:
                     rows = tried(evidence.task, EMBEDDED)[method]
                     assert any(settings.items() <= row["settings"].items() for row in rows), claim
