@@ -194,7 +194,8 @@ class Board:
         What it says is at least half way to the retrained model by the headline, and still it prefers the truth to
         what is wrong, nearer to the target in that than to the retrained model.
         """
-        return row.kind == "method" and (self._way(row, self.headline) or 0) >= 0.5 > (self._way(row, TRUTH) or 1)
+        said, preferred = self._way(row, self.headline), self._way(row, TRUTH)
+        return row.kind == "method" and said is not None and preferred is not None and said >= 0.5 > preferred
 
     @property
     def some_fainter(self) -> bool:
