@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from catalog.base.text import unfit
 from catalog.model.registries import ACL, ARXIV, DOI, OPENREVIEW, PAPER_ID, REGISTRIES, Key
 from catalog.parsing.forms import FreeText
 from catalog.parsing.tree import NotText
@@ -38,8 +39,21 @@ MATH = r"\$(?=[^\s$])[^$]*(?<=[^\s$])\$(?!\d)|\$[^$]*[\\_^][^$]*\$"
 """Mathematics of LaTeX between dollars: "$5 and $6" holds none."""
 _HTML = re.compile(rf"{TAG}|&(?:#\d+|#x[0-9a-fA-F]+|[A-Za-z]+);")
 _MARKDOWN = re.compile(r"\*\*[^*]+\*\*|`[^`]+`|!?\[[^\]]*\]\([^)]*\)|^#{1,6} |^> ")
+_PLACE_IN_PAPER = re.compile(
+    r"(?:Table|Figure|Section|Appendix) (?:[A-Z]?[0-9]+(?:\.[0-9]+)*[a-z]?|[A-Z](?:\.[0-9]+)*)"
+)
 _LATEX = re.compile(rf"\\[A-Za-z]+|\\['\"`^~=.]|{MATH}|\{{[^}}]*\}}")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+
+
+def visible(value: str) -> str:
+    """Text whose every sign can be seen.
+
+    Raises:
+        ValueError: which cannot.
+    """
+    if sign := unfit(value):
+        raise ValueError(f"invisible-character: holds {sign}; delete it")
+    return value
 
 
 def plain_text(value: str) -> str:
@@ -48,8 +62,7 @@ def plain_text(value: str) -> str:
     Raises:
         ValueError: what was found, and what to write instead.
     """
-    if match := _CONTROL.search(value):
-        raise ValueError(f"invisible-character: holds the invisible character U+{ord(match[0]):04X}; delete it")
+    visible(value)
     if match := _HTML.search(value):
         raise ValueError(f"html-in-text: holds HTML ({match[0]!r}); write plain text")
     if match := _MARKDOWN.search(value):
@@ -61,7 +74,13 @@ def plain_text(value: str) -> str:
     return value
 
 
-def _web_address(value: str) -> str:
+def web_address(value: str) -> str:
+    """An address that a browser can open.
+
+    Raises:
+        ValueError: why it cannot.
+    """
+    visible(value)
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https"):
         scheme = parts.scheme or "nothing"
@@ -74,7 +93,7 @@ def _web_address(value: str) -> str:
 
 
 def _calendar(value: str) -> str:
-    if not re.fullmatch(r"\d{4}-\d{2}(-\d{2})?", value):
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?", value):
         raise ValueError("bad-date: write YYYY-MM or YYYY-MM-DD, as in 2024-04")
     try:
         datetime.date.fromisoformat(value if len(value) == 10 else f"{value}-01")
@@ -86,7 +105,7 @@ def _calendar(value: str) -> str:
 def _year(value: Any) -> int:
     """A bare ``2025``, which the reader hands on as it is written."""
     text = value.text if isinstance(value, NotText) else str(value)
-    if isinstance(value, str) or not re.fullmatch(r"[1-9]\d{3}", text):
+    if isinstance(value, str) or not re.fullmatch(r"[1-9][0-9]{3}", text):
         raise ValueError("bad-year: not a year in four digits; write it without quotes, as in 2025")
     return int(text)
 
@@ -105,7 +124,7 @@ def _number(value: Any) -> float:
 
 
 def _place_in_paper(value: str) -> str:
-    if not re.fullmatch(r"(?:Table|Figure|Section|Appendix) (?:[A-Z]?\d+(?:\.\d+)*[a-z]?|[A-Z](?:\.\d+)*)", value):
+    if not _PLACE_IN_PAPER.fullmatch(value):
         raise ValueError("bad-source: not a place in the paper; write it as in Table 2, Table A3 or Section 5.1")
     return value
 
@@ -114,9 +133,9 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=400), AfterVali
 Prose = Annotated[str, StringConstraints(min_length=1, max_length=600), AfterValidator(plain_text), FreeText()]
 Name = Annotated[str, StringConstraints(min_length=2, max_length=120), AfterValidator(plain_text), FreeText()]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
-Known = Annotated[str, StringConstraints(min_length=1, max_length=60)]
+Known = Annotated[str, StringConstraints(min_length=1, max_length=60), AfterValidator(visible)]
 """The id of something that must exist; :mod:`catalog.reading.checks` looks it up, and suggests the nearest one."""
-Url = Annotated[str, StringConstraints(max_length=500), AfterValidator(_web_address)]
+Url = Annotated[str, StringConstraints(max_length=500), AfterValidator(web_address)]
 Day = Annotated[str, AfterValidator(_calendar)]
 WholeDay = Annotated[str, AfterValidator(_calendar), StringConstraints(min_length=10)]
 Year = Annotated[int, BeforeValidator(_year)]
@@ -127,7 +146,9 @@ AclId = Annotated[str, StringConstraints(pattern=f"^{ACL.pattern}$", max_length=
 OpenReviewId = Annotated[
     str, StringConstraints(pattern=f"^{OPENREVIEW.pattern}$", max_length=OPENREVIEW.longest), OPENREVIEW
 ]
-Doi = Annotated[str, StringConstraints(pattern=f"^{DOI.pattern}$", max_length=DOI.longest), DOI]
+Doi = Annotated[
+    str, StringConstraints(pattern=f"^{DOI.pattern}$", max_length=DOI.longest), AfterValidator(visible), DOI
+]
 
 
 class Model(BaseModel):

@@ -105,7 +105,7 @@ def move(project: Project, old: str, new: str, ids: Mapping[str, str]) -> list[s
         MoveError: there is no such record, or the new id is none, or is taken.
         OSError: a file cannot be written.
     """
-    year = re.search(r"\d{4}", new)
+    year = re.search("[0-9]{4}", new)
     if not re.fullmatch(PAPER_ID, new) or not year:
         raise MoveError(f"{new!r} is no id. It is the first author's family name, the year and a word: liu2024machine")
     sweep_below(project.papers)

@@ -26,7 +26,7 @@ from yaml.events import (
 )
 from yaml.resolver import Resolver
 
-from catalog.base.text import printable, shorten
+from catalog.base.text import printable, shorten, unfit
 from catalog.base.utf8 import EncodingError, decode
 from catalog.parsing.comments import Comment, comments, left_out
 from catalog.parsing.problems import Problem
@@ -37,8 +37,9 @@ MAX_NODES = 20_000
 
 _LOST = "\ufffd"
 """What decoders put in place of what they cannot read."""
-_AGAIN = "\0"
-"""Stands for a key that is given twice: its second value is walked for problems, and dropped."""
+_AGAIN = "given again"
+"""Stands for a key that is given twice: its second value is walked for problems, and dropped. Compared by identity, for
+a file may hold any key."""
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RESOLVER = Resolver()
@@ -100,6 +101,8 @@ class Tree:
     """Comments that would be a part of the text before them, were that free text."""
     lost: list[Mark] = field(default_factory=list)
     """Where U+FFFD stands, the first in each line."""
+    unfit: dict[Place, tuple[Mark, str]] = field(default_factory=dict)
+    """What no text may hold, in words (:func:`~catalog.base.text.unfit`), by the place of the value or the key."""
 
     def with_numbers(self) -> Tree:
         """The same tree for data that is no record: numbers, true, false and nothing as what YAML takes them for."""
@@ -163,7 +166,7 @@ def parse_tree(data: bytes, file: str) -> tuple[Tree | None, list[Problem]]:
     text = ""
     try:
         text = _decode(data)
-        builder.look_for_lost_letters(text)
+        builder.look_at(text)
         for event in _events(text):
             builder.take(event)
         builder.finish()
@@ -241,13 +244,17 @@ class _Builder:
         self.tree = Tree(file)
         self.problems: list[Problem] = []
         self._open: list[_Open] = []
+        self._watchful = True
         self._documents = 0
         self._nodes = 0
 
     def report(self, mark: Mark, code: str, message: str, hint: str) -> None:
         self.problems.append(Problem(self.tree.file, mark.line, mark.column, code, "error", message, hint))
 
-    def look_for_lost_letters(self, text: str) -> None:
+    def look_at(self, text: str) -> None:
+        """What can be said of the whole text at once, for that is faster than value by value."""
+        # Plain ASCII without an escape holds nothing that the reader of bytes let through.
+        self._watchful = "\\" in text or not text.isascii()
         for number, line in enumerate(re.split("\r\n|\r|\n", text), 1):
             if (at := line.find(_LOST)) >= 0:
                 self.tree.lost.append(Mark(number, at + 1))
@@ -312,9 +319,15 @@ class _Builder:
             span = range(mark.line, event.end_mark.line + 2)
             if _LOST in event.value and not any(lost.line in span for lost in self.tree.lost):
                 self.tree.lost.append(mark)  # written as an escape
+            if self._watchful:
+                self._look_for_unfit(event.value, place, mark)
             self._put(_scalar(event))
         else:
             self._open.append(_Open(place, {} if isinstance(event, MappingStartEvent) else []))
+
+    def _look_for_unfit(self, text: str, place: Place, mark: Mark) -> None:
+        if text is not _AGAIN and (sign := unfit(text)):
+            self.tree.unfit.setdefault(place, (mark, sign))
 
     def _place(self, parent: _Open | None) -> Place:
         if parent is None:
@@ -333,13 +346,15 @@ class _Builder:
             value = _AGAIN
         assert isinstance(value, str)
         place = (*parent.place, value)
-        if value != _AGAIN and place in self.tree.keys:
+        if value is not _AGAIN and place in self.tree.keys:
             first = self.tree.keys[place]
             message = f"the key {shorten(value)!r} is already given in line {first.line}"
             self.report(mark, "duplicate-key", message, "Keep one of the two.")
             value = _AGAIN
         else:
             self.tree.keys[place] = mark
+            if self._watchful:
+                self._look_for_unfit(value, place, mark)
         parent.key = value
 
     def _close(self) -> None:
@@ -355,7 +370,7 @@ class _Builder:
             parent.container.append(value)
         else:
             assert parent.key is not None
-            if parent.key != _AGAIN:
+            if parent.key is not _AGAIN:
                 parent.container[parent.key] = value
             parent.key = None
 

@@ -39,11 +39,22 @@ def validate(model: type[M], tree: Tree, base: Place = (), whole: str = "the rec
     ``whole`` is what messages call that part.
     """
     value = _at(tree.value, base)
-    cut = list(_cut(model, tree, base))
+    problems = [*_cut(model, tree, base), *_unfit(tree, base)]
     try:
-        return model.model_validate(value), cut
+        return model.model_validate(value), problems
     except ValidationError as error:
-        return None, [_problem(model, tree, base, detail, whole) for detail in error.errors(include_url=False)] + cut
+        details = error.errors(include_url=False)
+    # Of a text that no text may hold, that is said alone: what else is wrong with it may follow from that.
+    wrong = [detail for detail in details if (*base, *detail["loc"]) not in tree.unfit]
+    return None, [*(_problem(model, tree, base, detail, whole) for detail in wrong), *problems]
+
+
+def _unfit(tree: Tree, base: Place) -> Iterator[Problem]:
+    """Values and keys with signs that nobody sees, whatever the model has them for."""
+    for place, (mark, sign) in tree.unfit.items():
+        if place[: len(base)] == base:
+            message, hint = f"{_name(place[len(base) :])}: holds {sign}", "Delete it."
+            yield Problem(tree.file, mark.line, mark.column, "invisible-character", "error", message, hint)
 
 
 def _cut(model: type[BaseModel], tree: Tree, base: Place) -> Iterator[Problem]:

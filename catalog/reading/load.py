@@ -319,6 +319,6 @@ def _stray(path: Path, papers: Path) -> tuple[str, str] | None:
     if path.suffix != ".yaml":
         return "is no record: its name does not end in .yaml", "Rename it, or move it out of papers/."
     folders = path.relative_to(papers).parts[:-1]
-    if len(folders) != 1 or not re.fullmatch(r"\d{4}", folders[0]):
+    if len(folders) != 1 or not re.fullmatch("[0-9]{4}", folders[0]):
         return "is not in a year's folder", "Move it to papers/<year>/, as in papers/2024/zhang2024negative.yaml."
     return None
