@@ -22,8 +22,9 @@ from catalog.intake.draft import venue_value
 from catalog.intake.forms import Answers, Form, IssueError, issue_text, read_answers, read_forms
 from catalog.intake.sources import Reference, Sources, bibtex, references
 from catalog.model.facets import FIELDS
+from catalog.model.metrics import off_scale, read_metrics
 from catalog.model.paper import Links, Record
-from catalog.model.results import Result, first_error
+from catalog.model.results import RESULTS, Result, first_error, unseen_in
 from catalog.model.venues import read_venue
 from catalog.model.vocabulary import read_vocabularies
 from catalog.parsing.problems import render
@@ -204,8 +205,9 @@ def _request(project: Project, web: Web, answers: Answers, today: str) -> Outcom
 
 
 def _result(project: Project, answers: Answers) -> Outcome:
+    said = _without_fence(answers.get("result", ""))
     try:
-        result = Result.model_validate_json(_without_fence(answers.get("result", "")))
+        result = Result.model_validate_json(said)
     except ValidationError as error:
         raise IssueError(
             f"{first_error(error, 'the result')}. Paste what `unlearn run METHOD --json` printed."
@@ -213,7 +215,10 @@ def _result(project: Project, answers: Answers) -> Outcome:
     names = (result.task, result.model, result.method)
     if not all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}", name) for name in names):
         raise IssueError("the names of task, model and method hold other signs than letters, digits, dots and dashes")
-    file = f"reference_impls/results/{result.file}"
+    metrics = {metric.id: metric for metric in read_metrics(project.reference_impls, project.root)[0]}
+    if wrong := unseen_in(said) or next(off_scale(result, metrics), ""):
+        raise IssueError(f"{wrong}. Paste what `unlearn run METHOD --json` printed, as it is.")
+    file = f"{RESULTS}/{result.file}"
     if (project.root / file).exists():
         raise IssueError(f"{file} is there already, and is not overwritten; measure with another --seed")
     message = f"The result is `{file}`. Before it is merged, somebody runs `{shorten(result.command, 200)}` again."

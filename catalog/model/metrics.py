@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from catalog.model.results import Result
 from catalog.parsing.datafile import read_entries
 from catalog.parsing.problems import Problem
 
@@ -37,6 +39,11 @@ class Metric(BaseModel):
         """A value on the scale of tables; the logarithm of 0 is that of the smallest number there is."""
         return math.log10(max(value, sys.float_info.min)) if self.scale == "log10" else value
 
+    def holds(self, value: float) -> bool:
+        """Whether a value lies in the range."""
+        low, high = self.range or (None, None)
+        return (low is None or low <= value) and (high is None or value <= high)
+
     @property
     def heading(self) -> str:
         """The label of a column of shown values."""
@@ -58,14 +65,32 @@ class Metric(BaseModel):
             return ""
         low, high = (None if end is None else self.shown(end) for end in self.range)
         low = None if self.scale == "log10" else low
-        if low is not None and high is not None:
-            return f"from {low:g} to {high:g}"
-        return f"at least {low:g}" if low is not None else f"at most {high:g}" if high is not None else ""
+        return scale_in_words(low, high)
 
     @property
     def arrow(self) -> str:
         """The same as one character."""
         return {"higher": "↑", "lower": "↓", "retrained": "≈"}[self.better]
+
+
+def off_scale(result: Result, metrics: Mapping[str, Metric]) -> Iterator[str]:
+    """What of a result no such metric gives, each in a sentence without a full stop.
+
+    Args:
+        result: the result.
+        metrics: the definitions by id; what is not defined may be anything.
+    """
+    for path, value in result.measurements:
+        metric = metrics.get(path.rpartition(".")[2])
+        if metric and not metric.holds(value):
+            yield f"{path}: {metric.label} is {scale_in_words(*metric.range or (None, None))}, and not {value:g}"
+
+
+def scale_in_words(low: float | None, high: float | None) -> str:
+    """From where to where numbers go; ``""`` where they go anywhere."""
+    if low is not None and high is not None:
+        return f"from {low:g} to {high:g}"
+    return f"at least {low:g}" if low is not None else f"at most {high:g}" if high is not None else ""
 
 
 def read_metrics(reference_impls: Path, root: Path) -> tuple[tuple[Metric, ...], list[Problem]]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from catalog.model.quantities import Finite, Whole
 from catalog.model.results import read_json
 from catalog.parsing.problems import Problem
 
-Metrics = dict[str, float]
+Metrics = dict[str, Finite]
 
 
 class PoolModel(BaseModel):
@@ -22,8 +24,8 @@ class PoolModel(BaseModel):
     """Whether it was trained on the forget set's facts."""
     data: str
     """What it was trained on instead of, or as, the forget set."""
-    steps: int
-    seed: int
+    steps: Whole
+    seed: Whole
     metrics: Metrics
 
 
@@ -47,7 +49,7 @@ class Pools(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     command: str
-    seconds: float
+    seconds: Annotated[Finite, Field(ge=0)]
     versions: dict[str, str]
     models: tuple[PoolModel, ...]
     shaken: tuple[Shaken, ...]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from catalog.model.implementations import Implementation
+from catalog.model.quantities import Finite, Setting, Whole
 from catalog.model.results import EMBEDDED, read_json
 from catalog.parsing.problems import Problem
 
-Share = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[Finite, Field(ge=0, le=1)]
 
 
 class Trial(BaseModel):
@@ -20,7 +21,7 @@ class Trial(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    settings: dict[str, Any]
+    settings: dict[str, Setting]
     score: Share
     """The harmonic mean of the next three; 0 where the run diverged, or where its steps ended what a rule of the
     method's own was to end."""
@@ -30,9 +31,9 @@ class Trial(BaseModel):
     """What is left of the target's."""
     sense: Share | None = None
     """How much sense its answers to forget questions make, beside the retrained model's."""
-    stopped: int | None = None
+    stopped: Whole | None = None
     """After how many steps a rule of the method's own ended the training."""
-    metrics: dict[str, float]
+    metrics: dict[str, Finite]
 
     def is_published(self, method: Implementation) -> bool:
         """Whether every hyper-parameter is the default of the method's file, which is the published one."""

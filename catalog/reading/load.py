@@ -145,7 +145,9 @@ def _examine(project: Project, focus: Collection[Path], kept: Kept | None) -> _E
         entries.sort(key=lambda entry: (project.root / entry.paper.file).resolve() in wanted)
     redirects, faults = read_redirects(project, {entry.paper.id for entry in entries})
     problems += faults
-    corpus = Corpus(tuple(entries), tuple(implementations), results, vocabularies, claims, guide, family_guides)
+    corpus = Corpus(
+        tuple(entries), tuple(implementations), results, vocabularies, claims, guide, family_guides, metrics
+    )
     if kept and kept.verdict and not focus:
         problems = list(kept.verdict.problems)
     else:

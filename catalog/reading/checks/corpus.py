@@ -11,6 +11,7 @@ from catalog.model.bases import Bases
 from catalog.model.claims import CLAIMS_FILE, Claim
 from catalog.model.guide import Guide
 from catalog.model.implementations import FamilyGuide, Implementation
+from catalog.model.metrics import Metric
 from catalog.model.paper import Reported
 from catalog.model.results import Result
 from catalog.model.vocabulary import Vocabularies, Vocabulary
@@ -36,6 +37,8 @@ class Corpus:
     claims: Entries[Claim] = field(default_factory=lambda: Entries(CLAIMS_FILE, {}))
     guide: Guide = field(default_factory=Guide)
     family_guides: Mapping[str, FamilyGuide] = field(default_factory=dict)
+    metrics: tuple[Metric, ...] = ()
+    """What the numbers of results mean."""
 
     @cached_property
     def named(self) -> tuple[Entry, ...]:
