@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from catalog.base.manifest import found
 from catalog.model.quantities import Finite, Whole
 from catalog.model.results import read_json
 from catalog.parsing.problems import Problem
@@ -66,7 +67,7 @@ def read_pools(reference_impls: Path, root: Path) -> tuple[Mapping[str, Pools], 
     """By task, with problems."""
     pools: dict[str, Pools] = {}
     problems: list[Problem] = []
-    for path in sorted(reference_impls.glob("tasks/*/pools.json")):
+    for path in found(reference_impls, "tasks/*/pools.json"):
         task = path.parent.name.replace("_", "-")
         contents, wrong = read_json(
             path, path.relative_to(root).as_posix(), _POOLS, "bad-pools", "`unlearn bench metrics`"

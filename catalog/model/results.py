@@ -19,14 +19,18 @@ from pydantic import (
     model_serializer,
 )
 
+from catalog.base.manifest import files_below
 from catalog.base.text import fit, printable, unfit
 from catalog.base.utf8 import EncodingError, decode
 from catalog.model.quantities import Amount, Finite, Setting, Whole
 from catalog.model.questions import bare
 from catalog.parsing.problems import Problem
+from catalog.parsing.tree import read_bounded
 
 T = TypeVar("T")
 
+MAX_BYTES = 32 * 1024 * 1024
+"""Of a file of JSON that a command writes."""
 RESULTS = "reference_impls/results"
 """The folder of committed results."""
 EMBEDDED = "tiny"
@@ -159,8 +163,9 @@ def read_result_files(folder: Path, root: Path) -> tuple[dict[str, Result], list
     """Every committed result under ``folder`` by its path relative to ``root``, with problems."""
     results: dict[str, Result] = {}
     problems: list[Problem] = []
-    for path in sorted(folder.rglob("*.json")):
-        file = path.relative_to(root).as_posix()
+    for name, _ in files_below(str(folder), ".json", links=True):
+        path = Path(name)
+        file = printable(path.relative_to(root).as_posix())
         contents, wrong = read_json(path, file, _RESULT, "bad-result", "`unlearn run --record`")
         problems += wrong
         results.update((file, result) for result in contents)
@@ -206,8 +211,11 @@ def read_json(path: Path, file: str, form: TypeAdapter[T], code: str, writer: st
         code: of its problems.
         writer: the command that writes it.
     """
+    data, problems = read_bounded(path, file, MAX_BYTES)
+    if data is None:
+        return [], problems
     try:
-        text = decode(path.read_bytes())
+        text = decode(data)
         contents = form.validate_json(text)
         message = unseen_in(text)
         if not message:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from catalog.base.manifest import found
 from catalog.model.implementations import Implementation
 from catalog.model.quantities import Finite, Setting, Whole
 from catalog.model.results import EMBEDDED, read_json
@@ -54,7 +55,7 @@ def read_trials(reference_impls: Path, root: Path) -> tuple[Trials, list[Problem
     trials: dict[tuple[str, str, str], Sequence[Trial]] = {}
     problems: list[Problem] = []
     tasks = reference_impls / "tasks"
-    for path in sorted([*tasks.glob("*/search.json"), *tasks.glob("*/*/search.json")]):
+    for path in sorted([*found(tasks, "*/search.json"), *found(tasks, "*/*/search.json")]):
         folder, *larger = path.parent.relative_to(tasks).parts
         task, model = folder.replace("_", "-"), larger[0] if larger else EMBEDDED
         contents, wrong = read_json(path, path.relative_to(root).as_posix(), _SEARCH, "bad-search", "`unlearn tune`")

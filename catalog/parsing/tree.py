@@ -6,7 +6,6 @@ distinct text keys, lists and text. Anchors, tags, tabs and several documents ar
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -26,6 +25,7 @@ from yaml.events import (
 )
 from yaml.resolver import Resolver
 
+from catalog.base.files import TooLargeError, read_plain
 from catalog.base.text import printable, shorten, unfit
 from catalog.base.utf8 import EncodingError, decode
 from catalog.parsing.comments import Comment, comments, left_out
@@ -143,21 +143,17 @@ def read_tree(path: Path, file: str) -> tuple[Tree | None, list[Problem]]:
     return tree, problems + (lost_letters(tree) if tree else [])
 
 
-def read_bounded(path: Path, file: str) -> tuple[bytes | None, list[Problem]]:
+def read_bounded(path: Path, file: str, limit: int = MAX_BYTES) -> tuple[bytes | None, list[Problem]]:
     """The bytes of a file, or None and the problem where it is too large or cannot be read; ``file`` as above."""
     try:
-        with open(path, "rb") as opened:
-            data = opened.read(MAX_BYTES + 1)
-            size = len(data) if len(data) <= MAX_BYTES else os.fstat(opened.fileno()).st_size
+        return read_plain(path, limit), []
+    except TooLargeError as error:
+        hint = "A record is a few lines; keep the paper's text out of it." if limit == MAX_BYTES else "Split it."
+        return None, [Problem(file, 1, 1, "too-large", "error", error.strerror, hint)]
     except OSError as error:
         message = f"cannot be read: {error.strerror or error}"
         hint = "Check that it is a file, and its permissions."
         return None, [Problem(file, 1, 1, "unreadable", "error", message, hint)]
-    if len(data) > MAX_BYTES:
-        hint = "A record is a few lines; keep the paper's text out of it."
-        message = f"has {size:,} bytes, more than the {MAX_BYTES:,} allowed"
-        return None, [Problem(file, 1, 1, "too-large", "error", message, hint)]
-    return data, []
 
 
 def parse_tree(data: bytes, file: str) -> tuple[Tree | None, list[Problem]]:

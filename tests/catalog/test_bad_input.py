@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from command_runs import Run
-from small_checkout import FADING, Checkout
+from small_checkout import FADING, REPOSITORY, Checkout
 
 Change = Callable[[Checkout], object]
 FILE = "papers/2031/lindqvist2031fading.yaml"
@@ -337,9 +338,60 @@ def test_what_is_no_file_is_not_waited_for(checkout: Checkout, run: Run) -> None
         signal.alarm(0)
 
 
-def test_vocabulary_of_the_checkout(checkout: Checkout) -> None:
-    import shutil
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "reference_impls/results/gardens/tiny/fade-0.json",
+        "reference_impls/results/x.json",
+        "reference_impls/tasks/gardens/search.json",
+        "reference_impls/tasks/gardens/smollm2/search.json",
+        "reference_impls/tasks/gardens/pools.json",
+        "reference_impls/models/architectures.json",
+        "reference_impls/methods/gradient_ascent/other.py",
+        "reference_impls/methods/gradient_ascent/__init__.py",
+        "catalog/vocabularies/family.yaml",
+    ],
+)
+@pytest.mark.parametrize("kind", ["folder", "link to nothing", "link to itself", "link to a folder", "pipe", "device"])
+def test_what_is_no_plain_file_is_one_problem_beside_others(name: str, kind: str, checkout: Checkout) -> None:
+    shutil.copytree(REPOSITORY / "catalog/vocabularies", checkout.root / "catalog/vocabularies")
+    checkout.change(checkout.fading, "[privacy]", "[privac]")
+    others = {problem.code for problem in checkout.problems()}
+    path = checkout.root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        to = {
+            "link to nothing": "nothing",
+            "link to itself": path.name,
+            "link to a folder": "..",
+            "device": "/dev/zero",
+        }
+        path.symlink_to(to[kind])
+    signal.alarm(20)
+    try:
+        problems = checkout.problems()
+    finally:
+        signal.alarm(0)
+    code = "bad-python" if name.endswith(".py") else "unreadable"
+    assert [problem.code for problem in problems if problem.file == name] == [code]
+    if not name.startswith("catalog/"):
+        assert others <= {problem.code for problem in problems}
 
+
+def test_json_of_any_size_is_not_read_whole(checkout: Checkout) -> None:
+    with open(checkout.add("reference_impls/results/gardens/tiny/fade-0.json", ""), "wb") as file:
+        file.truncate(10**12)
+    (problem,) = checkout.problems()
+    assert (problem.code, "1,000,000,000,000 bytes" in problem.message) == ("too-large", True)
+
+
+def test_vocabulary_of_the_checkout(checkout: Checkout) -> None:
     from catalog.model.vocabulary import FOLDER
 
     own = checkout.root / "catalog/vocabularies"
