@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from catalog.base.text import unfit
 from catalog.model.registries import ACL, ARXIV, DOI, OPENREVIEW, PAPER_ID, REGISTRIES, Key
 from catalog.parsing.forms import FreeText
-from catalog.parsing.tree import NotText
+from catalog.parsing.tree import NotText, number_of
 
 Relation = Literal["introduces", "extends", "related", "uses", "evaluates"]
 """How a paper relates to a linked implementation, honestly:
@@ -112,15 +112,15 @@ def _year(value: Any) -> int:
 
 def _number(value: Any) -> float:
     """A bare ``0.45``, which the reader hands on as it is written."""
-    if isinstance(value, str | bool):
+    if isinstance(value, str | bool) or not isinstance(value, NotText | int | float):
         raise ValueError("bad-number: not a number to YAML; write it without quotes, as in 0.45, and 1e-9 as 1.0e-9")
-    try:
-        number = float(value.text if isinstance(value, NotText) else value)
-    except ValueError:
-        raise ValueError("bad-number: not a number; write it without quotes and signs, as in 0.45") from None
-    if not math.isfinite(number):
+    if isinstance(value, NotText):
+        if (number := number_of(value.text)) is None:
+            raise ValueError("bad-number: not a finite number in digits; write it without signs, as in 0.45")
+        return float(number)
+    if not math.isfinite(value):
         raise ValueError("bad-number: not a finite number; leave out what diverged")
-    return number
+    return float(value)
 
 
 def _place_in_paper(value: str) -> str:

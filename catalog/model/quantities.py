@@ -21,12 +21,18 @@ Whole = Annotated[int, Field(strict=True, ge=0, le=LARGEST)]
 
 def _number(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("not a number")
+        raise ValueError("bad-number: not a number; write it in digits")
     if isinstance(value, int) and abs(value) > LARGEST:
-        raise ValueError("a number of more than 63 bits")
+        raise ValueError("bad-number: a number of more than 63 bits; is it right?")
     if not math.isfinite(value):
-        raise ValueError("not a finite number")
+        raise ValueError("bad-number: not a finite number; leave it out")
     return value
+
+
+def _given(value: Any) -> Any:
+    if value is None:
+        raise ValueError("empty-value: nothing; leave the line out")
+    return _setting(value)
 
 
 def _setting(value: Any) -> Any:
@@ -35,11 +41,13 @@ def _setting(value: Any) -> Any:
 
 def _amount(value: Any) -> Any:
     if _number(value) < 0:
-        raise ValueError("less than 0")
+        raise ValueError("bad-number: less than 0; is it right?")
     return value
 
 
 Setting = Annotated[Any, AfterValidator(_setting)]
 """Of a method: a number, a word, true or false, or nothing; whole numbers stay whole."""
+Given = Annotated[Any, AfterValidator(_given)]
+"""A setting by which something is looked up: never nothing."""
 Amount = Annotated[Any, AfterValidator(_amount)]
 """A number of a recipe, which none is below 0."""

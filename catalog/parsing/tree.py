@@ -6,6 +6,7 @@ distinct text keys, lists and text. Anchors, tags, tabs and several documents ar
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -61,6 +62,17 @@ Place = tuple[str | int, ...]
 """The way to a value: keys and list indexes from the top, as in ``("links", "arxiv")``."""
 
 
+def in_words(place: Place) -> str:
+    """``("authors", 2)`` -> ``"authors, entry 3"``; ``("links", "arxiv")`` -> ``"links.arxiv"``."""
+    text = ""
+    for step in place:
+        if isinstance(step, int):
+            text += f", entry {step + 1}" if text else f"entry {step + 1}"
+        else:
+            text += f"{'.' if text else ''}{step}"
+    return shorten(text) if text else "the record"
+
+
 class Mark(NamedTuple):
     """A position in the file, counted from 1."""
 
@@ -77,15 +89,29 @@ class NotText:
     """In words: ``a number``, ``true or false`` or ``nothing``."""
 
 
-def _typed(value: Any) -> Any:
-    match value:
-        case NotText(text=text):
-            return yaml.safe_load(text)
-        case dict():
-            return {key: _typed(part) for key, part in value.items()}
-        case tuple():
-            return tuple(_typed(part) for part in value)
-    return value
+_NUMBER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,18}|[0-9]*\.[0-9]+|[0-9]+\.)(?:[eE][-+]?[0-9]{1,3})?")
+_NUMBER_LENGTH = 40
+_TRUE = ("yes", "true", "on")
+
+
+def number_of(text: str) -> int | float | None:
+    """The number that a scalar without quotes is to people; None for other ways in which YAML writes some.
+
+    ``010`` is eight to YAML, ``1:30`` ninety, ``1_0`` ten, ``.inf`` no number at all: who writes these means something
+    else, and a few letters (``0x_``, thousands of digits) even break the parsers.
+    """
+    if len(text) > _NUMBER_LENGTH or not _NUMBER.fullmatch(text):
+        return None
+    if re.fullmatch("[-+]?[0-9]+", text):
+        return int(text) if abs(int(text)) < 2**63 else None
+    return number if math.isfinite(number := float(text)) else None
+
+
+def _typed(value: NotText) -> int | float | bool | None:
+    """What YAML takes a scalar for; None also for a number that is none to people."""
+    if value.kind == _NOT_TEXT["bool"]:
+        return value.text.lower() in _TRUE
+    return None if value.kind == _NOT_TEXT["null"] else number_of(value.text)
 
 
 @dataclass
@@ -101,12 +127,32 @@ class Tree:
     """Comments that would be a part of the text before them, were that free text."""
     lost: list[Mark] = field(default_factory=list)
     """Where U+FFFD stands, the first in each line."""
-    unfit: dict[Place, tuple[Mark, str]] = field(default_factory=dict)
-    """What no text may hold, in words (:func:`~catalog.base.text.unfit`), by the place of the value or the key."""
+    faults: dict[Place, Problem] = field(default_factory=dict)
+    """What is wrong with values and keys whatever they are for, by their place: told when the tree is held against a
+    model (:func:`~catalog.parsing.validation.validate`), in place of what the model finds there."""
 
     def with_numbers(self) -> Tree:
         """The same tree for data that is no record: numbers, true, false and nothing as what YAML takes them for."""
-        return replace(self, value=_typed(self.value))
+        faults = dict(self.faults)
+
+        def typed(value: Any, place: Place) -> Any:
+            match value:
+                case NotText():
+                    meant = _typed(value)
+                    if meant is None and value.kind in (_NOT_TEXT["int"], _NOT_TEXT["float"]):
+                        mark = self.mark(place)
+                        message = f"{shorten(value.text)} is no number in digits, as they are read here"
+                        hint = "Write it as in 12, 0.45 or 1.0e-9; put it in quotes if it is text."
+                        problem = Problem(self.file, mark.line, mark.column, "bad-number", "error", message, hint)
+                        faults.setdefault(place, problem)
+                    return meant
+                case dict():
+                    return {key: typed(part, (*place, key)) for key, part in value.items()}
+                case tuple():
+                    return tuple(typed(part, (*place, index)) for index, part in enumerate(value))
+            return value
+
+        return replace(self, value=typed(self.value, ()), faults=faults)
 
     def mark(self, place: Place) -> Mark:
         """Where the value at ``place`` stands, or else the nearest part around it that exists."""
@@ -149,7 +195,7 @@ def read_bounded(path: Path, file: str, limit: int = MAX_BYTES) -> tuple[bytes |
         return read_plain(path, limit), []
     except TooLargeError as error:
         hint = "A record is a few lines; keep the paper's text out of it." if limit == MAX_BYTES else "Split it."
-        return None, [Problem(file, 1, 1, "too-large", "error", error.strerror, hint)]
+        return None, [Problem(file, 1, 1, "too-large", "error", str(error.strerror), hint)]
     except OSError as error:
         message = f"cannot be read: {error.strerror or error}"
         hint = "Check that it is a file, and its permissions."
@@ -323,7 +369,11 @@ class _Builder:
 
     def _look_for_unfit(self, text: str, place: Place, mark: Mark) -> None:
         if text is not _AGAIN and (sign := unfit(text)):
-            self.tree.unfit.setdefault(place, (mark, sign))
+            message = f"{in_words(place)}: holds {sign}"
+            problem = Problem(
+                self.tree.file, mark.line, mark.column, "invisible-character", "error", message, "Delete it."
+            )
+            self.tree.faults.setdefault(place, problem)
 
     def _place(self, parent: _Open | None) -> Place:
         if parent is None:

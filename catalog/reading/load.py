@@ -15,6 +15,7 @@ from catalog.base.manifest import digest_of
 from catalog.base.project import Project
 from catalog.base.text import printable, shorten
 from catalog.base.utf8 import decode
+from catalog.model import discovery
 from catalog.model.architectures import Architectures, read_architectures
 from catalog.model.catalog import Catalog
 from catalog.model.claims import judge, read_claims
@@ -137,6 +138,8 @@ def _examine(project: Project, focus: Collection[Path], kept: Kept | None) -> _E
     problems += faults
     guide, faults = read_guide(project.site, project.root)
     problems += faults
+    if (project.root / discovery.FILE).is_file():
+        problems += discovery.read_discovery(project.root / discovery.FILE, discovery.FILE)[1]
     read = list(_read_records(project, kept))
     problems += [problem for record in read for problem in record.problems]
     entries = [record.entry for record in read if record.entry]
