@@ -6,34 +6,43 @@ import math
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, StringConstraints
 
+from catalog.model.paper import Model, Text, plain_text
+from catalog.model.quantities import Finite
 from catalog.model.results import Result
 from catalog.parsing.datafile import read_entries
+from catalog.parsing.forms import Form, FreeText
 from catalog.parsing.problems import Problem
 
+_METRIC_ID = Form("a metric's id: letters, digits, dots, dashes, colons and underscores", "forget_probability")
 Better = Literal["higher", "lower", "retrained"]
 
 
-class Metric(BaseModel):
+def _range(ends: tuple[float | None, float | None]) -> tuple[float | None, float | None]:
+    low, high = ends
+    if low is not None and high is not None and not low < high:
+        raise ValueError("bad-number: its lower end is not below its upper one; write the lower one first")
+    return ends
+
+
+class Metric(Model):
     """A number that is measured, as a column of tables."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: str
-    label: str
-    definition: str = ""
-    range: tuple[float | None, float | None] | None = None
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$", max_length=60), _METRIC_ID]
+    label: Text
+    definition: Annotated[str, StringConstraints(max_length=600), AfterValidator(plain_text), FreeText()] = ""
+    range: Annotated[tuple[Finite | None, Finite | None], AfterValidator(_range)] | None = None
     better: Better = "higher"
     scale: Literal["plain", "log10"] = "plain"
     """How tables show it: p-values, which differ by powers of ten, as their logarithm."""
-    passed: float | None = None
+    passed: Finite | None = None
     """From this value on, a model has passed a test that tells it from the retrained one."""
     detail: bool = False
     """Kept in the records and the database, and left out of tables."""
-    source: str = ""
+    source: Annotated[str, StringConstraints(max_length=400), AfterValidator(plain_text), FreeText()] = ""
 
     def shown(self, value: float) -> float:
         """A value on the scale of tables; the logarithm of 0 is that of the smallest number there is."""
