@@ -166,10 +166,15 @@ def fitting(lines: Iterable[str], limit: int = 60_000) -> str:
 
 
 def inert(text: str) -> str:
-    """Text that Markdown on a code host takes as it is, and that mentions nobody."""
-    for sign in "\\`*_[]<>#|@":
-        text = text.replace(sign, f"&#{ord(sign)};")
-    return text
+    """Text that Markdown on a code host takes as it is, and that mentions nobody and closes nothing.
+
+    Mentions and numbers of issues are looked for after entities are read, so that a sign without width stands in them.
+    """
+    return _ACTIVE.sub(lambda sign: f"&#{ord(sign[0])};" + ("&#8203;" if sign[0] in "@#-" else ""), text)
+
+
+_ACTIVE = re.compile(r"[&\\`*_\[\]<>#|@~$]|(?<=\b[Gg][Hh])-(?=[0-9])")
+"""Signs of Markdown, and those that call people and name issues (``GH-12`` is one)."""
 
 
 def sentence(text: str) -> str:

@@ -39,6 +39,8 @@ MATH = r"\$(?=[^\s$])[^$]*(?<=[^\s$])\$(?!\d)|\$[^$]*[\\_^][^$]*\$"
 """Mathematics of LaTeX between dollars: "$5 and $6" holds none."""
 _HTML = re.compile(rf"{TAG}|&(?:#\d+|#x[0-9a-fA-F]+|[A-Za-z]+);")
 _MARKDOWN = re.compile(r"\*\*[^*]+\*\*|`[^`]+`|!?\[[^\]]*\]\([^)]*\)|^#{1,6} |^> ")
+_HOST = re.compile(r"(?:[^.\[\]:%/?#@]+\.)+[^.\[\]:%/?#@]+\.?")
+"""Names with dots between them; nobody publishes at a bare number of IPv6."""
 _PLACE_IN_PAPER = re.compile(
     r"(?:Table|Figure|Section|Appendix) (?:[A-Z]?[0-9]+(?:\.[0-9]+)*[a-z]?|[A-Z](?:\.[0-9]+)*)"
 )
@@ -81,12 +83,17 @@ def web_address(value: str) -> str:
         ValueError: why it cannot.
     """
     visible(value)
-    parts = urlsplit(value)
+    no_address = "bad-link: not an address a browser can open; copy it from the address bar"
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError:  # brackets that hold no address, a port that is none
+        raise ValueError(no_address) from None
     if parts.scheme not in ("http", "https"):
         scheme = parts.scheme or "nothing"
         raise ValueError(f"bad-link: links start with https://, this one with {scheme!r}; copy it from the address bar")
-    if not parts.hostname or "." not in parts.hostname or re.search(r"[\s<>\"'`\\^{}|]", value):
-        raise ValueError("bad-link: not an address a browser can open; copy it from the address bar")
+    if not host or not _HOST.fullmatch(host) or re.search(r"[\s<>\"'`\\^{}|]", value):
+        raise ValueError(no_address)
     if parts.username or parts.password:
         raise ValueError("bad-link: holds a user name or password; remove it")
     return value

@@ -150,10 +150,9 @@ def _in_words(model: type[BaseModel], loc: Place, detail: ErrorDetails, whole: s
             choices = _choices(model, loc)
             hint = did_you_mean(_shown(given), choices) or f"One of: {', '.join(choices)}."
             return "unknown-value", f"{name} is {_shown(given)!r}, which it cannot be", hint
-        case "value_error":
-            code, _, message = str(context["error"]).partition(": ")
-            fault, _, hint = message.partition("; ")
-            return code, f"{name}: {fault}", _sentence(hint)
+        case "value_error" if ours := re.fullmatch(r"([a-z]+(?:-[a-z0-9]+)*): (.*)", str(context["error"]), re.DOTALL):
+            fault, _, hint = ours[2].partition("; ")
+            return ours[1], f"{name}: {fault}", _sentence(hint)
         case "string_pattern_mismatch":
             return _wrong_form(name, _form(model, loc) or _ID_FORM, str(given))
         case "string_too_long" if form := _form(model, loc):

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from catalog.base.text import (
     did_you_mean,
     fit,
     fitting,
     fold,
+    inert,
     nearest,
     printable,
     same_title,
@@ -156,3 +160,13 @@ def test_titles_that_look_the_same_are_one() -> None:
     assert title_as_seen("Οn Fοrgetting") == title_as_seen("On Forgetting")
     assert title_as_seen("Забывание в больших моделях") != title_as_seen("Забывание в малых моделях")
     assert title_as_seen("забывание") == title_as_seen("ЗАБЫВАНИЕ")
+
+
+@given(st.text(st.sampled_from("`*_[]()<>#|@~$&\\!a1;-ghGH:/ \"'") | st.characters(categories=["L"]), min_size=1))
+def test_inert_text_is_shown_as_it_is(text: str) -> None:
+    made = inert(text)
+    (inline,) = (one for one in MarkdownIt("gfm-like", {"linkify": False}).parse(f"x{made}x") if one.type == "inline")
+    said = "".join(child.content for child in inline.children or () if child.type in ("text", "text_special"))
+    assert said.replace("\u200b", "") == f"x{text}x"
+    assert not re.search(r"@\w|#\d|\bgh-\d", said, re.IGNORECASE)
+    assert html.unescape(made).replace("\u200b", "") == text
