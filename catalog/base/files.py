@@ -12,6 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 ABANDONED = 600
 """Seconds after which a part is nobody's any more: its writer was killed."""
 _COUNT = itertools.count()
@@ -45,6 +50,24 @@ def read_plain(path: Path, limit: int) -> bytes:
 def _without_waiting(path: str, flags: int) -> int:
     # Whoever opens a pipe waits for somebody at its other end; where there is no such flag, there are no such files.
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Within it nobody else is who locks the folder, in this process or another; who comes later waits.
+
+    For what reads files, and writes them anew from what it read. Where a system cannot lock folders, nobody waits.
+    """
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems lock nothing
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def write_whole(path: Path, content: str | bytes) -> bool:
