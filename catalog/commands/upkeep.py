@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from catalog.reading.entry import Entry
 
 app = typer.Typer()
+CENTURY = 36_500
+"""Days beyond which nobody looks back."""
 PANEL = "Keep the catalog true"
 
 
@@ -42,7 +44,7 @@ def links(
         list[str] | None, typer.Argument(metavar="[ID]...", help="Only the links of these records.")
     ] = None,
     age: Annotated[
-        float, typer.Option("--age", metavar="DAYS", min=0, help="Believe good verdicts that are younger.")
+        float, typer.Option("--age", metavar="DAYS", min=0, max=CENTURY, help="Believe good verdicts that are younger.")
     ] = 7,
     as_json: Json = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a report in Markdown.")] = False,
@@ -86,7 +88,10 @@ def update(
     papers: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Only these records.")] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Write the changes into the records.")] = False,
     age: Annotated[
-        int, typer.Option("--age", metavar="DAYS", min=0, help="Leave out what was compared less than so long ago.")
+        int,
+        typer.Option(
+            "--age", metavar="DAYS", min=0, max=CENTURY, help="Leave out what was compared less than so long ago."
+        ),
     ] = 0,
     thorough: Annotated[
         bool, typer.Option("--thorough", help="Ask every source that a record names, if its venue is known, too.")

@@ -391,6 +391,91 @@ def test_json_of_any_size_is_not_read_whole(checkout: Checkout) -> None:
     assert (problem.code, "1,000,000,000,000 bytes" in problem.message) == ("too-large", True)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("show", "\udcff"),
+        ("search", "forget", "\udcff"),
+        ("search", "forget", "--target", "priv\udcffacy"),
+        ("move", "\udcff", "lindqvist2031gentle"),
+        ("move", "lindqvist2031fading", "lindqvist2031\udcff"),
+        ("remove", "lindqvist2031fading", "--reason", "dup \udcff"),
+        ("update", "\udcff"),
+        ("links", "\udcff"),
+        ("add", "3104.0\udcff"),
+        ("new", "x\udcff2031y"),
+        ("validate", "papers/\udcff.yaml"),
+        ("validate", "--format", "\udcff"),
+        ("validate", "--root=\udcff"),
+    ],
+    ids=ascii,
+)
+def test_bytes_that_are_no_text_are_named(words: tuple[str, ...], checkout: Checkout, run: Run) -> None:
+    before = sorted(checkout.root.rglob("*"))
+    ran = run(*words)
+    assert (ran.status, "is no text in UTF-8" in ran.err, "\\udcff" in ran.err) == (2, True, True), ran.err
+    assert sorted(checkout.root.rglob("*")) == before
+
+
+def test_a_file_may_have_any_name(checkout: Checkout, run: Run) -> None:
+    for name in ("papers/2031/\udcff.yaml", "\udcff"):
+        (checkout.root / os.fsencode(name).decode("utf-8", "surrogateescape")).write_text("x")
+    assert run("validate", "papers/2031/\udcff.yaml").status == 0
+    assert "is no id" in run("validate").out
+    assert run("show", "\udcff").status == 2
+
+
+@pytest.mark.parametrize("age", ["800000", "-1", "9" * 30, "x"])
+@pytest.mark.parametrize("command", ["update", "links"])
+def test_nobody_looks_back_for_ever(command: str, age: str, run: Run) -> None:
+    assert run(command, "lindqvist2031fading", "--age", age).status == 2
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://[::1",
+        "https://[::1]/a",
+        "https://[example.org]/a",
+        "https://example.org:port/a",
+        "https://example.org:99999999/a",
+        "https://./a",
+        "https://../a",
+        "https://a..org/b",
+        "https://.org",
+        "https:///a.b",
+        "https://ex ample.org",
+        "https://a\\u3000b.org",
+        "https://user@example.org",
+        "//example.org/a",
+        "https:example.org",
+        "https://localhost/a",
+    ],
+)
+def test_an_address_is_one_that_a_browser_opens(address: str, checkout: Checkout) -> None:
+    checkout.change(checkout.fading, "https://example.org/lindqvist/fading", f'"{address}"')
+    (problem,) = checkout.problems()
+    assert (problem.code, problem.line) == ("bad-link", 11)
+    assert problem.hint
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://example.org",
+        "http://example.org:8080/a?b=c#d",
+        "https://xn--bcher-kva.example/a",
+        "https://bücher.example/ü",
+        "https://example.org./a",
+        "https://127.0.0.1/a",
+        "https://ja.wikipedia.org/wiki/忘却",
+    ],
+)
+def test_addresses_that_browsers_open(address: str, checkout: Checkout) -> None:
+    checkout.change(checkout.fading, "https://example.org/lindqvist/fading", f'"{address}"')
+    assert not [problem for problem in checkout.problems() if problem.severity == "error"]
+
+
 def test_vocabulary_of_the_checkout(checkout: Checkout) -> None:
     from catalog.model.vocabulary import FOLDER
 

@@ -164,6 +164,20 @@ def test_what_only_looks_like_the_id_stays(checkout: Checkout, run: Run) -> None
     assert f"As {OLD} does, asks about" in text
 
 
+def test_a_reader_that_goes_away_says_nothing_of_the_move(checkout: Checkout) -> None:
+    command = [sys.executable, "-c", "from catalog.cli import main; main()", "move", OLD, NEW]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    read, write = os.pipe()
+    os.close(read)
+    moved = subprocess.run(
+        command, cwd=checkout.root, env=environment, stdout=write, stderr=subprocess.PIPE, check=False
+    )
+    os.close(write)
+    assert moved.returncode in (0, 1)  # the library of the command line ends with 1
+    assert moved.stderr == b""
+    assert read_redirects(checkout.project)[0].moved == {OLD: NEW}
+
+
 def test_moves_at_once_lose_nothing(checkout: Checkout) -> None:
     """Processes that move and remove records side by side, each reading and writing the same file of redirects."""
     words = [f"lindqvist2031{word}" for word in ("one", "two", "three", "four", "five", "six", "seven", "eight")]
