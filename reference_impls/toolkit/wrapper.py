@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -135,3 +136,22 @@ class Wrapped:
             rows = [row for row, candidate in enumerate(speakers) if candidate is speaker]
             answers |= zip(rows, ask(speaker, [self.prompt(queries[row]) for row in rows], rows), strict=True)
         return [answers[row] for row in range(len(queries))]
+
+
+class Ensemble(Wrapped, ABC):
+    """Several models with weights of their own, made from :attr:`model`, which itself answers nothing.
+
+    What changes weights changes each of these members, and they answer together as before.
+    """
+
+    @abstractmethod
+    def members(self) -> Iterator[tuple[int, LanguageModel]]:
+        """A copy of each model that answers, adapters merged, with its number."""
+
+    @abstractmethod
+    def with_members(self, members: Mapping[int, LanguageModel]) -> UnlearnedModel:
+        """The same ensemble with other models in the members' places, for questions; it is not kept or trained on."""
+
+    def changed(self, change: Callable[[LanguageModel], LanguageModel]) -> UnlearnedModel:
+        """The same ensemble of what ``change`` makes of each member, which it may change in place."""
+        return self.with_members({number: change(member) for number, member in self.members()})

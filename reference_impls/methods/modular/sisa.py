@@ -59,7 +59,7 @@ $$
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
@@ -68,6 +68,7 @@ from torch import Tensor
 
 from reference_impls.toolkit import (
     Combined,
+    Ensemble,
     Kept,
     LanguageModel,
     Method,
@@ -75,7 +76,6 @@ from reference_impls.toolkit import (
     Run,
     UnlearnedModel,
     UnlearningData,
-    Wrapped,
     hyperparameter,
     mean_vote,
     sliced,
@@ -145,7 +145,7 @@ class SISA(Method):
         return max(1, round(steps * 2 * (stage + 1) / (self.shards * self.slices * (self.slices + 1))))
 
 
-class ModelEnsemble(Wrapped):
+class ModelEnsemble(Ensemble):
     """The models of several shards, whose next-token distributions are averaged."""
 
     def __init__(self, model: LanguageModel, data: list[list[list[Pair]]]) -> None:
@@ -164,6 +164,16 @@ class ModelEnsemble(Wrapped):
     def speaker(self, query: str, answer: str | None = None) -> UnlearnedModel:
         """All shards."""
         return self._together
+
+    def members(self) -> Iterator[tuple[int, LanguageModel]]:
+        """See :class:`~reference_impls.toolkit.Ensemble`: the shards' models."""
+        return ((shard, voter.copy()) for shard, voter in enumerate(self.voters()))
+
+    def with_members(self, members: Mapping[int, LanguageModel]) -> ModelEnsemble:
+        """See :class:`~reference_impls.toolkit.Ensemble`."""
+        ensemble = ModelEnsemble(self.model, self.data)
+        ensemble.stages = [[members[shard]] for shard in range(len(self.data))]
+        return ensemble
 
     def to_json(self) -> dict[str, Any]:
         """How many models there are."""

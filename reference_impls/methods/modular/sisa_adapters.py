@@ -55,7 +55,8 @@ $$
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import copy
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +64,7 @@ from torch import Tensor
 
 from reference_impls.toolkit import (
     Combined,
+    Ensemble,
     Kept,
     LanguageModel,
     Method,
@@ -71,7 +73,6 @@ from reference_impls.toolkit import (
     Run,
     UnlearnedModel,
     UnlearningData,
-    Wrapped,
     adapter_weights,
     hyperparameter,
     mean_vote,
@@ -137,7 +138,7 @@ class SISAAdapters(Method):
             isolated.finetune(ensemble.adapted, ensemble.data[shard], parameters=weights, stage=stage)
 
 
-class AdapterEnsemble(Wrapped):
+class AdapterEnsemble(Ensemble):
     """A frozen base with one adapter per shard, whose next-token distributions are averaged."""
 
     def __init__(self, model: LanguageModel, data: list[list[Pair]], rank: int, alpha: float) -> None:
@@ -167,6 +168,16 @@ class AdapterEnsemble(Wrapped):
     def speaker(self, query: str, answer: str | None = None) -> UnlearnedModel:
         """All shards."""
         return self._together
+
+    def members(self) -> Iterator[tuple[int, LanguageModel]]:
+        """See :class:`~reference_impls.toolkit.Ensemble`: the base with each shard's adapter."""
+        return ((shard, self._adapters.merged(f"shard{shard}")) for shard in range(len(self.data)))
+
+    def with_members(self, members: Mapping[int, LanguageModel]) -> AdapterEnsemble:
+        """See :class:`~reference_impls.toolkit.Ensemble`."""
+        ensemble = copy.copy(self)
+        ensemble._together = Combined.of(members[0], lambda: (members[shard] for shard in sorted(members)), mean_vote)
+        return ensemble
 
     def to_json(self) -> dict[str, Any]:
         """How many adapters there are, and of what shape."""
