@@ -19,6 +19,7 @@ from unlearning_toys import fingerprint
 from catalog.model.implementations import Implementation
 from reference_impls.errors import UnknownNameError, UsageError
 from reference_impls.measuring.cost import count_passes
+from reference_impls.progress import silent
 from reference_impls.running.registry import configure, find_method, find_task, implementations, method_class, methods
 from reference_impls.toolkit import (
     HyperparameterError,
@@ -250,10 +251,18 @@ class Observed:
     """How many were made of it meanwhile."""
     trained: int
     """The weights that an optimizer held, at most."""
+    generators: int
+    """Of random numbers, that were there after a step besides torch's own and the run's, at most."""
 
 
-def _two_steps(method: Implementation, start: LanguageModel, data: UnlearningData, **settings: str) -> Any:
-    run = Run(Recipe(learning_rate=1e-3, steps=2, batch_size=2), seed=1, earlier=start.copy)
+def _two_steps(
+    method: Implementation,
+    start: LanguageModel,
+    data: UnlearningData,
+    progress: Callable[[str, int, int], None] = silent,
+    **settings: str,
+) -> Any:
+    run = Run(Recipe(learning_rate=1e-3, steps=2, batch_size=2), seed=1, progress=progress, earlier=start.copy)
     return configure(method, settings, {}).unlearn(start.copy(), data, run)
 
 
@@ -288,6 +297,15 @@ def observe(start_of: LearnedBy, data: UnlearningData) -> Callable[[str], Observ
     def observed(method: str) -> Observed:
         start = start_of(find_method(method))
         copies, most, trained = list[weakref.ref[LanguageModel]](), 0, [0]
+        made_generators, alive = list[weakref.ref[torch.Generator]](), [0]
+
+        class Generator(torch.Generator):
+            def __init__(self, *given: Any) -> None:
+                super().__init__()
+                made_generators.append(weakref.ref(self))
+
+        def step_taken(stage: str, done: int, total: int) -> None:
+            alive.append(sum(one() is not None for one in made_generators) if done else 0)
 
         def counted(self: LanguageModel) -> LanguageModel:
             nonlocal most
@@ -306,8 +324,10 @@ def observe(start_of: LearnedBy, data: UnlearningData) -> Callable[[str], Observ
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(LanguageModel, "copy", counted)
             patched.setattr(torch.optim.Optimizer, "__init__", held)
-            unlearned = _two_steps(find_method(method), start, data)
-        return Observed(unlearned, fingerprint(start.model), most - 1, max(trained))  # one is the start's own
+            patched.setattr(torch, "Generator", Generator)
+            unlearned = _two_steps(find_method(method), start, data, step_taken)
+        # One copy is the start's own.
+        return Observed(unlearned, fingerprint(start.model), most - 1, max(trained), max(alive))
 
     return cache(observed)
 
@@ -399,6 +419,11 @@ def test_who_does_without_what_must_stay_learns_nothing_of_it(
     )
     one, other = (_told(_two_steps(method, learned_by(method), given, **settings), data) for given in (data, others))
     assert one == pytest.approx(other, abs=1e-5)
+
+
+def test_who_remembers_nothing_draws_by_no_generator_of_its_own(method: Implementation, observed: Observed) -> None:
+    """A savepoint holds torch's generator and the run's; what another had drawn would be drawn again."""
+    assert method_class(method).remembers or not observed.generators
 
 
 def test_who_needs_prompts_alone_leaves_the_weights_as_they_are(method: Implementation, observed: Observed) -> None:
