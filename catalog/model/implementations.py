@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from catalog.base.text import as_typed
 from catalog.base.utf8 import read_text
 from catalog.model.defaults import METHOD
 from catalog.model.needs import NeedError, Needs
@@ -119,6 +120,11 @@ class Implementation:
     def described(self) -> str:
         """The title without the short name behind it."""
         return self.title.removesuffix(f" ({self.name})")
+
+    @property
+    def short(self) -> str:
+        """The short name as people may type it in place of the id."""
+        return as_typed(self.name)
 
     @property
     def knob(self) -> Hyperparameter | None:

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from unlearning_toys import fingerprint
 
 from catalog.model.implementations import Implementation
-from reference_impls.errors import UnknownNameError, UsageError
+from reference_impls.errors import SharedNameError, UnknownNameError, UsageError
 from reference_impls.measuring.cost import count_passes
 from reference_impls.progress import silent
+from reference_impls.running import registry
 from reference_impls.running.registry import configure, find_method, find_task, implementations, method_class, methods
 from reference_impls.toolkit import (
     HyperparameterError,
@@ -169,6 +170,11 @@ def test_any_text_for_a_number_is_taken_or_refused_clearly(value: str) -> None:
         ("task-vector", "task-vector"),
         ("WHP", "whp"),
         ("icul", "icul"),
+        ("GU", "gu"),
+        ("Geometric Unlearning", "geometric-unlearning"),
+        ("Obliviate", "obliviate"),
+        ("Obliviate unmemorization", "unmemorization"),
+        ("SGA, TAU", "sga-tau"),
     ],
 )
 def test_methods_are_found_by_id_and_short_name_in_any_case(name: str, method: str) -> None:
@@ -176,11 +182,36 @@ def test_methods_are_found_by_id_and_short_name_in_any_case(name: str, method: s
 
 
 @pytest.mark.parametrize(
-    ("name", "nearest"), [("nop", "npo"), ("gradient-accent", "gradient-ascent"), ("GRADDIF", "graddiff")]
+    ("name", "offered"),
+    [
+        ("nop", "'npo'"),
+        ("gradient-accent", "'gradient-ascent'"),
+        ("GRADDIF", "'grad-diff'"),
+        ("SGA", "'sga-smoothing' or 'sga-tau'"),
+        ("obliv", "'obliviate' or 'unmemorization'"),
+        ("selective gradient ascent", "'sga-tau'"),  # as its title begins
+    ],
 )
-def test_an_unknown_method_suggests_the_nearest(name: str, nearest: str) -> None:
-    with pytest.raises(UnknownNameError, match=f"There is no method '{name}'. Did you mean '{nearest}'?"):
+def test_an_unknown_method_offers_all_that_begins_so_or_the_nearest(name: str, offered: str) -> None:
+    with pytest.raises(UnknownNameError) as caught:
         find_method(name)
+    assert str(caught.value) == f"There is no method {name!r}. Did you mean {offered}?"
+
+
+def test_an_id_wins_over_a_short_name_which_several_may_not_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    npo = find_method("npo")
+    others = [dataclasses.replace(npo, id=ident, name=name) for ident, name in (("one", "NPO"), ("two", "Two of us"))]
+    monkeypatch.setattr(registry, "methods", lambda: [*others, npo, dataclasses.replace(others[1], id="three")])
+    assert find_method("NPO") is npo
+    assert find_method("Two") is others[1]
+    with pytest.raises(SharedNameError) as caught:
+        find_method("two_of US")
+    assert str(caught.value) == "More than one method is called 'two_of US'. Say which by its id: 'three' or 'two'."
+
+
+@pytest.mark.parametrize(("name", "shown"), [("obliviate", ["unmemorization"]), ("npo", []), ("gradient-ascent", [])])
+def test_whose_name_begins_with_anothers_is_told_where_its_id_does_not_show_it(name: str, shown: list[str]) -> None:
+    assert [one.id for one in registry.namesakes(find_method(name))] == shown
 
 
 def test_a_method_unlike_any_lists_all() -> None:
