@@ -6,6 +6,7 @@ import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -145,13 +146,22 @@ class Ensemble(Wrapped, ABC):
     """
 
     @abstractmethod
-    def members(self) -> Iterator[tuple[int, LanguageModel]]:
-        """A copy of each model that answers, adapters merged, with its number."""
+    def member(self, number: int) -> LanguageModel:
+        """A copy of one of the models that answer, with adapters merged and masks applied."""
 
     @abstractmethod
-    def with_members(self, members: Mapping[int, LanguageModel]) -> UnlearnedModel:
+    def with_members(self, member: Callable[[int], LanguageModel]) -> UnlearnedModel:
         """The same ensemble with other models in the members' places, for questions; it is not kept or trained on."""
 
     def changed(self, change: Callable[[LanguageModel], LanguageModel]) -> UnlearnedModel:
-        """The same ensemble of what ``change`` makes of each member, which it may change in place."""
-        return self.with_members({number: change(member) for number, member in self.members()})
+        """The same ensemble of what ``change`` makes of each member, in place or not, once it has something to say."""
+
+        @cache
+        def member(number: int) -> LanguageModel:
+            with (
+                torch.inference_mode(False),
+                torch.enable_grad(),
+            ):  # who asks gives no gradients, a change may need them
+                return change(self.member(number))
+
+        return self.with_members(member)

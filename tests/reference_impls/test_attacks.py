@@ -364,8 +364,10 @@ def test_members_without_a_change_answer_as_the_ensemble_and_a_change_leaves_it_
 
 def equals(model: LanguageModel) -> list[Ensemble]:
     """Ensembles of which every member is the model."""
+    voting = ModelEnsemble(model, [[], [], []])
+    voting.stages = [[model], [model], [model]]
     return [
-        ModelEnsemble(model, [[], [], []]).with_members(dict.fromkeys(range(3), model)),
+        voting,
         SISAAdapters(shards=3).learn(model.copy(), [], Run(Recipe())),  # an adapter begins as nothing
         MaskedMerge(model, scale=1.0),
     ]

@@ -59,7 +59,7 @@ $$
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
@@ -165,15 +165,13 @@ class ModelEnsemble(Ensemble):
         """All shards."""
         return self._together
 
-    def members(self) -> Iterator[tuple[int, LanguageModel]]:
-        """See :class:`~reference_impls.toolkit.Ensemble`: the shards' models."""
-        return ((shard, voter.copy()) for shard, voter in enumerate(self.voters()))
+    def member(self, number: int) -> LanguageModel:
+        """See :class:`~reference_impls.toolkit.Ensemble`: a shard's model."""
+        return self.voters()[number].copy()
 
-    def with_members(self, members: Mapping[int, LanguageModel]) -> ModelEnsemble:
+    def with_members(self, member: Callable[[int], LanguageModel]) -> UnlearnedModel:
         """See :class:`~reference_impls.toolkit.Ensemble`."""
-        ensemble = ModelEnsemble(self.model, self.data)
-        ensemble.stages = [[members[shard]] for shard in range(len(self.data))]
-        return ensemble
+        return Combined.of(self.model, lambda: map(member, range(len(self.data))), mean_vote)
 
     def to_json(self) -> dict[str, Any]:
         """How many models there are."""

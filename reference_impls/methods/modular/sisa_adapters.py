@@ -55,8 +55,7 @@ $$
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -169,15 +168,13 @@ class AdapterEnsemble(Ensemble):
         """All shards."""
         return self._together
 
-    def members(self) -> Iterator[tuple[int, LanguageModel]]:
-        """See :class:`~reference_impls.toolkit.Ensemble`: the base with each shard's adapter."""
-        return ((shard, self._adapters.merged(f"shard{shard}")) for shard in range(len(self.data)))
+    def member(self, number: int) -> LanguageModel:
+        """See :class:`~reference_impls.toolkit.Ensemble`: the base with a shard's adapter."""
+        return self._adapters.merged(f"shard{number}")
 
-    def with_members(self, members: Mapping[int, LanguageModel]) -> AdapterEnsemble:
+    def with_members(self, member: Callable[[int], LanguageModel]) -> UnlearnedModel:
         """See :class:`~reference_impls.toolkit.Ensemble`."""
-        ensemble = copy.copy(self)
-        ensemble._together = Combined.of(members[0], lambda: (members[shard] for shard in sorted(members)), mean_vote)
-        return ensemble
+        return Combined.of(self.model, lambda: map(member, range(len(self.data))), mean_vote)
 
     def to_json(self) -> dict[str, Any]:
         """How many adapters there are, and of what shape."""

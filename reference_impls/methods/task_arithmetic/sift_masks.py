@@ -57,7 +57,7 @@ from __future__ import annotations
 
 import copy
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -242,14 +242,17 @@ class MaskedMerge(Ensemble):
             self._speakers[number] = Combined.of(self._served, lambda: (self.served(number),))
         return self._speakers[number]
 
-    def members(self) -> Iterator[tuple[int, LanguageModel]]:
-        """See :class:`~reference_impls.toolkit.Ensemble`: what answers each task's questions, and all others."""
-        return ((number, self.served(number).copy()) for number in (WHOLE, *self.masks))
+    def member(self, number: int) -> LanguageModel:
+        """See :class:`~reference_impls.toolkit.Ensemble`: what answers a task's questions, or all others."""
+        return self.served(number).copy()
 
-    def with_members(self, members: Mapping[int, LanguageModel]) -> MaskedMerge:
+    def with_members(self, member: Callable[[int], LanguageModel]) -> MaskedMerge:
         """See :class:`~reference_impls.toolkit.Ensemble`."""
         merged = copy.copy(self)
-        merged._speakers = dict(members)
+        merged._speakers = {
+            number: Combined.of(self.model, lambda number=number: (member(number),))  # type: ignore[misc]
+            for number in (WHOLE, *self.masks)
+        }
         return merged
 
     def to_json(self) -> dict[str, Any]:
