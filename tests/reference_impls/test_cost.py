@@ -66,7 +66,8 @@ def both_of_one_call(model: LanguageModel, pairs: list[Pair]) -> Tensor:
     kept = []
     handle = model.blocks[0].register_forward_hook(lambda module, given, out: kept.append(out))
     try:
-        return outer(model, pairs) + kept[0].square().mean()
+        loss: Tensor = outer(model, pairs) + kept[0].square().mean()
+        return loss
     finally:
         handle.remove()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -290,8 +290,8 @@ def _two_steps(
     method: Implementation,
     start: LanguageModel,
     data: UnlearningData,
+    settings: Mapping[str, str] = {},
     progress: Callable[[str, int, int], None] = silent,
-    **settings: str,
 ) -> Any:
     run = Run(Recipe(learning_rate=1e-3, steps=2, batch_size=2), seed=1, progress=progress, earlier=start.copy)
     return configure(method, settings, {}).unlearn(start.copy(), data, run)
@@ -356,7 +356,7 @@ def observe(start_of: LearnedBy, data: UnlearningData) -> Callable[[str], Observ
             patched.setattr(LanguageModel, "copy", counted)
             patched.setattr(torch.optim.Optimizer, "__init__", held)
             patched.setattr(torch, "Generator", Generator)
-            unlearned = _two_steps(find_method(method), start, data, step_taken)
+            unlearned = _two_steps(find_method(method), start, data, progress=step_taken)
         # One copy is the start's own.
         return Observed(unlearned, fingerprint(start.model), most - 1, max(trained), max(alive))
 
@@ -448,7 +448,7 @@ def test_who_does_without_what_must_stay_learns_nothing_of_it(
     others = dataclasses.replace(
         data, retain=tuple(dataclasses.replace(one, prompt=f"Well, {one.prompt}", answer=" No.") for one in data.retain)
     )
-    one, other = (_told(_two_steps(method, learned_by(method), given, **settings), data) for given in (data, others))
+    one, other = (_told(_two_steps(method, learned_by(method), given, settings), data) for given in (data, others))
     assert one == pytest.approx(other, abs=1e-5)
 
 
@@ -476,7 +476,7 @@ def test_who_does_not_need_what_must_stay_runs_without_it(
 ) -> None:
     settings = {"n": "2"} if name == "ga-until-forgotten" else {}  # the answers here are short
     method = find_method(name)
-    unlearned = _two_steps(method, learned_by(method), dataclasses.replace(data, retain=()), **settings)
+    unlearned = _two_steps(method, learned_by(method), dataclasses.replace(data, retain=()), settings)
     assert all(math.isfinite(one) for one in _told(unlearned, data))
 
 
@@ -487,6 +487,6 @@ def test_what_is_not_looked_at_costs_no_pass(name: str, learned_by: LearnedBy, d
         return  # one with a loop of its own may pass what it likes
     learned = learned_by(method)
     with count_passes(learned.model) as passes:
-        _two_steps(method, learned, data, **(_settings_without(method) or {}))
+        _two_steps(method, learned, data, _settings_without(method) or {})
     each = 1 + getattr(method_class(method), "alternates", False)
     assert passes.backward in (2 * 2, 2 * 2 * each)  # steps, forget pairs, and their alternates
