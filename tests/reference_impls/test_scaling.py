@@ -377,6 +377,7 @@ def _interrupted(method: str, model: LanguageModel, kept: Savepoints, at: int | 
         ("kl-min", LoRA(2)),
         ("soul", None),
         ("rmu", None),
+        ("rna", None),
         ("uld", None),
         ("spul", None),
     ],
