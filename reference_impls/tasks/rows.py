@@ -223,7 +223,7 @@ def pairs(row: Mapping[str, Any], place: str, model: LanguageModel) -> list[Pair
         if said.question is not None:
             asked = replace(pair, prompt=said.question, rephrased_prompt=other)
             return [asked.formatted(model.question, model.answer)]
-        return [replace(pair, prompt=model.conversation(said.chat))]
+        return [pair.formatted(lambda _: model.conversation(said.chat), model.answer)]
     except (TemplateError, TypeError, ValueError) as error:
         reason = str(error).strip().splitlines()
         raise UsageError(

@@ -209,11 +209,11 @@ class LanguageModel:
 
     def conversation(self, messages: Sequence[Mapping[str, str]]) -> str:
         """Messages (``role``, ``content``) as the prompt for the assistant's next turn, by the chat template."""
-        return encoding.conversation(self.tokenizer, messages)
+        return encoding.conversation(self.tokenizer, self.marks.turns, messages)
 
     def question(self, text: str) -> str:
         """A question as this model is asked: its chat template if it has one, else ``Question: ... Answer:``."""
-        return encoding.question(self.tokenizer, text)
+        return encoding.question(self.tokenizer, self.marks.turns, text)
 
     def around_questions(self) -> tuple[str, str]:
         """What stands before and after a question where this model is asked one."""
@@ -227,7 +227,7 @@ class LanguageModel:
 
     def answer(self, text: str) -> str:
         """An answer as it follows :meth:`question`."""
-        return encoding.answer(self.tokenizer, text)
+        return encoding.answer(self.tokenizer, self.marks.turns, text)
 
     def encode(self, pairs: Sequence[Pair], rows: Sequence[int] | None = None) -> Encoded:
         """Tokens, padded on the right. Prompts are cut on the left and answers on the right to ``max_length``."""
@@ -262,6 +262,15 @@ class LanguageModel:
         """(B, L) True where :meth:`encode` puts tokens of each pair's subject, at all mentions, in answers as well."""
         length = self.encode(pairs).input_ids.shape[1]
         return encoding.subject_mentions(self.tokenizer, self.marks, pairs, length, self.max_length).to(self.device)
+
+    def answer_tokens_within(self, pair: Pair, spans: Sequence[tuple[int, int]]) -> list[bool]:
+        """For each token of an answer's text, whether it is a part of one of some spans of that text."""
+        return encoding.answer_tokens_within(self.tokenizer, self.marks, pair, spans)
+
+    def answer_tokens(self, text: str) -> list[int]:
+        """An answer as ids, as it follows a question, without what ends it."""
+        pair = Pair(self.question("?"), self.answer(text), closed=False)
+        return encoding.tokens(self.tokenizer, self.marks, pair, self.max_length)[1]
 
     # Tokens -> logits
 
@@ -474,7 +483,7 @@ class LanguageModel:
 
     def _open(self, prompt: str, max_new_tokens: int) -> list[int]:
         """A prompt as ids, cut on the left so that there is room for an answer in the model's context."""
-        ids = encoding.prompt_ids(self.tokenizer, prompt) or [self.marks.first]
+        ids = encoding.prompt_ids(self.tokenizer, self.marks, prompt) or [self.marks.first]
         if self.context is None:
             return ids[-self.max_length :]
         longest = min(self.max_length, self.context - min(max_new_tokens, self.context // 4))
