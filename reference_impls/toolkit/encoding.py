@@ -85,7 +85,7 @@ def _ids(tokenizer: Any, marks: Marks, pair: Pair) -> tuple[list[int], list[int]
         (prompt, _), (answer, _) = together
         prompt = [*_marks_before(tokenizer, pair.prompt), *prompt]
     else:
-        prompt = prompt_ids(tokenizer, marks, pair.prompt)
+        prompt = prompt_ids(tokenizer, pair.prompt, marks)
         answer = tokenizer(pair.answer + (ending or ""), add_special_tokens=False)["input_ids"]
     return prompt, [*answer, marks.end] if ending is None and marks.end is not None else answer
 
@@ -110,12 +110,12 @@ def _ending(marks: Marks, pair: Pair) -> str | None:
     return marks.after(pair.prompt) if pair.closed else ""
 
 
-def prompt_ids(tokenizer: Any, marks: Marks, prompt: str) -> list[int]:
+def prompt_ids(tokenizer: Any, prompt: str, marks: Marks | None = None) -> list[int]:
     """A prompt as ids: with the token that begins a text, if there is one, without the one that would end it.
 
     One at whose end a turn's answer begins has the tokens that it has before answers.
     """
-    if marks.turns is not None and marks.opens(prompt):
+    if marks is not None and marks.turns is not None and marks.opens(prompt):
         together = _together(tokenizer, marks, Pair(prompt, marks.turns.sample, closed=False))
         if together is not None:
             return [*_marks_before(tokenizer, prompt), *together[0][0]]

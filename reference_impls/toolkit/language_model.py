@@ -483,7 +483,7 @@ class LanguageModel:
 
     def _open(self, prompt: str, max_new_tokens: int) -> list[int]:
         """A prompt as ids, cut on the left so that there is room for an answer in the model's context."""
-        ids = encoding.prompt_ids(self.tokenizer, self.marks, prompt) or [self.marks.first]
+        ids = encoding.prompt_ids(self.tokenizer, prompt, self.marks) or [self.marks.first]
         if self.context is None:
             return ids[-self.max_length :]
         longest = min(self.max_length, self.context - min(max_new_tokens, self.context // 4))

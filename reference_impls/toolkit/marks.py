@@ -1,9 +1,9 @@
 """What begins and ends a model's texts and turns, as its tokenizer, chat template and generation config say.
 
 A tokenizer's end-of-sequence token ends a *text*. What ends an *answer* of a chat model is what its template writes
-behind one (``<end_of_turn>``, ``<|im_end|>``), and generation stops at every end that any of the three names. What stands
-before an answer is what the template writes there, too: its prompt for generation often lacks a part of it (a space, a
-channel's header, an empty block of thoughts), or opens something else, such as thoughts.
+behind one (``<end_of_turn>``, ``<|im_end|>``), and generation stops at every end that any of the three names. What
+stands before an answer is what the template writes there, too: its prompt for generation often lacks a part of it (a
+space, a channel's header, an empty block of thoughts), or opens something else, such as thoughts.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Turns:
     sample: str = "a"
     """The beginning of an answer with which a tokenizer merges as much of ``before_answer``'s end as it does."""
     held: int = 0
-    """How many characters these are. Spaces alone: they are read, and written, as a part of the answer's first token."""
+    """How many characters these are. Spaces alone: they are read and written as a part of the answer's first token."""
 
     def opened(self, prompt: str) -> str:
         """A prompt that the template wrote, with the answer's turn opened as far as it is before an answer."""

@@ -66,7 +66,8 @@ TEMPLATES: dict[str, tuple[str, str, str]] = {
         "<|start|>user<|message|>",
     ),
     "no thoughts in the last turn": (
-        _LOOP + "<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' and loop.last %}<think>\n\n</think>\n\n{% endif %}"
+        _LOOP + "<|im_start|>{{ m.role }}\n"
+        "{% if m.role == 'assistant' and loop.last %}<think>\n\n</think>\n\n{% endif %}"
         "{{ m.content.strip('\n') }}<|im_end|>\n" + _END
         + "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}",
         "<|im_end|>",
