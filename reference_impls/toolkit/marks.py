@@ -206,8 +206,32 @@ def as_told(tokenizer: Any, turns: Turns, answer: str) -> str:
 
 def spelled(tokenizer: Any, text: str) -> tuple[list[int], list[Span]]:
     """A text's tokens, without marks around it, and where in it each of them stands."""
+    if not getattr(tokenizer, "is_fast", True):
+        return _spelled_slowly(tokenizer, text)
     read = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
     return list(read["input_ids"]), [(int(first), int(last)) for first, last in read["offset_mapping"]]
+
+
+def _spelled_slowly(tokenizer: Any, text: str) -> tuple[list[int], list[Span]]:
+    """The same of a tokenizer that does not say where its tokens stand: seen from what each more of them spells.
+
+    Letters are counted, and not spaces, for some put other spaces between words, or write all letters small.
+    """
+    ids = list(tokenizer(text, add_special_tokens=False)["input_ids"])
+    letters = [place for place, letter in enumerate(text) if not letter.isspace()]
+    spans: list[Span] = []
+    open_since, before, known = 0, "", 0
+    for count in range(1, len(ids) + 1):
+        said = tokenizer.decode(ids[:count], skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        said = said.rstrip("\N{REPLACEMENT CHARACTER}")
+        spelled_letters = min(sum(not letter.isspace() for letter in said), len(letters))
+        start = letters[known - 1] + 1 if known else 0
+        end = letters[spelled_letters - 1] + 1 if spelled_letters else 0
+        spans.append((start, max(start, end)))
+        if said != before:  # a part of a letter spells nothing; it stands where the letter does
+            spans[open_since:] = [(start, max(start, end))] * (count - open_since)
+            open_since, before, known = count, said, max(known, spelled_letters)
+    return ids, spans
 
 
 def _added(tokenizer: Any) -> frozenset[int]:
