@@ -48,6 +48,8 @@ class LanguageModel:
     """What people have to know of how it was loaded."""
     _head_is_plain: bool | None = None
     """See :func:`~reference_impls.toolkit.architecture.head_is_plain`; copies need not ask again."""
+    _takes_padding: bool | None = None
+    """See :func:`~reference_impls.toolkit.architecture.takes_padding`; asked where it is first needed."""
     _marks: tuple[object, Marks] | None = None
     """See :attr:`marks`, and what they were read from."""
 
@@ -454,8 +456,9 @@ class LanguageModel:
     def _continue(self, prompts: Sequence[str], max_new_tokens: int, **options: Any) -> list[str]:
         texts = [""] * len(prompts)
         marks = self.marks
-        for chunk in self._by_length(prompts):
-            ids = [self._open(prompts[row], max_new_tokens) for row in chunk]
+        opened = [self._open(prompt, max_new_tokens) for prompt in prompts]
+        for chunk in self._together(prompts, opened):
+            ids = [opened[row] for row in chunk]
             length = max(map(len, ids))
             # Decoding goes on at the right end, so the padding is on the left.
             batch = torch.tensor([[marks.padding] * (length - len(tokens)) + tokens for tokens in ids])
@@ -475,6 +478,22 @@ class LanguageModel:
             for row, text in zip(chunk, self.text_of(out), strict=True):
                 texts[row] = text
         return texts
+
+    def _together(self, prompts: Sequence[str], opened: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+        """Which prompts go through the model together: those of about one length, or of just one."""
+        for chunk in self._by_length(prompts):
+            lengths = sorted({len(opened[row]) for row in chunk})
+            if len(lengths) == 1 or self._padding_is_nothing():
+                yield chunk
+            else:
+                yield from ([row for row in chunk if len(opened[row]) == length] for length in lengths)
+
+    def _padding_is_nothing(self) -> bool:
+        """Whether what follows a prompt does not depend on padding before it."""
+        if self._takes_padding is None:
+            with self._nothing_else_decides():
+                self._takes_padding = architecture.takes_padding(self.model, self.marks.padding)
+        return self._takes_padding
 
     def text_of(self, ids: Tensor) -> list[str]:
         """(B, T) what was generated, as texts: up to the first token that ends an answer, without special tokens."""
