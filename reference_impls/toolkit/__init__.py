@@ -85,6 +85,8 @@ from reference_impls.toolkit.editing import (
     least_squares_update,
     mean_keys,
     mean_output,
+    null_space,
+    projected_update,
     with_ridge,
 )
 from reference_impls.toolkit.evaluation import Evaluation, Probe, asked_examples, evaluate, examples, probe
@@ -357,11 +359,13 @@ __all__ = [
     "not_adapted",
     "npo_loss",
     "npo_losses",
+    "null_space",
     "offset_logits",
     "outlier_scores",
     "place_of",
     "private_labels",
     "probe",
+    "projected_update",
     "random_direction",
     "refusal_and_npo",
     "refusal_groups",
