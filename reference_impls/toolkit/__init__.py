@@ -91,7 +91,7 @@ from reference_impls.toolkit.editing import (
 )
 from reference_impls.toolkit.evaluation import Evaluation, Probe, asked_examples, evaluate, examples, probe
 from reference_impls.toolkit.experts import Mixture, mixtures, routed
-from reference_impls.toolkit.features import Features, features_of
+from reference_impls.toolkit.features import Features, clamp_of, features_of
 from reference_impls.toolkit.fixed_answer import FLOOR, FixedAnswer
 from reference_impls.toolkit.general_tokens import common_tokens, general_tokens, private_labels, specific_tokens
 from reference_impls.toolkit.gradients import (
@@ -291,6 +291,7 @@ __all__ = [
     "by_token",
     "changed_output",
     "check",
+    "clamp_of",
     "clipped_objective",
     "common_tokens",
     "conjugate_gradients",
