@@ -422,6 +422,7 @@ def test_a_file_may_have_any_name(checkout: Checkout, run: Run) -> None:
         (checkout.root / os.fsencode(name).decode("utf-8", "surrogateescape")).write_text("x")
     assert run("validate", "papers/2031/\udcff.yaml").status != 2
     assert "\\udcff.yaml:1:1: error" in run("validate").out
+    (checkout.root / "papers/2031/\udcff.yaml").unlink()
     assert run("show", "\udcff").status == 2
 
 
