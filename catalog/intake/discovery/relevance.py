@@ -41,7 +41,7 @@ def relevance(title: str, abstract: str, rules: Rules, datasets: Vocabulary | No
             statement for statement in elsewhere if statement.in_title and not any(other.in_title for other in told)
         ]
     silence = [] if language or not texts.long else [_Silence(rules.silent)]
-    score = spoken + sum(statement.points for statement in (*language, *elsewhere, *silence))
+    score = spoken + sum(said.points for said in (*language, *elsewhere)) + sum(said.points for said in silence)
     wanted = score >= rules.least and spoken >= rules.speaks
     said = [*forgetting, *language, *elsewhere, *silence]
     return Relevance(score, tuple(map(str, said)), wanted, wanted and score >= rules.likely)
