@@ -266,13 +266,13 @@ def check_formats(paper: Paper) -> None:
         assert said == meant, (found.authors, paper.authors)
     line = title_in_markdown(paper)
     assert "\n" not in line
-    said = "".join(
+    shown = "".join(
         child.content
         for token in MarkdownIt("gfm-like", {"linkify": False}).parse(line)
         for child in token.children or ()
         if child.type in ("text", "text_special")
     )
-    assert said == paper.title, "a list of papers shows another title"
+    assert shown == paper.title, "a list of papers shows another title"
 
 
 # What people type and paste -----------------------------------------------------------------------------
