@@ -47,6 +47,10 @@ $$
   larger than the number of answers. It has at most as many directions as there are answers to forget.
 - **By hand**: forget gradients $(1, 1)$ and $(1, -1)$, one retain gradient $(2, 0)$, $\mu = 1$: $F_f = I$ and
   $F_r + \mu I = \mathrm{diag}(5, 1)$, so that the first direction is $(0, 1)$, where the retain set has nothing.
+- **The basis makes no difference where it may have a direction for every answer.** On `authors` (80 answers to forget,
+  720 to keep) the score ranks a question to forget above one to keep in 97.1 % of the pairs with it and in 97.4 %
+  without, and finds 89 % of the former at 4 % of the latter either way. With 8 directions it is 92.5 % and 69 %: the
+  retain set's scores fall by two thirds, the forget set's by half, and their order suffers.
 - **AdamW divides every entry by a scale of its own**, so that steps leave the basis although gradients do not; in the
   released code as well.
 - On `authors` (rate 2e-3) forget answers keep a probability of 0.53 of 0.96, where retraining has 0.45, and utility
