@@ -20,8 +20,8 @@ class Attempt:
     label: str
     closeness: float
     """To the retrained model, from the target's 0 to 1."""
-    utility: float
-    """What is left of the target's, in [0, 1]."""
+    kept: float
+    """What is left of the target's utility, or of sense where that is less, in [0, 1]."""
     best: bool = False
     published: bool = False
 
@@ -35,12 +35,12 @@ def tradeoff_figure(attempts: Sequence[Attempt], standalone: bool, *, ident: str
         ident: what the ids inside begin with; unique on a page.
     """
     across = Scale.over([attempt.closeness for attempt in attempts], _LEFT, _WIDTH - _RIGHT)
-    up = Scale.over([attempt.utility for attempt in attempts], _HEIGHT - _BOTTOM, _TOP)
+    up = Scale.over([attempt.kept for attempt in attempts], _HEIGHT - _BOTTOM, _TOP)
     return framed(
         [*_axes(across, up), _edge(attempts, across, up), *(_mark(attempt, across, up) for attempt in attempts)],
         width=_WIDTH,
         height=_HEIGHT,
-        title="Utility against nearness to the retrained model, for each setting that was tried",
+        title="What is kept against nearness to the retrained model, for each setting that was tried",
         words="; ".join(_in_words(attempt) for attempt in attempts),
         ident=ident,
         alone=standalone,
@@ -49,7 +49,7 @@ def tradeoff_figure(attempts: Sequence[Attempt], standalone: bool, *, ident: str
 
 def _in_words(attempt: Attempt) -> str:
     marks = [word for word, holds in (("chosen", attempt.best), ("as published", attempt.published)) if holds]
-    return f"{attempt.label}: {attempt.closeness:.2f} of the way, utility {attempt.utility:.2f}" + "".join(
+    return f"{attempt.label}: {attempt.closeness:.2f} of the way, {attempt.kept:.2f} kept" + "".join(
         f", {m}" for m in marks
     )
 
@@ -69,16 +69,16 @@ def _axes(across: Scale, up: Scale) -> Iterator[str]:
     )
     yield (
         f'<text class="figure-axis" transform="rotate(-90 14 {height})" x="14" y="{height}" text-anchor="middle">'
-        "Utility kept →</text>"
+        "Utility or sense kept →</text>"
     )
 
 
 def _edge(attempts: Sequence[Attempt], across: Scale, up: Scale) -> str:
     """The border of the area that some attempt beats in both, from the left end to the bottom, as a path of steps."""
     reached: list[tuple[float, float]] = []
-    for attempt in sorted(attempts, key=lambda mark: (-mark.closeness, -mark.utility)):
-        if not reached or attempt.utility > reached[-1][1]:
-            reached.append((attempt.closeness, attempt.utility))
+    for attempt in sorted(attempts, key=lambda mark: (-mark.closeness, -mark.kept)):
+        if not reached or attempt.kept > reached[-1][1]:
+            reached.append((attempt.closeness, attempt.kept))
     if not reached:
         return ""
     path = [f"M{across.place(reached[0][0]):.1f},{up.place(0):.1f}"]
@@ -88,7 +88,7 @@ def _edge(attempts: Sequence[Attempt], across: Scale, up: Scale) -> str:
 
 
 def _mark(attempt: Attempt, across: Scale, up: Scale) -> str:
-    x, y = across.place(attempt.closeness), up.place(attempt.utility)
+    x, y = across.place(attempt.closeness), up.place(attempt.kept)
     look = "figure-mark figure-method" if attempt.best else "figure-mark figure-behind"
     about = f"<title>{escape(_in_words(attempt))}</title>"
     if not attempt.published:

@@ -66,7 +66,7 @@ def sides(catalog: Catalog, boards: tuple[Board, ...], method: Implementation) -
         run = next(result for result in runs if (result.task, result.model) == (board.task, board.model))
         chosen = {name: value for name, value in run.recipe.items() if name == "learning_rate"} | run.hyperparameters
         tried = tradeoff(catalog, board.task, method)
-        curve = front((trial.closeness or 0.0, trial.utility or 0.0) for trial in tried.trials) if tried else []
+        curve = front((trial.closeness or 0.0, trial.kept) for trial in tried.trials) if tried else []
         yield Side(board, row, values, chosen, tuple(curve), tried)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import statistics
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,8 +17,9 @@ from typing import Any
 
 from catalog.figures import Change, Kind, Point
 from catalog.model.catalog import Catalog
+from catalog.model.defaults import TRUTH
 from catalog.model.metrics import Metric
-from catalog.model.outcomes import SEPARATES
+from catalog.model.outcomes import SEPARATES, nearness
 from catalog.model.results import EMBEDDED, MADE_HERE, Example, Result
 
 REFERENCE_NAMES = {"target": "Target", "retrained": "Retrained"}
@@ -32,8 +34,14 @@ _T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 """97.5% quantiles of Student's t distribution for 1 to 9 degrees of freedom."""
 
 
+DISTANCE, QUALITY = "forget_distance", "forget_quality"
+"""Of truth ratios, and the p-value that it has by chance."""
+CHANCE = 0.05
+_ENDS: tuple[Kind, Kind] = ("target", "retrained")
 BEST = (0.1, 0.25, 0.5)
 """Shares of the methods in a column that its cells are told apart by, the best first."""
+_DIGITS = 9
+"""Of numbers that count as different."""
 _ENOUGH = 10
 """Fewer methods than this are told apart by their numbers alone."""
 
@@ -45,6 +53,8 @@ class Cell:
     mean: float
     margin: float | None
     """Half the width of the 95% confidence interval of the mean (Student's t); None for one seed."""
+    values: tuple[float, ...] = ()
+    """Of the seeds."""
 
     @classmethod
     def over(cls, values: Iterable[float]) -> Cell | None:
@@ -54,9 +64,13 @@ class Cell:
             return None
         count = len(numbers)
         if count == 1:
-            return cls(numbers[0], None)
+            return cls(numbers[0], None, tuple(numbers))
         quantile = _T_95[count - 2] if count - 2 < len(_T_95) else 1.96
-        return cls(statistics.fmean(numbers), quantile * statistics.stdev(numbers) / math.sqrt(count))
+        return cls(statistics.fmean(numbers), quantile * statistics.stdev(numbers) / math.sqrt(count), tuple(numbers))
+
+    def from_goal(self, goal: float) -> float:
+        """How far runs are from a value, mean over seeds: those on either side of it do not cancel."""
+        return statistics.fmean(abs(value - goal) for value in self.values)
 
 
 @dataclass(frozen=True)
@@ -114,6 +128,10 @@ class Board:
     rows: tuple[Row, ...]
     blind: tuple[Blind, ...] = ()
     """Attacks that are no column, for under them the target falls as well: what they measure is confusion."""
+    line: float | None = None
+    """The least distance of truth ratios that chance alone does not explain, at 5%; None where nobody measured it."""
+    useful: tuple[str, ...] = ()
+    """What the model utility is the harmonic mean of, in words; empty where it is as defined in general."""
 
     @property
     def slug(self) -> str:
@@ -149,17 +167,53 @@ class Board:
         return next((row for row in self.rows if row.kind == kind), None)
 
     def distance(self, row: Row, measure: str) -> float | None:
-        """How far a row's value is from the retrained model's; the value itself where there is none to compare with.
+        """How far a row's runs are from the retrained model, mean over seeds.
+
+        An attack that this model cannot undergo, for it has nothing around its weights, is held against what it knows
+        when it is simply asked.
 
         Args:
             row: one of the board's.
             measure: the id of a metric, or of what an attack measures; None is returned where the row has no value.
+
+        Returns:
+            The distance; the value itself where the board has no retrained model to compare with.
         """
         cell, reference = row.cell(measure), self.reference("retrained")
-        goal = reference.cell(measure) if reference else None
-        if cell is None:
-            return None
-        return cell.mean if goal is None else abs(cell.mean - goal.mean)
+        if cell is None or reference is None:
+            return cell.mean if cell else None
+        goal = reference.cell(measure) or reference.cell(self.headline)
+        return cell.mean if goal is None else cell.from_goal(goal.mean)
+
+    def settled(self, row: Row, metric: Metric) -> bool:
+        """Whether a number is what it is by definition: that of the retrained model held against itself."""
+        return metric.against == row.kind and not row.variant
+
+    def passed(self, row: Row, metric: Metric) -> bool:
+        """Whether a row's runs have passed a test, every one of them."""
+        cell = row.cell(metric.id)
+        if metric.passed is None or cell is None or self.settled(row, metric):
+            return False
+        return min(cell.values) >= metric.shown(metric.passed)
+
+    def fainter(self, row: Row) -> bool:
+        """Whether a method's answers are only fainter, and not forgotten.
+
+        What it says is at least half way to the retrained model by the headline, and still it prefers the truth to
+        what is wrong, nearer to the target in that than to the retrained model.
+        """
+        return row.kind == "method" and (self._way(row, self.headline) or 0) >= 0.5 > (self._way(row, TRUTH) or 1)
+
+    @property
+    def some_fainter(self) -> bool:
+        """Whether that is so of any."""
+        return any(map(self.fainter, self.rows))
+
+    def _way(self, row: Row, measure: str) -> float | None:
+        """How far from the target to the retrained model, in [0, 1]; None where that is not known."""
+        ends = [reference.cell(measure) if reference else None for reference in map(self.reference, _ENDS)]
+        cell = row.cell(measure)
+        return nearness(cell.mean, *(end.mean for end in ends if end)) if cell and all(ends) else None
 
     def nearest(self, count: int) -> Board:
         """The same board with the references and the first methods, which are nearest to the retrained model."""
@@ -236,14 +290,19 @@ def _board(catalog: Catalog, task: str, model: str) -> Board:
     rows = [_row(catalog, group, _variant(group[0], results), metrics, attacks) for group in groups.values()]
     described = catalog.implementation_by_id.get(task)
     name, headline = (described.title, described.headline) if described else (task, "forget_probability")
-    board = Board(task, name, model, headline, metrics, attacks, tuple(rows), blind)
+    labels = {metric.id: metric.label for metric in catalog.metrics}
+    useful = tuple(labels.get(name, name) for name in described.utility) if described else ()
+    board = Board(task, name, model, headline, metrics, attacks, tuple(rows), blind, _line(results), useful)
     standings = _standings(board)
     told = (replace(row, standings=standings[place]) for place, row in enumerate(rows))
     return replace(board, rows=tuple(sorted(told, key=partial(_place, board))))
 
 
 def _standings(board: Board) -> list[dict[str, int]]:
-    """For each row, in which of the best shares of its column a value lies; equal values lie in the same."""
+    """For each row, in which of the best shares of its column a value lies.
+
+    Equal values lie in the same, and in none that has no room for them all: what most reach sets nobody apart.
+    """
     standings: list[dict[str, int]] = [{} for _ in board.rows]
     for measure in (*board.metrics, *board.attacks):
         sign = -1.0 if measure.better == "higher" else 1.0
@@ -252,13 +311,13 @@ def _standings(board: Board) -> list[dict[str, int]]:
             cell = row.cell(measure.id)
             if row.kind == "method" and cell:
                 aside = board.distance(row, measure.id) if measure.better == "retrained" else sign * cell.mean
-                falling_short[place] = aside or 0.0
+                falling_short[place] = round(aside or 0.0, _DIGITS)
         if len(falling_short) < _ENOUGH:
             continue
         ordered = sorted(falling_short.values())
-        ends = [ordered[max(0, round(share * len(ordered)) - 1)] for share in BEST]
+        rooms = [max(1, round(share * len(ordered))) for share in BEST]
         for place, aside in falling_short.items():
-            level = sum(aside <= end for end in ends)
+            level = sum(bisect_right(ordered, aside) <= room for room in rooms)
             if level:
                 standings[place][measure.id] = level
     return standings
@@ -280,6 +339,16 @@ def _blind(attacks: Iterable[Metric], results: Iterable[Result]) -> Iterator[Bli
         values = [references[which][metric.id] for which in REFERENCE_NAMES if metric.id in references.get(which, {})]
         if len(values) == len(REFERENCE_NAMES) and abs(values[0] - values[1]) < SEPARATES:
             yield Blind(metric, *values)
+
+
+def _line(results: Iterable[Result]) -> float | None:
+    """The least distance of truth ratios with a p-value below 5%; it hangs on how many questions there are alone."""
+    told = (
+        result.metrics[DISTANCE]
+        for result in results
+        if DISTANCE in result.metrics and result.metrics.get(QUALITY, 1.0) < CHANCE
+    )
+    return min(told, default=None)
 
 
 def _columns(known: tuple[Metric, ...], measured: Iterable[dict[str, float]]) -> tuple[Metric, ...]:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from catalog.insight.comparing import off
 from catalog.insight.leaderboard import Board, Row
 from catalog.model.metrics import Metric
 from catalog.model.results import EMBEDDED
@@ -134,11 +133,13 @@ def _both(metric: Metric, small: Board, large: Board) -> Iterator[tuple[Row, Row
 
 
 def _off(metric: Metric, board: Board, row: Row) -> float | None:
-    """How far a row's mean is from the ideal of a measure: less is better; None where the ideal is not known."""
+    """How far a row is from the ideal of a measure: less is better; None where the ideal is not known."""
     cell, retrained = row.cell(metric.id), board.reference("retrained")
-    goal = retrained.cell(metric.id) if retrained else None
-    found = off(replace(cell, margin=0.0), metric.better, goal.mean if goal else None) if cell else None
-    return found.low if found else None
+    if cell is None:
+        return None
+    if metric.better == "retrained":
+        return board.distance(row, metric.id) if retrained and retrained.cell(metric.id) else None
+    return cell.mean if metric.better == "lower" else -cell.mean
 
 
 def _mean(metric: Metric, row: Row) -> float:

@@ -13,7 +13,7 @@ from catalog.figures import Attempt
 from catalog.model.catalog import Catalog
 from catalog.model.implementations import Implementation
 from catalog.model.results import EMBEDDED
-from catalog.model.trials import Trial
+from catalog.model.trials import Trial, chosen
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Tradeoff:
     @property
     def best(self) -> Trial:
         """The winner, which is the recipe."""
-        return max(self.trials, key=lambda trial: trial.score)
+        return chosen(self.trials)
 
     @property
     def published(self) -> Trial | None:
@@ -93,7 +93,7 @@ def area_below(places: Iterable[tuple[float, float]]) -> float:
 
 
 def _places(trials: Sequence[Trial]) -> list[tuple[float, float]]:
-    return [(trial.closeness or 0.0, trial.utility or 0.0) for trial in trials]
+    return [(trial.closeness or 0.0, trial.kept) for trial in trials]
 
 
 def _in_words(trial: Trial) -> str:

@@ -108,6 +108,8 @@ class Implementation:
     """What a method needs."""
     forgets: str = ""
     """What a task has models forget, as somebody with the like would say it."""
+    utility: tuple[str, ...] = ()
+    """The metrics of which a task's model utility is the harmonic mean; empty where they are TOFU's."""
     outside: Outside | None = None
     """The package that brings it, if it is not this one."""
     published: PublishedRecipe | None = None
@@ -300,6 +302,7 @@ def _read(kind: Kind, path: Path, file: str, ident: str = "", outside: Outside |
         line=literals["paper"][1].lineno,
         needs=needs,
         forgets=str(literals["forgets"][0]) if "forgets" in literals else "",
+        utility=tuple(literals["utility"][0]) if "utility" in literals else (),
         outside=outside,
         published=recipe,
         variants=tuple((str(name), str(meaning)) for name, meaning in dict(literals["variants"][0]).items())

@@ -29,6 +29,8 @@ class Metric(BaseModel):
     """How tables show it: p-values, which differ by powers of ten, as their logarithm."""
     passed: float | None = None
     """From this value on, a model has passed a test that tells it from the retrained one."""
+    against: Literal["", "retrained"] = ""
+    """``retrained``: it is computed by a comparison with the retrained model, of which it says nothing itself."""
     detail: bool = False
     """Kept in the records and the database, and left out of tables."""
     source: str = ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from catalog.model.defaults import ATTACK, UTILITY
 from catalog.model.results import MADE_HERE, REFERENCES, Result
@@ -110,14 +111,12 @@ def courses(results: Iterable[Result]) -> dict[str, Course]:
 def _outcome(
     runs: Sequence[Result], headline: str, target: Sequence[Result], retrained: Sequence[Result]
 ) -> Outcome | None:
-    measured = [[_metric(group, name) for group in (runs, target, retrained)] for name in (headline, UTILITY)]
-    (value, before, goal), (utility, whole, _) = measured
-    if value is None or before is None or goal is None or utility is None or not whole:
-        return None
-    attacked, wide, narrow = (_attack(group) for group in (runs, target, retrained))
-    held = None if attacked is None or wide is None or narrow is None else nearness(attacked, wide, narrow)
-    nearer = nearness(value, before, goal)
-    if nearer is None:
+    utility, whole = (_mean(_metric(group, UTILITY)) for group in (runs, target))
+    nearer, held = (
+        _nearness(*(measure(group) for group in (runs, target, retrained)))
+        for measure in (partial(_metric, name=headline), _attack)
+    )
+    if nearer is None or utility is None or not whole:
         return None
     return Outcome(
         forgets=nearer,
@@ -134,11 +133,22 @@ def nearness(value: float, target: float, retrained: float) -> float | None:
     return max(0.0, 1 - abs(value - retrained) / apart) if apart >= SEPARATES else None
 
 
-def _metric(runs: Sequence[Result], name: str) -> float | None:
-    values = [run.metrics[name] for run in runs if name in run.metrics]
+def _nearness(values: Sequence[float], target: Sequence[float], retrained: Sequence[float]) -> float | None:
+    """Of runs, mean over seeds: a run that went too far does not make up for one that did not go far enough."""
+    before, goal = _mean(target), _mean(retrained)
+    if before is None or goal is None:
+        return None
+    each = [nearness(value, before, goal) for value in values]
+    return _mean([one for one in each if one is not None])
+
+
+def _mean(values: Sequence[float]) -> float | None:
     return statistics.fmean(values) if values else None
 
 
-def _attack(runs: Sequence[Result]) -> float | None:
-    values = [run.attacks[ATTACK] for run in runs if ATTACK in run.attacks]
-    return statistics.fmean(values) if values else None
+def _metric(runs: Sequence[Result], name: str) -> list[float]:
+    return [run.metrics[name] for run in runs if name in run.metrics]
+
+
+def _attack(runs: Sequence[Result]) -> list[float]:
+    return [run.attacks[ATTACK] for run in runs if ATTACK in run.attacks]

@@ -12,6 +12,7 @@ from catalog.model.implementations import Implementation
 from catalog.model.results import EMBEDDED, read_json
 from catalog.parsing.problems import Problem
 
+HALF = 0.5
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -33,6 +34,23 @@ class Trial(BaseModel):
     stopped: int | None = None
     """After how many steps a rule of the method's own ended the training."""
     metrics: dict[str, float]
+    again: Share | None = None
+    """The score on another seed, of those that stood among the best: one seed may be lucky."""
+
+    @property
+    def standing(self) -> float:
+        """The score, or the mean of both where it was run again."""
+        return self.score if self.again is None else (self.score + self.again) / 2
+
+    @property
+    def kept(self) -> float:
+        """What is left: of the utility, or of the sense of its answers where that is less."""
+        return min(self.utility or 0.0, 1.0 if self.sense is None else self.sense)
+
+    @property
+    def timid(self) -> bool:
+        """Whether it scored 0 for want of forgetting, and lost no more than half of the utility."""
+        return self.closeness == 0 and (self.utility or 0) >= HALF
 
     def is_published(self, method: Implementation) -> bool:
         """Whether every hyper-parameter is the default of the method's file, which is the published one."""
@@ -40,6 +58,11 @@ class Trial(BaseModel):
             self.settings.get(hyperparameter.name, hyperparameter.default) == hyperparameter.default
             for hyperparameter in method.hyperparameters
         )
+
+
+def chosen(trials: Sequence[Trial]) -> Trial:
+    """The one that becomes the recipe: of those that were run again, if there are any, the one that stands best."""
+    return max([trial for trial in trials if trial.again is not None] or trials, key=lambda trial: trial.standing)
 
 
 Trials = Mapping[tuple[str, str, str], Sequence[Trial]]

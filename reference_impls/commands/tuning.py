@@ -74,6 +74,10 @@ def tune(
     lora_targets: LoRATargets = None,
     accumulate: Accumulate = 1,
     gradient_checkpointing: GradientCheckpointing = False,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="For the project's recipes: run the best on record on the next seed."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Search for the settings that forget most and keep most, and print the command for the best.
@@ -97,8 +101,10 @@ def tune(
         }
         if given := [*(option for option, is_given in options.items() if is_given), *scaling.words]:
             raise UsageError(f"{given[0]} is for a model of your own: --model DIR_OR_NAME.")
-        _tune_shipped(task, model, named_methods or methods())
+        _tune_shipped(task, model, named_methods or methods(), again=again)
         return
+    if again:
+        raise UsageError("--again is for models that ship with a task, whose trials are on record.")
     if model is None:
         find_embedded(task)
     if model is None or data is None or data.retain is None:
@@ -129,7 +135,7 @@ def tune(
         _print(result, bool(data.holdout))
 
 
-def _tune_shipped(task: str, model: str | None, implementations: list[Implementation]) -> None:
+def _tune_shipped(task: str, model: str | None, implementations: list[Implementation], *, again: bool) -> None:
     """Search on the model that was named, or with each method on the embedded one that it runs on."""
     by_model: dict[str | None, list[Implementation]] = {}
     for implementation in implementations:
@@ -138,7 +144,7 @@ def _tune_shipped(task: str, model: str | None, implementations: list[Implementa
 
     for name, chosen in by_model.items():
         with showing_progress() as progress:
-            winners = search(find_embedded(task, model=name), chosen, progress)
+            winners = search(find_embedded(task, model=name), chosen, progress, again=again)
         for implementation in chosen:
             print(f"{implementation.id}: {winners[implementation.id]}")
 

@@ -8,7 +8,7 @@ Nothing ends at a border: where the best is the last of an axis, the axis goes o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,22 +93,42 @@ class Space:
         own = {hyperparameter.name for hyperparameter in method.hyperparameters}
         return {name: value for name, value in self.settings((rate, self.start)).items() if name not in own}
 
+    def point(self, settings: Mapping[str, Any], method: Implementation) -> Point | None:
+        """The place on the axes at which settings are run that leave some as published; None where they lie beside."""
+        published: dict[str, Any] = {one.name: one.default for one in method.hyperparameters}
+        whole = {**published, **settings}
+        point = whole[self.rate.name], whole[self.knob.name] if self.knob else None
+        return point if {**published, **self.settings(point)} == whole else None
+
     def scan(self) -> Iterator[Point]:
         """The first trials: every value of the first axis."""
         return ((rate, self.start) for rate in self.rate.values)
 
     def towards(
-        self, scores: Mapping[Point, float], allowed: Callable[[dict[str, Any]], bool] = lambda settings: True
+        self,
+        scores: Mapping[Point, float],
+        allowed: Callable[[dict[str, Any]], bool] = lambda settings: True,
+        timid: Collection[Point] = (),
     ) -> Point | None:
         """Where to go next: to an untried neighbour of the best point, else of the second best, and so on.
 
-        Where all neighbours have been tried, the middle between the best and one of them is next.
+        Where all neighbours have been tried, the middle between the best and one of them is next. Of points with one
+        score the first alone is gone on from: what lies between them changes nothing, nor will more of it. Where
+        everything scored 0 there is nothing to climb, and the first axis is followed up from where too little was
+        done, or else down.
 
         Args:
             scores: of what has been tried, in the order in which it was.
             allowed: whether a method takes these settings.
+            timid: of those that scored 0, the points at which a method left everything as it was.
         """
-        ranked = sorted(scores, key=lambda point: -scores[point])
+        if not any(scores.values()):
+            rate, knob = max(timid, key=_first, default=None) or min(scores, key=_first)
+            beyond = (self.rate.next_to(rate, 1 if timid else -1), knob)
+            if beyond not in scores and allowed(self.settings(beyond)):
+                return beyond
+        firsts = {score: point for point, score in reversed(list(scores.items()))}
+        ranked = [firsts[score] for score in sorted(firsts, reverse=True)]
         for candidates in (map(self._neighbours, ranked), (self._middles(point, scores) for point in ranked)):
             for points in candidates:
                 for point in points:
@@ -138,6 +158,10 @@ class Space:
         ]
         nearest.sort(key=lambda tried_rate: -tried[tried_rate, knob])
         return [(self.rate.between(rate, tried_rate), knob) for tried_rate in nearest]
+
+
+def _first(point: Point) -> Value:
+    return point[0]
 
 
 def _rounded(value: float) -> float:

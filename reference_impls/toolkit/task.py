@@ -28,6 +28,8 @@ class Task(ABC):
     headline: ClassVar[str] = "forget_probability"
     """The metric that tells most about what a model still knows, which is :meth:`knowledge` of the forget set: across
     the figure, and what attacks try to raise."""
+    utility: ClassVar[tuple[str, ...]] = ()
+    """The metrics of which the model utility is the harmonic mean, where a task has others than TOFU."""
     name: str
     max_new_tokens: int = 40
     lacking: str = ""

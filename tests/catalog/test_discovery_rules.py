@@ -59,6 +59,22 @@ def test_recall_and_precision(missed: list[tuple[str, str, bool]], catalog: Cata
     assert sum(ours) / len(ours) >= 0.9
     by_title = [said(paper.title).wanted for paper in catalog.papers]
     assert sum(by_title) / len(by_title) >= 0.85
+    elsewhere = [said(title) for title in CASES["elsewhere"]]
+    assert sum(one.wanted for one in elsewhere) / len(elsewhere) <= 0.45
+    assert [one.reasons for one in elsewhere if one.likely] == []
+
+
+WHOLE = " ".join(["We bound what is left of deleted examples."] * 10)
+
+
+@pytest.mark.parametrize("title", ["Unlearning with Certificates", "Faster Unlearning", "Unlearning, Revisited"])
+def test_a_whole_abstract_that_speaks_of_no_language_counts_against_a_paper(title: str) -> None:
+    """A title alone leaves it open, as does a sentence or two; a word on language anywhere is enough."""
+    assert said(title).wanted
+    assert said(title, WHOLE[:200]).wanted
+    assert not said(title, WHOLE).wanted
+    assert "no model of language in the abstract (-3)" in said(title, WHOLE).reasons
+    assert all(said(title, f"{WHOLE} We train {model}.").wanted for model in ("an LLM", "transformers", "on text"))
 
 
 def test_arxiv_is_asked_for_what_the_rules_want(missed: list[tuple[str, str, bool]]) -> None:

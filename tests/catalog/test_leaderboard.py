@@ -131,6 +131,76 @@ def test_the_distance_is_to_the_retrained_model_under_the_same_attack() -> None:
     assert board.distance(board.rows[-1], PREFIX.id) is None
 
 
+def test_seeds_on_either_side_of_the_retrained_model_do_not_cancel() -> None:
+    """Means of .45 and .5 beside .45: the first is .2 away with each seed, the second .05."""
+    runs = [
+        *(of("wild", seed, metrics={"forget_probability": p}) for seed, p in enumerate((0.25, 0.65))),
+        *(of("tame", seed, metrics={"forget_probability": 0.5}) for seed in range(2)),
+    ]
+    (board,) = boards(catalog(of("target"), of("retrained", metrics={"forget_probability": 0.45}), *runs))
+    assert [row.method for row in board.methods] == ["tame", "wild"]
+    assert [board.distance(row, "forget_probability") for row in board.methods] == pytest.approx([0.05, 0.2])
+
+
+def test_an_attack_that_the_retrained_model_cannot_undergo_is_held_against_what_it_knows_when_asked() -> None:
+    """What is left when a wrapper is taken away: all that the target knows is the worst there is, and not the best."""
+    unwrapped = Metric(id="unwrapped", label="Unwrapped", better="retrained")
+    references = [of(which, metrics={"forget_probability": p}) for which, p in (("target", 1.0), ("retrained", 0.3))]
+    wrapped = [of(f"w{place:02}", attacks={"unwrapped": 1.0 if place else 0.35}) for place in range(11)]
+    (board,) = boards(Catalog((), (), (*references, *wrapped), {}, metrics=(unwrapped,)))
+    assert board.distance(board.rows[-1], "unwrapped") == pytest.approx(0.7)
+    assert {row.method: row.standings.get("unwrapped") for row in board.methods if row.standings} == {"w00": 3}
+
+
+# What the retrained model says nothing of, and what is fainter
+
+
+def test_a_comparison_with_the_retrained_model_is_settled_for_it_and_passed_with_every_seed_only() -> None:
+    metric = P_VALUE.model_copy(update={"against": "retrained"})
+    runs = {"target": (1e-9,), "retrained": (1.0, 0.3), "all": (0.4, 0.06), "some": (0.9, 0.04)}
+    results = [
+        of(name, seed, metrics={"forget_quality": p}) for name, values in runs.items() for seed, p in enumerate(values)
+    ]
+    (board,) = boards(Catalog((), (), tuple(results), {}, metrics=(metric,)))
+    told = {row.label: (board.settled(row, metric), board.passed(row, metric)) for row in board.rows}
+    assert told == {
+        "Target": (False, False),
+        "Retrained": (True, False),
+        "Retrained (again, seed 1)": (False, True),
+        "all": (False, True),
+        "some": (False, False),
+    }
+
+
+def test_the_line_is_the_least_distance_beyond_chance() -> None:
+    pairs = ((0.10, 0.8), (0.21, 0.051), (0.22, 0.049), (0.40, 1e-6))
+    runs = [of("npo", s, metrics={"forget_distance": d, "forget_quality": p}) for s, (d, p) in enumerate(pairs)]
+    (board,) = boards(catalog(*runs))
+    assert board.line == 0.22
+    (none,) = boards(catalog(runs[0]))
+    assert none.line is None
+
+
+@pytest.mark.parametrize(
+    ("known", "preferred", "fainter"),
+    [
+        (0.5, 0.9, True),  # .8 of the way, and 1/6 in what it prefers
+        (0.5, 0.5, False),  # 5/6
+        (0.9, 0.9, False),  # not half way: not even fainter
+        (0.5, None, False),
+    ],
+)
+def test_what_prefers_the_truth_as_before_is_only_fainter(known: float, preferred: float | None, fainter: bool) -> None:
+    def run(method: str, p: float, truth: float | None) -> Result:
+        told = {} if truth is None else {"forget_truth_preferred": truth}
+        return of(method, metrics={"forget_probability": p, **told})
+
+    (board,) = boards(catalog(run("target", 0.9, 1.0), run("retrained", 0.4, 0.4), run("npo", known, preferred)))
+    assert board.fainter(board.rows[-1]) is fainter
+    assert board.some_fainter is fainter
+    assert not any(map(board.fainter, board.references))
+
+
 def test_the_embedded_models_board_comes_first_and_a_larger_models_says_whose_it_is(tmp_path: Path) -> None:
     for model in ("abc", EMBEDDED):
         for method in ("target", "retrained", "npo"):
@@ -167,11 +237,23 @@ def test_cells_stand_in_the_best_tenth_quarter_and_half_of_their_column(better: 
     assert board.only("m10").methods[0].standings == board.row("m10").standings  # type: ignore[union-attr]
 
 
-def test_equal_cells_stand_equally_and_few_methods_are_not_told_apart() -> None:
+@pytest.mark.parametrize(
+    ("best", "levels"),
+    [(12, [0] * 12), (3, [2] * 3 + [1] + [0] * 8), (1, [3, 2, 2, 1] + [0] * 8), (4, [1] * 4 + [0] * 8)],
+)
+def test_equal_cells_stand_equally_and_not_where_there_is_no_room_for_all(best: int, levels: list[int]) -> None:
+    """Of 12 methods one is the best tenth, three are the best quarter, six the best half; the last ones are equal."""
     metric = Metric(id="know", label="Knows")
-    some = [of(f"m{place:02}", metrics={"know": 0.5}) for place in range(12)]
+    values = [1.0 + 1e-12 * place for place in range(best)] + [0.9, 0.8, 0.7][: 4 - best or 0]
+    values = (values + [0.5] * 12)[:12]
+    some = [of(f"m{place:02}", metrics={"know": value}) for place, value in enumerate(values)]
     (board,) = boards(Catalog((), (), tuple(some), {}, metrics=(metric,)))
-    assert {row.standings["know"] for row in board.methods} == {3}
+    assert sorted((row.standings.get("know", 0) for row in board.methods), reverse=True) == levels
+
+
+def test_few_methods_are_not_told_apart() -> None:
+    metric = Metric(id="know", label="Knows")
+    some = [of(f"m{place:02}", metrics={"know": place / 10}) for place in range(12)]
     (few,) = boards(Catalog((), (), tuple(some[:9]), {}, metrics=(metric,)))
     assert not any(row.standings for row in few.methods)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,28 @@ def test_a_metric_is_judged_by_hand_computed_numbers() -> None:
     robustness = 2 / (1 / 0.625 + 1 / 0.75)
     assert judged.robustness == pytest.approx(robustness)
     assert judged.overall == pytest.approx(2 / (1 + 1 / robustness))
+
+
+def test_a_comparison_with_the_retrained_model_is_judged_by_the_pools_alone() -> None:
+    """That model is at its ideal before it relearns, so that nothing could gain more: robust by its scale."""
+    cases = [shaken("forget_probability", *case) for case in CASES]
+    against = PROBABILITY.model_copy(update={"against": "retrained"})
+    judged = judge_metric(against, pools("forget_probability", [0.9, 0.8], [0.4, 0.5], *cases))
+    assert judged is not None
+    assert (judged.faithfulness, judged.relearning, judged.quantization, judged.overall) == (1.0, None, None, None)
+
+
+def test_the_committed_comparisons_with_the_retrained_model_say_so() -> None:
+    """What one retrained model has at an end of the scale on every task, exactly, is settled by definition."""
+    metrics, _ = read_metrics(REPOSITORY / "reference_impls", REPOSITORY)
+    settled = {metric.id for metric in metrics if metric.against}
+    files = sorted(REPOSITORY.glob("reference_impls/results/*/tiny/retrained-0.json"))
+    measured = [json.loads(file.read_text(encoding="utf-8"))["metrics"] for file in files]
+    assert len(measured) >= 3
+    for name in settled:
+        values = {one[name] for one in measured if name in one}
+        assert values, name
+        assert values <= {0.0, 1.0}, name
 
 
 @pytest.mark.parametrize("counted", [ENOUGH - 1, ENOUGH])

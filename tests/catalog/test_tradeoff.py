@@ -116,7 +116,7 @@ def test_what_is_committed_can_be_read() -> None:
 # Drawn
 
 ATTEMPTS = st.lists(
-    st.builds(Attempt, label=st.text(max_size=12), closeness=SHARE, utility=SHARE, best=st.booleans()), max_size=12
+    st.builds(Attempt, label=st.text(max_size=12), closeness=SHARE, kept=SHARE, best=st.booleans()), max_size=12
 )
 
 

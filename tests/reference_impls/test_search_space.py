@@ -92,6 +92,25 @@ def test_where_all_neighbours_have_been_tried_the_middle_is_next() -> None:
     assert space.towards(scores, lambda settings: settings["demonstrations"] in range(5)) == (3, None)
 
 
+def test_of_points_with_one_score_the_first_alone_is_gone_on_from() -> None:
+    """A knob that changes nothing is not followed: 1, 2 and .5 score alike, so the rate is next, then the middle."""
+    alike: dict[Point, float] = {(0.0002, weight): 0.6 for weight in (0.5, 1.0, 2.0)}
+    assert walk(alike, 4) == [(0.0002, 2.0), (0.0002, 0.5), (0.0005, 2.0), (0.0001, 2.0)]
+
+
+@pytest.mark.parametrize(
+    ("timid", "expected"),
+    [
+        ([(0.0001, 1.0), (0.0002, 1.0)], (0.0005, 1.0)),  # too little was done, and the next rate has not been tried
+        ([(0.0001, 1.0), (0.0002, 1.0), (0.0005, 1.0)], (0.0012, 1.0)),
+        ([], (0.00005, 1.0)),  # everything broke
+    ],
+)
+def test_where_nothing_scored_the_first_axis_is_followed(timid: list[Point], expected: Point) -> None:
+    tried = SPACE.scan() if len(timid) != 2 else timid
+    assert SPACE.towards(dict.fromkeys(tried, 0.0), timid=timid) == expected
+
+
 def test_a_walk_never_comes_back() -> None:
     places = walk({(0.0002, 2.0): 0.7, (0.0005, 2.0): 0.8}, 30)
     assert len(set(places)) == len(places)
@@ -136,6 +155,19 @@ def test_the_published_settings_are_the_files_defaults() -> None:
     space = Space.of(search, rmu)
     assert space.start == 50.0
     assert space.published(0.0002, rmu) == {"steps": 60, "batch_size": 16, "learning_rate": 0.0002}
+
+
+def test_settings_lie_on_the_axes_or_beside_them() -> None:
+    """What is as published need not be named; what is fixed otherwise lies beside."""
+    npo = find_method("npo")
+    space = Space.of(CONTENT, npo)
+    for point in space.scan():
+        assert space.point(space.settings(point), npo) == point
+    assert space.point(space.published(0.0002, npo), npo) == (0.0002, npo.knob and npo.knob.default)
+    rmu = find_method("rmu")
+    fixed = Space.of(CONTENT | {"methods": {"rmu": {"with": {"retain_weight": 10.0}}}}, rmu)
+    assert fixed.point(fixed.published(0.0002, rmu), rmu) is None
+    assert fixed.point(fixed.settings((0.0001, 5.0)), rmu) == (0.0001, 5.0)
 
 
 def test_an_axis_of_one_value_is_refused() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from catalog.model.trials import Trial
-from reference_impls.errors import DivergedError
+from catalog.model.trials import Trial, chosen
+from reference_impls.errors import DivergedError, UsageError
 from reference_impls.running import tuning
 from reference_impls.running.experiment import Experiment
 from reference_impls.running.records import reference_results
@@ -107,6 +107,49 @@ def test_the_published_settings_are_tried_where_the_scan_is_elsewhere(monkeypatc
     assert trials[2].settings == {"steps": 3, "learning_rate": 0.1}
     # Said in full, or the run would take what an earlier search had chosen.
     assert asked[2].settings == {one.name: str(one.default) for one in find_method("rmu").hyperparameters}
+
+
+def tried(*scores: float) -> list[Trial]:
+    return [Trial(settings={"learning_rate": float(i)}, score=score, metrics={}) for i, score in enumerate(scores, 1)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "looked_at", "winner"),
+    [
+        ((0.5, 0.9, 0.7), {2: 0.9}, [2], 2),  # a good one stays in front: (.9 + .9) / 2 > .7
+        ((0.5, 0.9, 0.7), {2: 0.1, 3: 0.6}, [2, 3], 3),  # (.9 + .1) / 2 = .5 < .7; (.7 + .6) / 2 = .65
+        ((0.5, 0.9, 0.7), {2: 0.0, 3: 0.1, 1: 0.4}, [2, 3, 1], 1),  # .45, .4, .45: the first of equals
+        ((0.8, 0.9, 0.7, 0.6), {2: 0.0, 1: 0.0, 3: 0.0}, [2, 1, 3], 2),  # three looks are all there are
+        ((0.0, 0.0), {}, [], 1),
+    ],
+)
+def test_the_best_is_run_on_a_second_seed_and_the_next_where_that_was_luck(
+    first: tuple[float, ...],
+    second: dict[int, float],
+    looked_at: list[int],
+    winner: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+
+    def try_out(job: Search, method: object, settings: dict[str, Any], *, again: bool) -> Trial:
+        assert job.experiment(settings, again=again).seed == 1001
+        asked.append(int(settings["learning_rate"]))
+        return Trial(settings=settings, score=second[asked[-1]], metrics={})
+
+    monkeypatch.setattr(tuning, "try_out", try_out)
+    trials = tuning.look_again(Search("npo", "authors", CONTENT | {"again": 3}), tried(*first))
+    assert asked == looked_at
+    assert [trial.again for trial in trials] == [second.get(i) for i in range(1, len(first) + 1)]
+    assert chosen(trials).settings == {"learning_rate": float(winner)}
+
+
+def test_looking_again_needs_trials_on_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = find_task("authors")
+    monkeypatch.setattr(task, "folder", tmp_path)
+    (tmp_path / "search.yaml").write_text(yaml.safe_dump(CONTENT), encoding="utf-8")
+    with pytest.raises(UsageError, match=r"No trials of npo are on record for authors: search without --again\."):
+        tuning.tune(task, [find_method("npo")], lambda stage, done, total: None, again=True)
 
 
 @pytest.mark.parametrize(("stopped", "counts"), [(None, False), (15, True)])

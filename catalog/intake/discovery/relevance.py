@@ -40,9 +40,10 @@ def relevance(title: str, abstract: str, rules: Rules, datasets: Vocabulary | No
         elsewhere = [
             statement for statement in elsewhere if statement.in_title and not any(other.in_title for other in told)
         ]
-    score = spoken + sum(statement.points for statement in (*language, *elsewhere))
+    silence = [] if language or not texts.long else [_Silence(rules.silent)]
+    score = spoken + sum(said.points for said in (*language, *elsewhere)) + sum(said.points for said in silence)
     wanted = score >= rules.least and spoken >= rules.speaks
-    said = [*forgetting, *language, *elsewhere]
+    said = [*forgetting, *language, *elsewhere, *silence]
     return Relevance(score, tuple(map(str, said)), wanted, wanted and score >= rules.likely)
 
 
@@ -62,6 +63,16 @@ class _Said:
         return f'"{self.words}" in {where} ({self.points:+})'
 
 
+@dataclass(frozen=True)
+class _Silence:
+    """That a whole abstract says nothing of language."""
+
+    points: int
+
+    def __str__(self) -> str:
+        return f"no model of language in the abstract ({self.points:+})"
+
+
 class _Texts:
     """A title and an abstract, as signals read them."""
 
@@ -69,12 +80,12 @@ class _Texts:
         self._rules = rules
         self._names = [f" {' '.join(text.replace(',', ' ').replace('.', ' ').split())} " for text in (title, abstract)]
         self._title, self._abstract = spaced(title), spaced(abstract)
-        self._long = self._abstract.count(" ") > rules.passing
+        self.long = self._abstract.count(" ") > rules.passing
 
     def without(self, signals: Iterable[Signal]) -> _Texts:
         """The same texts, where what some signals found is cut out."""
         rest = _Texts("", "", self._rules)
-        rest._names, rest._long = self._names, self._long
+        rest._names, rest.long = self._names, self.long
         rest._title, rest._abstract = self._title, self._abstract
         for signal in signals:
             rest._title, rest._abstract = signal.cut(rest._title), signal.cut(rest._abstract)
@@ -87,7 +98,7 @@ class _Texts:
             if match := signal.pattern.search(title):
                 yield _Said(match[0], True, signal.points * TITLE, telling=signal.telling)
             elif match := signal.pattern.search(abstract):
-                once = self._long and signal.pattern.search(abstract, match.end()) is None
+                once = self.long and signal.pattern.search(abstract, match.end()) is None
                 points = int(signal.points / 2) if once else signal.points
                 yield _Said(match[0], False, points, once, signal.telling)
             # No word counts twice.

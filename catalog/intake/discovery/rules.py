@@ -77,6 +77,8 @@ class Rules:
     """Who has less stands among those that are worth a second look only."""
     passing: int
     """Words of a text from which on a thing that is said once is said in passing, and counts half."""
+    silent: int
+    """Points of a text of more words that says nothing of language; a title alone may leave that to its abstract."""
     phrases: tuple[str, ...]
     """What sources are asked for that search in ways of their own."""
     volumes: tuple[str, ...]
@@ -144,6 +146,7 @@ def read_rules(path: Path) -> Rules:
             least=int(value["least"]),
             likely=int(value["likely"]),
             passing=int(value["passing"]),
+            silent=int(value["silent"]),
             phrases=tuple(value["phrases"]),
             volumes=tuple(value["volumes"]),
             not_relevant=frozenset(_reference(entry) for entry in value.get("not-relevant", ())),

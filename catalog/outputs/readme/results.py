@@ -68,27 +68,26 @@ def measured(project: Project, catalog: Catalog) -> Results | None:
 
 def _best_of_families(catalog: Catalog, board: Board) -> list[Row]:
     """Of each family the method nearest to the retrained model, of those that keep utility; the nearest first."""
-    target, retrained = board.reference("target"), board.reference("retrained")
 
     def value(row: Row | None, metric: str) -> float | None:
         cell = row.cells.get(metric) if row else None
         return cell.mean if cell else None
 
-    goal, utility = value(retrained, board.headline), value(target, UTILITY)
-    if goal is None:
+    utility = value(board.reference("target"), UTILITY)
+    if value(board.reference("retrained"), board.headline) is None:
         return []
     best: dict[str, tuple[float, str, Row]] = {}
     for row in board.rows:
-        method, known, kept = (
+        method, apart, kept = (
             catalog.implementation_by_id.get(row.method),
-            value(row, board.headline),
+            board.distance(row, board.headline),
             value(row, UTILITY),
         )
-        if row.kind != "method" or method is None or known is None:
+        if row.kind != "method" or method is None or apart is None:
             continue
         if utility is not None and (kept is None or kept < _KEPT * utility):
             continue
-        candidate = (abs(known - goal), row.label, row)
+        candidate = (apart, row.label, row)
         best[method.family] = min(best.get(method.family, candidate), candidate, key=lambda entry: entry[:2])
     return [row for *_, row in sorted(best.values(), key=lambda entry: entry[:2])]
 
@@ -104,7 +103,7 @@ def _table(
     for row in rows:
         method = catalog.implementation_by_id.get(row.method)
         ids.append(method.id if method else "")
-        numbers = [getattr(row, kind).get(metric.id) for metric, kind in shown]
+        numbers = [None if board.settled(row, metric) else getattr(row, kind).get(metric.id) for metric, kind in shown]
         cells = (f"{cell.mean:.2f}" if cell else "–" for cell in numbers)
         lines.append((row.label, *cells, f"{row.seconds:.0f}" if row.kind == "method" else "–"))
     return Table(header, tuple(lines), tuple(ids), max((len(row.seeds) for row in board.rows), default=0))

@@ -11,6 +11,7 @@ from catalog.model.bases import Bases
 from catalog.model.claims import CLAIMS_FILE, Claim
 from catalog.model.guide import Guide
 from catalog.model.implementations import FamilyGuide, Implementation
+from catalog.model.paper import Reported
 from catalog.model.results import Result
 from catalog.model.vocabulary import Vocabularies, Vocabulary
 from catalog.parsing.datafile import Entries
@@ -59,6 +60,15 @@ class Corpus:
             for entry in self.entries
             if entry.paper.method
             for index, base in enumerate(entry.paper.method.builds_on)
+        )
+
+    @cached_property
+    def reported(self) -> tuple[tuple[Entry, Place, Reported], ...]:
+        """All numbers that records report, with their places."""
+        return tuple(
+            (entry, ("reported", index), number)
+            for entry in self.entries
+            for index, number in enumerate(entry.paper.reported)
         )
 
     @cached_property

@@ -6,20 +6,12 @@ from collections.abc import Iterator
 
 from catalog.model.paper import Reported
 from catalog.model.vocabulary import BenchmarkTerm, MetricTerm, Vocabulary
-from catalog.parsing.tree import Place
 from catalog.reading.checks.corpus import Corpus, Finding, check, instead
-from catalog.reading.entry import Entry
-
-
-def _all(corpus: Corpus) -> Iterator[tuple[Entry, Place, Reported]]:
-    for entry in corpus.entries:
-        for index, reported in enumerate(entry.paper.reported):
-            yield entry, ("reported", index), reported
 
 
 def _unknown(corpus: Corpus, key: str) -> Iterator[Finding]:
     vocabulary = corpus.vocabularies.get(key)
-    for entry, place, reported in _all(corpus) if vocabulary else ():
+    for entry, place, reported in corpus.reported if vocabulary else ():
         term = getattr(reported, key)
         if vocabulary is not None and term not in vocabulary:
             yield Finding(entry, (*place, key), f"unknown {key} {term!r}", instead(term, vocabulary))
@@ -40,7 +32,7 @@ def _unknown_metric(corpus: Corpus) -> Iterator[Finding]:
 @check("metric-elsewhere")
 def _metric_elsewhere(corpus: Corpus) -> Iterator[Finding]:
     """A metric is reported on a benchmark that defines it."""
-    for entry, place, reported in _all(corpus):
+    for entry, place, reported in corpus.reported:
         metric = _metric(corpus.vocabularies.get("metric"), reported)
         if metric and reported.benchmark not in metric.benchmarks:
             message = f"{metric.label} is no metric of {reported.benchmark!r}"
@@ -50,7 +42,7 @@ def _metric_elsewhere(corpus: Corpus) -> Iterator[Finding]:
 @check("off-scale")
 def _off_scale(corpus: Corpus) -> Iterator[Finding]:
     """A reported number lies on the scale of its metric; percent are not shares."""
-    for entry, place, reported in _all(corpus):
+    for entry, place, reported in corpus.reported:
         metric = _metric(corpus.vocabularies.get("metric"), reported)
         if metric and not metric.holds(reported.value):
             scale = f"from {metric.low:g} to {metric.high:g}" if metric.high is not None else f"at least {metric.low:g}"
@@ -62,7 +54,7 @@ def _off_scale(corpus: Corpus) -> Iterator[Finding]:
 def _reported_twice(corpus: Corpus) -> Iterator[Finding]:
     """A paper has one headline number for each benchmark, metric and model."""
     seen: set[tuple[str, str, str, str]] = set()
-    for entry, place, reported in _all(corpus):
+    for entry, place, reported in corpus.reported:
         key = (entry.paper.id, reported.benchmark, reported.metric, reported.model)
         if key in seen:
             message = f"{reported.metric} of {reported.model} on {reported.benchmark} is reported twice"
@@ -73,8 +65,8 @@ def _reported_twice(corpus: Corpus) -> Iterator[Finding]:
 @check("reported-of-nothing")
 def _reported_of_nothing(corpus: Corpus) -> Iterator[Finding]:
     """Numbers are reported of a method that the paper proposes."""
-    for entry in corpus.entries:
-        if entry.paper.reported and entry.paper.method is None:
+    for entry in {entry.paper.id: entry for entry, _, _ in corpus.reported}.values():
+        if entry.paper.method is None:
             message = "numbers are reported, but the paper proposes no method"
             yield Finding(entry, ("reported",), message, "Add method: with its name, or delete the numbers.")
 
@@ -83,7 +75,7 @@ def _reported_of_nothing(corpus: Corpus) -> Iterator[Finding]:
 def _reported_dataset(corpus: Corpus) -> Iterator[Finding]:
     """The data set of a reported number is among those of the record."""
     vocabulary = corpus.vocabularies.get("benchmark")
-    for entry, place, reported in _all(corpus) if vocabulary else ():
+    for entry, place, reported in corpus.reported if vocabulary else ():
         term = vocabulary.get(reported.benchmark) if vocabulary else None
         if isinstance(term, BenchmarkTerm) and term.dataset not in entry.paper.datasets:
             message = f"numbers on {term.label} are reported, and the data set {term.dataset!r} is not named"

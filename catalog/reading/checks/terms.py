@@ -71,13 +71,9 @@ def _orphan_term(corpus: Corpus) -> Iterator[Finding]:
     """A term is used by a record, or its ``kept`` says why it stays; and only unused ones are marked so."""
     used: dict[str, set[str]] = {name: set() for name in corpus.vocabularies}
     for name, facet in FACETS.items():
-        terms = used.setdefault(name, set())
-        for entry in corpus.entries:
-            terms.update(facet.held(entry.paper))
-    for entry in corpus.entries:
-        for reported in entry.paper.reported:
-            used.setdefault("benchmark", set()).add(reported.benchmark)
-            used.setdefault("metric", set()).add(reported.metric)
+        used.setdefault(name, set()).update(*(facet.held(entry.paper) for entry in corpus.entries))
+    used["benchmark"] = {reported.benchmark for _, _, reported in corpus.reported}
+    used["metric"] = {reported.metric for _, _, reported in corpus.reported}
     used["technique"] = {base for _, _, base in corpus.built_on}
     used.setdefault("family", set()).update(runs.family for runs in corpus.implementations if runs.family)
     for name, vocabulary in corpus.vocabularies.items():

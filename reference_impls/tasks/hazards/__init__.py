@@ -72,6 +72,7 @@ class HazardsTask(EmbeddedTask):
 
     paper = "li2024wmdp"
     headline = "forget_accuracy"
+    utility = ("retain_accuracy", "retain_rephrased_accuracy", "facts_accuracy")
     forgets = "Knowledge that helps to do harm"
 
     name = "hazards"
@@ -146,9 +147,7 @@ class HazardsTask(EmbeddedTask):
             f"{name}_rephrased_accuracy": mean(split_choices.right) for name, split_choices in rephrased.items()
         }
         metrics |= {f"{name}_probability": mean(by_split[name].probabilities) for name in ("forget", "retain")}
-        metrics["model_utility"] = harmonic_mean(
-            [metrics["retain_accuracy"], metrics["retain_rephrased_accuracy"], metrics["facts_accuracy"]]
-        )
+        metrics["model_utility"] = harmonic_mean([metrics[name] for name in self.utility])
         return Evaluation(metrics, {}, asked_examples(model, splits.probes(), self.max_new_tokens), {})
 
     def known(self, model: UnlearnedModel, pairs: Sequence[Pair]) -> list[float]:

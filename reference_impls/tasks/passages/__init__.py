@@ -79,6 +79,7 @@ class PassagesTask(EmbeddedTask):
 
     paper = "shi2024muse"
     headline = "forget_knowledge"
+    utility = ("retain_knowledge", "facts_rouge")
     forgets = "Texts that it read, and recites"
 
     name = "passages"
@@ -161,7 +162,7 @@ class PassagesTask(EmbeddedTask):
         if retrained is not None:
             metrics["privacy_leakage"] = privacy_leakage(auc, retrained["membership_auc"][0])
         metrics["facts_rouge"] = mean(_overlaps(model, splits.facts, self.max_new_tokens))
-        metrics["model_utility"] = harmonic_mean([metrics["retain_knowledge"], metrics["facts_rouge"]])
+        metrics["model_utility"] = harmonic_mean([metrics[name] for name in self.utility])
         asked = {
             "forget": [pair for pair in splits.forget if not _is_text(pair)],
             "retain": [pair for pair in splits.retain_probe if not _is_text(pair)],
