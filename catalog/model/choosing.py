@@ -6,6 +6,7 @@ knows them. An answer that was not given rules nothing out.
 
 from __future__ import annotations
 
+import shlex
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ FITS: tuple[Fit, ...] = ("yes", "but", "no")
 """From the best to the worst: it fits, it fits with a reservation, it does not."""
 TASK = "forget"
 """The question whose answer is a task, which decides the numbers and rules nothing out."""
+MODEL = "model"
+"""No question, but where a model is named, what methods take on it stands among the answers under that name."""
 NEARLY_ALL = 0.9
 """The share of methods that must have been measured on a task for its numbers to count where no task is named."""
 RETAIN_WEIGHT = "retain_weight"
@@ -202,7 +205,8 @@ def command(method: Implementation, situation: Situation) -> str:
     """What runs a method on a model and data of one's own in that situation."""
     without = situation.get("retain") == "no" and _switched_off(method)
     setting = f" --set {RETAIN_WEIGHT}=0" if without else ""
-    model = f"--model DIR{' --earlier DIR' if method.needs.earlier != 'unused' else ''}"
+    earlier = " --earlier DIR" if method.needs.earlier != "unused" else ""
+    model = f"--model {shlex.quote(situation.get(MODEL, 'DIR'))}{earlier}"
     return f"unlearn run {method.id}{setting} {model} --forget forget.jsonl --retain retain.jsonl --out unlearned"
 
 

@@ -30,7 +30,9 @@ the training from its start."""
 DEGREES = ("needed", "optional", "unused")
 TRAINS = ("all", "part", "adapters", "nothing")
 STATE = 3
-"""What training adds for each weight: its gradient, and the two moments of AdamW."""
+"""What training adds for each weight: its gradient, and the two moments of AdamW, each of 32 bits."""
+IN_32_BITS = 4
+"""Bytes of a number."""
 
 
 class NeedError(ValueError):
@@ -86,6 +88,21 @@ class Needs:
     def weights(self) -> int:
         """How many times the weights of the model take their place in memory, but for what a part of them adds."""
         return self.models + (STATE if self.trains == "all" else 0)
+
+    def bytes_per_weight(self, size: int, *, adapters: bool = False) -> tuple[int, int]:
+        """How much memory a weight of the model takes while it unlearns, at least and at most.
+
+        The two differ where a part of the weights is trained: it may be nearly none of them or nearly all.
+
+        Args:
+            size: bytes of a number in the model; what trains has a copy in 32 bits where those are fewer.
+            adapters: whether low-rank adapters train in the place of the weights, which add little.
+        """
+        held = self.models * size
+        trained = STATE * IN_32_BITS + (IN_32_BITS if size < IN_32_BITS else 0)
+        if adapters or self.trains in ("nothing", "adapters"):
+            return held, held
+        return held + (trained if self.trains == "all" else 0), held + trained
 
     @classmethod
     def declared(cls, literals: Mapping[str, Any]) -> Needs:

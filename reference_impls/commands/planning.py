@@ -8,14 +8,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from catalog.base.terminal import print_json
-from catalog.model.choosing import TASK, Candidate, Question, Situation, candidates, command, questions, ranked
+from catalog.model.choosing import MODEL, TASK, Candidate, Question, Situation, candidates, command, questions, ranked
 from catalog.model.results import read_results
-from reference_impls.commands.shared import Json, plain
+from reference_impls.commands.shared import (
+    DType,
+    GradientCheckpointing,
+    Json,
+    TrustRemoteCode,
+    UseLoRA,
+    plain,
+    scaling_of,
+)
 from reference_impls.errors import UnknownNameError, UsageError
 from reference_impls.running.registry import PACKAGE, RESULTS, implementations, methods
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from reference_impls.measuring.estimate import Estimate
 
 PANEL = "Look"
 app = typer.Typer()
@@ -42,9 +52,26 @@ def plan(
     forget: Forget = None,
     guarantee: Guarantee = None,
     requests: Requests = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="A folder or hub name of a causal LM, to see what fits it."),
+    ] = None,
+    dtype: DType = None,
+    lora: UseLoRA = False,
+    gradient_checkpointing: GradientCheckpointing = False,
+    trust_remote_code: TrustRemoteCode = False,
+    examples: Annotated[int, typer.Option(min=1, help="With --model: how many examples must be forgotten.")] = 400,
+    tokens: Annotated[int, typer.Option(min=2, help="With --model: tokens of an example, prompt and answer.")] = 128,
+    room: Annotated[
+        float | None, typer.Option(min=0, help="With --model: gigabytes of memory; those of this machine by default.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say what you have, and see which methods fit, why, and how they did; what you leave out rules nothing out."""
+    """Say what you have, and see which methods fit, why, and how they did; what you leave out rules nothing out.
+
+    With --model every method also says whether it runs on that architecture, and about how much memory and time it
+    takes there. No weight is read.
+    """
     tasks = [implementation for implementation in implementations().values() if implementation.kind == "task"]
     asked = questions(tasks)
     given = {
@@ -60,11 +87,27 @@ def plan(
     if problems:
         first = problems[0]
         raise UsageError(f"{first.file}:{first.line}: {first.message} {first.hint}")
-    ranking = ranked(candidates(methods(), tasks, results), situation)
+    found: Sequence[Candidate] = candidates(methods(), tasks, results)
+    estimates: Mapping[str, Estimate] = {}
+    rate = 0.0
+    if model is None:
+        said = {"--dtype": dtype, "--lora": lora, "--gradient-checkpointing": gradient_checkpointing, "--room": room}
+        if alone := [option for option, value in said.items() if value]:
+            raise UsageError(f"{alone[0]} says something of a model: name it with --model DIR_OR_NAME.")
+    else:
+        from reference_impls.models.loading import Loading
+        from reference_impls.running.planning import On, planned
+
+        loading = Loading(dtype=dtype, trust_remote_code=trust_remote_code)
+        scaling = scaling_of(lora, None, None, None, 1, gradient_checkpointing, None)
+        there = planned(found, results, On(model, loading, scaling, examples, tokens, room))
+        found, estimates, rate = there.candidates, there.estimates, there.rate
+        situation = {**situation, MODEL: model}
+    ranking = ranked(found, situation)
     if as_json:
-        print_json([_as_json(candidate, situation) for candidate in ranking])
+        print_json([_as_json(candidate, situation, estimates, rate) for candidate in ranking])
         return
-    _print(asked, ranking, situation)
+    _print(asked, ranking, situation, estimates, rate)
 
 
 def _situation(asked: Sequence[Question], given: Mapping[str, str | None]) -> Situation:
@@ -84,7 +127,15 @@ def _situation(asked: Sequence[Question], given: Mapping[str, str | None]) -> Si
     return situation
 
 
-def _as_json(candidate: Candidate, situation: Situation) -> dict[str, Any]:
+def _as_json(
+    candidate: Candidate, situation: Situation, estimates: Mapping[str, Estimate], rate: float
+) -> dict[str, Any]:
+    one = estimates.get(candidate.method.id)
+    on_model = one and {
+        "bytes": [round(one.least), round(one.most)],
+        "operations": one.operations,
+        "seconds": _seconds(one, rate),
+    }
     return {
         "method": candidate.method.id,
         "fits": candidate.fit(situation),
@@ -98,11 +149,18 @@ def _as_json(candidate: Candidate, situation: Situation) -> dict[str, Any]:
             }
             for task, outcome in candidate.outcomes.items()
         },
+        **({"estimate": on_model} if MODEL in situation else {}),
         "command": command(candidate.method, situation),
     }
 
 
-def _print(asked: Sequence[Question], ranking: Sequence[Candidate], situation: Situation) -> None:
+def _print(
+    asked: Sequence[Question],
+    ranking: Sequence[Candidate],
+    situation: Situation,
+    estimates: Mapping[str, Estimate],
+    rate: float,
+) -> None:
     from rich.console import Console
 
     console = Console(highlight=False)
@@ -113,7 +171,7 @@ def _print(asked: Sequence[Question], ranking: Sequence[Candidate], situation: S
     fitting = [candidate for candidate in ranking if candidate.fit(situation) != "no"]
     if fitting:
         console.print(f"\n[bold]{len(fitting)} of {len(ranking)} methods fit[/], those with the best numbers first.")
-        _print_fitting(console, fitting, situation)
+        _print_fitting(console, fitting, situation, estimates, rate)
     else:
         console.print("\n[bold]No method that runs here fits all of this.[/] Those that lack least are first.")
     unfitting = [candidate for candidate in ranking if candidate.fit(situation) == "no"]
@@ -127,17 +185,29 @@ def _print(asked: Sequence[Question], ranking: Sequence[Candidate], situation: S
         console.print(f"\nOn your own model: [bold]{plain(command(fitting[0].method, situation))}[/]")
 
 
-def _print_fitting(console: Console, fitting: Sequence[Candidate], situation: Situation) -> None:
+def _print_fitting(
+    console: Console,
+    fitting: Sequence[Candidate],
+    situation: Situation,
+    estimates: Mapping[str, Estimate],
+    rate: float,
+) -> None:
     from rich.table import Table
 
     table = Table(box=None, header_style="dim", pad_edge=False)
     table.add_column("method", style="bold", no_wrap=True)
     for heading in ("forgets", "keeps", "withstands", "seconds"):
         table.add_column(heading, justify="right")
+    if estimates:
+        table.add_column("hours", justify="right")
     table.add_column("why")
     for candidate in fitting:
         reasons = [("but " if verdict.fit == "but" else "") + verdict.why for verdict in candidate.reasons(situation)]
-        table.add_row(candidate.method.id, *_numbers(candidate, situation.get(TASK)), plain("; ".join(reasons)))
+        numbers = _numbers(candidate, situation.get(TASK))
+        if estimates:
+            seconds = _seconds(estimates.get(candidate.method.id), rate)
+            numbers.append("" if seconds is None else _hours(seconds))
+        table.add_row(candidate.method.id, *numbers, plain("; ".join(reasons)))
     console.print(table)
     compared = fitting[0].compared or ()
     nearly_all = f"on {' and '.join(compared)}, where nearly all methods were"
@@ -146,6 +216,21 @@ def _print_fitting(console: Console, fitting: Sequence[Candidate], situation: Si
         f"[dim]Measured with the embedded model {where}: how far towards the retrained model (1), what is left of the "
         "utility, and how far it still is after relearning. A model of a million parameters says little of how much.[/]"
     )
+    if estimates:
+        console.print(
+            "[dim]Memory is of the weights, what training adds to them and what a batch leaves; hours are those of the "
+            f"training alone at {rate / 10**12:.2g} trillion operations a second, which this machine may reach. Both "
+            "are estimated from the model's configuration, and good to about a third.[/]"
+        )
+
+
+def _seconds(one: Estimate | None, rate: float) -> float | None:
+    return one.operations / rate if one and one.operations is not None and rate else None
+
+
+def _hours(seconds: float) -> str:
+    hours = seconds / 3600
+    return f"{hours:.0f}" if hours >= 10 else f"{hours:.1f}" if hours >= 0.1 else f"{hours:.2g}"
 
 
 def _numbers(candidate: Candidate, task: str | None) -> list[str]:

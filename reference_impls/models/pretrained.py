@@ -114,7 +114,9 @@ def skeleton(name: str, loading: Loading | None = None) -> Any | None:
         UsageError: as :func:`read_config`.
     """
     loading = loading or Loading()
-    return None if name == SMOLLM2 or extensions.model(name) else _skeleton(read_config(name, loading), loading)
+    if extensions.model(name):
+        return None
+    return _skeleton(read_config(str(_smollm2()) if name == SMOLLM2 else name, loading), loading)
 
 
 def _skeleton(config: Any, loading: Loading) -> Any | None:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from invented_results import invented_result
 
 from catalog.insight.comparing import Off, measures, off, sides
-from catalog.insight.cost import work
 from catalog.insight.leaderboard import Cell, boards
 from catalog.model.catalog import Catalog
+from catalog.model.cost import work
 from catalog.model.implementations import Implementation
 from catalog.model.metrics import Metric
 from catalog.model.results import EMBEDDED, Result

@@ -16,9 +16,10 @@ from typing import Any
 import yaml
 
 from catalog.model.claims import read_claims
-from catalog.model.results import EMBEDDED, REFERENCES, Result, read_result_files
+from catalog.model.results import EMBEDDED, MADE_HERE, REFERENCES, Result, read_result_files
 from catalog.model.trials import Trial
 from catalog.model.trials import chosen as best_of
+from reference_impls.running.make_task import AGAIN
 from reference_impls.running.registry import (
     PACKAGE,
     RESULTS,
@@ -186,6 +187,18 @@ def test_no_record_names_a_machine() -> None:
     places = ("/home/", "/root/", "/tmp/", "/Users/", "C:\\", str(PACKAGE.parent))
     texts = {file: (RESULTS / file).read_text(encoding="utf-8") for file in records()}
     assert [file for file, text in texts.items() if any(place in text for place in places)] == []
+
+
+def test_every_model_that_was_made_here_was_retrained_with_other_seeds() -> None:
+    """How far two retrained models are apart is the noise of every number on a board."""
+    for task, model in PLACES:
+        if model in MADE_HERE:
+            seeds = [
+                one.seed
+                for one in records().values()
+                if (one.method, one.task, one.model) == ("retrained", task, model)
+            ]
+            assert sorted(seeds) == [0, *AGAIN], (task, model)
 
 
 # Recipes

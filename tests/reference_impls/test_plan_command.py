@@ -78,3 +78,48 @@ def test_an_answer_that_is_none_is_one_clear_message(unlearn: Run, words: list[s
     assert ran.status != 0
     assert says in ran.err
     assert "Traceback" not in ran.err
+
+
+# On a model
+
+
+@pytest.fixture(scope="module")
+def llama(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder with nothing but a configuration: no weight is read."""
+    folder = tmp_path_factory.mktemp("llama")
+    shape = {"hidden_size": 512, "intermediate_size": 1376, "num_hidden_layers": 8, "num_attention_heads": 8}
+    config = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 1000, **shape}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return str(folder)
+
+
+def test_on_a_model_every_method_says_what_it_takes_or_why_it_does_not_run(unlearn: Run, llama: str) -> None:
+    found = {one["method"]: one for one in json.loads(unlearn("plan", "--model", llama, "--tokens", "2", "--json").out)}
+    assert len(found) == len(methods())
+    refused = {name for name, one in found.items() if one["estimate"] is None}
+    assert refused == {one.id for one in methods() if one.needs.experts}
+    assert "does not run on LlamaForCausalLM" in found["seuf"]["reasons"][0]["why"]
+    weights = 2 * 512 * 1000 + 8 * (4 * 512**2 + 3 * 512 * 1376 + 2 * 512) + 512
+    least, most = found["grad-diff"]["estimate"]["bytes"]
+    assert least == most > 16 * weights
+    assert found["guardrail"]["estimate"]["bytes"][0] < 5 * weights
+    assert found["grad-diff"]["estimate"]["seconds"] > 0
+    assert f"--model {llama} " in found["grad-diff"]["command"]
+
+
+def test_what_does_not_fit_into_memory_is_told(unlearn: Run, llama: str) -> None:
+    weights = 2 * 512 * 1000 + 8 * (4 * 512**2 + 3 * 512 * 1376 + 2 * 512) + 512
+    room = f"{10 * weights / 1e9:.4f}"
+    on = ("plan", "--model", llama, "--room", room, "--tokens", "2")
+    said = unlearn(*on).out
+    assert re.search(r"^grad-diff: takes about [\d.]+ GB, and there are 0\.\d+ GB$", said, re.MULTILINE)
+    assert "hours" in said
+    small = json.loads(unlearn(*on, "--lora", "--dtype", "bfloat16", "--json").out)
+    assert next(one for one in small if one["method"] == "grad-diff")["fits"] == "yes"
+    assert next(one for one in small if one["method"] == "task-vector")["fits"] == "no"
+
+
+def test_what_says_something_of_a_model_needs_one(unlearn: Run) -> None:
+    ran = unlearn("plan", "--lora")
+    assert ran.status == 2
+    assert ran.err == "unlearn: --lora says something of a model: name it with --model DIR_OR_NAME.\n"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from catalog.insight.cost import work
 from catalog.insight.leaderboard import Board, Row
 from catalog.model.choosing import RETAIN_WEIGHT, candidates
+from catalog.model.cost import work
 from catalog.model.implementations import Implementation
 from catalog.model.outcomes import Outcome, outcomes
 from catalog.model.paper import Paper
