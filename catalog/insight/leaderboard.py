@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from catalog.base.spread import margin_of_mean
 from catalog.figures import Change, Kind, Point
 from catalog.model.catalog import Catalog
 from catalog.model.defaults import TRUTH
@@ -28,11 +29,6 @@ REFERENCE_MEANINGS = {
     "retrained": "the model that never saw the forget set: the gold standard",
 }
 _KINDS: dict[str, Kind] = {"target": "target", "retrained": "retrained"}
-
-
-_T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
-"""97.5% quantiles of Student's t distribution for 1 to 9 degrees of freedom."""
-
 
 DISTANCE, QUALITY = "forget_distance", "forget_quality"
 """Of truth ratios, and the p-value that it has by chance."""
@@ -62,11 +58,7 @@ class Cell:
         numbers = list(values)
         if not numbers:
             return None
-        count = len(numbers)
-        if count == 1:
-            return cls(numbers[0], None, tuple(numbers))
-        quantile = _T_95[count - 2] if count - 2 < len(_T_95) else 1.96
-        return cls(statistics.fmean(numbers), quantile * statistics.stdev(numbers) / math.sqrt(count), tuple(numbers))
+        return cls(statistics.fmean(numbers), margin_of_mean(numbers), tuple(numbers))
 
     def from_goal(self, goal: float) -> float:
         """How far runs are from a value, mean over seeds: those on either side of it do not cancel."""
@@ -202,7 +194,8 @@ class Board:
         What it says is at least half way to the retrained model by the headline, and still it prefers the truth to
         what is wrong, nearer to the target in that than to the retrained model.
         """
-        return row.kind == "method" and (self._way(row, self.headline) or 0) >= 0.5 > (self._way(row, TRUTH) or 1)
+        said, preferred = self._way(row, self.headline), self._way(row, TRUTH)
+        return row.kind == "method" and said is not None and preferred is not None and said >= 0.5 > preferred
 
     @property
     def some_fainter(self) -> bool:

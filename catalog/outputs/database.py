@@ -46,7 +46,8 @@ CREATE TABLE measurement (result INTEGER REFERENCES result, kind TEXT, name TEXT
   PRIMARY KEY (result, kind, name));
 CREATE TABLE claim (id TEXT PRIMARY KEY, position INTEGER NOT NULL, method TEXT REFERENCES implementation,
   claim TEXT NOT NULL, paper TEXT REFERENCES paper, place TEXT NOT NULL, verdict TEXT NOT NULL, why TEXT NOT NULL,
-  held INTEGER NOT NULL, comparisons INTEGER NOT NULL, commands TEXT NOT NULL) WITHOUT ROWID;
+  held INTEGER NOT NULL, undecided INTEGER NOT NULL, comparisons INTEGER NOT NULL,
+  elsewhere TEXT NOT NULL, commands TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX paper_term_by_term ON paper_term (vocabulary, term);
 CREATE INDEX author_by_name ON author (name);
 CREATE VIRTUAL TABLE search USING fts5 (
@@ -124,7 +125,7 @@ def _rows(catalog: Catalog) -> Iterator[tuple[str, Iterable[Row]]]:
         (
             (
                 *(row.id, position, row.method, row.claim, row.paper, row.where, row.verdict, row.why),
-                *(row.held, row.comparisons, "\n".join(row.commands)),
+                *(row.held, row.undecided, row.comparisons, row.elsewhere, "\n".join(row.commands)),
             )
             for position, row in enumerate(claim_rows(catalog))
         ),

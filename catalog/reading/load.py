@@ -106,7 +106,7 @@ class _Examined:
             corpus.implementations,
             tuple(measured),
             corpus.vocabularies,
-            judge(tuple(corpus.claims), measured, self.trials),
+            judge(tuple(corpus.claims), measured, self.trials, corpus.headlines),
             corpus.guide,
             self.metrics,
             self.redirects,
@@ -145,7 +145,7 @@ def _examine(project: Project, focus: Collection[Path], kept: Kept | None) -> _E
         entries.sort(key=lambda entry: (project.root / entry.paper.file).resolve() in wanted)
     redirects, faults = read_redirects(project, {entry.paper.id for entry in entries})
     problems += faults
-    corpus = Corpus(tuple(entries), tuple(implementations), results, vocabularies, claims, guide, family_guides)
+    corpus = Corpus(tuple(entries), tuple(implementations), results, vocabularies, claims, guide, family_guides, trials)
     if kept and kept.verdict and not focus:
         problems = list(kept.verdict.problems)
     else:

@@ -58,6 +58,24 @@ def claim(checkout: Checkout) -> None:
     checkout.add("reference_impls/claims.yaml", text)
 
 
+def two_trials(checkout: Checkout) -> None:
+    claim(checkout)
+    claims = checkout.root / "reference_impls/claims.yaml"
+    checkout.change(claims, "method: fad", "method: fade")
+    checkout.change(claims, "is: above", "at: {learning_rate: 0.1}, is: above")
+    trials = [
+        {"settings": {"learning_rate": 0.1, "weight": weight}, "score": 0, "metrics": {}} for weight in (1.0, 2.0)
+    ]
+    checkout.add("reference_impls/tasks/gardens/search.json", json.dumps({"fade": trials}))
+
+
+def stale_number(checkout: Checkout) -> None:
+    claim(checkout)
+    claims = checkout.root / "reference_impls/claims.yaml"
+    checkout.change(claims, "method: fad", "method: fade")
+    checkout.change(claims, "  evidence:", "  why: It keeps 0.25.\n  evidence:")
+
+
 def term(*ids: str, kept: str = "") -> str:
     kept = f"  kept: {kept}\n" if kept else ""
     return "".join(f"- id: {one}\n  label: {one}\n  definition: It is {one}.\n{kept}" for one in ids)
@@ -253,6 +271,8 @@ ROWS: dict[str, tuple[Callable[[Checkout], object], str, int, str]] = {
     ),
     "result-of-unknown": (result, "reference_impls/results/x.json", 1, "'fade'"),
     "claim-of-unknown": (claim, "reference_impls/claims.yaml", 1, "'fade'"),
+    "claim-of-several-trials": (two_trials, "reference_impls/claims.yaml", 5, "{weight: 1.0}, {weight: 2.0}"),
+    "stale-number": (stale_number, "reference_impls/claims.yaml", 4, "gives 0.25"),
     "guide-to-unknown": (lost_path, "site/reading-paths.yaml", 6, "'fade'"),
     "dataset-of-unknown": (lost_dataset, "catalog/vocabularies/dataset.yaml", 4, "'lindqvist2031fading'"),
 }

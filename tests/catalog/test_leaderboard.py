@@ -185,6 +185,7 @@ def test_the_line_is_the_least_distance_beyond_chance() -> None:
     ("known", "preferred", "fainter"),
     [
         (0.5, 0.9, True),  # .8 of the way, and 1/6 in what it prefers
+        (0.5, 1.0, True),  # no way at all
         (0.5, 0.5, False),  # 5/6
         (0.9, 0.9, False),  # not half way: not even fainter
         (0.5, None, False),

@@ -59,7 +59,8 @@ def test_claims_are_there_with_verdicts_numbers_and_commands(catalog: Catalog, f
     assert len({one["id"] for one in claims}) == len(claims)
     for one in claims:
         held = [finding["holds"] for finding in one["findings"]]
-        assert (one["held"], one["comparisons"]) == (held.count(True), len(held))
+        untold = [finding["outcome"] for finding in one["findings"]].count("not told apart")
+        assert (one["held"], one["undecided"], one["comparisons"]) == (held.count(True), untold, len(held))
         assert one["commands"], one["id"]
     table = list(csv.DictReader(io.StringIO(files["api/claims.csv"].removeprefix("\ufeff"))))
     assert [row["verdict"] for row in table] == [one["verdict"] for one in claims]

@@ -27,7 +27,11 @@ class ClaimRow:
     """Empty where it holds."""
     held: int
     """How many of the comparisons came out."""
+    undecided: int
+    """How many the seeds do not decide."""
     comparisons: int
+    elsewhere: str
+    """How its comparisons of results come out on other tasks, where it names one: ``also on hazards``."""
     commands: tuple[str, ...]
     """What makes the numbers again."""
 
@@ -56,7 +60,20 @@ def claims_csv(catalog: Catalog) -> str:
 def claims_json(catalog: Catalog) -> list[dict[str, Any]]:
     """The rows with their comparisons and numbers."""
     return [
-        {**asdict(row), "commands": list(row.commands), "findings": [_finding(finding) for finding in judged.findings]}
+        {
+            **asdict(row),
+            "commands": list(row.commands),
+            "findings": [_finding(finding) for finding in judged.findings],
+            "other_tasks": [
+                {
+                    "task": other.task,
+                    "verdict": other.verdict,
+                    "comparisons": other.asked,
+                    "findings": [_finding(finding) for finding in other.findings],
+                }
+                for other in judged.elsewhere
+            ],
+        }
         for row, judged in zip(claim_rows(catalog), catalog.claims, strict=True)
     ]
 
@@ -72,8 +89,10 @@ def _row(judged: Judged, suffix: str = "") -> ClaimRow:
         where=claim.where,
         verdict=judged.verdict,
         why="" if judged.verdict == "holds" else claim.why,
-        held=sum(finding.holds is True for finding in judged.findings),
+        held=sum(finding.outcome == "holds" for finding in judged.findings),
+        undecided=sum(finding.outcome == "not told apart" for finding in judged.findings),
         comparisons=len(judged.findings),
+        elsewhere=judged.elsewhere_in_words,
         commands=_commands(judged),
     )
 
@@ -85,7 +104,7 @@ def _commands(judged: Judged) -> tuple[str, ...]:
             f"unlearn tune {judged.claim.method} {_place(finding.evidence)}"
             if finding.evidence.at
             else f"unlearn bench {judged.claim.method} {_place(finding.evidence)} --check"
-            for finding in judged.findings
+            for finding in (*judged.findings, *(finding for other in judged.elsewhere for finding in other.findings))
         )
     )
 
@@ -101,5 +120,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "value": finding.value,
         "other": finding.other,
         "bound": finding.bound,
-        "holds": finding.holds,
+        "margin": finding.margin,
+        "outcome": finding.outcome,
+        "holds": {"holds": True, "contradicted": False}.get(finding.outcome),
     }

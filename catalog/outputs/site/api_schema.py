@@ -71,9 +71,10 @@ def _implementation() -> dict[str, Any]:
 
 
 def _claim() -> dict[str, Any]:
-    texts = dict.fromkeys(("id", "method", "claim", "paper", "where", "verdict", "why"), _TEXT)
-    numbers = {name: {"type": "integer"} for name in ("held", "comparisons")}
-    lists = {"commands": {"type": "array", "items": _TEXT}, "findings": {"type": "array", "items": {"type": "object"}}}
+    texts = dict.fromkeys(("id", "method", "claim", "paper", "where", "verdict", "why", "elsewhere"), _TEXT)
+    numbers = {name: {"type": "integer"} for name in ("held", "undecided", "comparisons")}
+    objects = {"type": "array", "items": {"type": "object"}}
+    lists = {"commands": {"type": "array", "items": _TEXT}, "findings": objects, "other_tasks": objects}
     return {
         "type": "object",
         "required": [*texts, *numbers, *lists],

@@ -177,10 +177,12 @@ class Measurements:
         factor = f"{evidence.times:g} times " if evidence.times != 1 else ""
         shift = f" {'plus' if evidence.plus > 0 else 'minus'} {abs(evidence.plus):g}" if evidence.plus else ""
         margin = f" (within {evidence.within:g})" if evidence.is_ == "near" else ""
-        outcome = "yes" if found.holds else "no"
+        outcome = {"holds": "yes", "contradicted": "no"}.get(found.outcome, found.outcome)
+        known = "single runs" if found.margin is None else f"±{number(found.margin)}"
         return (
             f"{measure} {where}: {number(found.value)}, to be {evidence.is_} {factor}"
-            f"{of}’s {number(found.other or 0.0)}{f' with {theirs}' if theirs else ''}{shift}{margin}: {outcome}."
+            f"{of}’s {number(found.other or 0.0)}{f' with {theirs}' if theirs else ''}{shift}{margin}: "
+            f"{outcome} ({known})."
         )
 
 

@@ -13,6 +13,7 @@ from catalog.model.guide import Guide
 from catalog.model.implementations import FamilyGuide, Implementation
 from catalog.model.paper import Reported
 from catalog.model.results import Result
+from catalog.model.trials import Trials
 from catalog.model.vocabulary import Vocabularies, Vocabulary
 from catalog.parsing.datafile import Entries
 from catalog.parsing.problems import Problem, Severity
@@ -36,6 +37,7 @@ class Corpus:
     claims: Entries[Claim] = field(default_factory=lambda: Entries(CLAIMS_FILE, {}))
     guide: Guide = field(default_factory=Guide)
     family_guides: Mapping[str, FamilyGuide] = field(default_factory=dict)
+    trials: Trials = field(default_factory=dict)
 
     @cached_property
     def named(self) -> tuple[Entry, ...]:
@@ -51,6 +53,11 @@ class Corpus:
     def implementation_ids(self) -> tuple[str, ...]:
         """The ids of everything that runs."""
         return tuple(implementation.id for implementation in self.implementations)
+
+    @property
+    def headlines(self) -> dict[str, str]:
+        """The headline metric of every task."""
+        return {runs.id: runs.headline for runs in self.implementations if runs.kind == "task"}
 
     @cached_property
     def built_on(self) -> tuple[tuple[Entry, Place, str], ...]:

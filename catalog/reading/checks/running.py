@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from catalog.base.text import did_you_mean
-from catalog.model.claims import CLAIMS_FILE, Claim
+from catalog.model.claims import CLAIMS_FILE, Claim, matching, stale_numbers
 from catalog.model.guide import GLOSSARY_FILE, PATHS_FILE, SEARCHES_FILE
 from catalog.model.implementations import Implementation
-from catalog.model.results import EMBEDDED, REFERENCES
+from catalog.model.results import EMBEDDED, REFERENCES, Result
 from catalog.model.selection import Selection
+from catalog.model.trials import Trial
 from catalog.model.vocabulary import DatasetTerm
 from catalog.parsing.tree import Mark, Place
 from catalog.reading.checks.corpus import (
@@ -140,6 +141,53 @@ def _claim_of_unknown(corpus: Corpus) -> Iterator[Finding]:
             hint = did_you_mean(name, known) or otherwise
             message = f"a claim about {claim.method!r} names the {kind} {name!r}, which is none"
             yield Finding(TermPlace(CLAIMS_FILE, corpus.claims.mark(place)), (), message, hint)
+
+
+@check("claim-of-several-trials")
+def _claim_of_several_trials(corpus: Corpus) -> Iterator[Finding]:
+    """The settings in a claim's comparison are those of one trial, for a mean over others hides what they differ in."""
+    methods = {runs.id for runs in corpus.implementations if runs.kind == "method"}
+    for index, claim in corpus.claims.by_index.items():
+        for row, evidence in enumerate(claim.evidence):
+            sides = [("at", claim.method, evidence.at)]
+            if evidence.of not in REFERENCES:
+                # What is no method is another measure of the same one.
+                other = evidence.of if evidence.of in methods else claim.method
+                sides.append(("of_at" if evidence.of_at else "at", other, evidence.other_at))
+            for key, method, settings in sides:
+                tried = corpus.trials.get((evidence.task, evidence.model, method), ())
+                found = matching(tried, settings) if settings else []
+                if len(found) > 1:
+                    place = TermPlace(CLAIMS_FILE, corpus.claims.mark((index, "evidence", row, key)))
+                    yield Finding(place, (), *_several(method, found))
+
+
+@check("stale-number", "hint")
+def _stale_number(corpus: Corpus) -> Iterator[Finding]:
+    """A decimal in a claim's ``why`` is a committed number, of the method or of what it is compared with.
+
+    One that was true of earlier measurements is found when there are new ones.
+    """
+    runs: dict[str, list[Result]] = {}
+    for result in corpus.results.values():
+        runs.setdefault(result.method, []).append(result)
+    for index, claim in corpus.claims.by_index.items():
+        methods = dict.fromkeys((claim.method, *REFERENCES, *(evidence.of for evidence in claim.evidence)))
+        measured = [result for method in methods for result in runs.get(method, ())]
+        for number in stale_numbers(claim, measured, corpus.trials, corpus.headlines):
+            place = TermPlace(CLAIMS_FILE, corpus.claims.mark((index, "why")))
+            message = f"a claim about {claim.method!r} gives {number}, which is no number that was measured"
+            hint = "Look it up in the records: it may have been measured anew. What no record holds is said in words."
+            yield Finding(place, (), message, hint)
+
+
+def _several(method: str, found: Sequence[Trial]) -> tuple[str, str]:
+    """What is wrong with settings that several trials have, and what would tell these apart."""
+    names = dict.fromkeys(name for trial in found for name in trial.settings)
+    apart = [name for name in names if len({str(trial.settings.get(name)) for trial in found}) > 1]
+    each = [", ".join(f"{name}: {trial.settings[name]}" for name in apart if name in trial.settings) for trial in found]
+    hint = f"Add what tells one from the others, {{{'}, {'.join(each)}}}; a method without it has its own in of_at."
+    return f"these settings are those of {len(found)} trials of {method!r}", hint
 
 
 @check("guide-to-unknown")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, get_args
 
 from catalog.insight.currency import currency
@@ -9,7 +10,7 @@ from catalog.insight.lineage import wanted
 from catalog.insight.meta_evaluation import ENOUGH, judge_metrics, most_trusted
 from catalog.insight.ranking import comparisons
 from catalog.insight.stats import statistics
-from catalog.model.claims import Verdict
+from catalog.model.claims import Judged, Verdict
 from catalog.outputs.export.claims import claim_rows
 from catalog.outputs.site.measurements import NEAREST
 from catalog.outputs.site.page import page
@@ -88,11 +89,24 @@ def claims(site: Site) -> dict[str, Any]:
             "row": row,
             "method": site.catalog.implementation_by_id[row.method],
             "findings": [site.measured.found_in_words(finding, claim.claim) for finding in claim.findings],
+            "elsewhere": [
+                site.measured.found_in_words(finding, claim.claim)
+                for other in claim.elsewhere
+                for finding in other.findings
+            ],
             "rank": verdicts.index(row.verdict),
         }
         for row, claim in zip(claim_rows(site.catalog), judged, strict=True)
     ]
-    return {"rows": rows, "counts": dict(counted)}
+    return {"rows": rows, "counts": dict(counted), "repeated": _repeated(judged)}
+
+
+def _repeated(judged: Iterable[Judged]) -> dict[str, int]:
+    """What becomes of claims that hold where other tasks have the measurements, by the worst of these."""
+    there = [{other.verdict for other in one.elsewhere} for one in judged if one.verdict == "holds" and one.elsewhere]
+    hold = sum(verdicts == {"holds"} for verdicts in there)
+    undecided = sum("undecided" in verdicts and verdicts <= {"holds", "undecided"} for verdicts in there)
+    return {"all": len(there), "hold": hold, "undecided": undecided, "fail": len(there) - hold - undecided}
 
 
 @page(
