@@ -15,6 +15,7 @@ has a name that is taken, is left out with a word, and takes nothing else with i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterator
 from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
@@ -75,9 +76,14 @@ def measure(model: Any, splits: Any, taken: Collection[str]) -> tuple[dict[str, 
             failed.append(f"{_package(entry)} registers the metric {entry.name!r}, a name that is taken.")
             continue
         try:
-            metrics[entry.name] = float(function(model, splits))
+            value = float(function(model, splits))
         except Exception as error:  # the code of others, after a training that must not be lost
             failed.append(f"The metric {entry.name!r} of {_package(entry)} failed: {type(error).__name__}: {error}")
+            continue
+        if math.isfinite(value):
+            metrics[entry.name] = value
+        else:
+            failed.append(f"The metric {entry.name!r} of {_package(entry)} gave {value}, which is no measurement.")
     return metrics, failed
 
 

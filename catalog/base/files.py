@@ -1,18 +1,73 @@
-"""Files written whole or not at all."""
+"""Files read without surprises, and written whole or not at all."""
 
 from __future__ import annotations
 
+import errno
 import glob
 import itertools
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 ABANDONED = 600
 """Seconds after which a part is nobody's any more: its writer was killed."""
 _COUNT = itertools.count()
+
+
+class TooLargeError(OSError):
+    """A file has more bytes than are read."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        """Args: how many it has, and how many are read."""
+        super().__init__(errno.EFBIG, f"has {size:,} bytes, more than the {limit:,} allowed")
+
+
+def read_plain(path: Path, limit: int) -> bytes:
+    """The content of a plain file that is not absurdly large; a pipe, of which there may be no end, is not waited for.
+
+    Raises:
+        OSError: there is none, or it is a folder or anything else, or cannot be read.
+        TooLargeError: it has more bytes than ``limit``.
+    """
+    with open(path, "rb", opener=_without_waiting) as file:
+        state = os.fstat(file.fileno())
+        if not stat.S_ISREG(state.st_mode):
+            raise OSError(errno.EINVAL, "is no plain file")
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise TooLargeError(max(state.st_size, len(data)), limit)
+    return data
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    # Whoever opens a pipe waits for somebody at its other end; where there is no such flag, there are no such files.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Within it nobody else is who locks the folder, in this process or another; who comes later waits.
+
+    For what reads files, and writes them anew from what it read. Where a system cannot lock folders, nobody waits.
+    """
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems lock nothing
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def write_whole(path: Path, content: str | bytes) -> bool:

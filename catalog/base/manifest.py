@@ -12,6 +12,8 @@ import json
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import NamedTuple
 
 INSTANT = 2 * 10**9
@@ -69,9 +71,12 @@ def digest_of(data: bytes) -> str:
 def files_below(folder: str, *endings: str, links: bool = False) -> Iterator[tuple[str, os.stat_result]]:
     """Path and state of every file below a folder, sorted; what is hidden is left out.
 
+    Whatever is read because a listing names it, is listed by this or by :func:`found`: so nothing can be read that no
+    manifest has.
+
     Args:
         folder: where; nothing is found where it does not exist.
-        endings: of the names; all names if none are given.
+        endings: of the names; all names if none are given. With them, also what is no file but has such a name.
         links: whether a link stands for the file that it leads to, or for itself. Links to folders are not followed.
     """
     try:
@@ -82,13 +87,37 @@ def files_below(folder: str, *endings: str, links: bool = False) -> Iterator[tup
     for entry in entries:
         if entry.name.startswith("."):
             continue
-        if entry.is_dir(follow_symlinks=False):
+        folded = entry.is_dir(follow_symlinks=False)
+        if entry.name.endswith(endings) if endings else not folded:
+            state = _state(entry, links)
+            if state is not None:
+                yield entry.path, state
+        if folded:
             yield from files_below(entry.path, *endings, links=links)
-        elif not endings or entry.name.endswith(endings):
-            try:
-                yield entry.path, entry.stat(follow_symlinks=links)
-            except OSError:  # gone since, or a link to nothing
-                continue
+
+
+def _state(entry: os.DirEntry[str], links: bool) -> os.stat_result | None:
+    try:
+        return entry.stat(follow_symlinks=links)
+    except OSError:
+        try:
+            return entry.stat(follow_symlinks=False)  # a link to nothing
+        except OSError:  # gone since
+            return None
+
+
+def found(folder: Path, pattern: str) -> list[Path]:
+    """What below a folder has a name by a pattern such as ``tasks/*/search.json``, sorted; listed as above."""
+    first, _, rest = pattern.partition("/")
+    try:
+        with os.scandir(folder) as listing:
+            entries = [entry for entry in listing if not entry.name.startswith(".") and fnmatchcase(entry.name, first)]
+    except OSError:
+        return []
+    if not rest:
+        return sorted(Path(entry.path) for entry in entries)
+    inner = [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+    return sorted(path for within in inner for path in found(within, rest))
 
 
 def look(files: Iterable[tuple[str, str, os.stat_result]], before: Manifest, now: int) -> Manifest:

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 _PARTICLES = frozenset(
-    "van von der den de del della di da dos das du la le el ter ten bin ben af zu zur al ibn".split()
+    "van von der den de del della dello dei degli di da dal dalla dalle do dos das du la le el ter ten te op in aan uit"
+    " 't ’t 's ’s bin ben bint abu af av zu zum zur vom am auf und al ibn".split()
 )
-_CAPITAL_PARTICLES = frozenset("Al Da Das De Del Della Den Der Di Do Dos Du El La Le Van Von".split())
+_CAPITAL_PARTICLES = frozenset(
+    "Al Da Dal Das De Del Della Den Der Di Do Dos Du El La Le Mac Ní Ó Op Ter Van Von".split()
+)
 """Before a family name, and a part of it where they are written with a capital: ``De Sa``, ``El Mhamdi``."""
 _SUFFIX = re.compile(r"(?:Jr|Sr)\.?|I{2,3}|IV|VI{0,3}")
 _BETWEEN_COMMAS = re.compile(r"(?:jr|sr)\.?|I{2,3}|IV|VI{1,3}|\d(?:st|nd|rd|th)", re.IGNORECASE)
@@ -36,6 +39,11 @@ class PersonName:
     family: str
     suffix: str = ""
     """``Jr.``, ``III``."""
+
+    @property
+    def alone(self) -> str:
+        """How a group, or a person with one name, is called."""
+        return f"{self.family}, {self.suffix}" if self.suffix else self.family
 
 
 @lru_cache(maxsize=1 << 16)
@@ -170,6 +178,7 @@ def _without_suffix(name: str) -> tuple[str, str]:
     if alone:
         return ", ".join(part for part in parts if part != alone), alone
     words = name.split()
-    if len(words) > 2 and _SUFFIX.fullmatch(words[-1]):
+    # A lone V behind one word is an initial.
+    if len(words) > (2 if words[-1] == "V" else 1) and _SUFFIX.fullmatch(words[-1]):
         return " ".join(words[:-1]).rstrip(","), words[-1]
     return name, ""

@@ -11,10 +11,10 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TextIO
 
-from catalog.base.text import to_json
+from catalog.base.text import shorten, to_json
 
 TERMINATED = 128 + 15
 """The exit status of what was asked to end, as shells say it."""
@@ -42,9 +42,12 @@ def run(name: str, app: Callable[[], object], expected: tuple[type[Exception], .
     told: tuple[type[Exception], ...] = (UsageError, *expected)
     try:
         try:
+            _check_words(sys.argv[1:])
             app()
         except told as error:
             _stop(name, str(error))
+        except UnicodeEncodeError as error:
+            _stop(name, _NO_TEXT.format(shorten(str(error.object))))
         finally:
             sys.stdout.flush()
     except KeyboardInterrupt:
@@ -55,6 +58,20 @@ def run(name: str, app: Callable[[], object], expected: tuple[type[Exception], .
     except OSError as error:
         _mute()
         _stop(name, f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+
+
+_NO_TEXT = "'{}' is no text in UTF-8: type or paste it anew."
+
+
+def _check_words(words: Sequence[str]) -> None:
+    """Bytes that are no UTF-8 come as halves of letters; only files may have such names.
+
+    Raises:
+        UsageError: a word has them, and there is no such file.
+    """
+    for word in words:
+        if not word.isascii() and any("\ud800" <= sign <= "\udfff" for sign in word) and not os.path.lexists(word):
+            raise UsageError(_NO_TEXT.format(shorten(word)))
 
 
 def _end_gently() -> None:

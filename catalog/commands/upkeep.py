@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from catalog.reading.entry import Entry
 
 app = typer.Typer()
+CENTURY = 36_500
+"""Days beyond which nobody looks back."""
 PANEL = "Keep the catalog true"
 
 
@@ -42,7 +44,7 @@ def links(
         list[str] | None, typer.Argument(metavar="[ID]...", help="Only the links of these records.")
     ] = None,
     age: Annotated[
-        float, typer.Option("--age", metavar="DAYS", min=0, help="Believe good verdicts that are younger.")
+        float, typer.Option("--age", metavar="DAYS", min=0, max=CENTURY, help="Believe good verdicts that are younger.")
     ] = 7,
     as_json: Json = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a report in Markdown.")] = False,
@@ -86,7 +88,10 @@ def update(
     papers: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Only these records.")] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Write the changes into the records.")] = False,
     age: Annotated[
-        int, typer.Option("--age", metavar="DAYS", min=0, help="Leave out what was compared less than so long ago.")
+        int,
+        typer.Option(
+            "--age", metavar="DAYS", min=0, max=CENTURY, help="Leave out what was compared less than so long ago."
+        ),
     ] = 0,
     thorough: Annotated[
         bool, typer.Option("--thorough", help="Ask every source that a record names, if its venue is known, too.")
@@ -252,9 +257,32 @@ def move(
     root: Root = None,
 ) -> None:
     """Give a record another id; the old address keeps leading to it."""
-    from catalog.model import redirects
+    import re
 
-    _readdress(root, lambda project, ids: redirects.move(project, old, new, ids))
+    from catalog.model import redirects
+    from catalog.model.registries import PAPER_ID
+
+    def change(project: Project, entries: dict[str, Entry]) -> list[str]:
+        fits = re.fullmatch(PAPER_ID, new) and new not in entries  # otherwise there is more to say than that
+        if old in entries and fits and (wrong := _other_author(entries[old], new)):
+            raise redirects.MoveError(wrong)
+        return redirects.move(project, old, new, {ident: entry.paper.file for ident, entry in entries.items()})
+
+    _readdress(root, change)
+
+
+def _other_author(entry: Entry, new: str) -> str:
+    """What the check of ids would say of a record with another one, or ``""``, also where it is not content now."""
+    from dataclasses import replace
+
+    from catalog.reading.checks import Corpus, run_checks
+
+    def said(ident: str) -> str:
+        one = replace(entry, paper=entry.paper.model_copy(update={"id": ident}))
+        found = run_checks(Corpus((one,)), alone=True)
+        return next((f"{problem.message}. {problem.hint}" for problem in found if problem.code == "id-author"), "")
+
+    return "" if said(entry.paper.id) else said(new)
 
 
 @app.command(
@@ -269,22 +297,28 @@ def remove(
     """Take a record out of the catalog; its old address says why."""
     from catalog.model import redirects
 
-    _readdress(root, lambda project, ids: redirects.remove(project, paper, reason, ids))
+    _readdress(
+        root,
+        lambda project, entries: redirects.remove(
+            project, paper, reason, {ident: entry.paper.file for ident, entry in entries.items()}
+        ),
+    )
 
 
-def _readdress(root: Path | None, change: Callable[[Project, dict[str, str]], list[str]]) -> None:
-    """Change an address with what is given the checkout and the file of every id; print what was done."""
+def _readdress(root: Path | None, change: Callable[[Project, dict[str, Entry]], list[str]]) -> None:
+    """Change an address with what is given the checkout and the record of every id; print what was done."""
     from catalog.base.text import sentence
     from catalog.model.redirects import MoveError
     from catalog.reading.load import read_entries
 
     project = find_project(root)
-    ids = {entry.paper.id: entry.paper.file for entry in read_entries(project)}
+    entries = {entry.paper.id: entry for entry in read_entries(project)}
     try:
         with writing(project.papers):
-            print("\n".join(change(project, ids)))
+            done = change(project, entries)
     except MoveError as error:
         raise UsageError(sentence(str(error))) from None
+    print("\n".join(done))
 
 
 def _update_bib(path: Path, apply: bool, as_json: bool, root: Path | None) -> None:

@@ -15,15 +15,17 @@ from pydantic import ValidationError
 
 from catalog.base.names import in_reading_order, is_group, names_in
 from catalog.base.project import Project
-from catalog.base.text import did_you_mean, shorten
+from catalog.base.text import did_you_mean, inert, shorten
 from catalog.base.web import Web
 from catalog.intake.adding import Adder
 from catalog.intake.draft import venue_value
 from catalog.intake.forms import Answers, Form, IssueError, issue_text, read_answers, read_forms
 from catalog.intake.sources import Reference, Sources, bibtex, references
 from catalog.model.facets import FIELDS
+from catalog.model.implementations import read_implementations
+from catalog.model.metrics import off_scale, read_metrics
 from catalog.model.paper import Links, Record
-from catalog.model.results import Result, first_error
+from catalog.model.results import RESULTS, Result, first_error, unseen_in
 from catalog.model.venues import read_venue
 from catalog.model.vocabulary import read_vocabularies
 from catalog.parsing.problems import render
@@ -37,6 +39,10 @@ _METHOD = {"method": "name", "mechanism": "mechanism"}
 """Questions about a method, and the keys of a record's ``method``."""
 _LONGEST_SOURCE = 300
 """Signs of a source that is noted beside a corrected value."""
+_NAME = re.compile(r"(?=.{1,80}$)[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[0-9][A-Za-z0-9_-]*)*")
+"""Of a task, model or method: the part of a path, and no file's name."""
+_COMMAND = re.compile(r"unlearn run [a-z0-9-]+(?: [^\s`<>@#|\[\]\\!&]+)*")
+"""What a person may be told to run: words that Markdown on a code host takes for nothing else, in backquotes or out."""
 _ADD, _CORRECT, _REQUEST, _RESULT = "add-paper", "correct-record", "request-implementation", "add-result"
 
 
@@ -88,7 +94,7 @@ def _add(project: Project, web: Web, answers: Answers, today: str) -> Outcome:
     if outcome.status != "drafted":
         raise IssueError(outcome.message)
     reasons = "\n".join(
-        f"- {suggestion['field']}: `{suggestion['term']}`, for {suggestion['reason']}"
+        f"- {suggestion['field']}: `{suggestion['term']}`, for {inert(suggestion['reason'])}"
         for suggestion in outcome.suggestions
     )
     message = f"The record is `{outcome.file}`." + (f" Suggested, to be checked:\n\n{reasons}" if reasons else "")
@@ -108,7 +114,7 @@ def _paper(answers: Answers) -> Reference:
             "keep one, and write another issue for each of the others; if they are the same paper, one address will do"
         )
     if named.rest:
-        answers.tell(f"Beside the paper you wrote {shorten(named.rest, 300)!r}; no file holds that.")
+        answers.tell(f"Beside the paper you wrote {_quoted(named.rest)}; no file holds that.")
     return named.papers[0]
 
 
@@ -120,7 +126,7 @@ def _code(answers: Answers) -> str:
     if len(addresses) > 1:
         raise IssueError(f"a record has one address of code, and the answer names {' and '.join(addresses)}; keep one")
     if len(words) > 1 and addresses:
-        answers.tell(f"Of {shorten(said, 300)!r} the record holds the address alone.")
+        answers.tell(f"Of {_quoted(said)} the record holds the address alone.")
         return addresses[0]
     return " ".join(words)
 
@@ -143,7 +149,7 @@ def _given(project: Project, answers: Answers) -> dict[str, Any]:
     if method:
         fields["method"] = method
     if "mechanism" in method and "name" not in method:
-        said = f"You said what the method does to the model ({method['mechanism']!r}), and not what it is called"
+        said = f"You said what the method does to the model ({_quoted(method['mechanism'])}), and not what it is called"
         answers.tell(f"{said}: the record holds the mechanism; add the name if it has one.")
     return fields
 
@@ -183,7 +189,7 @@ def _correct(project: Project, answers: Answers, today: str) -> Outcome:
         raise IssueError(f"the correction makes no valid record:\n{render(problems)}")
     message = f"`{'.'.join(place)}` of `{entry.paper.file}` is corrected; the source is noted beside it."
     if isinstance(value, tuple):
-        message += f" It has {len(value)}: {'; '.join(map(shorten, value))}."
+        message += f" It has {len(value)}: {'; '.join(inert(shorten(one)) for one in value)}."
     return Outcome({entry.paper.file: text}, message, f"Correct {entry.paper.id}: {'.'.join(place)}")
 
 
@@ -199,25 +205,46 @@ def _request(project: Project, web: Web, answers: Answers, today: str) -> Outcom
         return made
     except IssueError as error:
         if "is there already" in str(error):
-            return Outcome(message=str(error))
+            return Outcome(message=inert(str(error)))
         raise
 
 
 def _result(project: Project, answers: Answers) -> Outcome:
+    said = _without_fence(answers.get("result", ""))
     try:
-        result = Result.model_validate_json(_without_fence(answers.get("result", "")))
+        result = Result.model_validate_json(said)
     except ValidationError as error:
         raise IssueError(
             f"{first_error(error, 'the result')}. Paste what `unlearn run METHOD --json` printed."
         ) from None
-    names = (result.task, result.model, result.method)
-    if not all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}", name) for name in names):
-        raise IssueError("the names of task, model and method hold other signs than letters, digits, dots and dashes")
-    file = f"reference_impls/results/{result.file}"
+    if not all(_NAME.fullmatch(name) for name in (result.task, result.model, result.method)):
+        raise IssueError(
+            "the names of task, model and method hold other signs than letters, digits, dashes, and dots before digits"
+        )
+    there, _ = read_implementations(project.reference_impls, project.root)
+    for kind, name in (("method", result.method), ("task", result.task)):
+        known = [runs.id for runs in there if runs.kind == kind]
+        if name not in known:
+            hint = did_you_mean(name, known) or f"There is: {', '.join(known)}."
+            raise IssueError(f"there is no {kind} {name!r} here. {hint}")
+    if not _COMMAND.fullmatch(result.command) or result.command.split()[2] != result.method:
+        raise IssueError(
+            f"the command is none that `unlearn run {result.method}` writes down, in one line and without signs of "
+            "Markdown. Paste what it printed with --json, as it is"
+        )
+    metrics = {metric.id: metric for metric in read_metrics(project.reference_impls, project.root)[0]}
+    if wrong := unseen_in(said) or next(off_scale(result, metrics), ""):
+        raise IssueError(f"{wrong}. Paste what `unlearn run METHOD --json` printed, as it is.")
+    file = f"{RESULTS}/{result.file}"
     if (project.root / file).exists():
         raise IssueError(f"{file} is there already, and is not overwritten; measure with another --seed")
     message = f"The result is `{file}`. Before it is merged, somebody runs `{shorten(result.command, 200)}` again."
     return Outcome({file: result.to_json()}, message, f"Add a result of {result.method} on {result.task}")
+
+
+def _quoted(said: str) -> str:
+    """What a person wrote, for the answer to it: none of it is markup there, and nobody is called."""
+    return inert(repr(shorten(said, 300)))
 
 
 def _record(project: Project, answers: Answers) -> Entry:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from catalog.base.manifest import found
 from catalog.model.results import read_json
 from catalog.parsing.problems import Problem
 
@@ -68,8 +69,8 @@ _ARCHITECTURES = TypeAdapter(Architectures)
 
 def read_architectures(reference_impls: Path, root: Path) -> tuple[Architectures | None, list[Problem]]:
     """What was found, with problems; None if nothing was tried."""
-    path = reference_impls / "models" / "architectures.json"
-    if not path.exists():
+    path = next(iter(found(reference_impls, "models/architectures.json")), None)
+    if path is None:
         return None, []
     file = path.relative_to(root).as_posix()
     contents, problems = read_json(path, file, _ARCHITECTURES, "bad-architectures", "`unlearn architectures`")

@@ -34,6 +34,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from catalog.base.spread import margin_of_mean
 from catalog.model.defaults import TASK, UTILITY
+from catalog.model.quantities import Finite, Given
 from catalog.model.results import EMBEDDED, REFERENCES, Result
 from catalog.model.trials import Trial, Trials
 from catalog.parsing.datafile import Entries, read_entries
@@ -57,20 +58,20 @@ class Evidence(BaseModel):
     """With which of the task's models it was measured."""
     measure: str
     """A metric, or what an attack measures."""
-    at: dict[str, float | str] = Field(default_factory=dict)
+    at: dict[str, Given] = Field(default_factory=dict)
     """Of the one trial with these settings, on both sides; of the committed results if empty."""
-    of_at: dict[str, float | str] = Field(default_factory=dict)
+    of_at: dict[str, Given] = Field(default_factory=dict)
     """Of the other side's trial, where its settings are others, as when a method is compared with itself."""
     is_: Annotated[Literal["above", "below", "near"], Field(alias="is")]
     of: str
     """``target``, ``retrained``, a method, or another measure of the same method."""
-    times: float = 1.0
-    plus: float = 0.0
-    within: float = 0.1
+    times: Finite = 1.0
+    plus: Finite = 0.0
+    within: Annotated[Finite, Field(ge=0)] = 0.1
     """For ``near``: how far apart the two may be."""
 
     @property
-    def other_at(self) -> dict[str, float | str]:
+    def other_at(self) -> dict[str, Given]:
         """The settings of the trial on the other side."""
         return self.of_at or self.at
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from catalog.base.text import same_title
+from catalog.base.text import title_as_seen
 from catalog.model.paper import Paper
 from catalog.model.registries import REGISTRIES
 
@@ -21,7 +21,7 @@ class Identity:
     ids: Mapping[str, str]
     """By registry, in the form in which they can be compared."""
     titles: tuple[str, ...]
-    """As :func:`~catalog.base.text.same_title` folds them: the present one, then former ones."""
+    """As :func:`~catalog.base.text.title_as_seen` folds them: the present one, then former ones."""
     authors: frozenset[str]
 
     @classmethod
@@ -34,8 +34,8 @@ class Identity:
         """That of a paper of which a source tells."""
         return cls(
             {key: registry.comparable(links[key]) for key, registry in REGISTRIES.items() if links.get(key)},
-            tuple(key for name in (title, *former) if (key := same_title(name))),
-            frozenset(same_title(name) for name in authors),
+            tuple(key for name in (title, *former) if (key := title_as_seen(name))),
+            frozenset(title_as_seen(name) for name in authors),
         )
 
     def shared(self, other: Identity) -> str:

@@ -24,7 +24,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from catalog.base.utf8 import read_text
+from catalog.base.files import read_plain
+from catalog.base.manifest import found
+from catalog.base.utf8 import MAX_BYTES, decode
 from catalog.model.defaults import METHOD
 from catalog.model.needs import NeedError, Needs
 from catalog.model.recipes import PublishedRecipe, RecipeError
@@ -189,7 +191,7 @@ def read_implementations(package: Path, root: Path | None = None) -> tuple[list[
     root = root or package.parent
     implementations: list[Implementation] = []
     problems: list[Problem] = []
-    for path in sorted(package.glob("methods/*.py")):
+    for path in found(package, "methods/*.py"):
         if not path.name.startswith("_"):
             file, hint = path.relative_to(root).as_posix(), f"Move it to methods/<family>/{path.name}."
             problems.append(
@@ -229,7 +231,7 @@ def read_family_guides(package: Path, root: Path | None = None) -> tuple[dict[st
     root = root or package.parent
     guides: dict[str, FamilyGuide] = {}
     problems: list[Problem] = []
-    for path in sorted(package.glob("methods/*/__init__.py")):
+    for path in found(package, "methods/*/__init__.py"):
         file, family = path.relative_to(root).as_posix(), path.parent.name.replace("_", "-")
         try:
             source, module = _parsed(path)
@@ -247,7 +249,7 @@ def _named(source: str) -> Iterator[tuple[str, int]]:
 
 def _files(package: Path) -> Iterator[tuple[Kind, Path]]:
     for kind, pattern in _PLACES:
-        for path in sorted(package.glob(pattern)):
+        for path in found(package, pattern):
             if not path.name.startswith("_") or (path.name == "__init__.py" and kind == "task"):
                 yield kind, path
 
@@ -314,7 +316,7 @@ def _read(kind: Kind, path: Path, file: str, ident: str = "", outside: Outside |
 def _parsed(path: Path) -> tuple[str, ast.Module]:
     """A file's text and syntax tree."""
     try:
-        source = read_text(path)
+        source = decode(read_plain(path, MAX_BYTES))
         module = ast.parse(source)
     except SyntaxError as error:
         raise _UnreadableError(

@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from catalog.base.text import unfit
 from catalog.model.registries import ACL, ARXIV, DOI, OPENREVIEW, PAPER_ID, REGISTRIES, Key
 from catalog.parsing.forms import FreeText
-from catalog.parsing.tree import NotText
+from catalog.parsing.tree import NotText, number_of
 
 Relation = Literal["introduces", "extends", "related", "uses", "evaluates"]
 """How a paper relates to a linked implementation, honestly:
@@ -38,8 +39,23 @@ MATH = r"\$(?=[^\s$])[^$]*(?<=[^\s$])\$(?!\d)|\$[^$]*[\\_^][^$]*\$"
 """Mathematics of LaTeX between dollars: "$5 and $6" holds none."""
 _HTML = re.compile(rf"{TAG}|&(?:#\d+|#x[0-9a-fA-F]+|[A-Za-z]+);")
 _MARKDOWN = re.compile(r"\*\*[^*]+\*\*|`[^`]+`|!?\[[^\]]*\]\([^)]*\)|^#{1,6} |^> ")
+_HOST = re.compile(r"(?:[^.\[\]:%/?#@]+\.)+[^.\[\]:%/?#@]+\.?")
+"""Names with dots between them; nobody publishes at a bare number of IPv6."""
+_PLACE_IN_PAPER = re.compile(
+    r"(?:Table|Figure|Section|Appendix) (?:[A-Z]?[0-9]+(?:\.[0-9]+)*[a-z]?|[A-Z](?:\.[0-9]+)*)"
+)
 _LATEX = re.compile(rf"\\[A-Za-z]+|\\['\"`^~=.]|{MATH}|\{{[^}}]*\}}")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+
+
+def visible(value: str) -> str:
+    """Text whose every sign can be seen.
+
+    Raises:
+        ValueError: which cannot.
+    """
+    if sign := unfit(value):
+        raise ValueError(f"invisible-character: holds {sign}; delete it")
+    return value
 
 
 def plain_text(value: str) -> str:
@@ -48,8 +64,7 @@ def plain_text(value: str) -> str:
     Raises:
         ValueError: what was found, and what to write instead.
     """
-    if match := _CONTROL.search(value):
-        raise ValueError(f"invisible-character: holds the invisible character U+{ord(match[0]):04X}; delete it")
+    visible(value)
     if match := _HTML.search(value):
         raise ValueError(f"html-in-text: holds HTML ({match[0]!r}); write plain text")
     if match := _MARKDOWN.search(value):
@@ -61,20 +76,31 @@ def plain_text(value: str) -> str:
     return value
 
 
-def _web_address(value: str) -> str:
-    parts = urlsplit(value)
+def web_address(value: str) -> str:
+    """An address that a browser can open.
+
+    Raises:
+        ValueError: why it cannot.
+    """
+    visible(value)
+    no_address = "bad-link: not an address a browser can open; copy it from the address bar"
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError:  # brackets that hold no address, a port that is none
+        raise ValueError(no_address) from None
     if parts.scheme not in ("http", "https"):
         scheme = parts.scheme or "nothing"
         raise ValueError(f"bad-link: links start with https://, this one with {scheme!r}; copy it from the address bar")
-    if not parts.hostname or "." not in parts.hostname or re.search(r"[\s<>\"'`\\^{}|]", value):
-        raise ValueError("bad-link: not an address a browser can open; copy it from the address bar")
+    if not host or not _HOST.fullmatch(host) or re.search(r"[\s<>\"'`\\^{}|]", value):
+        raise ValueError(no_address)
     if parts.username or parts.password:
         raise ValueError("bad-link: holds a user name or password; remove it")
     return value
 
 
 def _calendar(value: str) -> str:
-    if not re.fullmatch(r"\d{4}-\d{2}(-\d{2})?", value):
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?", value):
         raise ValueError("bad-date: write YYYY-MM or YYYY-MM-DD, as in 2024-04")
     try:
         datetime.date.fromisoformat(value if len(value) == 10 else f"{value}-01")
@@ -86,26 +112,26 @@ def _calendar(value: str) -> str:
 def _year(value: Any) -> int:
     """A bare ``2025``, which the reader hands on as it is written."""
     text = value.text if isinstance(value, NotText) else str(value)
-    if isinstance(value, str) or not re.fullmatch(r"[1-9]\d{3}", text):
+    if isinstance(value, str) or not re.fullmatch(r"[1-9][0-9]{3}", text):
         raise ValueError("bad-year: not a year in four digits; write it without quotes, as in 2025")
     return int(text)
 
 
 def _number(value: Any) -> float:
     """A bare ``0.45``, which the reader hands on as it is written."""
-    if isinstance(value, str | bool):
+    if isinstance(value, str | bool) or not isinstance(value, NotText | int | float):
         raise ValueError("bad-number: not a number to YAML; write it without quotes, as in 0.45, and 1e-9 as 1.0e-9")
-    try:
-        number = float(value.text if isinstance(value, NotText) else value)
-    except ValueError:
-        raise ValueError("bad-number: not a number; write it without quotes and signs, as in 0.45") from None
-    if not math.isfinite(number):
+    if isinstance(value, NotText):
+        if (number := number_of(value.text)) is None:
+            raise ValueError("bad-number: not a finite number in digits; write it without signs, as in 0.45")
+        return float(number)
+    if not math.isfinite(value):
         raise ValueError("bad-number: not a finite number; leave out what diverged")
-    return number
+    return float(value)
 
 
 def _place_in_paper(value: str) -> str:
-    if not re.fullmatch(r"(?:Table|Figure|Section|Appendix) (?:[A-Z]?\d+(?:\.\d+)*[a-z]?|[A-Z](?:\.\d+)*)", value):
+    if not _PLACE_IN_PAPER.fullmatch(value):
         raise ValueError("bad-source: not a place in the paper; write it as in Table 2, Table A3 or Section 5.1")
     return value
 
@@ -114,9 +140,9 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=400), AfterVali
 Prose = Annotated[str, StringConstraints(min_length=1, max_length=600), AfterValidator(plain_text), FreeText()]
 Name = Annotated[str, StringConstraints(min_length=2, max_length=120), AfterValidator(plain_text), FreeText()]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
-Known = Annotated[str, StringConstraints(min_length=1, max_length=60)]
+Known = Annotated[str, StringConstraints(min_length=1, max_length=60), AfterValidator(visible)]
 """The id of something that must exist; :mod:`catalog.reading.checks` looks it up, and suggests the nearest one."""
-Url = Annotated[str, StringConstraints(max_length=500), AfterValidator(_web_address)]
+Url = Annotated[str, StringConstraints(max_length=500), AfterValidator(web_address)]
 Day = Annotated[str, AfterValidator(_calendar)]
 WholeDay = Annotated[str, AfterValidator(_calendar), StringConstraints(min_length=10)]
 Year = Annotated[int, BeforeValidator(_year)]
@@ -127,7 +153,9 @@ AclId = Annotated[str, StringConstraints(pattern=f"^{ACL.pattern}$", max_length=
 OpenReviewId = Annotated[
     str, StringConstraints(pattern=f"^{OPENREVIEW.pattern}$", max_length=OPENREVIEW.longest), OPENREVIEW
 ]
-Doi = Annotated[str, StringConstraints(pattern=f"^{DOI.pattern}$", max_length=DOI.longest), DOI]
+Doi = Annotated[
+    str, StringConstraints(pattern=f"^{DOI.pattern}$", max_length=DOI.longest), AfterValidator(visible), DOI
+]
 
 
 class Model(BaseModel):

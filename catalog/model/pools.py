@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from catalog.base.manifest import found
+from catalog.model.quantities import Finite, Whole
 from catalog.model.results import read_json
 from catalog.parsing.problems import Problem
 
-Metrics = dict[str, float]
+Metrics = dict[str, Finite]
 
 
 class PoolModel(BaseModel):
@@ -22,8 +25,8 @@ class PoolModel(BaseModel):
     """Whether it was trained on the forget set's facts."""
     data: str
     """What it was trained on instead of, or as, the forget set."""
-    steps: int
-    seed: int
+    steps: Whole
+    seed: Whole
     metrics: Metrics
 
 
@@ -47,7 +50,7 @@ class Pools(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     command: str
-    seconds: float
+    seconds: Annotated[Finite, Field(ge=0)]
     versions: dict[str, str]
     models: tuple[PoolModel, ...]
     shaken: tuple[Shaken, ...]
@@ -64,7 +67,7 @@ def read_pools(reference_impls: Path, root: Path) -> tuple[Mapping[str, Pools], 
     """By task, with problems."""
     pools: dict[str, Pools] = {}
     problems: list[Problem] = []
-    for path in sorted(reference_impls.glob("tasks/*/pools.json")):
+    for path in found(reference_impls, "tasks/*/pools.json"):
         task = path.parent.name.replace("_", "-")
         contents, wrong = read_json(
             path, path.relative_to(root).as_posix(), _POOLS, "bad-pools", "`unlearn bench metrics`"

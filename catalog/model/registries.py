@@ -14,7 +14,7 @@ from catalog.parsing.forms import Form
 
 Key = Literal["arxiv", "acl", "openreview", "doi"]
 
-PAPER_ID = r"^[a-z][a-z-]{0,40}\d{4}[a-z0-9]{0,40}$"
+PAPER_ID = r"^[a-z][a-z-]{0,40}[0-9]{4}[a-z0-9]{0,40}$"
 """The id of a record here: first author's family name, year, a word of the title, as in ``zhang2024negative``."""
 
 
@@ -107,8 +107,8 @@ _ARXIV_ID = (
     rf"|[a-z-]+(?:\.[A-Z]{{2}})?/(?:(?:9[1-9]|0[0-6]){_MONTH}|070[1-3])[0-9]{{3}})"
 )
 """Four digits until 2014 and five since then, or an archive with seven digits until March 2007; months are months."""
-_ACL_ID = r"(?:\d{4}\.[a-z0-9_]+(?:-[a-z0-9_]+)*\.\d+|[A-Z]\d{2}-\d{4})"
-_DOI_ID = r"10\.\d{4,9}/[^\s\"<>{}\\^`|]+"
+_ACL_ID = r"(?:[0-9]{4}\.[a-z0-9_]+(?:-[a-z0-9_]+)*\.[0-9]+|[A-Z][0-9]{2}-[0-9]{4})"
+_DOI_ID = r"10\.[0-9]{4,9}/[^\s\"<>{}\\^`|]+"
 _OPENREVIEW_ID = r"[A-Za-z0-9_\-]+"
 
 ARXIV = _Arxiv(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -17,12 +19,20 @@ from pydantic import (
     model_serializer,
 )
 
+from catalog.base.manifest import files_below
+from catalog.base.text import fit, printable, unfit
 from catalog.base.utf8 import EncodingError, decode
+from catalog.model.quantities import Amount, Finite, Setting, Whole
 from catalog.model.questions import bare
 from catalog.parsing.problems import Problem
+from catalog.parsing.tree import read_bounded
 
 T = TypeVar("T")
 
+MAX_BYTES = 32 * 1024 * 1024
+"""Of a file of JSON that a command writes."""
+RESULTS = "reference_impls/results"
+"""The folder of committed results."""
 EMBEDDED = "tiny"
 """The name of the embedded model in records, whatever task it was made for."""
 EXPERTS = "tiny-moe"
@@ -43,7 +53,8 @@ class Example(BaseModel):
     split: str
     prompt: str
     answer: str
-    generated: str
+    generated: Annotated[str, AfterValidator(fit)]
+    """What the model said, without what nobody sees: it may say anything."""
 
     @property
     def question(self) -> str:
@@ -59,32 +70,32 @@ class Result(BaseModel):
     method: str
     task: str
     model: str
-    seed: int
-    hyperparameters: dict[str, Any]
-    recipe: dict[str, Any] = Field(default_factory=dict)
+    seed: Whole
+    hyperparameters: dict[str, Setting]
+    recipe: dict[str, Amount] = Field(default_factory=dict)
     """Learning rate, steps and batch size: chosen per task, not by the method."""
     recipe_source: str = ""
     """Which paper or code says so, for a model of one's own; empty for the embedded model, whose is searched for."""
-    forget_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    forget_share: Annotated[Finite, Field(gt=0, le=1)] = 1.0
     """How much of the task's forget set was to be forgotten; metrics are about that part."""
-    requests: Annotated[int, Field(ge=1)] = 1
+    requests: Annotated[Whole, Field(ge=1)] = 1
     """In how many requests, one after another, each starting from what the last one left."""
-    stages: tuple[dict[str, float], ...] = ()
+    stages: tuple[dict[str, Finite], ...] = ()
     """Metrics after each request, if there were several; those after the last are ``metrics``."""
-    stopped: int | None = None
+    stopped: Whole | None = None
     """After how many steps a rule of the method's own ended the training; None if the recipe's steps did."""
-    metrics: dict[str, float]
-    attacks: dict[str, float] = Field(default_factory=dict)
-    seconds: Annotated[float, Field(ge=0)]
+    metrics: dict[str, Finite]
+    attacks: dict[str, Finite] = Field(default_factory=dict)
+    seconds: Annotated[Finite, Field(ge=0)]
     """Wall-clock time of unlearning alone, without loading and evaluation."""
-    peak_memory_bytes: Annotated[int, Field(ge=0)]
-    forward_passes: Annotated[int, Field(ge=0)] = 0
+    peak_memory_bytes: Whole
+    forward_passes: Whole = 0
     """Sequences that went through the model, or a copy of it, while it unlearned."""
-    backward_passes: Annotated[int, Field(ge=0)] = 0
+    backward_passes: Whole = 0
     versions: dict[str, str]
     command: str
     examples: tuple[Example, ...] = ()
-    window: int | None = None
+    window: Whole | None = None
     """How many tokens were read at a time; None for the embedded model."""
     notes: tuple[str, ...] = ()
     """What one has to know of the run besides its numbers, such as what of the data was cut."""
@@ -104,6 +115,14 @@ class Result(BaseModel):
     def plain(self) -> bool:
         """See :func:`is_plain`."""
         return is_plain(self.forget_share, self.requests)
+
+    @property
+    def measurements(self) -> Iterator[tuple[str, float]]:
+        """Every number that a metric or an attack gave, after the last request and before, with its path."""
+        yield from ((f"metrics.{name}", value) for name, value in self.metrics.items())
+        yield from ((f"attacks.{name}", value) for name, value in self.attacks.items())
+        for index, stage in enumerate(self.stages):
+            yield from ((f"stages.{index}.{name}", value) for name, value in stage.items())
 
     def to_json(self) -> str:
         """Canonical JSON: fixed key order, two spaces, a final newline."""
@@ -144,8 +163,9 @@ def read_result_files(folder: Path, root: Path) -> tuple[dict[str, Result], list
     """Every committed result under ``folder`` by its path relative to ``root``, with problems."""
     results: dict[str, Result] = {}
     problems: list[Problem] = []
-    for path in sorted(folder.rglob("*.json")):
-        file = path.relative_to(root).as_posix()
+    for name, _ in files_below(str(folder), ".json", links=True):
+        path = Path(name)
+        file = printable(path.relative_to(root).as_posix())
         contents, wrong = read_json(path, file, _RESULT, "bad-result", "`unlearn run --record`")
         problems += wrong
         results.update((file, result) for result in contents)
@@ -155,7 +175,31 @@ def read_result_files(folder: Path, root: Path) -> tuple[dict[str, Result], list
 def first_error(error: ValidationError, whole: str) -> str:
     """The first thing that is wrong with JSON, by the path to it; ``whole`` where it cannot be parsed."""
     first = error.errors(include_url=False)[0]
-    return f"{'.'.join(str(part) for part in first['loc']) or whole}: {first['msg']}"
+    # What our own types say begins with a code, for files with places of their own.
+    said = re.sub("^Value error, (?:[a-z-]+: )?", "", first["msg"])
+    return f"{'.'.join(str(part) for part in first['loc']) or whole}: {said}"
+
+
+def unseen_in(text: str) -> str:
+    """What of JSON no text may hold, by the path to it (``command: holds the control character U+001B``), or ``""``."""
+    # Most files are plain ASCII without such escapes, and are not gone through.
+    if not _MAY_HIDE.search(text) and not unfit(text.replace("\n", "")):
+        return ""
+    return next(_unseen("", json.loads(text)), "")
+
+
+_MAY_HIDE = re.compile(r"\\[bfru]")
+
+
+def _unseen(path: str, value: Any) -> Iterator[str]:
+    if isinstance(value, str) and (sign := unfit(value)):
+        yield f"{path or 'the file'}: holds {sign}"
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in inner:
+        here = f"{path}.{printable(str(key))}".removeprefix(".")
+        if isinstance(key, str) and (sign := unfit(key)):
+            yield f"{here}: holds {sign}"
+        yield from _unseen(here, part)
 
 
 def read_json(path: Path, file: str, form: TypeAdapter[T], code: str, writer: str) -> tuple[list[T], list[Problem]]:
@@ -168,8 +212,15 @@ def read_json(path: Path, file: str, form: TypeAdapter[T], code: str, writer: st
         code: of its problems.
         writer: the command that writes it.
     """
+    data, problems = read_bounded(path, file, MAX_BYTES)
+    if data is None:
+        return [], problems
     try:
-        return [form.validate_json(decode(path.read_bytes()))], []
+        text = decode(data)
+        contents = form.validate_json(text)
+        message = unseen_in(text)
+        if not message:
+            return [contents], []
     except ValidationError as error:
         message = first_error(error, "the file")
     except EncodingError as error:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from catalog.base.manifest import found
 from catalog.model.implementations import Implementation
+from catalog.model.quantities import Finite, Setting, Whole
 from catalog.model.results import EMBEDDED, read_json
 from catalog.parsing.problems import Problem
 
 HALF = 0.5
-Share = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[Finite, Field(ge=0, le=1)]
 
 
 class Trial(BaseModel):
@@ -21,7 +23,7 @@ class Trial(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    settings: dict[str, Any]
+    settings: dict[str, Setting]
     score: Share
     """The harmonic mean of the next three; 0 where the run diverged, or where its steps ended what a rule of the
     method's own was to end."""
@@ -31,9 +33,9 @@ class Trial(BaseModel):
     """What is left of the target's."""
     sense: Share | None = None
     """How much sense its answers to forget questions make, beside the retrained model's."""
-    stopped: int | None = None
+    stopped: Whole | None = None
     """After how many steps a rule of the method's own ended the training."""
-    metrics: dict[str, float]
+    metrics: dict[str, Finite]
     again: Share | None = None
     """The score on another seed, of those that stood among the best: one seed may be lucky."""
 
@@ -76,7 +78,7 @@ def read_trials(reference_impls: Path, root: Path) -> tuple[Trials, list[Problem
     trials: dict[tuple[str, str, str], Sequence[Trial]] = {}
     problems: list[Problem] = []
     tasks = reference_impls / "tasks"
-    for path in sorted([*tasks.glob("*/search.json"), *tasks.glob("*/*/search.json")]):
+    for path in sorted([*found(tasks, "*/search.json"), *found(tasks, "*/*/search.json")]):
         folder, *larger = path.parent.relative_to(tasks).parts
         task, model = folder.replace("_", "-"), larger[0] if larger else EMBEDDED
         contents, wrong = read_json(path, path.relative_to(root).as_posix(), _SEARCH, "bad-search", "`unlearn tune`")

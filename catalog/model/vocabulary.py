@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, ValidationInfo
 
 from catalog.base.project import PACKAGE
 from catalog.model.paper import Known, Model, Number, Prose, Slug, Text, Url
@@ -101,6 +103,13 @@ class BenchmarkTerm(Term):
     """Its term among the data sets."""
 
 
+def _above_low(high: float | None, given: ValidationInfo) -> float | None:
+    low = given.data.get("low")
+    if low is not None and high is not None and not low < high:
+        raise ValueError("bad-number: not above low; correct one of the two")
+    return high
+
+
 class MetricTerm(Term):
     """What papers report, with its scale."""
 
@@ -108,7 +117,7 @@ class MetricTerm(Term):
     """The benchmarks that define it."""
     low: Number
     """The lower end of its scale."""
-    high: Number | None = None
+    high: Annotated[Number | None, AfterValidator(_above_low)] = None
     """The upper end, where there is one."""
     better: Literal["higher", "lower", "zero"]
     """Where a model should end."""

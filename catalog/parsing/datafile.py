@@ -55,7 +55,8 @@ def read_entries(path: Path, root: Path, model: type[M], code: str | None = None
     entries: dict[int, M] = {}
     for index in range(len(tree.value)):
         entry, wrong = validate(model, tree, (index,), "this entry")
-        problems += [replace(problem, code=code) if code else problem for problem in wrong]
+        ours = tree.faults.values()  # what is wrong with a value whatever it is for has a code of its own
+        problems += [replace(problem, code=code) if code and problem not in ours else problem for problem in wrong]
         if entry is not None:
             entries[index] = entry
     return Entries(file, entries, tree), problems

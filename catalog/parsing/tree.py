@@ -6,7 +6,7 @@ distinct text keys, lists and text. Anchors, tags, tabs and several documents ar
 
 from __future__ import annotations
 
-import os
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -26,7 +26,8 @@ from yaml.events import (
 )
 from yaml.resolver import Resolver
 
-from catalog.base.text import printable, shorten
+from catalog.base.files import TooLargeError, read_plain
+from catalog.base.text import printable, shorten, unfit
 from catalog.base.utf8 import EncodingError, decode
 from catalog.parsing.comments import Comment, comments, left_out
 from catalog.parsing.problems import Problem
@@ -37,8 +38,9 @@ MAX_NODES = 20_000
 
 _LOST = "\ufffd"
 """What decoders put in place of what they cannot read."""
-_AGAIN = "\0"
-"""Stands for a key that is given twice: its second value is walked for problems, and dropped."""
+_AGAIN = "given again"
+"""Stands for a key that is given twice: its second value is walked for problems, and dropped. Compared by identity, for
+a file may hold any key."""
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RESOLVER = Resolver()
@@ -60,6 +62,17 @@ Place = tuple[str | int, ...]
 """The way to a value: keys and list indexes from the top, as in ``("links", "arxiv")``."""
 
 
+def in_words(place: Place) -> str:
+    """``("authors", 2)`` -> ``"authors, entry 3"``; ``("links", "arxiv")`` -> ``"links.arxiv"``."""
+    text = ""
+    for step in place:
+        if isinstance(step, int):
+            text += f", entry {step + 1}" if text else f"entry {step + 1}"
+        else:
+            text += f"{'.' if text else ''}{step}"
+    return shorten(text) if text else "the record"
+
+
 class Mark(NamedTuple):
     """A position in the file, counted from 1."""
 
@@ -76,15 +89,29 @@ class NotText:
     """In words: ``a number``, ``true or false`` or ``nothing``."""
 
 
-def _typed(value: Any) -> Any:
-    match value:
-        case NotText(text=text):
-            return yaml.safe_load(text)
-        case dict():
-            return {key: _typed(part) for key, part in value.items()}
-        case tuple():
-            return tuple(_typed(part) for part in value)
-    return value
+_NUMBER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,18}|[0-9]*\.[0-9]+|[0-9]+\.)(?:[eE][-+]?[0-9]{1,3})?")
+_NUMBER_LENGTH = 40
+_TRUE = ("yes", "true", "on")
+
+
+def number_of(text: str) -> int | float | None:
+    """The number that a scalar without quotes is to people; None for other ways in which YAML writes some.
+
+    ``010`` is eight to YAML, ``1:30`` ninety, ``1_0`` ten, ``.inf`` no number at all: who writes these means something
+    else, and a few letters (``0x_``, thousands of digits) even break the parsers.
+    """
+    if len(text) > _NUMBER_LENGTH or not _NUMBER.fullmatch(text):
+        return None
+    if re.fullmatch("[-+]?[0-9]+", text):
+        return int(text) if abs(int(text)) < 2**63 else None
+    return number if math.isfinite(number := float(text)) else None
+
+
+def _typed(value: NotText) -> int | float | bool | None:
+    """What YAML takes a scalar for; None also for a number that is none to people."""
+    if value.kind == _NOT_TEXT["bool"]:
+        return value.text.lower() in _TRUE
+    return None if value.kind == _NOT_TEXT["null"] else number_of(value.text)
 
 
 @dataclass
@@ -100,10 +127,32 @@ class Tree:
     """Comments that would be a part of the text before them, were that free text."""
     lost: list[Mark] = field(default_factory=list)
     """Where U+FFFD stands, the first in each line."""
+    faults: dict[Place, Problem] = field(default_factory=dict)
+    """What is wrong with values and keys whatever they are for, by their place: told when the tree is held against a
+    model (:func:`~catalog.parsing.validation.validate`), in place of what the model finds there."""
 
     def with_numbers(self) -> Tree:
         """The same tree for data that is no record: numbers, true, false and nothing as what YAML takes them for."""
-        return replace(self, value=_typed(self.value))
+        faults = dict(self.faults)
+
+        def typed(value: Any, place: Place) -> Any:
+            match value:
+                case NotText():
+                    meant = _typed(value)
+                    if meant is None and value.kind in (_NOT_TEXT["int"], _NOT_TEXT["float"]):
+                        mark = self.mark(place)
+                        message = f"{shorten(value.text)} is no number in digits, as they are read here"
+                        hint = "Write it as in 12, 0.45 or 1.0e-9; put it in quotes if it is text."
+                        problem = Problem(self.file, mark.line, mark.column, "bad-number", "error", message, hint)
+                        faults.setdefault(place, problem)
+                    return meant
+                case dict():
+                    return {key: typed(part, (*place, key)) for key, part in value.items()}
+                case tuple():
+                    return tuple(typed(part, (*place, index)) for index, part in enumerate(value))
+            return value
+
+        return replace(self, value=typed(self.value, ()), faults=faults)
 
     def mark(self, place: Place) -> Mark:
         """Where the value at ``place`` stands, or else the nearest part around it that exists."""
@@ -140,21 +189,17 @@ def read_tree(path: Path, file: str) -> tuple[Tree | None, list[Problem]]:
     return tree, problems + (lost_letters(tree) if tree else [])
 
 
-def read_bounded(path: Path, file: str) -> tuple[bytes | None, list[Problem]]:
+def read_bounded(path: Path, file: str, limit: int = MAX_BYTES) -> tuple[bytes | None, list[Problem]]:
     """The bytes of a file, or None and the problem where it is too large or cannot be read; ``file`` as above."""
     try:
-        with open(path, "rb") as opened:
-            data = opened.read(MAX_BYTES + 1)
-            size = len(data) if len(data) <= MAX_BYTES else os.fstat(opened.fileno()).st_size
+        return read_plain(path, limit), []
+    except TooLargeError as error:
+        hint = "A record is a few lines; keep the paper's text out of it." if limit == MAX_BYTES else "Split it."
+        return None, [Problem(file, 1, 1, "too-large", "error", str(error.strerror), hint)]
     except OSError as error:
         message = f"cannot be read: {error.strerror or error}"
         hint = "Check that it is a file, and its permissions."
         return None, [Problem(file, 1, 1, "unreadable", "error", message, hint)]
-    if len(data) > MAX_BYTES:
-        hint = "A record is a few lines; keep the paper's text out of it."
-        message = f"has {size:,} bytes, more than the {MAX_BYTES:,} allowed"
-        return None, [Problem(file, 1, 1, "too-large", "error", message, hint)]
-    return data, []
 
 
 def parse_tree(data: bytes, file: str) -> tuple[Tree | None, list[Problem]]:
@@ -163,7 +208,7 @@ def parse_tree(data: bytes, file: str) -> tuple[Tree | None, list[Problem]]:
     text = ""
     try:
         text = _decode(data)
-        builder.look_for_lost_letters(text)
+        builder.look_at(text)
         for event in _events(text):
             builder.take(event)
         builder.finish()
@@ -241,13 +286,17 @@ class _Builder:
         self.tree = Tree(file)
         self.problems: list[Problem] = []
         self._open: list[_Open] = []
+        self._watchful = True
         self._documents = 0
         self._nodes = 0
 
     def report(self, mark: Mark, code: str, message: str, hint: str) -> None:
         self.problems.append(Problem(self.tree.file, mark.line, mark.column, code, "error", message, hint))
 
-    def look_for_lost_letters(self, text: str) -> None:
+    def look_at(self, text: str) -> None:
+        """What can be said of the whole text at once, for that is faster than value by value."""
+        # Plain ASCII without an escape holds nothing that the reader of bytes let through.
+        self._watchful = "\\" in text or not text.isascii()
         for number, line in enumerate(re.split("\r\n|\r|\n", text), 1):
             if (at := line.find(_LOST)) >= 0:
                 self.tree.lost.append(Mark(number, at + 1))
@@ -312,9 +361,19 @@ class _Builder:
             span = range(mark.line, event.end_mark.line + 2)
             if _LOST in event.value and not any(lost.line in span for lost in self.tree.lost):
                 self.tree.lost.append(mark)  # written as an escape
+            if self._watchful:
+                self._look_for_unfit(event.value, place, mark)
             self._put(_scalar(event))
         else:
             self._open.append(_Open(place, {} if isinstance(event, MappingStartEvent) else []))
+
+    def _look_for_unfit(self, text: str, place: Place, mark: Mark) -> None:
+        if text is not _AGAIN and (sign := unfit(text)):
+            message = f"{in_words(place)}: holds {sign}"
+            problem = Problem(
+                self.tree.file, mark.line, mark.column, "invisible-character", "error", message, "Delete it."
+            )
+            self.tree.faults.setdefault(place, problem)
 
     def _place(self, parent: _Open | None) -> Place:
         if parent is None:
@@ -333,13 +392,15 @@ class _Builder:
             value = _AGAIN
         assert isinstance(value, str)
         place = (*parent.place, value)
-        if value != _AGAIN and place in self.tree.keys:
+        if value is not _AGAIN and place in self.tree.keys:
             first = self.tree.keys[place]
             message = f"the key {shorten(value)!r} is already given in line {first.line}"
             self.report(mark, "duplicate-key", message, "Keep one of the two.")
             value = _AGAIN
         else:
             self.tree.keys[place] = mark
+            if self._watchful:
+                self._look_for_unfit(value, place, mark)
         parent.key = value
 
     def _close(self) -> None:
@@ -355,7 +416,7 @@ class _Builder:
             parent.container.append(value)
         else:
             assert parent.key is not None
-            if parent.key != _AGAIN:
+            if parent.key is not _AGAIN:
                 parent.container[parent.key] = value
             parent.key = None
 

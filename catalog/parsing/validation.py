@@ -15,13 +15,15 @@ from catalog.base.text import did_you_mean, shorten
 from catalog.parsing.comments import left_out
 from catalog.parsing.forms import Form, FreeText
 from catalog.parsing.problems import Problem
-from catalog.parsing.tree import NotText, Place, Tree
+from catalog.parsing.tree import NotText, Place, Tree, in_words
 
 M = TypeVar("M", bound=BaseModel)
 A = TypeVar("A")
 
 
 _ID_FORM = Form("an id: lower-case words and numbers joined by hyphens", "gradient-ascent")
+_OF_NUMBERS = ("int_", "float_", "finite_", "greater_than", "less_than")
+"""How pydantic calls what is wrong with numbers begins so."""
 _EXAMPLES = {
     "title": 'title: "The Title as Printed"',
     "authors": "authors: [Given Family, Given Family]",
@@ -39,11 +41,25 @@ def validate(model: type[M], tree: Tree, base: Place = (), whole: str = "the rec
     ``whole`` is what messages call that part.
     """
     value = _at(tree.value, base)
-    cut = list(_cut(model, tree, base))
+    faults = [fault for place, fault in tree.faults.items() if place[: len(base)] == base]
+    problems = [*_cut(model, tree, base), *faults]
     try:
-        return model.model_validate(value), cut
+        return model.model_validate(value), problems
     except ValidationError as error:
-        return None, [_problem(model, tree, base, detail, whole) for detail in error.errors(include_url=False)] + cut
+        details = error.errors(include_url=False)
+    # Of a value that is wrong whatever it is for, that is said alone: what else is wrong with it may follow from that.
+    wrong = [
+        detail for detail in details if (*base, *detail["loc"]) not in tree.faults and not _follows(detail, details)
+    ]
+    return None, [*(_problem(model, tree, base, detail, whole) for detail in wrong), *problems]
+
+
+def _follows(detail: ErrorDetails, others: Iterable[ErrorDetails]) -> bool:
+    """Whether a list is too short only because of entries that are wrong."""
+    loc = detail["loc"]
+    return detail["type"] == "too_short" and any(
+        len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in others
+    )
 
 
 def _cut(model: type[BaseModel], tree: Tree, base: Place) -> Iterator[Problem]:
@@ -117,12 +133,12 @@ def _in_words(model: type[BaseModel], loc: Place, detail: ErrorDetails, whole: s
     """(code, message, hint) of one of pydantic's errors."""
     given, context = detail["input"], detail.get("ctx", {})
     field = str(next((step for step in reversed(loc) if isinstance(step, str)), "the record"))
-    name = _name(loc)
+    name = in_words(loc)
     match detail["type"]:
         case "missing":
             missing = str(loc[-1])
             example = _EXAMPLES.get(missing, f"{missing}: ...")
-            where = _name(loc[:-1]) if loc[:-1] else whole
+            where = in_words(loc[:-1]) if loc[:-1] else whole
             return "missing-key", f"{where} has no {missing!r}", f"Add a line like: {example}"
         case "extra_forbidden":
             known = known_keys(model, loc[:-1])
@@ -134,10 +150,9 @@ def _in_words(model: type[BaseModel], loc: Place, detail: ErrorDetails, whole: s
             choices = _choices(model, loc)
             hint = did_you_mean(_shown(given), choices) or f"One of: {', '.join(choices)}."
             return "unknown-value", f"{name} is {_shown(given)!r}, which it cannot be", hint
-        case "value_error":
-            code, _, message = str(context["error"]).partition(": ")
-            fault, _, hint = message.partition("; ")
-            return code, f"{name}: {fault}", _sentence(hint)
+        case "value_error" if ours := re.fullmatch(r"([a-z]+(?:-[a-z0-9]+)*): (.*)", str(context["error"]), re.DOTALL):
+            fault, _, hint = ours[2].partition("; ")
+            return ours[1], f"{name}: {fault}", _sentence(hint)
         case "string_pattern_mismatch":
             return _wrong_form(name, _form(model, loc) or _ID_FORM, str(given))
         case "string_too_long" if form := _form(model, loc):
@@ -148,22 +163,17 @@ def _in_words(model: type[BaseModel], loc: Place, detail: ErrorDetails, whole: s
             return "too-long", f"{name} has more than {context['max_length']} characters", "Say it shorter."
         case "too_long":
             return "too-long", f"{name} has more than {context['max_length']} entries", "Keep the ones that matter."
+        case kind if kind.startswith(_OF_NUMBERS):
+            hint = "Write it without quotes, as in 12, 0.45 or 1.0e-9."
+            said = detail["msg"].removeprefix("Input should be ")
+            return "bad-number", f"{name} is {_shown(given)!r}, and should be {said}", hint
         case _:
             return "bad-value", f"{name}: {detail['msg']}", "See the description of the record in CONTRIBUTING.md."
 
 
-def _name(loc: Place) -> str:
-    """``("authors", 2)`` -> ``"authors, entry 3"``; ``("links", "arxiv")`` -> ``"links.arxiv"``."""
-    text = ""
-    for step in loc:
-        if isinstance(step, int):
-            text += f", entry {step + 1}"
-        else:
-            text += f"{'.' if text else ''}{step}"
-    return shorten(text) if text else "the record"
-
-
 def _shown(given: Any) -> str:
+    if given is None or isinstance(given, bool):
+        return str(given).lower() if given is not None else "nothing"
     return shorten(given.text if isinstance(given, NotText) else str(given))
 
 

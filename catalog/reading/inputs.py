@@ -35,10 +35,10 @@ def record_files(project: Project) -> Iterator[File]:
 def context_files(project: Project) -> Iterator[File]:
     """What records are read and checked by: the program, vocabularies, what runs and is measured, the site's data."""
     yield from _named(CODE, PACKAGE, ".py", links=True)
-    yield from _named(VOCABULARIES, project.vocabularies, links=True)
+    yield from _named(VOCABULARIES, project.vocabularies, ".yaml", links=True)
     yield from _named(RUNS, project.reference_impls, ".py", ".yaml", ".json", links=True)
     for folder in (project.root / "catalog", project.site):
-        for file in sorted(folder.glob("*.yaml")):
+        for file in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
             if file.is_file():
                 yield f"{folder.name}/{file.name}", str(file), file.stat()
 

@@ -15,6 +15,7 @@ from catalog.base.manifest import digest_of
 from catalog.base.project import Project
 from catalog.base.text import printable, shorten
 from catalog.base.utf8 import decode
+from catalog.model import discovery
 from catalog.model.architectures import Architectures, read_architectures
 from catalog.model.catalog import Catalog
 from catalog.model.claims import judge, read_claims
@@ -137,6 +138,8 @@ def _examine(project: Project, focus: Collection[Path], kept: Kept | None) -> _E
     problems += faults
     guide, faults = read_guide(project.site, project.root)
     problems += faults
+    if (project.root / discovery.FILE).is_file():
+        problems += discovery.read_discovery(project.root / discovery.FILE, discovery.FILE)[1]
     read = list(_read_records(project, kept))
     problems += [problem for record in read for problem in record.problems]
     entries = [record.entry for record in read if record.entry]
@@ -145,7 +148,17 @@ def _examine(project: Project, focus: Collection[Path], kept: Kept | None) -> _E
         entries.sort(key=lambda entry: (project.root / entry.paper.file).resolve() in wanted)
     redirects, faults = read_redirects(project, {entry.paper.id for entry in entries})
     problems += faults
-    corpus = Corpus(tuple(entries), tuple(implementations), results, vocabularies, claims, guide, family_guides, trials)
+    corpus = Corpus(
+        tuple(entries),
+        tuple(implementations),
+        results,
+        vocabularies,
+        claims,
+        guide,
+        family_guides,
+        trials,
+        metrics,
+    )
     if kept and kept.verdict and not focus:
         problems = list(kept.verdict.problems)
     else:
@@ -319,6 +332,6 @@ def _stray(path: Path, papers: Path) -> tuple[str, str] | None:
     if path.suffix != ".yaml":
         return "is no record: its name does not end in .yaml", "Rename it, or move it out of papers/."
     folders = path.relative_to(papers).parts[:-1]
-    if len(folders) != 1 or not re.fullmatch(r"\d{4}", folders[0]):
+    if len(folders) != 1 or not re.fullmatch("[0-9]{4}", folders[0]):
         return "is not in a year's folder", "Move it to papers/<year>/, as in papers/2024/zhang2024negative.yaml."
     return None

@@ -128,7 +128,8 @@ def _raw(row: Mapping[str, Any], prompt: str, answer: str) -> Said | None:
 
 
 def _asked(row: Mapping[str, Any], question: str, answer: str) -> Said | None:
-    match row.get(question), row.get(answer), row.get("input", ""):
+    # What instructions are given with; in other forms the key is nobody's.
+    match row.get(question), row.get(answer), row.get("input", "") if question == "instruction" else "":
         case str(asked), str(told), str(given):
             whole = f"{asked}\n\n{given}" if question == "instruction" and given.strip() else asked
             used = frozenset([question, answer, *(["input"] if question == "instruction" else [])])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from command_runs import Run
-from small_checkout import FADING, Checkout
+from small_checkout import FADING, REPOSITORY, Checkout
 
 Change = Callable[[Checkout], object]
 FILE = "papers/2031/lindqvist2031fading.yaml"
@@ -169,6 +170,31 @@ ROWS: dict[str, tuple[Change, str, int, int, str, str]] = {
         "$\\\\alpha$",
         "Write Unicode",
     ),
+    "an escape that nobody sees": (
+        replace("Gentle", "Gen\\x9btle"),
+        "invisible-character",
+        1,
+        8,
+        "title: holds the control character U+009B",
+        "Delete it",
+    ),
+    "an escape in an address": (
+        replace("https://example.org/lindqvist/fading", '"https://example.org/a\\0\\u202eb"'),
+        "invisible-character",
+        11,
+        9,
+        "links.code: holds the control character U+0000",
+        "Delete it",
+    ),
+    "an escape in a key": (
+        replace("venue:", '"ven\\u3164ue":'),
+        "invisible-character",
+        4,
+        1,
+        "holds the invisible character U+3164",
+        "Delete it",
+    ),
+    "a DOI in other digits": (replace("  code:", "  doi: 10.12٣4/abc\n  code:"), "bad-doi", 11, 8, "not a DOI", ""),
     "an arXiv address": (
         replace('"3104.01234"', "https://arxiv.org/abs/3104.01234v2"),
         "bad-arxiv",
@@ -312,9 +338,145 @@ def test_what_is_no_file_is_not_waited_for(checkout: Checkout, run: Run) -> None
         signal.alarm(0)
 
 
-def test_vocabulary_of_the_checkout(checkout: Checkout) -> None:
-    import shutil
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "reference_impls/results/gardens/tiny/fade-0.json",
+        "reference_impls/results/x.json",
+        "reference_impls/tasks/gardens/search.json",
+        "reference_impls/tasks/gardens/smollm2/search.json",
+        "reference_impls/tasks/gardens/pools.json",
+        "reference_impls/models/architectures.json",
+        "reference_impls/methods/gradient_ascent/other.py",
+        "reference_impls/methods/gradient_ascent/__init__.py",
+        "catalog/vocabularies/family.yaml",
+    ],
+)
+@pytest.mark.parametrize("kind", ["folder", "link to nothing", "link to itself", "link to a folder", "pipe", "device"])
+def test_what_is_no_plain_file_is_one_problem_beside_others(name: str, kind: str, checkout: Checkout) -> None:
+    shutil.copytree(REPOSITORY / "catalog/vocabularies", checkout.root / "catalog/vocabularies")
+    checkout.change(checkout.fading, "[privacy]", "[privac]")
+    others = {problem.code for problem in checkout.problems()}
+    path = checkout.root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        to = {
+            "link to nothing": "nothing",
+            "link to itself": path.name,
+            "link to a folder": "..",
+            "device": "/dev/zero",
+        }
+        path.symlink_to(to[kind])
+    signal.alarm(20)
+    try:
+        problems = checkout.problems()
+    finally:
+        signal.alarm(0)
+    code = "bad-python" if name.endswith(".py") else "unreadable"
+    assert [problem.code for problem in problems if problem.file == name] == [code]
+    if not name.startswith("catalog/"):
+        assert others <= {problem.code for problem in problems}
 
+
+def test_json_of_any_size_is_not_read_whole(checkout: Checkout) -> None:
+    with open(checkout.add("reference_impls/results/gardens/tiny/fade-0.json", ""), "wb") as file:
+        file.truncate(10**12)
+    (problem,) = checkout.problems()
+    assert (problem.code, "1,000,000,000,000 bytes" in problem.message) == ("too-large", True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("show", "\udcff"),
+        ("search", "forget", "\udcff"),
+        ("search", "forget", "--target", "priv\udcffacy"),
+        ("move", "\udcff", "lindqvist2031gentle"),
+        ("move", "lindqvist2031fading", "lindqvist2031\udcff"),
+        ("remove", "lindqvist2031fading", "--reason", "dup \udcff"),
+        ("update", "\udcff"),
+        ("links", "\udcff"),
+        ("add", "3104.0\udcff"),
+        ("new", "x\udcff2031y"),
+        ("validate", "papers/\udcff.yaml"),
+        ("validate", "--format", "\udcff"),
+        ("validate", "--root=\udcff"),
+    ],
+    ids=ascii,
+)
+def test_bytes_that_are_no_text_are_named(words: tuple[str, ...], checkout: Checkout, run: Run) -> None:
+    before = sorted(checkout.root.rglob("*"))
+    ran = run(*words)
+    assert (ran.status, "is no text in UTF-8" in ran.err, "\\udcff" in ran.err) == (2, True, True), ran.err
+    assert sorted(checkout.root.rglob("*")) == before
+
+
+def test_a_file_may_have_any_name(checkout: Checkout, run: Run) -> None:
+    for name in ("papers/2031/\udcff.yaml", "\udcff"):
+        (checkout.root / os.fsencode(name).decode("utf-8", "surrogateescape")).write_text("x")
+    assert run("validate", "papers/2031/\udcff.yaml").status == 0
+    assert "is no id" in run("validate").out
+    assert run("show", "\udcff").status == 2
+
+
+@pytest.mark.parametrize("age", ["800000", "-1", "9" * 30, "x"])
+@pytest.mark.parametrize("command", ["update", "links"])
+def test_nobody_looks_back_for_ever(command: str, age: str, run: Run) -> None:
+    assert run(command, "lindqvist2031fading", "--age", age).status == 2
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://[::1",
+        "https://[::1]/a",
+        "https://[example.org]/a",
+        "https://example.org:port/a",
+        "https://example.org:99999999/a",
+        "https://./a",
+        "https://../a",
+        "https://a..org/b",
+        "https://.org",
+        "https:///a.b",
+        "https://ex ample.org",
+        "https://a\\u3000b.org",
+        "https://user@example.org",
+        "//example.org/a",
+        "https:example.org",
+        "https://localhost/a",
+    ],
+)
+def test_an_address_is_one_that_a_browser_opens(address: str, checkout: Checkout) -> None:
+    checkout.change(checkout.fading, "https://example.org/lindqvist/fading", f'"{address}"')
+    (problem,) = checkout.problems()
+    assert (problem.code, problem.line) == ("bad-link", 11)
+    assert problem.hint
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://example.org",
+        "http://example.org:8080/a?b=c#d",
+        "https://xn--bcher-kva.example/a",
+        "https://bücher.example/ü",
+        "https://example.org./a",
+        "https://127.0.0.1/a",
+        "https://ja.wikipedia.org/wiki/忘却",
+    ],
+)
+def test_addresses_that_browsers_open(address: str, checkout: Checkout) -> None:
+    checkout.change(checkout.fading, "https://example.org/lindqvist/fading", f'"{address}"')
+    assert not [problem for problem in checkout.problems() if problem.severity == "error"]
+
+
+def test_vocabulary_of_the_checkout(checkout: Checkout) -> None:
     from catalog.model.vocabulary import FOLDER
 
     own = checkout.root / "catalog/vocabularies"

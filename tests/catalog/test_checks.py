@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 
 import pytest
+from invented_results import invented_result
 from small_checkout import FADING, METHOD, REPOSITORY, Checkout
 
+from catalog.model.results import RESULTS
 from catalog.parsing.problems import Problem
 from catalog.reading.checks import ALL_CHECKS
 from catalog.reading.codes import ALL_CODES
 
 FADING_FILE, GARDENS_FILE = "papers/2031/lindqvist2031fading.yaml", "papers/2032/okonkwo2032gardens.yaml"
 METHOD_FILE = "reference_impls/methods/gradient_ascent/fade.py"
+RESULT_FILE = f"{RESULTS}/gardens/m/fad-0.json"
 
 
 def fading(old: str, new: str) -> Callable[[Checkout], object]:
@@ -46,13 +50,20 @@ def same_id(checkout: Checkout) -> None:
 def result(checkout: Checkout) -> None:
     row = {"method": "fad", "task": "gardens", "model": "m", "seed": 0, "hyperparameters": {}, "metrics": {}}
     row |= {"seconds": 1, "peak_memory_bytes": 1, "versions": {}, "command": "c"}
-    checkout.add("reference_impls/results/x.json", json.dumps(row))
+    checkout.add(RESULT_FILE, json.dumps(row))
+
+
+def copied_result(checkout: Checkout) -> None:
+    """As a file manager names it."""
+    file = checkout.add(f"{RESULTS}/{invented_result(method='fade', task='gardens').file}", "")
+    file.write_text(invented_result(method="fade", task="gardens").to_json(), encoding="utf-8")
+    shutil.copy(file, file.with_name("fade-0 copy.json"))
 
 
 def claim(checkout: Checkout) -> None:
     result(checkout)
-    checkout.change(checkout.root / "reference_impls/results/x.json", '"method": "fad"', '"method": "fade"')
-    checkout.change(checkout.root / "reference_impls/results/x.json", '"metrics": {}', '"metrics": {"utility": 0.5}')
+    checkout.change(checkout.root / RESULT_FILE, '"method": "fad"', '"method": "fade"')
+    checkout.change(checkout.root / RESULT_FILE, '"metrics": {}', '"metrics": {"utility": 0.5}')
     comparison = "{task: gardens, measure: utility, is: above, of: target}"
     text = f"- method: fad\n  claim: Fades.\n  paper: lindqvist2031fading\n  evidence:\n    - {comparison}\n"
     checkout.add("reference_impls/claims.yaml", text)
@@ -269,7 +280,8 @@ ROWS: dict[str, tuple[Callable[[Checkout], object], str, int, str]] = {
         16,
         "'gradient-ascent'",
     ),
-    "result-of-unknown": (result, "reference_impls/results/x.json", 1, "'fade'"),
+    "result-of-unknown": (result, RESULT_FILE, 1, "'fade'"),
+    "misplaced-result": (copied_result, f"{RESULTS}/gardens/tiny/fade-0 copy.json", 1, "Delete it"),
     "claim-of-unknown": (claim, "reference_impls/claims.yaml", 1, "'fade'"),
     "claim-of-several-trials": (two_trials, "reference_impls/claims.yaml", 5, "{weight: 1.0}, {weight: 2.0}"),
     "stale-number": (stale_number, "reference_impls/claims.yaml", 4, "gives 0.25"),

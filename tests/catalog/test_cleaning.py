@@ -95,6 +95,6 @@ def test_text_without_markup_stays_as_it_is(text: str) -> None:
     assert plain(text) == text
 
 
-@given(st.text(alphabet=st.sampled_from("\\{}$<>&;#*`[]()!% \nabcé1_^~'\"-.\u200b")))
+@given(st.text(st.sampled_from("\\{}$<>&;#*`[]()!% \nabcé1_^~'\"-.\u200b\u3164\ue000\x9b\x0b") | st.characters()))
 def test_plain_is_always_plain(text: str) -> None:
     assert plain_text(plain(text)) == plain(text)

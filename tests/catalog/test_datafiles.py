@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from small_checkout import REPOSITORY, Checkout
 from catalog.base.project import Project
 from catalog.insight.leaderboard import boards
 from catalog.outputs.database import serialize
+from catalog.parsing.tree import NotText, parse_tree
 from catalog.reading.load import load_catalog
 
 METRICS = """\
@@ -86,6 +89,89 @@ def test_a_wrong_value_is_found_at_its_place(
         assert ran.status == 1, command
 
 
+NO_NUMBERS = ["0x_", "0x1F", "0b_", "0b11", "010", "1_0", "1:30:00", ".inf", "-.Inf", ".nan", "1.0e+999", "9" * 30]
+NUMBERS = {
+    "reference_impls/metrics/metrics.yaml": ("range: [0, 1]", "range: [0, {}]"),
+    "reference_impls/claims.yaml": ("times: 0.5", "times: {}"),
+    "catalog/discovery.yaml": ("least: 8", "least: {}"),
+    "catalog/vocabularies/metric.yaml": ("  low: 0\n", "  low: {}\n"),
+    "papers/2031/lindqvist2031fading.yaml": ("value: 0.5", "value: {}"),
+}
+
+
+@pytest.fixture
+def whole(full: Checkout) -> Checkout:
+    """The same with the repository's rules and vocabularies, and a number that a paper reports."""
+    shutil.copytree(REPOSITORY / "catalog/vocabularies", full.root / "catalog/vocabularies")
+    full.add("catalog/discovery.yaml", (REPOSITORY / "catalog/discovery.yaml").read_bytes())
+    number = "{benchmark: tofu-forget10, metric: forget-quality, model: Llama, value: 0.5, source: Table 2}"
+    full.change(full.fading, "implementations:", f"reported:\n  - {number}\nimplementations:")
+    return full
+
+
+@pytest.mark.parametrize("file", NUMBERS)
+def test_a_number_is_written_in_digits(file: str, whole: Checkout) -> None:
+    path, (old, new) = whole.root / file, NUMBERS[file]
+    text = path.read_text(encoding="utf-8")
+    at = text.index(old)
+    line = text[:at].count("\n") + 1
+    assert not [problem for problem in whole.problems() if problem.severity == "error" and problem.file == file]
+    for number in [*NO_NUMBERS, "0x" + "F" * 5000, "9" * 5000]:
+        path.write_text(f"{text[:at]}{new.format(number)}{text[at + len(old) :]}", encoding="utf-8")
+        found = [problem for problem in whole.problems() if problem.file == file and problem.severity == "error"]
+        assert [(problem.line, problem.code) for problem in found] == [(line, "bad-number")], number
+
+
+@given(st.text("0123456789_xXbBoOeE+-.:infaINFNA", max_size=12))
+def test_a_number_that_is_read_is_what_people_read(text: str) -> None:
+    tree, _ = parse_tree(f"a: {text}".encode(), "f")
+    value = tree.value.get("a") if tree and isinstance(tree.value, dict) else None
+    if tree and isinstance(value, NotText) and value.kind == "a number":
+        read = tree.with_numbers()
+        assert (read.value["a"] is None) == (("a",) in read.faults)
+        if read.value["a"] is not None:
+            assert read.value["a"] == float(text)
+            assert math.isfinite(read.value["a"])
+
+
+WRONG_VALUES = [
+    *(("claims.yaml", "times: 0.5", f"times: {value}") for value in ("true", "'0.2'", "null", "[1]", "word", "{a: 1}")),
+    *(("claims.yaml", "times: 0.5", f"within: {value}") for value in ("-0.1", "true", "'1'")),
+    *(("claims.yaml", "times: 0.5", f"at: {{beta: {value}}}") for value in (".nan", "null", "[1]", "{a: 1}", ".inf")),
+    *(("metrics/metrics.yaml", "[0, 1]", value) for value in ("[1, 0]", "[1, 1]", "['0', 1]", "[true, 2]", "[0]", "x")),
+    *(("metrics/metrics.yaml", "label: Forget probability", f"label: {value}") for value in ('""', "5", "[a]")),
+    ("metrics/metrics.yaml", "label: Forget probability", 'label: "a\\n\\n# X"'),
+    ("metrics/metrics.yaml", "label: Forget probability", 'label: "a\\x1b[31m"'),
+    ("metrics/metrics.yaml", "label: Forget probability", 'label: "a\\u3164"'),
+    ("metrics/metrics.yaml", "label: Forget probability", "label: <b>a</b>"),
+    ("metrics/metrics.yaml", "source: TOFU", 'source: "a\\n| b"'),
+    ("metrics/metrics.yaml", "source: TOFU", "passed: '0.05'"),
+    ("metrics/metrics.yaml", "source: TOFU", "detail: 1"),
+    ("claims.yaml", "claim: It fades gently.", 'claim: "It \\u202e fades."'),
+    ("claims.yaml", "claim: It fades gently.", 'claim: "It \\0 fades."'),
+]
+
+
+@pytest.mark.parametrize(("file", "old", "new"), WRONG_VALUES)
+def test_a_value_is_one_that_can_be_shown_and_computed_with(file: str, old: str, new: str, full: Checkout) -> None:
+    path = full.root / "reference_impls" / file
+    line = path.read_text(encoding="utf-8").split(old)[0].count("\n") + 1
+    full.change(path, old, new)
+    (problem,) = (problem for problem in full.problems() if problem.severity == "error")
+    assert (problem.file, problem.line) == (f"reference_impls/{file}", line)
+    assert problem.message
+    assert problem.hint
+
+
+def test_a_scale_goes_up(whole: Checkout) -> None:
+    path = whole.root / "catalog/vocabularies/metric.yaml"
+    text = path.read_text(encoding="utf-8")
+    at = text.index("  low: 0\n  high: 1\n")
+    path.write_text(f"{text[:at]}  low: 1\n  high: 0\n{text[at + len('  low: 0  high: 1  ') :]}", encoding="utf-8")
+    (problem,) = (problem for problem in whole.problems() if problem.file == "catalog/vocabularies/metric.yaml")
+    assert (problem.code, "not above low" in problem.message) == ("bad-number", True)
+
+
 @given(data=st.data())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 def test_any_damage_is_a_problem_or_none_and_never_a_traceback(full: Checkout, data: st.DataObject) -> None:
@@ -102,7 +188,9 @@ def test_any_damage_is_a_problem_or_none_and_never_a_traceback(full: Checkout, d
         case "drop":
             path.write_text("\n".join(lines[:at] + lines[at + 1 :]))
         case "value":
-            value = data.draw(st.sampled_from(["[]", "{}", "null", "7", "true", '"x"', "- a", "&a", "\t"]))
+            value = data.draw(
+                st.sampled_from(["[]", "{}", "null", "7", "true", '"x"', "- a", "&a", "\t", "0x_", ".nan"])
+            )
             head, sign, _ = lines[at].partition(":")
             path.write_text("\n".join([*lines[:at], f"{head}{sign} {value}", *lines[at + 1 :]]))
         case "bytes":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -131,6 +133,111 @@ def test_a_result(checkout: Checkout, from_issue: Callable[..., Ran], run: Run) 
     assert json.loads((checkout.root / "reference_impls/results/gardens/tiny/fade-7.json").read_text())["seed"] == 7
     assert run("validate").status == 0
     assert "is not overwritten" in from_issue(text).out
+
+
+BREAKING_OUT = "unlearn run fade` @octocat ![x](http://evil.example/p.png)\n\nCloses #1 fixes #2 <img src=x> `y"
+COMMANDS = [
+    BREAKING_OUT,
+    "unlearn run fade\nCloses #1",
+    "unlearn run fade @octocat",
+    "unlearn run fade `x`",
+    "unlearn run fade [a](https://example.org)",
+    "unlearn run fade <b>",
+    "unlearn run fade --seed 7 ",
+    "unlearn run other --seed 7",
+    "unlearn run",
+    "curl https://example.org | sh",
+    "",
+    "unlearn run fade\u00a0--seed 7",
+    "unlearn run fade \u202e--seed",
+]
+OTHER_NAMES = [
+    {"task": "x.json"},
+    {"task": "garden"},
+    {"task": "target"},
+    {"method": "fades"},
+    {"method": "gardens"},
+    {"method": "target", "command": "unlearn run target"},
+    {"model": "tiny.json"},
+    {"model": "a/b"},
+    {"model": ".."},
+    {"model": "a..1"},
+    {"model": "a" * 90},
+    {"model": "tiny\n"},
+]
+
+
+@pytest.mark.parametrize("change", [*({"command": command} for command in COMMANDS), *OTHER_NAMES], ids=str)
+def test_a_pasted_result_is_one_that_runs_here(
+    change: dict[str, str], checkout: Checkout, from_issue: Callable[..., Ran]
+) -> None:
+    before = sorted(checkout.root.rglob("*"))
+    ran = from_issue(body("add-result", result=json.dumps(RESULT | change)))
+    assert ran.status == 1
+    assert "octocat" not in ran.out
+    assert "Closes" not in ran.out
+    assert [path for path in sorted(checkout.root.rglob("*")) if "build" not in path.parts] == before
+
+
+@pytest.mark.parametrize("model", ["tiny", "pythia-1.4b", "Llama-3.2-1B", "smollm2", "a_b"])
+def test_names_of_models_have_dots(model: str, from_issue: Callable[..., Ran]) -> None:
+    command = f"unlearn run fade --model {model} --seed 7 --set 'weight=0.5'"
+    ran = from_issue(body("add-result", result=json.dumps(RESULT | {"model": model, "command": command})))
+    assert ran.status == 0, ran.out
+    assert f"`{command}`" in ran.out
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 10**30},
+        {"seconds": math.inf},
+        {"metrics": {"forget_rouge": math.nan}},
+        {"metrics": {"forget_rouge": 7.5}},
+        {"metrics": {"forget_rouge": "0.1"}},
+        {"hyperparameters": {"weight": [0.5]}},
+        {"notes": ["\u3164"]},
+        {"command": "unlearn run fade\x1b"},
+    ],
+    ids=str,
+)
+def test_a_pasted_result_is_one_that_somebody_measured(
+    change: dict[str, object], checkout: Checkout, from_issue: Callable[..., Ran]
+) -> None:
+    definitions = (REPOSITORY / "reference_impls/metrics/metrics.yaml").read_bytes()
+    checkout.add("reference_impls/metrics/metrics.yaml", definitions)
+    ran = from_issue(body("add-result", result=json.dumps(RESULT | change)))
+    assert (ran.status, f"{next(iter(change))}" in ran.out.replace("\\", "")) == (1, True), ran.out
+
+
+def test_what_people_write_calls_nobody_in_the_answer(checkout: Checkout, from_issue: Callable[..., Ran]) -> None:
+    said = "Thanks @octocat, closes #1, GH-2 ![x](http://evil.example/p.png) <img src=x> `y`"
+    for given_answers in (
+        {"paper": f"3104.05678 {said}"},
+        {"paper": "3104.05678", "code": f"https://github.com/a/b {said}"},
+    ):
+        ran = from_issue(body("add-paper", **given_answers))
+        assert not re.search(r"@\w|(?<!&)#\d|GH-\d|<img|!\[x\]|`y`", ran.out), ran.out
+        (checkout.root / FILE).unlink(missing_ok=True)
+    change = {
+        "record": "lindqvist2031fading",
+        "field": "authors",
+        "value": "Åsa Lindqvist; @octocat Smith",
+        "source": "x",
+    }
+    ran = from_issue(body("correct-record", **change))
+    assert not re.search(r"@\w", ran.out), ran.out
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["https://example.org/a\x00b", "https://example.org/a\x1b]0;x\x07", "https://example.org/\u202ea", "https://[::1"],
+)
+def test_a_link_of_a_correction_can_be_seen(value: str, checkout: Checkout, from_issue: Callable[..., Ran]) -> None:
+    before = checkout.fading.read_bytes()
+    text = body("correct-record", record="lindqvist2031fading", field="links.code", value=value, source="x")
+    assert from_issue(text).status == 1
+    assert checkout.fading.read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from small_checkout import FADING, REPOSITORY, Checkout
 
 from catalog.base.manifest import INSTANT, NONE, from_text, look
+from catalog.base.project import Project
 from catalog.base.sealed import open_sealed, write_sealed
 from catalog.commands.answering import finder
 from catalog.model.implementations import read_implementations
@@ -30,6 +31,7 @@ from catalog.outputs.answers.filling import answers_of
 from catalog.outputs.answers.tables import COLUMNS
 from catalog.parsing.problems import Problem
 from catalog.reading.checks import ALL_CHECKS, Corpus, run_checks
+from catalog.reading.inputs import context_files, record_files
 from catalog.reading.kept import FOLDER, Kept
 from catalog.reading.load import load_catalog, read_entries, read_record
 from catalog.reading.packing import pack, unpack
@@ -180,6 +182,59 @@ def move(checkout: Checkout) -> None:
     checkout.add("catalog/redirects.yaml", "moved:\n  quilter2031old: lindqvist2031fading\n")
 
 
+def with_navigation(checkout: Checkout) -> None:
+    checkout.add("site/mkdocs.yml", "nav:\n  - Authors: authors.md\n  - Lineage: lineage.md\n")
+    step = "- {id: first, title: First, audience: Anybody., steps: [{page: authors, why: They wrote it.}]}\n"
+    checkout.add("site/reading-paths.yaml", step)
+
+
+def lose_a_page(checkout: Checkout) -> None:
+    with_navigation(checkout)
+    agree(checkout)
+    checkout.change(checkout.root / "site/mkdocs.yml", "  - Authors: authors.md\n", "")
+
+
+def find_a_page(checkout: Checkout) -> None:
+    lose_a_page(checkout)
+    agree(checkout)
+    with_navigation(checkout)
+
+
+RESULTS = "reference_impls/results/gardens/tiny"
+
+
+def leave_what_a_mac_leaves(checkout: Checkout) -> None:
+    beside = (
+        f"{RESULTS}/._fade-0.json",
+        "reference_impls/tasks/gardens/._search.json",
+        "reference_impls/methods/gradient_ascent/._fade.py",
+        "catalog/vocabularies/._family.yaml",
+        "site/._glossary.yaml",
+    )
+    for name in beside:
+        checkout.add(name, b"\0\5\x16\7")
+
+
+def a_folder_for_a_result(checkout: Checkout) -> None:
+    (checkout.root / f"{RESULTS}/fade-0.json").mkdir(parents=True)
+
+
+def a_link_to_nothing(checkout: Checkout) -> None:
+    checkout.add(f"{RESULTS}/fade-0.json", "{}")
+    agree(checkout)
+    (checkout.root / f"{RESULTS}/fade-0.json").unlink()
+    (checkout.root / f"{RESULTS}/fade-0.json").symlink_to("nothing.json")
+
+
+def a_link_to_a_folder(checkout: Checkout) -> None:
+    checkout.add("elsewhere/tiny/fade-0.json", "{}")
+    (checkout.root / "reference_impls/results").mkdir(parents=True)
+    (checkout.root / "reference_impls/results/gardens").symlink_to(checkout.root / "elsewhere")
+    (checkout.root / "reference_impls/tasks/other").symlink_to(checkout.root / "reference_impls/tasks/gardens")
+    agree(checkout)
+    checkout.add("elsewhere/tiny/fade-0.json", "[]")
+
+
 def add_words(checkout: Checkout) -> None:
     """`backdoor` and `gpt4` are written in one by a paper that comes later than those that write them in two."""
     checkout.add(*more(1))
@@ -195,7 +250,8 @@ def take_words(checkout: Checkout) -> None:
 
 CHANGES = (
     rewrite, rewrite_alike, back_in_time, rename, swap, delete, restore, replace_by_copy, break_one, take_an_id, link,
-    stray, change_a_vocabulary, change_what_runs, move, add_words, take_words,
+    stray, change_a_vocabulary, change_what_runs, move, add_words, take_words, lose_a_page, find_a_page,
+    leave_what_a_mac_leaves, a_folder_for_a_result, a_link_to_nothing, a_link_to_a_folder,
 )  # fmt: skip
 
 
@@ -464,7 +520,7 @@ def test_every_file_that_is_read_is_an_input(checkout: Checkout) -> None:
     move(checkout)
     for name in ("claims.yaml", "metrics/metrics.yaml"):
         checkout.add(f"reference_impls/{name}", (REPOSITORY / "reference_impls" / name).read_bytes())
-    for path in (REPOSITORY / "site").glob("*.yaml"):
+    for path in (REPOSITORY / "site").glob("*.y*ml"):
         checkout.add(f"site/{path.name}", path.read_bytes())
     for name in ("search", "pools"):
         checkout.add(f"reference_impls/tasks/gardens/{name}.json", "{}")
@@ -476,6 +532,18 @@ def test_every_file_that_is_read_is_an_input(checkout: Checkout) -> None:
     listen(False)
     read = {Path(path).relative_to(checkout.root).as_posix() for path in OPENED if path.startswith(str(checkout.root))}
     assert len(read) > 15
+    assert "site/mkdocs.yml" in read
+    assert read <= named
+
+
+def test_every_file_that_is_read_of_the_repository_is_an_input() -> None:
+    project = Project(REPOSITORY)
+    named = {path for _, path, _ in (*record_files(project), *context_files(project))}
+    listen(True)
+    load_catalog(project)
+    listen(False)
+    read = {path for path in OPENED if path.startswith(f"{REPOSITORY}/")}
+    assert len(read) > 1000
     assert read <= named
 
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.base.names import in_reading_order, name_parts, names_in
+from catalog.intake.sources.bibtex_names import people as read_people
 from catalog.model.paper import Paper
 from catalog.outputs.export import bibtex, csl, ris
 
@@ -31,7 +32,16 @@ from catalog.outputs.export import bibtex, csl, ris
         ("Doe, Jane", ("Jane", "", "Doe", "")),
         ("李 明", ("明", "", "李", "")),
         ("김 철수", ("철수", "", "김", "")),
+        ("Jan van 't Hoff", ("Jan", "van 't", "Hoff", "")),
+        ("Ilse op den Berg", ("Ilse", "op den", "Berg", "")),
+        ("Carlo dal Bosco", ("Carlo", "dal", "Bosco", "")),
+        ("Lia degli Esposti", ("Lia", "degli", "Esposti", "")),
+        ("Uwe vom Brocke", ("Uwe", "vom", "Brocke", "")),
+        ("Aoife Ó Briain", ("Aoife", "", "Ó Briain", "")),
         ("Plato", ("", "", "Plato", "")),
+        ("Plato, Jr.", ("", "", "Plato", "Jr.")),
+        ("Plato Jr.", ("", "", "Plato", "Jr.")),
+        ("Plato V", ("Plato", "", "V", "")),
         ("The Example Team", ("", "", "The Example Team", "")),
         ("Center for AI Safety", ("", "", "Center for AI Safety", "")),
     ],
@@ -54,6 +64,46 @@ def test_suffixes_in_exports() -> None:
     (item,) = json.loads(csl.render([one]))
     assert item["author"][0] == {"family": "Stone", "given": "Ada L.", "suffix": "Jr."}
     assert "AU  - Stone, Ada L., Jr." in ris.render([one])
+
+
+def test_one_name_keeps_its_suffix() -> None:
+    one = paper("Plato, Jr.", "Tom III")
+    assert "author = {{Plato, Jr.} and {Tom, III}}" in bibtex.entry(one)
+    assert json.loads(csl.render([one]))[0]["author"] == [{"literal": "Plato, Jr."}, {"literal": "Tom, III"}]
+    assert "AU  - Plato, Jr." in ris.render([one])
+
+
+def people_to_bibtex(field: str) -> list[str]:
+    """As BibTeX and its kin split the field: at "and" in any case between spaces, outside of braces."""
+    depth, people, words = 0, [], list[str]()
+    for word in field.split():
+        if depth == 0 and word.lower() == "and":
+            people.append(" ".join(words))
+            words = []
+        else:
+            words.append(word)
+        depth += word.count("{") - word.count("}")
+    return [*people, " ".join(words)]
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.sampled_from(["AND", "aNd", "And", "and", "Lee", "X", "iang", "van", "Jr.", "De"]),
+            min_size=1,
+            max_size=4,
+        ),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_bibtex_reads_as_many_people(authors: list[list[str]]) -> None:
+    one = paper(*(f"{' '.join(words)} Wang" for words in authors))
+    (field,) = (value for name, value in bibtex.fields(one)[1] if name == "author")
+    assert len(people_to_bibtex(field)) == len(authors)
+    names, incomplete = read_people(field)
+    assert not incomplete
+    assert [*names] == [*one.authors]
 
 
 @given(st.lists(st.text(st.characters(categories=["L"]), min_size=1, max_size=8), min_size=1, max_size=5))

@@ -17,6 +17,7 @@ from command_runs import Run
 from generated import generate
 from hypothesis import given
 from hypothesis import strategies as st
+from invented_results import invented_result
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from plain_text import texts
@@ -209,9 +210,8 @@ def test_readme_shows_results(checkout: Checkout) -> None:
     checkout.add("reference_impls/tasks/authors/__init__.py", _task("authors"))
     checkout.change(checkout.gardens, "  - {id: fade", "  - {id: authors, relation: introduces}\n  - {id: fade")
     for method, seed, value in (("target", 0, 0.9), ("retrained", 0, 0.1), ("fade", 0, 0.2), ("fade", 1, 0.4)):
-        row = {"method": method, "task": "authors", "model": "tiny", "seed": seed, "hyperparameters": {}}
-        row |= {"metrics": {"forget_probability": value}, "seconds": 3.2, "peak_memory_bytes": 1, "versions": {}}
-        checkout.add(f"reference_impls/results/{method}{seed}.json", json.dumps({**row, "command": "unlearn run"}))
+        row = invented_result(method=method, seed=seed, metrics={"forget_probability": value}, seconds=3.2)
+        checkout.add(f"reference_impls/results/{row.file}", row.to_json())
     text = front(checkout)
     assert text.count("| [Fade][fade] | 0.30 | 3 |") == 2, "in the short table and in the whole"
     assert "| *Target* | 0.90 | – |" in text
@@ -240,10 +240,8 @@ def test_the_short_table_has_the_nearest_method_of_each_family_that_keeps_utilit
         "other": (0.7, 0.6),
     }
     for method, (known, utility) in measured.items():
-        row = {"method": method, "task": "authors", "model": "tiny", "seed": 0, "hyperparameters": {}}
-        row |= {"metrics": {"forget_probability": known, "model_utility": utility}, "seconds": 3, "versions": {}}
-        row |= {"peak_memory_bytes": 1, "command": "unlearn run"}
-        checkout.add(f"reference_impls/results/{method}.json", json.dumps(row))
+        row = invented_result(method=method, metrics={"forget_probability": known, "model_utility": utility})
+        checkout.add(f"reference_impls/results/{row.file}", row.to_json())
     found = measured_on_front(checkout.project, checkout.catalog())
     assert found
     assert [row[0] for row in found.short.rows] == ["Target", "Retrained", "Near", "Other"]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from command_runs import Run
-from small_checkout import Checkout
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from small_checkout import REPOSITORY, Checkout
 
-from catalog.model.redirects import FILE, Redirects, read_redirects
+from catalog.model.redirects import FILE, MoveError, Redirects, read_redirects, remove
 from catalog.outputs.site.changes import changes_page, write_redirects
 
 OLD, NEW = "lindqvist2031fading", "lindqvist2031gentle"
@@ -69,9 +74,20 @@ def test_remove(checkout: Checkout, run: Run) -> None:
         (("move", OLD, "../../x"), "is no id"),
         (("move", OLD, "okonkwo2032gardens"), "is taken by papers/2032"),
         (("move", OLD, OLD), "is taken by papers/2031"),
+        (("move", OLD, "lindqvist2030fading"), "date is of 2031, and 'lindqvist2030fading' says 2030"),
+        (("move", OLD, "lindqvist0000fading"), "An id of it is 'lindqvist2031fading'"),
+        (("move", OLD, "somebody2031fading"), "the first author is 'Åsa Lindqvist'"),
+        (("move", OLD, "lindqvist٢٠٣١fading"), "is no id"),
         (("remove", "lindqvist2031fadin", "--reason", "x"), f"Did you mean '{OLD}'"),
         (("remove", OLD, "--reason", "<b>x</b>"), "html-in-text"),
         (("remove", OLD), "--reason"),
+        (("remove", OLD, "--reason", ""), "the reason is empty"),
+        (("remove", OLD, "--reason", "dup \xc2\x9b31m x"), "U+009B"),
+        (("remove", OLD, "--reason", "dup \udcff"), "U+DCFF"),
+        (("remove", OLD, "--reason", "dup \ufffd"), "U+FFFD"),
+        (("remove", OLD, "--reason", "dup \ufeff"), "U+FEFF"),
+        (("remove", OLD, "--reason", "two\nlines"), "spaces"),
+        (("remove", OLD, "--reason", "long " * 60_000 + "x"), "larger than what is read"),
     ],
 )
 def test_wrong_use(arguments: tuple[str, ...], said: str, checkout: Checkout, run: Run) -> None:
@@ -101,6 +117,103 @@ def test_wrong_files(text: str, said: str, checkout: Checkout, run: Run) -> None
     assert ran.status == 1
     assert "error[bad-redirect]" in ran.out
     assert said in ran.out
+
+
+WAYS = {
+    "bases in brackets": ("builds_on: [fade, {}]", ""),
+    "bases in quotes": ('builds_on: ["{}"]', ""),
+    "bases in single quotes": ("builds_on: ['{}', fade]", ""),
+    "bases on lines": ("builds_on:\n    - fade\n    - {}  # the first", ""),
+    "bases on lines in quotes": ('builds_on:\n    - "{}"\n    - fade', ""),
+    "a base in a block": ("builds_on:\n    - >-\n      {}", ""),
+    "a successor in braces": ("", "state: {{kind: superseded, by: {}}}\n"),
+    "a successor in quotes": ("", "state: {{kind: superseded, by: '{}'}}\n"),
+    "a successor on a line": ("", 'state:\n  kind: superseded\n  by: "{}"\n'),
+    "both": ("builds_on: [{}]", "state:\n  by: {}  # as its authors say\n  kind: superseded\n"),
+}
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("way", WAYS)
+def test_lineage_moves_along(way: str, mark: str, ends: str, checkout: Checkout, run: Run) -> None:
+    bases, state = WAYS[way]
+
+    def naming(ident: str) -> bytes:
+        text = before.replace("builds_on: [fade]", bases.format(ident) or "builds_on: [fade]")
+        text = text.replace("provenance:", f"{state.format(ident)}provenance:")
+        return (mark + text.replace("\n", ends)).encode()
+
+    before = checkout.gardens.read_text(encoding="utf-8")
+    checkout.gardens.write_bytes(naming(OLD))
+    assert run("validate").status == 0
+    assert run("move", OLD, NEW).status == 0
+    assert checkout.gardens.read_bytes() == naming(NEW)
+    assert run("validate").status == 0
+
+
+def test_what_only_looks_like_the_id_stays(checkout: Checkout, run: Run) -> None:
+    checkout.add(
+        f"papers/2031/{OLD}b.yaml", checkout.fading.read_text(encoding="utf-8").replace("3104.01234", "3104.00009")
+    )
+    checkout.change(checkout.gardens, "builds_on: [fade]", f"builds_on: [{OLD}b, {OLD}]")
+    checkout.change(checkout.gardens, "Asks about", f"As {OLD} does, asks about")
+    run("move", OLD, NEW)
+    text = checkout.gardens.read_text(encoding="utf-8")
+    assert f"builds_on: [{OLD}b, {NEW}]" in text
+    assert f"As {OLD} does, asks about" in text
+
+
+def test_a_reader_that_goes_away_says_nothing_of_the_move(checkout: Checkout) -> None:
+    command = [sys.executable, "-c", "from catalog.cli import main; main()", "move", OLD, NEW]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    read, write = os.pipe()
+    os.close(read)
+    moved = subprocess.run(
+        command, cwd=checkout.root, env=environment, stdout=write, stderr=subprocess.PIPE, check=False
+    )
+    os.close(write)
+    assert moved.returncode in (0, 1)  # the library of the command line ends with 1
+    assert moved.stderr == b""
+    assert read_redirects(checkout.project)[0].moved == {OLD: NEW}
+
+
+def test_moves_at_once_lose_nothing(checkout: Checkout) -> None:
+    """Processes that move and remove records side by side, each reading and writing the same file of redirects."""
+    words = [f"lindqvist2031{word}" for word in ("one", "two", "three", "four", "five", "six", "seven", "eight")]
+    for number, ident in enumerate(words):
+        text = checkout.fading.read_text(encoding="utf-8").replace("3104.01234", f"3104.0000{number}")
+        checkout.add(f"papers/2031/{ident}.yaml", text)
+    checkout.change(checkout.gardens, "builds_on: [fade]", f"builds_on: [{', '.join(words[:6])}]")
+    commands = [["move", ident, f"{ident}b"] for ident in words[:6]]
+    commands += [["remove", ident, "--reason", "A joke"] for ident in words[6:]]
+    run = [sys.executable, "-c", "from catalog.cli import main; main()"]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    started = [subprocess.Popen([*run, *command], cwd=checkout.root, env=environment) for command in commands]
+    assert [one.wait() for one in started] == [0] * len(started)
+    redirects, problems = read_redirects(checkout.project)
+    assert not problems
+    assert redirects.moved == {ident: f"{ident}b" for ident in words[:6]}
+    assert set(redirects.removed) == set(words[6:])
+    assert f"builds_on: [{', '.join(f'{ident}b' for ident in words[:6])}]" in checkout.gardens.read_text(
+        encoding="utf-8"
+    )
+
+
+@given(st.text(min_size=1, max_size=30))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_reason_is_refused_or_can_be_read(checkout: Checkout, reason: str) -> None:
+    text = checkout.fading.read_bytes()
+    try:
+        remove(checkout.project, OLD, reason, {OLD: "papers/2031/lindqvist2031fading.yaml"})
+    except MoveError:
+        assert checkout.fading.exists()
+    else:
+        redirects, problems = read_redirects(checkout.project, [])
+        assert (redirects.removed, problems) == ({OLD: reason}, [])
+    finally:
+        (checkout.root / FILE).unlink(missing_ok=True)
+        checkout.fading.write_bytes(text)
 
 
 def test_pages(checkout: Checkout, tmp_path: Path) -> None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from catalog.base.project import PACKAGE
 from catalog.base.text import words
+from catalog.model.discovery import SignalEntry, read_discovery
 from catalog.model.registries import REGISTRIES, Key, identify
 from catalog.parsing.problems import render
-from catalog.parsing.tree import read_tree
 
 TITLE = 2
 """How many times what stands in the title counts."""
@@ -128,50 +127,34 @@ def read_rules(path: Path) -> Rules:
     Raises:
         RulesError: the file is missing or wrong.
     """
-    tree, problems = read_tree(path, path.name)
-    if tree is None or problems:
+    file, problems = read_discovery(path, path.name)
+    if file is None:
         raise RulesError(render(problems))
-    try:
-        value = tree.with_numbers().value
-        forgetting, language, elsewhere = (
-            tuple(_signal(entry) for entry in value[key]) for key in ("forgetting", "language", "elsewhere")
-        )
-        return Rules(
-            forgetting=forgetting,
-            language=language,
-            elsewhere=elsewhere,
-            dataset=int(value["dataset"]),
-            speaks=int(value["speaks"]),
-            most=int(value["most"]),
-            least=int(value["least"]),
-            likely=int(value["likely"]),
-            passing=int(value["passing"]),
-            silent=int(value["silent"]),
-            phrases=tuple(value["phrases"]),
-            volumes=tuple(value["volumes"]),
-            not_relevant=frozenset(_reference(entry) for entry in value.get("not-relevant", ())),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RulesError(f"{path.name} is not as it should be, near {error}: see its comments.") from None
+    return Rules(
+        forgetting=tuple(map(_signal, file.forgetting)),
+        language=tuple(map(_signal, file.language)),
+        elsewhere=tuple(map(_signal, file.elsewhere)),
+        dataset=file.dataset,
+        speaks=file.speaks,
+        most=file.most,
+        least=file.least,
+        likely=file.likely,
+        passing=file.passing,
+        silent=file.silent,
+        phrases=file.phrases,
+        volumes=file.volumes,
+        not_relevant=frozenset(named for entry in file.not_relevant for named in _references(entry)),
+    )
 
 
-def _signal(entry: Mapping[str, Any]) -> Signal:
-    phrases, beside = tuple(entry["phrases"]), tuple(entry.get("beside", ()))
-    for phrase in (*phrases, *beside):
-        if not re.fullmatch(r"\*?[a-z0-9]+(?: [a-z0-9]+)*\*?", phrase):
-            raise ValueError(f"{phrase!r}, which is not in small letters and digits with a * at most at either end")
-        if " " in phrase and "*" in phrase:
-            raise ValueError(f"{phrase!r}, which has a * beside several words, where arXiv knows none")
-    within, telling = int(entry.get("within", 0)), bool(entry.get("telling"))
-    return Signal(entry["name"], int(entry["points"]), phrases, beside, within, telling)
+def _signal(entry: SignalEntry) -> Signal:
+    return Signal(entry.name, entry.points, entry.phrases, entry.beside, entry.within, entry.telling)
 
 
-def _reference(text: str) -> tuple[Key, str]:
-    named = identify(text)
-    if named is None:
-        raise ValueError(f"{text!r}, which names no paper")
-    key, ident = named
-    return key, REGISTRIES[key].comparable(ident)
+def _references(text: str) -> Iterator[tuple[Key, str]]:
+    if named := identify(text):
+        key, ident = named
+        yield key, REGISTRIES[key].comparable(ident)
 
 
 def _any_of(phrases: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Collection
 
+from catalog.base.text import fit
 from catalog.intake.sources.latex import from_latex, looks_like_latex, lowered, raised, typography
 from catalog.model.paper import TAG, plain_text
 
@@ -32,7 +33,6 @@ _TWICE = re.compile(
     r"<(?:\w+:)?(tex-math|annotation(?:-xml)?|script)\b[^<>]*>.*?</(?:\w+:)?\1>", re.IGNORECASE | re.DOTALL
 )
 """What says again, for other programs, what stands beside it."""
-_INVISIBLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\xad\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _ADDRESS = re.compile(r"(?:https?://|(?<![\w./-])(?:www\.)?github\.com/)[^\s,;<>\"'{}|\\^`)\]]+")
 _FORGES = ("github.com", "gitlab.com", "bitbucket.org", "codeberg.org")
 
@@ -51,7 +51,7 @@ def plain(text: str) -> str:
     if looks_like_latex(text):
         text = from_latex(text)
     text = typography(text)
-    text = " ".join(_INVISIBLE.sub("", text).split())
+    text = " ".join(fit(" ".join(text.split())).split())
     try:
         return plain_text(text)
     except ValueError:
@@ -107,7 +107,7 @@ def _accepted(text: str) -> str:
     try:
         return plain_text(text)
     except ValueError:
-        return " ".join("".join(sign for sign in text if _harmless(sign)).split())
+        return " ".join(fit("".join(sign for sign in text if _harmless(sign))).split())
 
 
 def _harmless(sign: str) -> bool:

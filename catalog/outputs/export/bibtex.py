@@ -28,6 +28,8 @@ _KEPT = (
 """Signs that stay as they are, historic Cyrillic, accented Greek, hyphens, primes and fractions among them."""
 _PLAIN = re.compile(r"[A-Za-z0-9 ,.:;()/=+*-]*")
 """What is in LaTeX as it is here."""
+_AND = re.compile(r"(?<!\S)and(?!\S)", re.IGNORECASE)
+"""What stands between people to BibTeX, whatever its capitals, unless it is in braces."""
 _TYPES = {"article": "article", "conference": "inproceedings", "preprint": "misc", "web": "misc"}
 
 
@@ -112,9 +114,10 @@ def _word(word: str) -> str:
 def _author(name: str) -> str:
     parts = name_parts(name)
     if not parts.given:
-        return f"{{{latex(parts.family)}}}"
+        return f"{{{latex(parts.alone)}}}"
     suffix = f", {latex(parts.suffix)}" if parts.suffix else ""
-    return f"{latex(f'{parts.particle} {parts.family}'.strip())}{suffix}, {latex(parts.given)}"
+    person = f"{latex(f'{parts.particle} {parts.family}'.strip())}{suffix}, {latex(parts.given)}"
+    return _AND.sub(r"{\g<0>}", person)
 
 
 @cache

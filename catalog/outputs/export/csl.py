@@ -42,7 +42,7 @@ def item(paper: Paper) -> dict[str, Any]:
 def _name(name: str) -> dict[str, str]:
     parts = name_parts(name)
     if not parts.given:
-        return {"literal": parts.family}
+        return {"literal": parts.alone}
     fields = {
         "family": parts.family,
         "given": parts.given,

@@ -11,6 +11,7 @@ from catalog.model.bases import Bases
 from catalog.model.claims import CLAIMS_FILE, Claim
 from catalog.model.guide import Guide
 from catalog.model.implementations import FamilyGuide, Implementation
+from catalog.model.metrics import Metric
 from catalog.model.paper import Reported
 from catalog.model.results import Result
 from catalog.model.trials import Trials
@@ -38,6 +39,8 @@ class Corpus:
     guide: Guide = field(default_factory=Guide)
     family_guides: Mapping[str, FamilyGuide] = field(default_factory=dict)
     trials: Trials = field(default_factory=dict)
+    metrics: tuple[Metric, ...] = ()
+    """What the numbers of results mean."""
 
     @cached_property
     def named(self) -> tuple[Entry, ...]:

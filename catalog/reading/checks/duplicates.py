@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from catalog.base.text import same_title
+from catalog.base.text import title_as_seen
 from catalog.model.identity import Identity
 from catalog.model.paper import Paper
 from catalog.model.registries import REGISTRIES
@@ -24,7 +24,7 @@ def _identities(paper: Paper) -> Iterator[tuple[Place, str, str]]:
         registry = REGISTRIES[key]
         yield ("links", key), f"{registry.noun} {ident}", f"{key}:{registry.comparable(ident)}"
     for place, title in [(("title",), paper.title), *places("former_titles", paper.former_titles)]:
-        if key := same_title(title):
+        if key := title_as_seen(title):
             yield place, "title", f"title:{key}"
 
 

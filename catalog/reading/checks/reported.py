@@ -1,9 +1,13 @@
-"""Numbers that papers report: on known benchmarks, in known metrics, within their scales, each once."""
+"""Numbers that papers report: on known benchmarks, in known metrics, within their scales, each once.
+
+What is measured here is held to its scales, too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from catalog.model.metrics import off_scale, scale_in_words
 from catalog.model.paper import Reported
 from catalog.model.vocabulary import BenchmarkTerm, MetricTerm, Vocabulary
 from catalog.reading.checks.corpus import Corpus, Finding, check, instead
@@ -41,13 +45,19 @@ def _metric_elsewhere(corpus: Corpus) -> Iterator[Finding]:
 
 @check("off-scale")
 def _off_scale(corpus: Corpus) -> Iterator[Finding]:
-    """A reported number lies on the scale of its metric; percent are not shares."""
+    """A number lies on the scale of its metric, whether a paper reports it or it was measured here.
+
+    Percent are not shares, and what lies beyond a scale nobody measured.
+    """
     for entry, place, reported in corpus.reported:
         metric = _metric(corpus.vocabularies.get("metric"), reported)
         if metric and not metric.holds(reported.value):
-            scale = f"from {metric.low:g} to {metric.high:g}" if metric.high is not None else f"at least {metric.low:g}"
-            message = f"{metric.label} is {scale}, and not {reported.value:g}"
+            message = f"{metric.label} is {scale_in_words(metric.low, metric.high)}, and not {reported.value:g}"
             yield Finding(entry, (*place, "value"), message, "Look it up; is it in another unit?")
+    metrics = {metric.id: metric for metric in corpus.metrics}
+    for file, result in corpus.results.items():
+        for message in off_scale(result, metrics):
+            yield Finding(file, (), message, "It is written by `unlearn run --record`; run that again.")
 
 
 @check("reported-twice")

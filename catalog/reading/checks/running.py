@@ -8,7 +8,7 @@ from catalog.base.text import did_you_mean
 from catalog.model.claims import CLAIMS_FILE, Claim, matching, stale_numbers
 from catalog.model.guide import GLOSSARY_FILE, PATHS_FILE, SEARCHES_FILE
 from catalog.model.implementations import Implementation
-from catalog.model.results import EMBEDDED, REFERENCES, Result
+from catalog.model.results import EMBEDDED, REFERENCES, RESULTS, Result
 from catalog.model.selection import Selection
 from catalog.model.trials import Trial
 from catalog.model.vocabulary import DatasetTerm
@@ -116,6 +116,17 @@ def _result_of_unknown(corpus: Corpus) -> Iterator[Finding]:
             if name not in known:
                 hint = did_you_mean(name, known) or "Delete the result, or restore what it measured."
                 yield Finding(file, (), f"result of the {kind} {name!r}, which does not exist", hint)
+
+
+@check("misplaced-result")
+def _misplaced_result(corpus: Corpus) -> Iterator[Finding]:
+    """A committed result is in the file of its task, model, method and seed: a copy would count as one run more."""
+    for file, result in corpus.results.items():
+        right = f"{RESULTS}/{result.file}"
+        if file != right:
+            kind = "copy" if right in corpus.results else "result"
+            message = f"the {kind} of {result.method!r} on {result.task!r} with seed {result.seed} belongs into {right}"
+            yield Finding(file, (), message, "Delete it." if kind == "copy" else "Move it there, or measure it again.")
 
 
 @check("claim-of-unknown")

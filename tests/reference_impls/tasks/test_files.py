@@ -113,6 +113,25 @@ def test_a_byte_order_mark_does_not_matter(write: Write, tiny: LanguageModel) ->
     assert FilesTask(path, path).splits(tiny).forget == (Pair("Q?", " A."),)
 
 
+@pytest.mark.parametrize(
+    ("row", "prompt"),
+    [
+        ({"instruction": "Who?", "input": None, "output": "Ana"}, "Who?"),
+        ({"instruction": "Who?", "input": "", "output": "Ana"}, "Who?"),
+        ({"question": "Who?", "answer": "Ana", "input": None}, "Who?"),
+        ({"question": "Who?", "answer": "Ana", "input": ["not read"]}, "Who?"),
+        ({"question": "Who?", "answer": "Ana", "text": None, "messages": None, "subject": None}, "Who?"),
+        ({"prompt": "Who?", "completion": " Ana", "perturbed_answer": None, "rephrased": None}, "Who?"),
+    ],
+)
+def test_a_null_says_nothing(row: dict[str, Any], prompt: str, write: Write, tiny: LanguageModel) -> None:
+    """As `datasets` and pandas write what a row lacks; the same rows come from Parquet."""
+    path = write(row)
+    (pair,) = FilesTask(path, path).splits(tiny).forget
+    assert prompt in pair.prompt
+    assert pair.answer.strip() == "Ana"
+
+
 # Bad rows
 
 
