@@ -139,6 +139,11 @@ def nearest(
     return names[matches[0]] if matches else None
 
 
+def as_typed(name: str) -> str:
+    """A name in the one form in which ids, short names and what people type are compared."""
+    return name.casefold().replace("_", "-").replace(" ", "-")
+
+
 def did_you_mean(word: str, known: Iterable[str], aliases: Mapping[str, str] | None = None) -> str:
     """``"Did you mean 'x'?"``, or ``""`` where nothing is near."""
     guess = nearest(word, known, aliases)

@@ -26,6 +26,7 @@ from typing import Any, Literal
 
 from catalog.base.files import read_plain
 from catalog.base.manifest import found
+from catalog.base.text import as_typed
 from catalog.base.utf8 import MAX_BYTES, decode
 from catalog.model.defaults import METHOD
 from catalog.model.needs import NeedError, Needs
@@ -123,6 +124,11 @@ class Implementation:
     def described(self) -> str:
         """The title without the short name behind it."""
         return self.title.removesuffix(f" ({self.name})")
+
+    @property
+    def short(self) -> str:
+        """The short name as people may type it in place of the id."""
+        return as_typed(self.name)
 
     @property
     def knob(self) -> Hyperparameter | None:

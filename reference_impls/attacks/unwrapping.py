@@ -14,8 +14,8 @@ $$
 
 ## Symbols
 
-- $\theta$: for a prompt or a filter, the model behind it; for layers, the model without them; for an ensemble of
-  adapters, the base that they share.
+- $\theta$: for a prompt or a filter, the model behind it; for layers, the model without them; for an ensemble, the
+  model that its members were made from, and none of them.
 - $g$: everything else that a method returned.
 
 ## Facts

@@ -24,6 +24,7 @@ from reference_impls.running.registry import (
     find_method,
     implementations,
     methods,
+    namesakes,
     other_models,
 )
 
@@ -123,6 +124,8 @@ def show(
 
     console = Console()
     console.print(f"[bold]{plain(implementation.title)}[/]  [dim]{plain(implementation.file)}[/]\n")
+    for other in namesakes(implementation):
+        console.print(f"Called so as well: {plain(other.title)}, [bold]unlearn show {other.id}[/]\n")
     console.print(Markdown(readable(f"{implementation.summary}\n\n{implementation.body}")))
     if implementation.hyperparameters:
         table = Table(title="Hyper-parameters", title_justify="left", box=None, header_style="bold", pad_edge=False)

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from catalog import __version__
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass
@@ -36,34 +39,57 @@ def count_passes(model: Any) -> Iterator[Passes]:
     """Count what goes through ``model`` and all copies of it, such as reference models, while the context is open.
 
     A step of decoding is a forward pass, and so is one evaluation of a sequence by a frozen model. A backward pass is
-    one that reaches the model's output, so that it costs at least what its head does.
+    one that walks any part of a sequence's graph inside the model, however early the loss reads its states: from there
+    it goes through all layers below. One walk counts a sequence once; a graph that is walked again counts again.
 
     Args:
         model: a ``transformers`` causal language model; what is counted are calls of its backbone's class.
     """
-    from torch.nn.modules.module import register_module_forward_hook
+    from torch.autograd.graph import register_multi_grad_hook
+    from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
     from reference_impls.toolkit.architecture import backbone
 
     passes = Passes()
     counted = type(backbone(model))
+    underway: list[list[Tensor]] = []
+    """Of each call of a backbone that has not returned, what its modules gave so far that has a graph behind it."""
 
-    def on_forward(module: Any, given: Any, output: Any) -> None:
-        if type(module) is not counted or not passes.counting:
+    def before(module: Any, given: Any) -> None:
+        if type(module) is counted:
+            underway.append([])
+
+    def after(module: Any, given: Any, output: Any) -> None:
+        if not underway:  # the head, or a checkpointed block that is computed again on the way back
             return
-        states = output[0]
-        passes.forward += len(states)
-        if states.requires_grad:
-            states.register_hook(lambda gradient: on_backward(len(gradient)))
+        underway[-1].extend(_with_graph(output))
+        if type(module) is not counted:
+            return
+        walked = underway.pop()
+        if output is None or not passes.counting:  # it has failed, or is only looked at
+            return
+        sequences = len(output[0])
+        passes.forward += sequences
+        if walked:
+            register_multi_grad_hook(walked, lambda gradient: on_backward(sequences), mode="any")
 
     def on_backward(sequences: int) -> None:
         passes.backward += sequences
 
-    handle = register_module_forward_hook(on_forward)
+    handles = register_module_forward_pre_hook(before), register_module_forward_hook(after, always_call=True)
     try:
         yield passes
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()
+
+
+def _with_graph(output: Any) -> list[Tensor]:
+    """The tensors that a module gave through which gradients flow."""
+    from torch import Tensor
+
+    parts = output if isinstance(output, tuple | list) else (output,)
+    return [part for part in parts if isinstance(part, Tensor) and part.requires_grad]
 
 
 def peak_memory_bytes() -> int:

@@ -26,7 +26,21 @@ from reference_impls.running.registry import PACKAGE
 from reference_impls.running.saving import load
 from reference_impls.toolkit import Pair, Splits, Task, UnlearnedModel, probe, weights_of
 
-Verdict = Literal["like never seen", "fainter", "still there", "below never seen", "says nothing", "no control"]
+Verdict = Literal[
+    "like never seen",
+    "fainter",
+    "still there",
+    "below never seen",
+    "says nothing",
+    "no control",
+    "too few questions",
+]
+
+FEW = 2
+"""With fewer questions or texts there is no verdict: one says nothing of others."""
+GIVEN = 0.25
+"""What the model before has to have surely exceeded where nothing else is compared with: what guessing among four
+options and the words that any answer shares can come to."""
 
 MEANINGS: Mapping[Verdict, str] = {
     "like never seen": "The test cannot tell this model from one that never saw the data.",
@@ -35,6 +49,7 @@ MEANINGS: Mapping[Verdict, str] = {
     "below never seen": "Less than in a model that never saw the data: it avoids something, which can give it away.",
     "says nothing": "Already before, the test could not tell the model from one that never saw the data.",
     "no control": "There is nothing to compare with: neither held-out data nor a model that never saw the data.",
+    "too few questions": f"It has fewer than {FEW} questions or texts, from which nothing follows.",
 }
 LIMITS = (
     "A test that finds nothing shows that this test finds nothing. It is no proof that nothing is there, and no "
@@ -197,12 +212,21 @@ def audit(
         kept=tuple(_kept(subjects["before"], subjects["after"], task)),
         examples=_examples(subjects["before"], subjects["after"], task),
         not_tested=left_out | _missing(subjects["after"].splits, reference),
-        notes=(*task.notes, *(cut(weights, subjects["after"].splits) if weights else ())),
+        notes=(*_doubts(tested), *task.notes, *(cut(weights, subjects["after"].splits) if weights else ())),
         sources=tuple(sources),
         seed=seed,
         versions=versions(),
         command=command,
     )
+
+
+def _doubts(tested: Mapping[str, Mapping[str, Estimate]]) -> Iterator[str]:
+    """What makes the whole comparison doubtful."""
+    if not any(_given(tested["before"][name]) for name in ("known", "written") if name in tested["before"]):
+        yield (
+            "The model before does not give these answers, or not so that the questions show it. What it never knew "
+            "cannot have been forgotten."
+        )
 
 
 @dataclass(frozen=True)
@@ -262,8 +286,11 @@ def judge(before: Estimate, after: Estimate, control: Estimate | None) -> Verdic
     Two models are told apart where neither's value lies within the other's interval; with the few questions of a real
     request, overlapping intervals would tell too little apart.
     """
+    if any(0 < one.count < FEW for one in (before, after, control) if one is not None):
+        return "too few questions"
     if control is None:
-        return "still there" if _alike(before, after) else "no control"
+        # What the model before does not know either is not there, still or otherwise.
+        return "still there" if _given(before) and _alike(before, after) else "no control"
     if _alike(before, control) or before.value <= control.value:
         return "says nothing"
     if _alike(after, control):
@@ -271,6 +298,10 @@ def judge(before: Estimate, after: Estimate, control: Estimate | None) -> Verdic
     if after.value < control.value:
         return "below never seen"
     return "still there" if _alike(before, after) else "fainter"
+
+
+def _given(before: Estimate) -> bool:
+    return before.low > GIVEN
 
 
 def _alike(estimate: Estimate, other: Estimate) -> bool:

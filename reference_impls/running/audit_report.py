@@ -51,6 +51,7 @@ def summary(audit: Audit) -> str:
         (audit.count("still there"), "cannot tell it from the model before"),
         (audit.count("below never seen"), "find less than in a model that never saw the data"),
         (audit.count("says nothing"), "could tell nothing even before"),
+        (audit.count("too few questions"), "have too few questions to tell anything"),
     ]
     said = "; ".join(f"{count} {words}" for count, words in parts if count)
     return f"Of {tests} tests, {said}."

@@ -163,11 +163,11 @@ class _PlainFormat:
 
     @staticmethod
     def question(text: str) -> str:
-        return encoding.question(_NO_CHAT, text)
+        return encoding.question(_NO_CHAT, None, text)
 
     @staticmethod
     def answer(text: str) -> str:
-        return encoding.answer(_NO_CHAT, text)
+        return encoding.answer(_NO_CHAT, None, text)
 
 
 def _record(task: EmbeddedTask, which: Which, seed: int, evaluation: Evaluation, attacks: dict[str, float]) -> Result:

@@ -70,7 +70,7 @@ def planned(found: Sequence[Candidate], results: Sequence[Result], on: On) -> Pl
         verdict = _refused(candidate, network, on.scaling)
         if verdict is None:
             recipe = chosen(DEFAULT_TASK, method, shipped=None).recipe({}, on.examples)
-            estimates[method.id] = one = estimate(method.needs, size, load, recipe, work(results, method.id))
+            estimates[method.id] = one = estimate(method.needs, size, load, recipe, work(results, method))
             verdict = fits(one, there)
         judged.append(replace(candidate, verdicts={**candidate.verdicts, (MODEL, on.model): verdict}))
     return Plan(judged, estimates, speed(load.bytes))

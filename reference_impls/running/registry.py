@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalog.base.terminal import say
+from catalog.base.text import as_typed
 from catalog.model import defaults
 from catalog.model.implementations import Implementation, read_implementations
 from catalog.model.results import EMBEDDED
 from reference_impls import extensions
-from reference_impls.errors import UnknownNameError, UsageError
+from reference_impls.errors import SharedNameError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from reference_impls.toolkit import Attack, Method, Task
@@ -48,18 +49,35 @@ def methods() -> list[Implementation]:
 
 
 def find_method(name: str) -> Implementation:
-    """A method by its id, or by its short name in any case (``npo``, ``NPO``, ``GA``).
+    """A method by its id, or else by its short name, in any case (``npo``, ``NPO``, ``GA``).
 
     Raises:
+        SharedNameError: it is the short name of several, such as one that another package brings.
         UnknownNameError: there is none.
     """
-    wanted = name.casefold().replace("_", "-")
-    aliases = {method.id: method for method in methods()} | {
-        method.name.casefold().replace(" ", "-"): method for method in methods()
-    }
-    if wanted not in aliases:
-        raise UnknownNameError("method", name, aliases)
-    return aliases[wanted]
+    wanted, known = as_typed(name), methods()
+    found = [method for method in known if method.id == wanted] or [
+        method for method in known if method.short == wanted
+    ]
+    if len(found) > 1:
+        raise SharedNameError("method", name, [method.id for method in found])
+    if not found:
+        begun = [
+            method.id
+            for method in known
+            if wanted and any(one.startswith(wanted) for one in (method.id, method.short, as_typed(method.title)))
+        ]
+        raise UnknownNameError("method", name, {one for method in known for one in (method.id, method.short)}, begun)
+    return found[0]
+
+
+def namesakes(method: Implementation) -> list[Implementation]:
+    """The methods whose short name is another's with more words behind it, where their ids do not show it."""
+    return [
+        other
+        for other in methods()
+        if other.name.casefold().startswith(f"{method.name.casefold()} ") and not other.id.startswith(method.id)
+    ]
 
 
 def method_class(method: Implementation) -> type[Method]:
@@ -82,9 +100,9 @@ def find_attack(name: str) -> Implementation:
         UnknownNameError: there is none.
     """
     known = {attack.id: attack for attack in attacks()}
-    if name.casefold().replace("_", "-") not in known:
+    if as_typed(name) not in known:
         raise UnknownNameError("attack", name, known)
-    return known[name.casefold().replace("_", "-")]
+    return known[as_typed(name)]
 
 
 def attack_class(attack: Implementation) -> type[Attack]:

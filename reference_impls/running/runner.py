@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -256,6 +256,27 @@ def _notes(task: Task, model: LanguageModel, splits: Splits) -> tuple[str, ...]:
     return (*model.notes, *task.notes, *cut(model, splits))
 
 
+class _Meter:
+    """What unlearning costs, for :class:`~reference_impls.toolkit.savepoints.Savepoints` to keep."""
+
+    def __init__(self, passes: Passes) -> None:
+        self.passes, self.started = passes, time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Since it was started."""
+        return time.perf_counter() - self.started
+
+    def spent(self) -> dict[str, float]:
+        """As of now."""
+        return {"forward": self.passes.forward, "backward": self.passes.backward, "seconds": self.seconds}
+
+    def go_on(self, spent: Mapping[str, float]) -> None:
+        """Count on from what it was at a savepoint."""
+        self.passes.forward, self.passes.backward = int(spent["forward"]), int(spent["backward"])
+        self.started = time.perf_counter() - spent["seconds"]
+
+
 def _unlearn(experiment: Experiment, prepared: _Prepared, progress: Progress) -> _Unlearned:
     """All requests, one after another, each starting from what the last one left."""
     from reference_impls.toolkit import Run, processes
@@ -267,23 +288,25 @@ def _unlearn(experiment: Experiment, prepared: _Prepared, progress: Progress) ->
     seconds = 0.0
     adapter = None
     with count_passes(prepared.model.model) as passes, processes.together():
+        meter = _Meter(passes)
+        savepoints = replace(prepared.savepoints, meter=meter) if prepared.savepoints else None
         for request in range(requests):
             asked = splits if requests == 1 else splits.part(request / requests, (request + 1) / requests)
-            started = time.perf_counter()
+            meter.started = time.perf_counter()
             seed, scaling = experiment.seed * requests + request, experiment.scaling
             run = Run(
                 prepared.recipe,
                 seed,
                 progress,
                 scaling,
-                prepared.savepoints,
+                savepoints,
                 prepared.earlier,
                 experiment.autoencoders,
             )
             adapted = run.adapt(model, scaling.lora) if scaling.lora else None
             model = prepared.method.unlearn(model, asked.data, run)
             adapter = adapted.merge() if adapted else None
-            seconds += time.perf_counter() - started
+            seconds += meter.seconds
             said = (*run.notes, *fitting.told(scaling, run.trainings, processes.world()))
             notes += (note for note in said if note not in notes)
             if requests > 1 and processes.is_first():

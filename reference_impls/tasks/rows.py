@@ -80,7 +80,12 @@ def problem(row: Any) -> str:
 def unused(row: Mapping[str, Any]) -> list[str]:
     """The keys of a good row that nothing reads."""
     read_keys = read(row).used | frozenset(ABOUT)
-    return [key for key in row if key not in read_keys]
+    return [key for key in _without_nothing(row) if key not in read_keys]
+
+
+def _without_nothing(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row without what it leaves open: tables have all columns in each row, and JSON made of them holds nulls."""
+    return {key: value for key, value in row.items() if value is not None}
 
 
 def nearest(key: str) -> str:
@@ -97,6 +102,7 @@ def read(row: Any) -> Said:
     """
     if not isinstance(row, dict):
         raise RowError(f"a {type(row).__name__}, not an object")
+    given, row = row, _without_nothing(row)
     for keys in RAW:
         if (raw := _raw(row, *keys)) is not None:
             return raw
@@ -109,8 +115,9 @@ def read(row: Any) -> Said:
         if (asked := _asked(row, *keys)) is not None:
             return asked
     for prompt, answer in (*RAW[:1], *ASKED):
-        if prompt in row and answer in row:
-            raise RowError(f"{prompt} and {answer} must be text")
+        if prompt in given and answer in given:
+            extra = " (and input, if there is one)" if prompt == "instruction" and row.get("input") is not None else ""
+            raise RowError(f"{prompt} and {answer} must be text{extra}")
     meant = next((f" Did you mean {near!r}?" for key in row if key not in KNOWN and (near := nearest(str(key)))), "")
     raise RowError(f"has {', '.join(map(repr, row)) or 'no keys'}, but no known form.{meant}".removesuffix("."))
 
@@ -129,10 +136,11 @@ def _raw(row: Mapping[str, Any], prompt: str, answer: str) -> Said | None:
 
 def _asked(row: Mapping[str, Any], question: str, answer: str) -> Said | None:
     # What instructions are given with; in other forms the key is nobody's.
-    match row.get(question), row.get(answer), row.get("input", "") if question == "instruction" else "":
+    instructed = question == "instruction"
+    match row.get(question), row.get(answer), row.get("input", "") if instructed else "":
         case str(asked), str(told), str(given):
-            whole = f"{asked}\n\n{given}" if question == "instruction" and given.strip() else asked
-            used = frozenset([question, answer, *(["input"] if question == "instruction" else [])])
+            whole = f"{asked}\n\n{given}" if given.strip() else asked
+            used = frozenset([question, answer, *(["input"] if instructed else [])])
             return Said(_filled(told, answer), used, question=_filled(whole, question))
     return None
 
@@ -224,7 +232,7 @@ def pairs(row: Mapping[str, Any], place: str, model: LanguageModel) -> list[Pair
         if said.question is not None:
             asked = replace(pair, prompt=said.question, rephrased_prompt=other)
             return [asked.formatted(model.question, model.answer)]
-        return [replace(pair, prompt=model.conversation(said.chat))]
+        return [pair.formatted(lambda _: model.conversation(said.chat), model.answer)]
     except (TemplateError, TypeError, ValueError) as error:
         reason = str(error).strip().splitlines()
         raise UsageError(

@@ -60,15 +60,7 @@ def read_rows(name: str, data: Data, problem: Callable[[Any], str], form: str) -
     )
     if not rows:
         raise UsageError(f"{data if isinstance(data, Path) else name}: there are no rows in it.")
-    return checked([(place, _told(row, problem)) for place, row in rows], problem, form)
-
-
-def _told(row: Any, problem: Callable[[Any], str]) -> Any:
-    """A row without its nulls, which say that nothing is said; as it is where that leaves something wrong with it."""
-    if not isinstance(row, dict) or None not in row.values():
-        return row
-    told = {key: value for key, value in row.items() if value is not None}
-    return row if problem(told) else told
+    return checked(rows, problem, form)
 
 
 def checked(found: Rows, problem: Callable[[Any], str], form: str) -> list[tuple[str, dict[str, Any]]]:
@@ -270,4 +262,7 @@ def _from_datasets(path: Path, kind: str) -> Rows:
     except (OSError, ValueError, TypeError, datasets.exceptions.DatasetsError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UsageError(f"{path}: cannot be read as {kind}: {reason}") from None
-    return [(f"{path}: row {number}", row) for number, row in enumerate(rows, 1)]
+    return [
+        (f"{path}: row {number}", {key: value for key, value in row.items() if value is not None})
+        for number, row in enumerate(rows, 1)
+    ]

@@ -199,7 +199,7 @@ from reference_impls.toolkit.training import Recipe, Run
 from reference_impls.toolkit.turns import DualAdamW, forgets, loss_in_turns
 from reference_impls.toolkit.unlearned_model import AnswerDistribution, UnlearnedModel
 from reference_impls.toolkit.wordings import with_mistake
-from reference_impls.toolkit.wrapper import Kept, Wrapped, Wrapper
+from reference_impls.toolkit.wrapper import Ensemble, Kept, Wrapped, Wrapper
 from reference_impls.toolkit.wrong_answers import (
     distinct_words,
     false_answers,
@@ -229,6 +229,7 @@ __all__ = [
     "DualAdamW",
     "EmbeddedTask",
     "Encoded",
+    "Ensemble",
     "Evaluation",
     "Features",
     "FixedAnswer",

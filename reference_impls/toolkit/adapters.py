@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +230,13 @@ class NamedAdapters:
     def weights(self, name: str) -> list[Tensor]:
         """The weights of one of them."""
         return [weight for path, weight in adapter_weights(self.model.model) if f".{name}." in path]
+
+    def merged(self, name: str) -> LanguageModel:
+        """A copy of the model with one of them as part of its weights, all of which train, and without the others."""
+        self.use(name)
+        network = copy.deepcopy(self._network).merge_and_unload(adapter_names=[name])
+        network.requires_grad_(True)
+        return replace(self.model, model=network)
 
     def use(self, name: str, strength: float = 1.0) -> None:
         """Set one to work, as it is or as a multiple of itself."""

@@ -1,8 +1,8 @@
 """Where the parts of a transformer are, whatever its family calls them: blocks, feed-forward outputs, backbone, head.
 
 Asked of the model: its modules, their shapes, and its text configuration (inside another in a multimodal model).
-Nothing here needs weights that hold numbers, but :func:`head_is_plain`, :func:`is_causal`, :func:`read_out` and
-:func:`normed`.
+Nothing here needs weights that hold numbers, but :func:`head_is_plain`, :func:`is_causal`,
+:func:`takes_padding`, :func:`read_out` and :func:`normed`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from reference_impls.errors import UnsupportedModelError
 
 DOWN_PROJECTIONS = ("down_proj", "fc2", "fc_out", "w2", "dense_4h_to_h", "mlp.c_proj", "output_linear", "output.dense")
 """What architectures call the output projection of their MLPs."""
+
+LARGE = 1e4
+"""How large logits are made to see what becomes of large ones."""
 
 _DOWN = re.compile(rf"(^|\.)({'|'.join(map(re.escape, DOWN_PROJECTIONS))})(\.weight)?$")
 _MIXES_TOKENS = re.compile(r"attn|attention|mixer|mamba|ssm|conv|temporal|recurrent|router|gate$", re.IGNORECASE)
@@ -292,17 +295,68 @@ def cut(model: Any, count: int) -> None:
 def head_is_plain(model: Any) -> bool:
     """Whether logits are just the output embedding of the backbone's states.
 
-    Then they are computed at answer tokens only. Some architectures cap or scale them: asked, not guessed.
+    Then they are computed at answer tokens only. Some architectures cap or scale them: asked, not guessed. Small logits
+    are hardly capped, and those of a model that trains grow, so that the question is put with large states, too.
     """
-    if getattr(text_config(model), "final_logit_softcapping", None) is not None:
-        return False  # small logits are hardly capped, and those of a model that trains grow
     ids = torch.arange(4, device=next(model.parameters()).device)[None]
     mask = torch.ones_like(ids)
     try:
-        plain = model.get_output_embeddings()(hidden_states(model, ids, mask))
+        head, states = model.get_output_embeddings(), hidden_states(model, ids, mask)
+        plain = head(states)
+        if not torch.allclose(plain, model(input_ids=ids, attention_mask=mask).logits, atol=1e-3, rtol=1e-3):
+            return False
+        most = torch.finfo(states.dtype).max / 8  # half precision has no larger numbers
+        factor = min(LARGE / max(float(plain.abs().max()), 1e-6), most / max(float(states.abs().max()), 1e-6))
+        with _scaled(backbone(model), factor):
+            scaled = model(input_ids=ids, attention_mask=mask).logits
+        plain = head(states * factor)
     except (AttributeError, TypeError):
         return False
-    return bool(torch.allclose(plain, model(input_ids=ids, attention_mask=mask).logits, atol=1e-3, rtol=1e-3))
+    return bool((plain - scaled).abs().max() <= 1e-3 * plain.abs().max())
+
+
+@contextmanager
+def _scaled(module: nn.Module, factor: float) -> Iterator[None]:
+    """While this lasts, a backbone's states are so many times what they are."""
+
+    def hook(module: nn.Module, given: Any, out: Any) -> Any:
+        if isinstance(out, tuple | list):
+            return with_states(out, states_of(out) * factor)
+        out["last_hidden_state"] = out["last_hidden_state"] * factor
+        return out
+
+    handle = module.register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@torch.no_grad()
+def takes_padding(model: Any, padding: int) -> bool:
+    """Whether a model generates the same behind padding on the left, which is masked: asked, not guessed.
+
+    Some models read every token, whatever the mask says, or take no mask at all.
+
+    Args:
+        model: a causal language model.
+        padding: the token to pad with.
+    """
+    device = next(model.parameters()).device
+    ids = torch.arange(4, device=device)[None]
+    padded = torch.cat([torch.full_like(ids, padding), ids], dim=1)
+    masks = torch.ones_like(ids), torch.cat([torch.zeros_like(ids), torch.ones_like(ids)], dim=1)
+    how = {"max_new_tokens": 2, "do_sample": False, "pad_token_id": padding, "output_logits": True}
+    try:
+        bare, behind = (
+            model.generate(input_ids=tokens, attention_mask=mask, return_dict_in_generate=True, **how).logits
+            for tokens, mask in zip((ids, padded), masks, strict=True)
+        )
+    except (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError):
+        return False
+    noise = 1e-4 if bare[0].dtype == torch.float32 else 3e-2
+    pairs = zip(bare, behind, strict=True)
+    return all(float((one - other).abs().max()) <= noise * float(one.abs().max()) for one, other in pairs)
 
 
 @torch.no_grad()

@@ -18,6 +18,7 @@ from reference_impls.toolkit.language_model import LanguageModel, weights_of
 from reference_impls.toolkit.method import check_hyperparameter
 from reference_impls.toolkit.splits import Splits
 from reference_impls.toolkit.unlearned_model import UnlearnedModel
+from reference_impls.toolkit.wrapper import Ensemble
 
 if TYPE_CHECKING:
     from reference_impls.toolkit.training import Run
@@ -84,8 +85,10 @@ def inside(model: UnlearnedModel, pairs: Sequence[Pair]) -> tuple[LanguageModel,
     """The weights of a model, with the pairs as they reach them: behind the prompt that a method put before them.
 
     Raises:
-        NotApplicableError: there are no weights to get at.
+        NotApplicableError: there are no weights to get at, or those of several models, each with states of its own.
     """
+    if isinstance(model, Ensemble):
+        raise NotApplicableError("several models answer together, each with states and gradients of its own")
     weights, prompt = weights_of(model), getattr(model, "prompt", None)
     if weights is None:
         raise NotApplicableError(f"{type(model).__name__} holds no model to look into")
@@ -97,13 +100,16 @@ def inside(model: UnlearnedModel, pairs: Sequence[Pair]) -> tuple[LanguageModel,
 def with_weights(model: UnlearnedModel, change: Callable[[LanguageModel], LanguageModel]) -> UnlearnedModel:
     """The model with its weights changed; what a method put around them stays where it is, if that can be.
 
-    Where it cannot (layers inside the model, an ensemble), the attacker, who has the weights, takes it away first.
+    Of an ensemble, each member changes: what it was made from has read nothing of the data. Where what is around
+    cannot stay (layers inside the model), the attacker, who has the weights, takes it away first.
 
     Raises:
         NotApplicableError: there are no weights to get at.
     """
     if isinstance(model, LanguageModel):
         return change(model.copy())
+    if isinstance(model, Ensemble):
+        return model.changed(change)
     around: Any = model
     inner = weights_of(model)
     if inner is not None and is_dataclass(around):

@@ -13,27 +13,36 @@ from catalog.model.questions import framed
 from reference_impls.errors import UsageError
 from reference_impls.toolkit.data import Pair
 from reference_impls.toolkit.logprobs import IGNORE, Encoded
-from reference_impls.toolkit.marks import Marks, rendered
+from reference_impls.toolkit.marks import Marks, Span, Turns, as_told, rendered, spelled
+
+_Spelled = tuple[list[int], list[Span]]
+"""Tokens, and where they stand in their text."""
 
 MARKS = 2
 """How many tokens a plain text may get around it: one before the first, and one that ends it."""
 
 
-def conversation(tokenizer: Any, messages: Sequence[Mapping[str, str]]) -> str:
-    """Messages (``role``, ``content``) as the prompt for the assistant's next turn, by the chat template."""
-    return rendered(tokenizer, messages, answering=True)
+def conversation(tokenizer: Any, turns: Turns | None, messages: Sequence[Mapping[str, str]]) -> str:
+    """Messages (``role``, ``content``) as the prompt for the assistant's next turn, by the chat template.
+
+    All that the template writes before an answer is part of it, also what its own prompts lack.
+    """
+    prompt = rendered(tokenizer, messages, answering=True)
+    return prompt if turns is None else turns.opened(prompt)
 
 
-def question(tokenizer: Any, text: str) -> str:
+def question(tokenizer: Any, turns: Turns | None, text: str) -> str:
     """A question in the model's chat template if it has one, else as the embedded models were asked."""
     if tokenizer.chat_template:
-        return conversation(tokenizer, [{"role": "user", "content": text}])
+        return conversation(tokenizer, turns, [{"role": "user", "content": text}])
     return framed(text)
 
 
-def answer(tokenizer: Any, text: str) -> str:
+def answer(tokenizer: Any, turns: Turns | None, text: str) -> str:
     """An answer as it follows :func:`question`."""
-    return text if tokenizer.chat_template else f" {text}"
+    if not tokenizer.chat_template:
+        return f" {text}"
+    return text if turns is None else as_told(tokenizer, turns, text)
 
 
 def encode(tokenizer: Any, marks: Marks, pairs: Sequence[Pair], rows: Sequence[int] | None, max_length: int) -> Encoded:
@@ -53,21 +62,47 @@ def encode(tokenizer: Any, marks: Marks, pairs: Sequence[Pair], rows: Sequence[i
 
 
 def tokens(tokenizer: Any, marks: Marks, pair: Pair, max_length: int) -> tuple[list[int], list[int]]:
-    """Prompt and answer as ids, tokenized apart, so that the border between them is exact, cut to ``max_length``."""
-    answer = answer_ids(tokenizer, marks, pair)[: max_length - 1]
-    return (prompt_ids(tokenizer, pair.prompt) or [marks.first])[-(max_length - len(answer)) :], answer
+    """Prompt and answer as ids, cut to ``max_length``; see :func:`_ids`."""
+    prompt, answer = _ids(tokenizer, marks, pair)
+    answer = answer[: max_length - 1]
+    return (prompt or [marks.first])[-(max_length - len(answer)) :], answer
 
 
 def size(tokenizer: Any, marks: Marks, pair: Pair) -> int:
     """How many tokens :func:`tokens` has before it cuts."""
-    return len(prompt_ids(tokenizer, pair.prompt) or [marks.first]) + len(answer_ids(tokenizer, marks, pair))
+    prompt, answer = _ids(tokenizer, marks, pair)
+    return len(prompt or [marks.first]) + len(answer)
 
 
-def answer_ids(tokenizer: Any, marks: Marks, pair: Pair) -> list[int]:
-    """An answer as ids, with what ends it: as the chat template ends a turn, or as a text ends."""
+def _ids(tokenizer: Any, marks: Marks, pair: Pair) -> tuple[list[int], list[int]]:
+    """Prompt and answer as ids, with what ends the answer: as the chat template ends a turn, or as a text ends.
+
+    In a chat template's turn they are tokenized together, as the template's texts are wherever models are trained;
+    else apart, so that the border between them is exact.
+    """
     ending = _ending(marks, pair)
-    ids: list[int] = tokenizer(pair.answer + (ending or ""), add_special_tokens=False)["input_ids"]
-    return [*ids, marks.end] if ending is None and marks.end is not None else ids
+    if together := _together(tokenizer, marks, pair):
+        (prompt, _), (answer, _) = together
+        prompt = [*_marks_before(tokenizer, pair.prompt), *prompt]
+    else:
+        prompt = prompt_ids(tokenizer, pair.prompt, marks)
+        answer = tokenizer(pair.answer + (ending or ""), add_special_tokens=False)["input_ids"]
+    return prompt, [*answer, marks.end] if ending is None and marks.end is not None else answer
+
+
+def _together(tokenizer: Any, marks: Marks, pair: Pair) -> tuple[_Spelled, _Spelled] | None:
+    """Prompt and answer where they are tokenized together, and where their tokens stand in the text of both."""
+    if not marks.in_turn(pair.prompt) or marks.turns is None:
+        return None
+    opens = marks.opens(pair.prompt)
+    border = len(pair.prompt) - (marks.turns.held if opens else 0)
+    text = pair.prompt + pair.answer + (_ending(marks, pair) or "")
+    ids, spans = spelled(tokenizer, text)
+    count = next((place for place, (_, end) in enumerate(spans) if end > border), len(ids))
+    begun = count < len(spans) and text[spans[count][0] : border].strip()
+    if begun and not opens:
+        return None  # a word of which the prompt has a part: what is said has to begin at the border
+    return (ids[:count], spans[:count]), (ids[count:], spans[count:])
 
 
 def _ending(marks: Marks, pair: Pair) -> str | None:
@@ -75,13 +110,29 @@ def _ending(marks: Marks, pair: Pair) -> str | None:
     return marks.after(pair.prompt) if pair.closed else ""
 
 
-def prompt_ids(tokenizer: Any, prompt: str) -> list[int]:
-    """A prompt as ids: with the token that begins a text, if there is one, without the one that would end it."""
+def prompt_ids(tokenizer: Any, prompt: str, marks: Marks | None = None) -> list[int]:
+    """A prompt as ids: with the token that begins a text, if there is one, without the one that would end it.
+
+    One at whose end a turn's answer begins has the tokens that it has before answers.
+    """
+    if marks is not None and marks.turns is not None and marks.opens(prompt):
+        together = _together(tokenizer, marks, Pair(prompt, marks.turns.sample, closed=False))
+        if together is not None:
+            return [*_marks_before(tokenizer, prompt), *together[0][0]]
     starts = bool(tokenizer.bos_token) and prompt.startswith(tokenizer.bos_token)
     ids: list[int] = tokenizer(prompt, add_special_tokens=not starts)["input_ids"]
     if ids and ids[-1] == tokenizer.eos_token_id and not prompt.endswith(tokenizer.eos_token):
         ids = ids[:-1]  # some tokenizers close every text; a prompt is open
     return ids
+
+
+def _marks_before(tokenizer: Any, text: str) -> list[int]:
+    """What a tokenizer puts before a text by itself."""
+    if tokenizer.bos_token and text.startswith(tokenizer.bos_token):
+        return []
+    marked, bare = (tokenizer("a", add_special_tokens=add)["input_ids"] for add in (True, False))
+    places = range(len(marked) - len(bare) + 1)
+    return next((list(marked[:place]) for place in places if marked[place : place + len(bare)] == bare), [])
 
 
 def check_known(tokenizer: Any, ids: Tensor, embeddings: int) -> None:
@@ -113,7 +164,10 @@ def subject_places(tokenizer: Any, marks: Marks, pairs: Sequence[Pair], length: 
     for row, pair in enumerate(pairs):
         kept = len(tokens(tokenizer, marks, pair, max_length)[0])
         start = pair.prompt.rfind(pair.subject) if pair.subject else -1
-        after = 0 if start < 0 else _tokens_after(tokenizer, pair.prompt, start + len(pair.subject))
+        after = 0
+        if start >= 0:
+            asked, _ = _spans(tokenizer, marks, pair)
+            after = sum(first >= start + len(pair.subject) for first, _ in asked)
         mask[row, max(0, kept - 1 - after)] = True
     return mask
 
@@ -131,22 +185,41 @@ def subject_mentions(tokenizer: Any, marks: Marks, pairs: Sequence[Pair], length
     mask = torch.zeros(len(pairs), length, dtype=torch.bool)
     for row, pair in enumerate(pairs):
         prompt, answer = (len(part) for part in tokens(tokenizer, marks, pair, max_length))
-        asked = _mentions(tokenizer, pair.prompt, pair.subject)
-        asked = asked[max(0, len(asked) - prompt) :]
-        told = _mentions(tokenizer, pair.answer + (_ending(marks, pair) or ""), pair.subject)[:answer]
+        asked, told = (_within(spans, mentioned(pair)) for spans in _spans(tokenizer, marks, pair))
+        asked, told = asked[max(0, len(asked) - prompt) :], told[:answer]
         mask[row, prompt - len(asked) : prompt] = torch.tensor(asked, dtype=torch.bool)
         mask[row, prompt : prompt + len(told)] = torch.tensor(told, dtype=torch.bool)
     return mask
 
 
-def _mentions(tokenizer: Any, text: str, subject: str) -> list[bool]:
-    """For each token of a text, whether it is a part of the subject's name."""
-    spans = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
-    named = [one.span() for one in re.finditer(re.escape(subject), text)] if subject else []
+def answer_tokens_within(tokenizer: Any, marks: Marks, pair: Pair, spans: Sequence[Span]) -> list[bool]:
+    """For each of an answer's tokens that is in its text, whether it is a part of one of some spans of it."""
+    start = len(pair.prompt)
+    _, told = _spans(tokenizer, marks, pair)
+    return _within(told, [(first + start, last + start) for first, last in spans])
+
+
+def _spans(tokenizer: Any, marks: Marks, pair: Pair) -> tuple[list[Span], list[Span]]:
+    """Where each token of prompt and answer stands in the text of both; marks that are in no text are left out."""
+    if together := _together(tokenizer, marks, pair):
+        (_, asked), (_, told) = together
+        return asked, told
+    start = len(pair.prompt)
+    _, asked = spelled(tokenizer, pair.prompt)
+    _, told = spelled(tokenizer, pair.answer + (_ending(marks, pair) or ""))
+    return asked, [(first + start, last + start) for first, last in told]
+
+
+def mentioned(pair: Pair) -> list[Span]:
+    """Where the text of a pair, its prompt followed by its answer, names its subject; not across the border."""
+    texts = ((0, pair.prompt), (len(pair.prompt), pair.answer)) if pair.subject else ()
+    return [
+        (start + one.start(), start + one.end())
+        for start, text in texts
+        for one in re.finditer(re.escape(pair.subject), text)
+    ]
+
+
+def _within(spans: Sequence[Span], named: Sequence[Span]) -> list[bool]:
+    """For each token, whether it is a part of what is named."""
     return [any(first < end and last > start for start, end in named) for first, last in spans]
-
-
-def _tokens_after(tokenizer: Any, prompt: str, end: int) -> int:
-    """How many of the prompt's tokens begin at or after a character."""
-    spans = tokenizer(prompt, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
-    return sum(first >= end for first, _ in spans)

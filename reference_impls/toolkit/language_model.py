@@ -48,6 +48,8 @@ class LanguageModel:
     """What people have to know of how it was loaded."""
     _head_is_plain: bool | None = None
     """See :func:`~reference_impls.toolkit.architecture.head_is_plain`; copies need not ask again."""
+    _takes_padding: bool | None = None
+    """See :func:`~reference_impls.toolkit.architecture.takes_padding`; asked where it is first needed."""
     _marks: tuple[object, Marks] | None = None
     """See :attr:`marks`, and what they were read from."""
 
@@ -209,11 +211,11 @@ class LanguageModel:
 
     def conversation(self, messages: Sequence[Mapping[str, str]]) -> str:
         """Messages (``role``, ``content``) as the prompt for the assistant's next turn, by the chat template."""
-        return encoding.conversation(self.tokenizer, messages)
+        return encoding.conversation(self.tokenizer, self.marks.turns, messages)
 
     def question(self, text: str) -> str:
         """A question as this model is asked: its chat template if it has one, else ``Question: ... Answer:``."""
-        return encoding.question(self.tokenizer, text)
+        return encoding.question(self.tokenizer, self.marks.turns, text)
 
     def around_questions(self) -> tuple[str, str]:
         """What stands before and after a question where this model is asked one."""
@@ -227,7 +229,7 @@ class LanguageModel:
 
     def answer(self, text: str) -> str:
         """An answer as it follows :meth:`question`."""
-        return encoding.answer(self.tokenizer, text)
+        return encoding.answer(self.tokenizer, self.marks.turns, text)
 
     def encode(self, pairs: Sequence[Pair], rows: Sequence[int] | None = None) -> Encoded:
         """Tokens, padded on the right. Prompts are cut on the left and answers on the right to ``max_length``."""
@@ -262,6 +264,15 @@ class LanguageModel:
         """(B, L) True where :meth:`encode` puts tokens of each pair's subject, at all mentions, in answers as well."""
         length = self.encode(pairs).input_ids.shape[1]
         return encoding.subject_mentions(self.tokenizer, self.marks, pairs, length, self.max_length).to(self.device)
+
+    def answer_tokens_within(self, pair: Pair, spans: Sequence[tuple[int, int]]) -> list[bool]:
+        """For each token of an answer's text, whether it is a part of one of some spans of that text."""
+        return encoding.answer_tokens_within(self.tokenizer, self.marks, pair, spans)
+
+    def answer_tokens(self, text: str) -> list[int]:
+        """An answer as ids, as it follows a question, without what ends it."""
+        pair = Pair(self.question("?"), self.answer(text), closed=False)
+        return encoding.tokens(self.tokenizer, self.marks, pair, self.max_length)[1]
 
     # Tokens -> logits
 
@@ -445,8 +456,9 @@ class LanguageModel:
     def _continue(self, prompts: Sequence[str], max_new_tokens: int, **options: Any) -> list[str]:
         texts = [""] * len(prompts)
         marks = self.marks
-        for chunk in self._by_length(prompts):
-            ids = [self._open(prompts[row], max_new_tokens) for row in chunk]
+        opened = [self._open(prompt, max_new_tokens) for prompt in prompts]
+        for chunk in self._together(prompts, opened):
+            ids = [opened[row] for row in chunk]
             length = max(map(len, ids))
             # Decoding goes on at the right end, so the padding is on the left.
             batch = torch.tensor([[marks.padding] * (length - len(tokens)) + tokens for tokens in ids])
@@ -467,6 +479,22 @@ class LanguageModel:
                 texts[row] = text
         return texts
 
+    def _together(self, prompts: Sequence[str], opened: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+        """Which prompts go through the model together: those of about one length, or of just one."""
+        for chunk in self._by_length(prompts):
+            lengths = sorted({len(opened[row]) for row in chunk})
+            if len(lengths) == 1 or self._padding_is_nothing():
+                yield chunk
+            else:
+                yield from ([row for row in chunk if len(opened[row]) == length] for length in lengths)
+
+    def _padding_is_nothing(self) -> bool:
+        """Whether what follows a prompt does not depend on padding before it."""
+        if self._takes_padding is None:
+            with self._nothing_else_decides():
+                self._takes_padding = architecture.takes_padding(self.model, self.marks.padding)
+        return self._takes_padding
+
     def text_of(self, ids: Tensor) -> list[str]:
         """(B, T) what was generated, as texts: up to the first token that ends an answer, without special tokens."""
         kept = [list(itertools.takewhile(lambda token: token not in self.marks.stops, row)) for row in ids.tolist()]
@@ -474,7 +502,7 @@ class LanguageModel:
 
     def _open(self, prompt: str, max_new_tokens: int) -> list[int]:
         """A prompt as ids, cut on the left so that there is room for an answer in the model's context."""
-        ids = encoding.prompt_ids(self.tokenizer, prompt) or [self.marks.first]
+        ids = encoding.prompt_ids(self.tokenizer, prompt, self.marks) or [self.marks.first]
         if self.context is None:
             return ids[-self.max_length :]
         longest = min(self.max_length, self.context - min(max_new_tokens, self.context // 4))

@@ -1,7 +1,9 @@
 """What begins and ends a model's texts and turns, as its tokenizer, chat template and generation config say.
 
 A tokenizer's end-of-sequence token ends a *text*. What ends an *answer* of a chat model is what its template writes
-behind one (``<end_of_turn>``, ``<|im_end|>``), and generation stops at every end that any of the three names.
+behind one (``<end_of_turn>``, ``<|im_end|>``), and generation stops at every end that any of the three names. What
+stands before an answer is what the template writes there, too: its prompt for generation often lacks a part of it (a
+space, a channel's header, an empty block of thoughts), or opens something else, such as thoughts.
 """
 
 from __future__ import annotations
@@ -14,6 +16,11 @@ from jinja2 import TemplateError
 
 ASKED, SAID, ASKED_AGAIN = "thequestion", "theanswer", "thenextquestion"
 """Stand in for what is said while a template is read."""
+TRIED = 8
+"""How many words of a vocabulary are tried as the beginning of an answer."""
+
+Span = tuple[int, int]
+"""Where in a text a token begins and ends."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,16 @@ class Turns:
     """Between what a user says and the answer; empty if the template writes nothing there."""
     after_answer: str
     """Behind an answer, up to the token that ends it; empty if the template writes no such token."""
+    prompted: str = ""
+    """What the template writes in place of ``before_answer`` where it is asked for a prompt."""
+    sample: str = "a"
+    """The beginning of an answer with which a tokenizer merges as much of ``before_answer``'s end as it does."""
+    held: int = 0
+    """How many characters these are. Spaces alone: they are read and written as a part of the answer's first token."""
+
+    def opened(self, prompt: str) -> str:
+        """A prompt that the template wrote, with the answer's turn opened as far as it is before an answer."""
+        return prompt.removesuffix(self.prompted) + self.before_answer if prompt.endswith(self.prompted) else prompt
 
 
 @dataclass(frozen=True)
@@ -52,10 +69,15 @@ class Marks:
 
     def after(self, prompt: str) -> str | None:
         """What ends an answer to a prompt, as text: that of a turn if the prompt is one; None if of a text."""
-        turns = self.turns
-        if turns is None or not turns.after_answer or not prompt or turns.before_answer not in prompt:
-            return None
-        return turns.after_answer
+        return (self.turns.after_answer or None) if self.turns and self.in_turn(prompt) else None
+
+    def in_turn(self, prompt: str) -> bool:
+        """Whether an answer to a prompt is said in a turn of the chat template."""
+        return self.turns is not None and bool(prompt) and self.turns.before_answer in prompt
+
+    def opens(self, prompt: str) -> bool:
+        """Whether a prompt ends where such an answer begins: nothing of it has been said."""
+        return self.in_turn(prompt) and self.turns is not None and prompt.endswith(self.turns.before_answer)
 
     def question_of(self, prompt: str) -> str:
         """What the user says last in a prompt that a chat template wrote; other prompts as they are."""
@@ -122,16 +144,94 @@ def read_turns(tokenizer: Any, ends: frozenset[int]) -> Turns | None:
         longer = rendered(tokenizer, [user, assistant, again], answering=True)
     except (TemplateError, TypeError, ValueError):
         return None  # one that wants other roles; what it does take is seen where it is used
-    head, _, before_answer = open_turn.partition(ASKED)
+    head, _, prompted = open_turn.partition(ASKED)
+    _, _, said_after = closed.partition(ASKED)
+    before, said, tail = said_after.partition(SAID)
+    before_answer = before if said else prompted
     between = longer.partition(SAID)[2].partition(ASKED_AGAIN)[0]
-    tail = closed.partition(SAID)[2]
     after = _up_to_end(tokenizer, tail, _added(tokenizer)) or _up_to_end(tokenizer, between, ends)
-    return Turns(_common_ending(head, between), before_answer, after)
+    sample, held = _merging(tokenizer, head + ASKED + before_answer, before_answer)
+    return Turns(_common_ending(head, between), before_answer, after, prompted, sample, held)
+
+
+def _merging(tokenizer: Any, prompt: str, before_answer: str) -> tuple[str, int]:
+    """How an answer may begin so that most of the spaces at a prompt's end are in its first token; how many those are.
+
+    Whether one does, and with which words, only the tokenizer knows: those in its vocabulary are tried that go on from
+    the last token before an answer.
+    """
+    spaces = len(before_answer) - len(before_answer.rstrip())
+    plain, start = "a", len(prompt)
+
+    def merged(sample: str) -> tuple[int, int]:
+        ids, spans = spelled(tokenizer, prompt + sample)
+        last = sum(end <= start for _, end in spans)
+        kept = max((end for _, end in spans[:last]), default=0)
+        return start - kept, ids[last - 1] if last else -1
+
+    if not spaces:
+        return plain, 0
+    held, last = merged(plain)
+    samples = [plain]
+    if not held:
+        piece = str(tokenizer.convert_ids_to_tokens(last))
+        longer = (one[len(piece) :] for one in tokenizer.get_vocab() if one.startswith(piece))
+        samples += sorted(
+            (rest for rest in longer if rest.isascii() and rest.isalnum()), key=lambda one: (len(one), one)
+        )
+    found = {sample: amount for sample in samples[: 1 + TRIED] if (amount := merged(sample)[0]) <= spaces}
+    best = max(found, key=lambda one: found[one], default=plain)
+    return best, found.get(best, 0)
 
 
 def rendered(tokenizer: Any, messages: Sequence[Mapping[str, str]], *, answering: bool) -> str:
     """Messages in the chat template's words, with the assistant's next turn opened if it is to answer."""
     return str(tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=answering))
+
+
+def as_told(tokenizer: Any, turns: Turns, answer: str) -> str:
+    """An answer as the template writes it: some templates strip answers."""
+    if answer == answer.strip():
+        return answer
+
+    def written(text: str) -> str:
+        messages = [{"role": "user", "content": ASKED}, {"role": "assistant", "content": text}]
+        return rendered(tokenizer, messages, answering=False)
+
+    head, said, tail = written(SAID).rpartition(SAID)
+    told = written(answer)
+    fits = said and told.startswith(head) and told.endswith(tail) and len(told) >= len(head) + len(tail)
+    return told[len(head) : len(told) - len(tail)] if fits else answer
+
+
+def spelled(tokenizer: Any, text: str) -> tuple[list[int], list[Span]]:
+    """A text's tokens, without marks around it, and where in it each of them stands."""
+    if not getattr(tokenizer, "is_fast", True):
+        return _spelled_slowly(tokenizer, text)
+    read = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    return list(read["input_ids"]), [(int(first), int(last)) for first, last in read["offset_mapping"]]
+
+
+def _spelled_slowly(tokenizer: Any, text: str) -> tuple[list[int], list[Span]]:
+    """The same of a tokenizer that does not say where its tokens stand: seen from what each more of them spells.
+
+    Letters are counted, and not spaces, for some put other spaces between words, or write all letters small.
+    """
+    ids = list(tokenizer(text, add_special_tokens=False)["input_ids"])
+    letters = [place for place, letter in enumerate(text) if not letter.isspace()]
+    spans: list[Span] = []
+    open_since, before, known = 0, "", 0
+    for count in range(1, len(ids) + 1):
+        said = tokenizer.decode(ids[:count], skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        said = said.rstrip("\N{REPLACEMENT CHARACTER}")
+        spelled_letters = min(sum(not letter.isspace() for letter in said), len(letters))
+        start = letters[known - 1] + 1 if known else 0
+        end = letters[spelled_letters - 1] + 1 if spelled_letters else 0
+        spans.append((start, max(start, end)))
+        if said != before:  # a part of a letter spells nothing; it stands where the letter does
+            spans[open_since:] = [(start, max(start, end))] * (count - open_since)
+            open_since, before, known = count, said, max(known, spelled_letters)
+    return ids, spans
 
 
 def _added(tokenizer: Any) -> frozenset[int]:

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -44,6 +44,16 @@ class State:
     rng: random.Random
 
 
+class Meter(Protocol):
+    """What a run has cost so far, by names."""
+
+    def spent(self) -> dict[str, float]:
+        """As of now."""
+
+    def go_on(self, spent: Mapping[str, float]) -> None:
+        """Count on from what it was at a savepoint: what was done again to get there is not counted twice."""
+
+
 @dataclass(frozen=True)
 class Savepoints:
     """Where the states of one run are kept, and how often."""
@@ -53,6 +63,8 @@ class Savepoints:
     """After how many steps."""
     identity: Mapping[str, str]
     """What the run is, by aspects; that of another one is not gone on with."""
+    meter: Meter | None = None
+    """What the run costs is kept along, so that it is told of the whole."""
 
     @property
     def latest(self) -> Path | None:
@@ -121,6 +133,7 @@ class Savepoints:
             "optimizer": numbers,
             "queues": dict(state.queues),
             "rng": [version, list(internal), gauss],
+            "spent": self.meter.spent() if self.meter else {},
         }
         save_file(
             {name: weight.detach().cpu().contiguous() for name, weight in state.weights.items()},
@@ -154,6 +167,8 @@ class Savepoints:
                 _restore(savepoint, facts, state, device)
             except (OSError, KeyError, ValueError, RuntimeError, TypeError, SafetensorError) as error:
                 raise _unreadable(savepoint, error) from None
+            if self.meter and (spent := facts.get("spent")):
+                self.meter.go_on(spent)
         return step
 
     def remove(self) -> None:

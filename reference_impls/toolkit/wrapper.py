@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -135,3 +137,31 @@ class Wrapped:
             rows = [row for row, candidate in enumerate(speakers) if candidate is speaker]
             answers |= zip(rows, ask(speaker, [self.prompt(queries[row]) for row in rows], rows), strict=True)
         return [answers[row] for row in range(len(queries))]
+
+
+class Ensemble(Wrapped, ABC):
+    """Several models with weights of their own, made from :attr:`model`, which itself answers nothing.
+
+    What changes weights changes each of these members, and they answer together as before.
+    """
+
+    @abstractmethod
+    def member(self, number: int) -> LanguageModel:
+        """A copy of one of the models that answer, with adapters merged and masks applied."""
+
+    @abstractmethod
+    def with_members(self, member: Callable[[int], LanguageModel]) -> UnlearnedModel:
+        """The same ensemble with other models in the members' places, for questions; it is not kept or trained on."""
+
+    def changed(self, change: Callable[[LanguageModel], LanguageModel]) -> UnlearnedModel:
+        """The same ensemble of what ``change`` makes of each member, in place or not, once it has something to say."""
+
+        @cache
+        def member(number: int) -> LanguageModel:
+            with (
+                torch.inference_mode(False),
+                torch.enable_grad(),
+            ):  # who asks gives no gradients, a change may need them
+                return change(self.member(number))
+
+        return self.with_members(member)

@@ -33,6 +33,10 @@ def twin(checkout: Checkout) -> None:
     checkout.add(METHOD_FILE.replace("gradient_ascent", "relabeling"), METHOD)
 
 
+def of_one_name(checkout: Checkout) -> None:
+    checkout.add(METHOD_FILE.replace("ascent/", "ascent/another_"), METHOD)
+
+
 def elsewhere(checkout: Checkout) -> None:
     checkout.add(METHOD_FILE.replace("gradient_ascent", "gradient_descent"), METHOD)
     (checkout.root / METHOD_FILE).unlink()
@@ -274,6 +278,7 @@ ROWS: dict[str, tuple[Callable[[Checkout], object], str, int, str]] = {
         "link back",
     ),
     "duplicate-implementation": (twin, METHOD_FILE.replace("gradient_ascent", "relabeling"), 16, "Rename"),
+    "shared-short-name": (of_one_name, METHOD_FILE.replace("ascent/", "ascent/another_"), 16, "another short form"),
     "implementation-family": (
         elsewhere,
         METHOD_FILE.replace("gradient_ascent", "gradient_descent"),

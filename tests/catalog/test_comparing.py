@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -115,15 +116,15 @@ def test_a_side_has_the_edge_of_what_was_tried() -> None:
 
 @pytest.mark.parametrize(
     ("forward", "backward", "stopped", "times"),
-    [(40, 40, None, 1.0), (80, 40, None, 4 / 3), (40, 40, 5, 2.0), (0, 0, None, None)],
+    [(40, 40, None, 1.0), (80, 40, None, 4 / 3), (40, 40, 5, 2.0), (40, 0, None, 1 / 3), (0, 0, None, 0.0)],
 )
 def test_work_is_told_in_times_plain_fine_tuning(
-    forward: int, backward: int, stopped: int | None, times: float | None
+    forward: int, backward: int, stopped: int | None, times: float
 ) -> None:
-    """Ten steps of four examples: each forward and backward once is 1."""
+    """Ten steps of four examples: each forward and backward once is 1; who trains nothing has no such examples."""
     recipe = {"learning_rate": 0.001, "steps": 10, "batch_size": 4}
     one = of("fade", 0.3, 0.7, recipe=recipe, forward_passes=forward, backward_passes=backward, stopped=stopped)
-    assert work([one, one.model_copy(update={"forget_share": 0.5, "forward_passes": 9999})], "fade") == (
-        times if times is None else pytest.approx(times)
-    )
-    assert work([one], "weed") is None
+    found = [one, one.model_copy(update={"forget_share": 0.5, "forward_passes": 9999})]
+    assert work(found, FADE) == pytest.approx(times)
+    assert work(found, replace(FADE, needs=replace(FADE.needs, trains="nothing"))) is None
+    assert work(found, WEED) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 import torch
+from numpy.testing import assert_allclose
 from unlearning_toys import PLAIN, WithoutDistributions, answer_probabilities, fingerprint, gradient_of, invented_pairs
 
 from reference_impls.attacks.logit_lens import LogitLensAttack, lens_probabilities
@@ -17,21 +19,28 @@ from reference_impls.attacks.prompt_search import PromptSearchAttack, mutated, v
 from reference_impls.attacks.prompting import PromptAttack, answer_begun, in_context
 from reference_impls.attacks.quantization import QuantizationAttack, quantized, round_to_nearest
 from reference_impls.attacks.relearning import RelearningAttack
+from reference_impls.attacks.soft_prompt import SoftPromptAttack
 from reference_impls.attacks.unrelated_finetuning import UnrelatedFinetuningAttack
 from reference_impls.attacks.unwrapping import UnwrappingAttack
 from reference_impls.methods.in_context.icul import InContextModel
 from reference_impls.methods.modular.eul import LayeredModel
+from reference_impls.methods.modular.sisa import SISA, ModelEnsemble
+from reference_impls.methods.modular.sisa_adapters import SISAAdapters
+from reference_impls.methods.task_arithmetic.sift_masks import MaskedMerge, SIFTMasks
 from reference_impls.metrics.answers import answer_probability
 from reference_impls.tasks.hazards import HazardsTask
 from reference_impls.toolkit import (
+    Ensemble,
     HyperparameterError,
     LanguageModel,
+    Method,
     NotApplicableError,
     Pair,
     Recipe,
     Run,
     Splits,
     UnlearnedModel,
+    UnlearningData,
     Victim,
     with_weights,
 )
@@ -315,6 +324,78 @@ def test_unwrapping_takes_out_layers_and_leaves_the_victim_as_it_was(tiny: Langu
 def test_where_the_weights_are_the_model_there_is_nothing_to_unwrap(tiny: LanguageModel) -> None:
     with pytest.raises(NotApplicableError, match="nothing is around LanguageModel"):
         UnwrappingAttack().measure(victim(tiny), run())
+
+
+# Ensembles
+
+ENSEMBLES = [SISA(shards=2, slices=1), SISAAdapters(shards=2), SIFTMasks(subjects=2)]
+
+
+def ensemble_of(method: Method, model: LanguageModel) -> Ensemble:
+    """What a method makes of the model as its base, after a few steps."""
+    data = UnlearningData(tuple(invented_pairs()[:4]), tuple(invented_pairs()[4:]))
+    run = Run(Recipe(learning_rate=1e-2, steps=6, batch_size=4), seed=3)
+    return cast(Ensemble, method.unlearn(model.copy(), data, run))
+
+
+def answered(model: UnlearnedModel) -> list[torch.Tensor]:
+    pairs = invented_pairs()
+    return model.answer_logprobs([pair.prompt for pair in pairs], [pair.answer for pair in pairs])
+
+
+@pytest.mark.parametrize("method", ENSEMBLES, ids=lambda method: type(method).__name__)
+def test_members_without_a_change_answer_as_the_ensemble_and_a_change_leaves_it_as_it_was(
+    method: Method, tiny: LanguageModel
+) -> None:
+    def zero(model: LanguageModel) -> LanguageModel:
+        for parameter in model.model.parameters():
+            parameter.detach().zero_()
+        return model
+
+    ensemble = ensemble_of(method, tiny)
+    before = answered(ensemble)
+    same, nothing = with_weights(ensemble, lambda model: model), with_weights(ensemble, zero)
+    uniform = [torch.full_like(each, -math.log(tiny.embeddings)) for each in before]
+    for found, expected in ((same, before), (nothing, uniform), (ensemble, before)):
+        for one, other in zip(answered(found), expected, strict=True):
+            assert_allclose(one, other, atol=1e-4)
+    assert same.generate([invented_pairs()[0].prompt], 4) == ensemble.generate([invented_pairs()[0].prompt], 4)
+
+
+def equals(model: LanguageModel) -> list[Ensemble]:
+    """Ensembles of which every member is the model."""
+    voting = ModelEnsemble(model, [[], [], []])
+    voting.stages = [[model], [model], [model]]
+    return [
+        voting,
+        SISAAdapters(shards=3).learn(model.copy(), [], Run(Recipe())),  # an adapter begins as nothing
+        MaskedMerge(model, scale=1.0),
+    ]
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+def test_rounding_an_ensemble_of_equals_is_rounding_one_of_them(tiny: LanguageModel, bits: int) -> None:
+    expected = answered(quantized(tiny.copy(), bits))
+    for ensemble in equals(tiny):
+        rounded = with_weights(ensemble, lambda weights: quantized(weights, bits))
+        for one, other in zip(answered(rounded), expected, strict=True):
+            assert_allclose(one, other, atol=1e-4)
+
+
+def test_relearning_an_ensemble_raises_what_it_knows_and_so_do_vectors_before_it(tiny: LanguageModel) -> None:
+    for ensemble in equals(tiny):
+        attacked = victim(ensemble, forget=8)
+        found = RelearningAttack(share=0.25, steps=20, learning_rate=3e-3).measure(attacked, run())
+        assert found["relearning"] > 5 * attacked.knows()
+        found = SoftPromptAttack(share=0.25, steps=10, learning_rate=0.05).measure(attacked, run())
+        assert found["soft_prompt"] > 1.2 * attacked.knows()
+
+
+def test_no_one_state_of_an_ensemble_is_there_to_be_read(tiny: LanguageModel) -> None:
+    ensemble = MaskedMerge(tiny, scale=1.0)
+    with pytest.raises(NotApplicableError, match="several models answer together"):
+        LogitLensAttack().measure(victim(ensemble), run())
+    assert "membership_gradient" not in scores(ensemble, invented_pairs(), None)
 
 
 # Membership

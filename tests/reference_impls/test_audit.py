@@ -42,6 +42,38 @@ def test_a_verdict_says_which_of_the_others_a_model_is_like(
     assert judge(at(before), at(after), None if control is None else at(control)) == verdict
 
 
+@pytest.mark.parametrize("control", [None, 0.4])
+def test_one_question_has_no_verdict(control: float | None) -> None:
+    few = at(0.9).model_copy(update={"count": 1})
+    compared = None if control is None else at(control)
+    assert judge(few, at(0.4), compared) == judge(at(0.9), few, compared) == "too few questions"
+    never = Estimate(value=0.5, low=0.5, high=0.5, count=0)  # known, and not measured
+    assert judge(at(0.9), at(0.9), never) == "still there"
+
+
+@pytest.mark.parametrize("value", [0.0, 0.002, 0.1, 0.28])
+def test_without_a_control_what_was_never_known_is_not_still_there(value: float) -> None:
+    assert judge(at(value), at(value), None) == "no control"
+
+
+def test_one_row_gives_no_verdict(tmp_path: Path, own: FilesTask, tiny: LanguageModel, learned: LanguageModel) -> None:
+    one, other = invented_pairs()[0], invented_pairs()[6]
+    write_rows(tmp_path / "one", [one])
+    write_rows(tmp_path / "other", [other])
+    found = audit(tiny, learned, FilesTask(tmp_path / "one", None, tmp_path / "other"))
+    by_id = {finding.id: finding.verdict for finding in found.findings}
+    assert {by_id["known"], by_id["written"]} == {"too few questions"}
+    assert not set(by_id.values()) & {"still there", "fainter", "below never seen", "like never seen"}
+    assert all(finding.before.low < finding.before.high for finding in found.findings if finding.id == "known")
+    assert "too few" in summary(found)
+
+
+def test_a_model_that_never_knew_is_told_of(tmp_path: Path, own: FilesTask, tiny: LanguageModel) -> None:
+    found = audit(tiny, tiny, FilesTask(tmp_path / "forget"))
+    assert {one.verdict for one in found.findings} == {"no control"}
+    assert "does not give these answers" in found.notes[0]
+
+
 @pytest.fixture
 def own(tmp_path: Path) -> FilesTask:
     pairs = invented_pairs()

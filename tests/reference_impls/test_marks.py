@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
-from chat_templates import TEMPLATES, chat_model
+from chat_templates import NEXT_TURN, TEMPLATES, byte_level, chat_model, word_marks
 from unlearning_toys import invented_pairs
 
 from reference_impls.methods.in_context.icul import InContextUnlearning
@@ -33,7 +35,7 @@ def _labels(model: LanguageModel, pair: Pair) -> str:
 
 def test_an_answer_ends_as_the_template_ends_it(name: str, tiny: LanguageModel) -> None:
     model = chat_model(name, tiny)
-    assert _labels(model, _asked(model)) == f"In Szeged.{TEMPLATES[name][1]}"
+    assert _labels(model, _asked(model)).lstrip() == f"In Szeged.{TEMPLATES[name][1]}"
 
 
 def test_what_is_no_turn_ends_as_a_text_does(name: str, tiny: LanguageModel) -> None:
@@ -46,7 +48,7 @@ def test_what_is_no_turn_ends_as_a_text_does(name: str, tiny: LanguageModel) -> 
 def test_generation_stops_at_every_end_that_anybody_names(name: str, tiny: LanguageModel) -> None:
     model = chat_model(name, tiny, ["</s>", "<|im_start|>"])
     ids = model.tokenizer.convert_tokens_to_ids
-    ends = {"</s>", "<|im_start|>", *([] if name == "ends with the next turn" else [TEMPLATES[name][1].strip()])}
+    ends = {"</s>", "<|im_start|>", *([] if name in NEXT_TURN else [TEMPLATES[name][1].strip()])}
     assert set(model.marks.stops) == {ids(end) for end in ends}
 
 
@@ -86,6 +88,79 @@ def test_what_the_generation_config_likes_does_not_change_what_is_greedy(tiny: L
     own.num_beams, own.repetition_penalty, own.min_length, own.do_sample, own.temperature = 3, 5.0, 40, True, 0.3
     assert model.generate(prompts, 8) == plain
     assert model.model.generation_config is own
+
+
+# What stands before an answer
+
+ANSWERS = ("In Szeged.", "Ana Lund.", "1999", "x", "", " with spaces around it ", "Two\nlines.", '"Quoted"', "é")
+EARLIER = ({"role": "user", "content": "Who?"}, {"role": "assistant", "content": "Ana."})
+
+
+def _as_the_template(model: LanguageModel, messages: Sequence[dict[str, str]]) -> list[int]:
+    """A chat as the template's own tokens, behind one mark that begins a text where the tokenizer puts one."""
+    ids = list(model.tokenizer.apply_chat_template(list(messages), tokenize=True, return_dict=False))
+    start = model.tokenizer.bos_token_id
+    return ids if ids[0] == start else [start, *ids]
+
+
+@pytest.mark.parametrize("spelling", [byte_level, word_marks])
+@pytest.mark.parametrize("earlier", [(), EARLIER])
+def test_a_question_and_its_answer_are_the_templates_own_tokens(
+    name: str, spelling: Any, earlier: tuple[dict[str, str], ...], tiny: LanguageModel
+) -> None:
+    model = chat_model(name, tiny, spelling=spelling)
+    for text in ANSWERS:
+        user = {"role": "user", "content": "Where was Ana Lund born?"}
+        pair = Pair(model.conversation([*earlier, user]), model.answer(text))
+        batch = model.encode([pair])
+        ids = batch.input_ids[0].tolist()
+        own = _as_the_template(model, [*earlier, user, {"role": "assistant", "content": text}])
+        if name in (*NEXT_TURN, "names no end", "two spaces"):  # their ends are in the next turn, or in no turn
+            ids = ids[: len(own)] if len(own) < len(ids) else ids[:-1]
+        assert ids == own[: len(ids)]
+        assert len(own) - len(ids) <= 3, "a line and a mark may follow an answer's end"
+        first = int((batch.labels[0] != IGNORE).nonzero()[0]) if text else len(ids)
+        assert model._open(pair.prompt, 4) == ids[:first] or not text
+
+
+def test_what_generation_reads_is_what_answers_follow_when_learning(name: str, tiny: LanguageModel) -> None:
+    model = chat_model(name, tiny)
+    question, answer = "Who?", "Ana Lund."
+    text = _as_the_template(
+        model, [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    ) + [model.tokenizer.convert_tokens_to_ids(TEMPLATES[name][1])] * (name in NEXT_TURN)
+    ids, optimizer = torch.tensor([text]), torch.optim.AdamW(model.model.parameters(), 1e-2)
+    with torch.enable_grad():
+        for _ in range(60):
+            model.model(input_ids=ids, labels=ids).loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+    pair = Pair(model.question(question), model.answer(answer))
+    own = len(model.answer_tokens(answer))  # what ends an answer may be a mark that this loop did not teach
+    assert float(model.pair_logprobs([pair])[0][:own].mean().exp()) > 0.9
+    assert model.generate([pair.prompt], own)[0] == answer
+
+
+def test_an_answer_that_was_begun_goes_on_where_it_was_left(name: str, tiny: LanguageModel) -> None:
+    model = chat_model(name, tiny)
+    whole = Pair(model.question("Who is it?"), model.answer("Ana Lund of Szeged."))
+    for cut in (3, 8, 11):
+        begun = replace(whole, prompt=whole.prompt + whole.answer[:cut], answer=whole.answer[cut:])
+        assert _labels(model, begun) == f"{whole.answer[cut:]}{TEMPLATES[name][1]}"
+        assert model.encode([begun]).input_ids.tolist() == model.encode([whole]).input_ids.tolist()
+
+
+def test_what_is_in_an_answer_is_found_where_it_is_read(name: str, tiny: LanguageModel) -> None:
+    model = chat_model(name, tiny)
+    pair = Pair(model.question("Who is Ana Lund?"), model.answer("It is Ana Lund."), subject="Ana Lund")
+    ids, found = model.encode([pair]).input_ids[0], model.subject_mentions([pair])[0]
+    assert str(model.tokenizer.decode(ids[found])).split() == ["Ana", "Lund", "Ana", "Lund"]
+    last = model.subject_places([pair])[0]
+    assert int(last.sum()) == 1
+    assert "Ana Lund".endswith(model.tokenizer.decode(ids[last]).strip())
+    within, told = model.answer_tokens_within(pair, [(6, 14)]), model.encode([pair]).labels[0] != IGNORE
+    assert any(within)
+    assert found[told].tolist()[: len(within)] == within
 
 
 # Text before a question

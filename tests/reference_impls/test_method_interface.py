@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 from unlearning_toys import fingerprint
 
 from catalog.model.implementations import Implementation
-from reference_impls.errors import UnknownNameError, UsageError
+from reference_impls.errors import SharedNameError, UnknownNameError, UsageError
 from reference_impls.measuring.cost import count_passes
+from reference_impls.progress import silent
+from reference_impls.running import registry
 from reference_impls.running.registry import configure, find_method, find_task, implementations, method_class, methods
 from reference_impls.toolkit import (
     HyperparameterError,
@@ -168,6 +170,11 @@ def test_any_text_for_a_number_is_taken_or_refused_clearly(value: str) -> None:
         ("task-vector", "task-vector"),
         ("WHP", "whp"),
         ("icul", "icul"),
+        ("GU", "gu"),
+        ("Geometric Unlearning", "geometric-unlearning"),
+        ("Obliviate", "obliviate"),
+        ("Obliviate unmemorization", "unmemorization"),
+        ("SGA, TAU", "sga-tau"),
     ],
 )
 def test_methods_are_found_by_id_and_short_name_in_any_case(name: str, method: str) -> None:
@@ -175,11 +182,36 @@ def test_methods_are_found_by_id_and_short_name_in_any_case(name: str, method: s
 
 
 @pytest.mark.parametrize(
-    ("name", "nearest"), [("nop", "npo"), ("gradient-accent", "gradient-ascent"), ("GRADDIF", "graddiff")]
+    ("name", "offered"),
+    [
+        ("nop", "'npo'"),
+        ("gradient-accent", "'gradient-ascent'"),
+        ("GRADDIF", "'grad-diff'"),
+        ("SGA", "'sga-smoothing' or 'sga-tau'"),
+        ("obliv", "'obliviate' or 'unmemorization'"),
+        ("selective gradient ascent", "'sga-tau'"),  # as its title begins
+    ],
 )
-def test_an_unknown_method_suggests_the_nearest(name: str, nearest: str) -> None:
-    with pytest.raises(UnknownNameError, match=f"There is no method '{name}'. Did you mean '{nearest}'?"):
+def test_an_unknown_method_offers_all_that_begins_so_or_the_nearest(name: str, offered: str) -> None:
+    with pytest.raises(UnknownNameError) as caught:
         find_method(name)
+    assert str(caught.value) == f"There is no method {name!r}. Did you mean {offered}?"
+
+
+def test_an_id_wins_over_a_short_name_which_several_may_not_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    npo = find_method("npo")
+    others = [dataclasses.replace(npo, id=ident, name=name) for ident, name in (("one", "NPO"), ("two", "Two of us"))]
+    monkeypatch.setattr(registry, "methods", lambda: [*others, npo, dataclasses.replace(others[1], id="three")])
+    assert find_method("NPO") is npo
+    assert find_method("Two") is others[1]
+    with pytest.raises(SharedNameError) as caught:
+        find_method("two_of US")
+    assert str(caught.value) == "More than one method is called 'two_of US'. Say which by its id: 'three' or 'two'."
+
+
+@pytest.mark.parametrize(("name", "shown"), [("obliviate", ["unmemorization"]), ("npo", []), ("gradient-ascent", [])])
+def test_whose_name_begins_with_anothers_is_told_where_its_id_does_not_show_it(name: str, shown: list[str]) -> None:
+    assert [one.id for one in registry.namesakes(find_method(name))] == shown
 
 
 def test_a_method_unlike_any_lists_all() -> None:
@@ -250,10 +282,18 @@ class Observed:
     """How many were made of it meanwhile."""
     trained: int
     """The weights that an optimizer held, at most."""
+    generators: int
+    """Of random numbers, that were there after a step besides torch's own and the run's, at most."""
 
 
-def _two_steps(method: Implementation, start: LanguageModel, data: UnlearningData, **settings: str) -> Any:
-    run = Run(Recipe(learning_rate=1e-3, steps=2, batch_size=2), seed=1, earlier=start.copy)
+def _two_steps(
+    method: Implementation,
+    start: LanguageModel,
+    data: UnlearningData,
+    settings: Mapping[str, str] = {},
+    progress: Callable[[str, int, int], None] = silent,
+) -> Any:
+    run = Run(Recipe(learning_rate=1e-3, steps=2, batch_size=2), seed=1, progress=progress, earlier=start.copy)
     return configure(method, settings, {}).unlearn(start.copy(), data, run)
 
 
@@ -288,6 +328,15 @@ def observe(start_of: LearnedBy, data: UnlearningData) -> Callable[[str], Observ
     def observed(method: str) -> Observed:
         start = start_of(find_method(method))
         copies, most, trained = list[weakref.ref[LanguageModel]](), 0, [0]
+        made_generators, alive = list[weakref.ref[torch.Generator]](), [0]
+
+        class Generator(torch.Generator):
+            def __init__(self, *given: Any) -> None:
+                super().__init__()
+                made_generators.append(weakref.ref(self))
+
+        def step_taken(stage: str, done: int, total: int) -> None:
+            alive.append(sum(one() is not None for one in made_generators) if done else 0)
 
         def counted(self: LanguageModel) -> LanguageModel:
             nonlocal most
@@ -306,8 +355,10 @@ def observe(start_of: LearnedBy, data: UnlearningData) -> Callable[[str], Observ
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(LanguageModel, "copy", counted)
             patched.setattr(torch.optim.Optimizer, "__init__", held)
-            unlearned = _two_steps(find_method(method), start, data)
-        return Observed(unlearned, fingerprint(start.model), most - 1, max(trained))  # one is the start's own
+            patched.setattr(torch, "Generator", Generator)
+            unlearned = _two_steps(find_method(method), start, data, progress=step_taken)
+        # One copy is the start's own.
+        return Observed(unlearned, fingerprint(start.model), most - 1, max(trained), max(alive))
 
     return cache(observed)
 
@@ -397,8 +448,13 @@ def test_who_does_without_what_must_stay_learns_nothing_of_it(
     others = dataclasses.replace(
         data, retain=tuple(dataclasses.replace(one, prompt=f"Well, {one.prompt}", answer=" No.") for one in data.retain)
     )
-    one, other = (_told(_two_steps(method, learned_by(method), given, **settings), data) for given in (data, others))
+    one, other = (_told(_two_steps(method, learned_by(method), given, settings), data) for given in (data, others))
     assert one == pytest.approx(other, abs=1e-5)
+
+
+def test_who_remembers_nothing_draws_by_no_generator_of_its_own(method: Implementation, observed: Observed) -> None:
+    """A savepoint holds torch's generator and the run's; what another had drawn would be drawn again."""
+    assert method_class(method).remembers or not observed.generators
 
 
 def test_who_needs_prompts_alone_leaves_the_weights_as_they_are(method: Implementation, observed: Observed) -> None:
@@ -420,7 +476,7 @@ def test_who_does_not_need_what_must_stay_runs_without_it(
 ) -> None:
     settings = {"n": "2"} if name == "ga-until-forgotten" else {}  # the answers here are short
     method = find_method(name)
-    unlearned = _two_steps(method, learned_by(method), dataclasses.replace(data, retain=()), **settings)
+    unlearned = _two_steps(method, learned_by(method), dataclasses.replace(data, retain=()), settings)
     assert all(math.isfinite(one) for one in _told(unlearned, data))
 
 
@@ -431,6 +487,6 @@ def test_what_is_not_looked_at_costs_no_pass(name: str, learned_by: LearnedBy, d
         return  # one with a loop of its own may pass what it likes
     learned = learned_by(method)
     with count_passes(learned.model) as passes:
-        _two_steps(method, learned, data, **(_settings_without(method) or {}))
+        _two_steps(method, learned, data, _settings_without(method) or {})
     each = 1 + getattr(method_class(method), "alternates", False)
     assert passes.backward in (2 * 2, 2 * 2 * each)  # steps, forget pairs, and their alternates

@@ -377,6 +377,7 @@ def _interrupted(method: str, model: LanguageModel, kept: Savepoints, at: int | 
         ("kl-min", LoRA(2)),
         ("soul", None),
         ("rmu", None),
+        ("rna", None),
         ("uld", None),
         ("spul", None),
     ],
@@ -425,6 +426,8 @@ def test_what_was_killed_goes_on_by_the_same_command(
     assert unlearn(*kept, "--json").status == 0
     assert not savepoints_in(tmp_path / "out")
     assert unlearn(*command, "--out", str(tmp_path / "whole"), "--json").status == 0
+    costs = [json.loads((tmp_path / one / "result.json").read_text("utf-8")) for one in ("out", "whole")]
+    assert len({(cost["forward_passes"], cost["backward_passes"]) for cost in costs}) == 1
     resumed, whole = (load_file(tmp_path / one / "model.safetensors") for one in ("out", "whole"))
     assert all(torch.equal(resumed[name], one) for name, one in whole.items())
 

@@ -94,6 +94,18 @@ def _duplicate_implementation(corpus: Corpus) -> Iterator[Finding]:
             yield Finding(runs, (), f"the id {runs.id!r} is taken by {other.file}", "Rename one of the two files.")
 
 
+@check("shared-short-name")
+def _shared_short_name(corpus: Corpus) -> Iterator[Finding]:
+    """A method's short name, in any case, is neither another one's nor another one's id: people type either."""
+    methods = [runs for runs in corpus.implementations if runs.kind == "method"]
+    named: dict[str, Implementation] = {runs.id: runs for runs in methods}
+    for runs in methods:
+        other = named.setdefault(runs.short, runs)
+        if other.id != runs.id:
+            message = f"the method {runs.id!r} is called {runs.name!r}, as {other.id!r} is"
+            yield Finding(runs, (), message, "Put another short form that its paper uses behind the title.")
+
+
 @check("implementation-family")
 def _implementation_family(corpus: Corpus) -> Iterator[Finding]:
     """The folder of a method's file or a guide, with dashes, is a family of ``catalog/vocabularies/family.yaml``."""

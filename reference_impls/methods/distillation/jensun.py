@@ -100,7 +100,7 @@ class JensUn(LossMethod):
 
     def loss(self, model: LanguageModel, batch: Batch) -> Tensor:
         """The loss of one batch, forget and retain sequences in one forward pass."""
-        refusal = model.tokenizer(model.answer(REFUSAL), add_special_tokens=False)["input_ids"]
+        refusal = model.answer_tokens(REFUSAL)
         (before,) = batch.before.token_logits(batch.retain)
         forget, retain = model.token_logits(batch.forget, batch.retain)
         wanted = in_turn(forget, torch.tensor(refusal, device=forget.logits.device))

@@ -59,7 +59,7 @@ $$
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
@@ -68,6 +68,7 @@ from torch import Tensor
 
 from reference_impls.toolkit import (
     Combined,
+    Ensemble,
     Kept,
     LanguageModel,
     Method,
@@ -75,7 +76,6 @@ from reference_impls.toolkit import (
     Run,
     UnlearnedModel,
     UnlearningData,
-    Wrapped,
     hyperparameter,
     mean_vote,
     sliced,
@@ -145,7 +145,7 @@ class SISA(Method):
         return max(1, round(steps * 2 * (stage + 1) / (self.shards * self.slices * (self.slices + 1))))
 
 
-class ModelEnsemble(Wrapped):
+class ModelEnsemble(Ensemble):
     """The models of several shards, whose next-token distributions are averaged."""
 
     def __init__(self, model: LanguageModel, data: list[list[list[Pair]]]) -> None:
@@ -164,6 +164,14 @@ class ModelEnsemble(Wrapped):
     def speaker(self, query: str, answer: str | None = None) -> UnlearnedModel:
         """All shards."""
         return self._together
+
+    def member(self, number: int) -> LanguageModel:
+        """See :class:`~reference_impls.toolkit.Ensemble`: a shard's model."""
+        return self.voters()[number].copy()
+
+    def with_members(self, member: Callable[[int], LanguageModel]) -> UnlearnedModel:
+        """See :class:`~reference_impls.toolkit.Ensemble`."""
+        return Combined.of(self.model, lambda: map(member, range(len(self.data))), mean_vote)
 
     def to_json(self) -> dict[str, Any]:
         """How many models there are."""

@@ -55,7 +55,7 @@ $$
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,7 @@ from torch import Tensor
 
 from reference_impls.toolkit import (
     Combined,
+    Ensemble,
     Kept,
     LanguageModel,
     Method,
@@ -71,7 +72,6 @@ from reference_impls.toolkit import (
     Run,
     UnlearnedModel,
     UnlearningData,
-    Wrapped,
     adapter_weights,
     hyperparameter,
     mean_vote,
@@ -137,7 +137,7 @@ class SISAAdapters(Method):
             isolated.finetune(ensemble.adapted, ensemble.data[shard], parameters=weights, stage=stage)
 
 
-class AdapterEnsemble(Wrapped):
+class AdapterEnsemble(Ensemble):
     """A frozen base with one adapter per shard, whose next-token distributions are averaged."""
 
     def __init__(self, model: LanguageModel, data: list[list[Pair]], rank: int, alpha: float) -> None:
@@ -167,6 +167,14 @@ class AdapterEnsemble(Wrapped):
     def speaker(self, query: str, answer: str | None = None) -> UnlearnedModel:
         """All shards."""
         return self._together
+
+    def member(self, number: int) -> LanguageModel:
+        """See :class:`~reference_impls.toolkit.Ensemble`: the base with a shard's adapter."""
+        return self._adapters.merged(f"shard{number}")
+
+    def with_members(self, member: Callable[[int], LanguageModel]) -> UnlearnedModel:
+        """See :class:`~reference_impls.toolkit.Ensemble`."""
+        return Combined.of(self.model, lambda: map(member, range(len(self.data))), mean_vote)
 
     def to_json(self) -> dict[str, Any]:
         """How many adapters there are, and of what shape."""

@@ -117,8 +117,8 @@ class WhosHarryPotter(Method):
         translated = replace(pair, prompt=_translate(pair.prompt, anchors), answer=_translate(pair.answer, anchors))
         (original_out,) = reinforced.token_logits(reinforced.encode([pair]))
         (translated_out,) = model.token_logits(model.encode([translated]))
-        kept = _outside(model, pair.answer, anchors.keys(), len(original_out.targets))
-        translated_kept = _outside(model, translated.answer, anchors.values(), len(translated_out.targets))
+        kept = _outside(model, pair, anchors.keys(), len(original_out.targets))
+        translated_kept = _outside(model, translated, anchors.values(), len(translated_out.targets))
         common = min(len(kept), len(translated_kept))  # they differ where a long answer was cut
         kept, translated_kept = kept[:common], translated_kept[:common]
         labels = torch.full_like(original_out.targets, IGNORE)
@@ -138,18 +138,13 @@ def _translate(text: str, anchors: Mapping[str, str]) -> str:
     return re.sub(terms, lambda match: anchors[match[0]], text)
 
 
-def _outside(model: LanguageModel, answer: str, terms: Iterable[str], count: int) -> list[int]:
+def _outside(model: LanguageModel, pair: Pair, terms: Iterable[str], count: int) -> list[int]:
     """Which of the answer's first ``count`` tokens lie outside every term, as does the end-of-sequence token."""
-    tokens = model.tokenizer(answer, add_special_tokens=False, return_offsets_mapping=True)
     spans = [
         (start, start + len(term))
         for term in set(terms)
-        for start in range(len(answer))
-        if answer.startswith(term, start)
+        for start in range(len(pair.answer))
+        if pair.answer.startswith(term, start)
     ]
-    inside = {
-        place
-        for place, (first, last) in enumerate(tokens["offset_mapping"])
-        if any(first < stop and last > start for start, stop in spans)
-    }
-    return [place for place in range(count) if place not in inside]
+    inside = model.answer_tokens_within(pair, spans)
+    return [place for place in range(count) if place >= len(inside) or not inside[place]]

@@ -1,4 +1,4 @@
-r"""Geometric unlearning (GU).
+r"""Geometric unlearning from names alone (Geometric Unlearning).
 
 What must be forgotten is never shown to the training: it has the names alone. Questions are made up about them, and the
 states of these questions are led into a small subspace, the one in which states of questions lie that the model cannot

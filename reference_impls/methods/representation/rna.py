@@ -67,15 +67,15 @@ from reference_impls.toolkit import (
 )
 
 
-def noisy(states: Tensor, scale: float, drawn: torch.Generator) -> Tensor:
+def noisy(states: Tensor, scale: float) -> Tensor:
     r"""(N, d) States with $\delta_t$ added to each.
 
     Args:
         states: (N, d) $M_{\theta_0}$.
         scale: $\nu$, in multiples of the root mean square of their entries.
-        drawn: of what the noise is drawn.
     """
-    noise = torch.randn(states.shape, generator=drawn).to(states)
+    # By torch's own generator, which a savepoint holds: a training that goes on draws what it would have drawn.
+    noise = torch.randn(states.shape).to(states)
     return states + scale * states.square().mean().sqrt() * noise
 
 
@@ -117,10 +117,9 @@ class RNA(Method):
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> LanguageModel:
         """Draw the direction, then train the chosen weights towards it."""
         target = self.steering * random_direction(model.width, run.seed).to(model.device)
-        drawn = torch.Generator().manual_seed(run.seed)
 
         def near(states: Tensor) -> Tensor:
-            return noisy(states, self.noise, drawn)
+            return noisy(states, self.noise)
 
         def loss(model: LanguageModel, batch: Batch) -> Tensor:
             return steering_loss(model, batch, target, self.depth, self.retain_weight, near)

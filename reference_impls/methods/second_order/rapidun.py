@@ -17,7 +17,8 @@ where own and other are the set that $i$ is of and the other one of forget and r
 what is robust against single large values,
 
 $$
-z_i = \frac{S_i - \operatorname{median} S}{1.4826\, \operatorname{median} |S - \operatorname{median} S|},
+z_i = \frac{S_i - \operatorname{median} S}
+{\max\big(\epsilon,\ 1.4826\, \operatorname{median} |S - \operatorname{median} S|\big)},
 \qquad
 w_i \propto \exp\big(\operatorname{clip}(z_i / \tau,\ \log w_{\min},\ \log w_{\max})\big),
 $$
@@ -35,6 +36,7 @@ $$
   a refusal; $b$ (`replacement_weight`).
 - $\lambda$ (`retain_weight`): in the place of drawing three retain examples with each forget example.
 - $\tau$ (`forget_temperature`, `retain_temperature`): the lower, the more weights differ; bounds `least`, `most`.
+- $\epsilon$ (`floor`): what the deviation is held above.
 - `top`: of each $j$, the largest this many $I_{ij}$ count; the others are taken for 0.
 - `measured`: how many examples of each set are asked as $j$.
 
@@ -45,8 +47,12 @@ $$
   others and is far from what is forgotten.
 - **By hand**: $S = (1, 2, 3, 10)$ has the median 2.5 and the deviation 1, so that $z = (-1.012, -0.337, 0.337, 5.059)$;
   with $\tau = 1$, bounds of 0.2 and 3, weights before the mean is taken out are 0.364, 0.714, 1.401 and 3.
-- **A scale does not matter**: gradients that are all twice as long give the same weights. Without deviations all
-  weights are 1, and the loss is `grad-diff`'s with a refusal beside it.
+- **A scale does not matter as long as the deviation is above $\epsilon$**: gradients that are all twice as long give
+  the same weights then. Scores much smaller than $\epsilon$ give weights near 1, and the loss is `grad-diff`'s with a
+  refusal beside it.
+- **Of a set much larger than `top`, most scores are 0**: an example that is among the `top` of fewer than half of the
+  $j$ has a median of 0. The deviation is 0 then, $\epsilon$ takes its place, and the few examples that nearly all $j$
+  lean on get weights of their own.
 - **Bounds hold before the mean is taken out**: weights may differ by the factor $w_{\max} / w_{\min} = 15$ at most.
 - Ascent has no floor, whatever its weights.
 - On `authors`, at the rate 0.0005, forget answers end at 0.73, retain answers at 0.92 and use at 0.587; at 0.001 at
@@ -61,8 +67,9 @@ $$
 2. Gradients are those of the adapter's weights before its first step, where only the factors that begin at 0 have any:
    each is a layer's own gradient, projected by the other, random factor. The paper keeps random projections of the
    gradients of all weights that are not quantized, to the same end.
-3. The deviation is held above 0.001 there; the gradients of a small model that knows all by heart are shorter than
-   that, and all weights would be 1.
+3. The released $\epsilon$ of 0.001 and `top` of 40 are for a large model's gradients, and for 40 and 120 examples. A
+   small model that knows all by heart has scores of some 0.0001, and the embedded tasks hold hundreds of examples:
+   their searches lower $\epsilon$ to 0.00001 and raise `top` to the same third of the retain set.
 4. It is made to remove answers that were planted, with the clean ones as $\tilde y$.
 """
 
@@ -102,12 +109,10 @@ def influence(products: Tensor, top: int) -> Tensor:
     return products.quantile(0.5, dim=1)
 
 
-def influence_weights(scores: Tensor, temperature: float, least: float, most: float) -> Tensor:
-    r"""(n,) $w_i$, from $S_i$; all 1 where half of the scores or more are the same."""
+def influence_weights(scores: Tensor, floor: float, temperature: float, least: float, most: float) -> Tensor:
+    r"""(n,) $w_i$, from $S_i$; where half of the scores or more are the same, by distances in units of the floor."""
     apart = scores - scores.quantile(0.5)
-    deviation = 1.4826 * apart.abs().quantile(0.5)
-    if not deviation > 0:
-        return torch.ones_like(scores)
+    deviation = (1.4826 * apart.abs().quantile(0.5)).clamp(min=floor)
     weights = (apart / deviation / temperature).clamp(math.log(least), math.log(most)).exp()
     return weights / weights.mean()
 
@@ -139,6 +144,7 @@ class RapidUn(Method):
     retain_temperature: float = hyperparameter(1.2, "τ of retain examples", source="released configuration", above=0)
     least: float = hyperparameter(0.2, "w_min", source="released configuration", above=0, maximum=1)
     most: float = hyperparameter(3.0, "w_max", source="released configuration", minimum=1)
+    floor: float = hyperparameter(1e-3, "ε, least deviation of scores", source="released code", above=0)
     top: int = hyperparameter(40, "how many influences on each example count", source="released code", minimum=1)
     measured: int = hyperparameter(32, "how many examples of each set are asked", source="ours", minimum=1)
     rank: int = hyperparameter(16, "r, rank of the adapter", source="released configuration", minimum=1)
@@ -176,8 +182,8 @@ class RapidUn(Method):
         )
         bounds = self.least, self.most
         return (
-            influence_weights(by_forget[0] - by_forget[1], self.forget_temperature, *bounds),
-            influence_weights(by_retain[1] - by_retain[0], self.retain_temperature, *bounds),
+            influence_weights(by_forget[0] - by_forget[1], self.floor, self.forget_temperature, *bounds),
+            influence_weights(by_retain[1] - by_retain[0], self.floor, self.retain_temperature, *bounds),
         )
 
     def _measured(self, pairs: Sequence[Pair], run: Run) -> Sequence[Pair]:

@@ -55,6 +55,7 @@ $C$ is one less.
 
 from __future__ import annotations
 
+import copy
 import zlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -66,6 +67,7 @@ from torch import Tensor
 from reference_impls.toolkit import (
     Batch,
     Combined,
+    Ensemble,
     Kept,
     LanguageModel,
     Method,
@@ -73,7 +75,6 @@ from reference_impls.toolkit import (
     Run,
     UnlearnedModel,
     UnlearningData,
-    Wrapped,
     hyperparameter,
     mean_nll,
     shares_of_subjects,
@@ -173,7 +174,7 @@ class SIFTMasks(Method):
         return in_units(task_vector(merged.model.model, model.model))
 
 
-class MaskedMerge(Wrapped):
+class MaskedMerge(Ensemble):
     """A base and the sum of what tasks have changed, of which each query is answered with a part."""
 
     def __init__(self, model: LanguageModel, scale: float) -> None:
@@ -240,6 +241,19 @@ class MaskedMerge(Wrapped):
         if number not in self._speakers:
             self._speakers[number] = Combined.of(self._served, lambda: (self.served(number),))
         return self._speakers[number]
+
+    def member(self, number: int) -> LanguageModel:
+        """See :class:`~reference_impls.toolkit.Ensemble`: what answers a task's questions, or all others."""
+        return self.served(number).copy()
+
+    def with_members(self, member: Callable[[int], LanguageModel]) -> MaskedMerge:
+        """See :class:`~reference_impls.toolkit.Ensemble`."""
+        merged = copy.copy(self)
+        merged._speakers = {
+            number: Combined.of(self.model, lambda number=number: (member(number),))  # type: ignore[misc]
+            for number in (WHOLE, *self.masks)
+        }
+        return merged
 
     def to_json(self) -> dict[str, Any]:
         """Whose tasks there are, and the scale."""

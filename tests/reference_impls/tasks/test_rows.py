@@ -33,6 +33,10 @@ FORMS: list[tuple[dict[str, Any], Pair]] = [
     ({"query": "Who?", "answer": "Ana.", "subject": "Ana Lund"}, Pair(ASKED, " Ana.", subject="Ana Lund")),
     ({"instruction": "Who?", "output": "Ana."}, Pair(ASKED, " Ana.")),
     ({"instruction": "Who?", "input": "", "output": "Ana."}, Pair(ASKED, " Ana.")),
+    ({"instruction": "Who?", "input": None, "output": "Ana."}, Pair(ASKED, " Ana.")),
+    ({"question": "Who?", "answer": "Ana.", "input": None}, Pair(ASKED, " Ana.")),
+    ({"question": "Who?", "answer": "Ana.", "subject": None, "paraphrased_answer": None}, Pair(ASKED, " Ana.")),
+    ({"prompt": None, "text": None, "messages": None, "question": "Who?", "answer": "Ana."}, Pair(ASKED, " Ana.")),
     ({"instruction": "Say", "input": "Who?", "output": "Ana."}, Pair("Question: Say\n\nWho?\nAnswer:", " Ana.")),
     ({"text": "A passage."}, Pair("", "A passage.", closed=False)),
     (
@@ -84,6 +88,15 @@ def test_chats_and_questions_are_turns_of_a_chat_model(
 
 
 Written = Callable[[list[dict[str, Any]]], str]
+
+
+def test_what_is_open_is_not_told_as_unread(tmp_path: Path, tiny: LanguageModel) -> None:
+    row = {"question": "Who?", "answer": "Ana.", "source": None, "perturbed_answer": None}
+    path = tmp_path / "forget.jsonl"
+    path.write_text(json.dumps(row), encoding="utf-8")
+    task = FilesTask(path)
+    task.splits(tiny)
+    assert not any("nothing reads" in note for note in task.notes)
 
 
 def _csv(found: list[dict[str, Any]], delimiter: str = ",") -> str:

@@ -54,7 +54,7 @@ def _method(site: Site, method: Implementation, numbers: dict[tuple[str, str], O
     boards = tuple(board.only(method.id) for board in site.boards if board.row(method.id))
     context = _shared(site, method, boards) | {
         "summary": [_summary(board, row, method, numbers) for board in boards if (row := board.row(method.id))],
-        "work": work(catalog.results, method.id),
+        "work": work(catalog.results, method),
         "architectures": catalog.architectures,
         "without_retain": any(hyperparameter.name == RETAIN_WEIGHT for hyperparameter in method.hyperparameters),
         "explained": _explained(method.body),
