@@ -12,11 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
 ABANDONED = 600
 """Seconds after which a part is nobody's any more: its writer was killed."""
 _COUNT = itertools.count()
@@ -58,7 +53,9 @@ def locked(folder: Path) -> Iterator[None]:
 
     For what reads files, and writes them anew from what it read. Where a system cannot lock folders, nobody waits.
     """
-    if fcntl is None:
+    try:
+        import fcntl
+    except ImportError:  # Windows
         yield
         return
     handle = os.open(folder, os.O_RDONLY)

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-_APART = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
+_APART = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ß": "ss", "ς": "σ"}
+)
 _NO_WORD = re.compile(r"[\W_]+")
 _WORD = re.compile(r"[^\W_]+")
 _APOSTROPHES = re.compile("['’‘ʼ`´]")
@@ -53,14 +55,22 @@ _LOOK_ALIKE = str.maketrans("авеһіјкӏмнорԛсѕтуүԝхԁαβει�
 def fold(text: str) -> str:
     """Lower case without accents; apostrophes dropped, so that ``Who’s``, ``who's`` and ``whos`` are one word.
 
+    Marks are dropped by category, vowel signs of Hindi and Thai among them, so that a word stays one. The site's
+    scripts fold by the same rule (``words`` in ``query.js``), which has nothing that JavaScript does otherwise.
+
     >>> fold("Müller’s Naïve Approach")
     'mullers naive approach'
     """
     if text.isascii():
         return _APOSTROPHES.sub("", text).lower()
-    plain = unicodedata.normalize("NFKD", _APOSTROPHES.sub("", text)).casefold().translate(_APART)
-    # Folding case may compose anew (the Turkish dotted I), so marks are dropped after it.
-    return "".join(letter for letter in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(letter))
+    plain = _taken_apart(_APOSTROPHES.sub("", text)).lower().translate(_APART)
+    return _taken_apart(plain)  # small letters may be put together of others again
+
+
+def _taken_apart(text: str) -> str:
+    letters = unicodedata.normalize("NFKD", text)
+    # What is put together may have an apostrophe in it.
+    return _APOSTROPHES.sub("", "".join(sign for sign in letters if unicodedata.category(sign)[0] != "M"))
 
 
 def words(text: str) -> list[str]:

@@ -59,7 +59,7 @@ class Named:
     def handle(self) -> str:
         """By which papers are looked up: ``arxiv:2404.05868``; equal for two spellings of one id."""
         registry = REGISTRIES.get(self.key)
-        return f"{self.key}:{registry.comparable(self.id) if registry else self.id.casefold()}"
+        return f"{self.key}:{registry.comparable(self.id) if registry else self.id.lower()}"
 
     @property
     def noun(self) -> str:

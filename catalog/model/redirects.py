@@ -234,7 +234,7 @@ def _names(value: Any, place: Place, ident: str) -> bool:
     if next((step for step in reversed(place) if isinstance(step, str)), "") not in _NAMING:
         return False
     for step in place:
-        value = value[step] if isinstance(value, dict | tuple) else None
+        value = value[step] if isinstance(value, dict) or isinstance(step, int) else None
     return isinstance(value, str) and value.strip() == ident
 
 

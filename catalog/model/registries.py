@@ -60,7 +60,7 @@ class Registry(Form):
     def comparable(self, ident: str) -> str:
         """An id in the form in which two can be compared: equal ones are of one paper."""
         if not self.tells_case:
-            ident = ident.casefold()
+            ident = ident.lower()
         return re.sub(self.uncounted, "", ident) if self.uncounted else ident
 
     def gave(self, doi: str) -> bool:
@@ -176,6 +176,8 @@ REGISTRIES: Mapping[str, Registry] = {registry.key: registry for registry in (AR
 
 LONGEST = 1000
 """Letters of a text that may name a paper."""
+SPACES = r"[\s\x1c-\x1f\x85\ufeff]+"
+"""What stands between words where text is pasted from: Python and JavaScript have not the same signs for spaces."""
 EDGES = (
     r"""^[\s<>"'`\u2018-\u201f\u00ab\u00bb\u200b\ufeff\[({*]*([\s\S]*?)[\s<>"'`\u2018-\u201f\u00ab\u00bb\u200b\ufeff*.,;:!]*$""",
     r"^((?:[^()]|\([^()]*\))*)\)$",
@@ -276,7 +278,7 @@ def bare(text: str) -> str:
     >>> bare(' <https://arxiv.org/abs/2404.05868>, ')
     'https://arxiv.org/abs/2404.05868'
     """
-    text = " ".join(text.split())
+    text = " ".join(filter(None, re.split(SPACES, text)))
     while len(text) <= LONGEST:
         shorter = text
         for edges in EDGES:

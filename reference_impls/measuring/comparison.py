@@ -72,8 +72,9 @@ def compare(
         metrics["retain_perplexity"] = perplexity(scored)
     weights = weights_of(model)
     if weights is not None:
-        with suppress(ValueError):  # other parameters, such as adapters beside them
+        with suppress(ValueError):  # other parameters, such as adapters beside them or a token more
             metrics["relative_distance"] = relative_distance(weights.model, target.model, retrained.model)
+        with suppress(ValueError):  # no layer holds an answer
             pairs = list(_spread(splits.forget, WRITTEN))
             lacking, erased = (layer_drops(target, source, pairs) for source in (retrained, weights))
             metrics["unlearning_depth"] = depth_score(lacking, erased, THRESHOLD)

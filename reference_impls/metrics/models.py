@@ -14,10 +14,11 @@ def kl_divergence(reference_logits: Tensor, logits: Tensor) -> float:
 
     Args:
         reference_logits: (N, V) of the model that is aimed at, such as the retrained one.
-        logits: (N, V) of the model that is measured, at the same places.
+        logits: (N, V) of the model that is measured, at the same places; more columns are of tokens that it alone
+            knows, so that the other expects none of them.
     """
     p = torch.log_softmax(reference_logits.double(), dim=1)
-    q = torch.log_softmax(logits.double(), dim=1)
+    q = torch.log_softmax(logits.double(), dim=1)[:, : p.shape[1]]
     return max(0.0, float((p.exp() * (p - q)).sum(dim=1).mean()))
 
 
@@ -47,7 +48,8 @@ def parameter_distance(one: Any, other: Any) -> float:
         ValueError: the modules differ in their parameters.
     """
     first, second = dict(one.named_parameters()), dict(other.named_parameters())
-    if first.keys() != second.keys():
+    shapes = [{name: weight.shape for name, weight in each.items()} for each in (first, second)]
+    if shapes[0] != shapes[1]:
         raise ValueError("the models have different parameters")
     squares = [(first[name].detach().double() - second[name].detach().double()).square().sum() for name in first]
     return float(torch.stack(squares).sum().sqrt())

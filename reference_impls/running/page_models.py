@@ -39,7 +39,7 @@ from reference_impls.running.chat import suggestions
 from reference_impls.running.experiment import Experiment
 from reference_impls.running.parallel import run_all
 from reference_impls.running.registry import RESULTS, find_embedded
-from reference_impls.toolkit import LanguageModel, Task
+from reference_impls.toolkit import LanguageModel, Task, UnlearnedModel
 
 if TYPE_CHECKING:
     import onnx
@@ -157,8 +157,9 @@ def make_one(job: Job) -> Made:
         return Made(None, "it was not measured on this task")
     task = find_embedded(job.task)
     model = unlearn(experiment, task)
-    if not isinstance(model, LanguageModel):
-        return Made(None, "it leaves the weights alone, and works around them")
+    if reason := unfit(model, checkpoints.load(task, "target")):
+        return Made(None, reason)
+    assert isinstance(model, LanguageModel)
     path = job.folder / file_of(job.method)
     made = written(model, job.network, task, path)
     recorded = record.metrics["forget_probability"]
@@ -169,6 +170,13 @@ def make_one(job: Job) -> Made:
             f"in 8 bits its forget probability is {made.forget_probability:.2f}, and {recorded:.2f} in its record",
         )
     return Made(made)
+
+
+def unfit(model: UnlearnedModel, target: LanguageModel) -> str:
+    """Why there is no file of what a method returned; empty if there is one."""
+    if not isinstance(model, LanguageModel):
+        return "it leaves the weights alone, and works around them"
+    return "" if model.embeddings == target.embeddings else "it knows other tokens than the page"
 
 
 def written(model: LanguageModel, network: bytes, task: Task, path: Path) -> PageModel:

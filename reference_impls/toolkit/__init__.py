@@ -85,11 +85,13 @@ from reference_impls.toolkit.editing import (
     least_squares_update,
     mean_keys,
     mean_output,
+    null_space,
+    projected_update,
     with_ridge,
 )
 from reference_impls.toolkit.evaluation import Evaluation, Probe, asked_examples, evaluate, examples, probe
 from reference_impls.toolkit.experts import Mixture, mixtures, routed
-from reference_impls.toolkit.features import Features, features_of
+from reference_impls.toolkit.features import Features, clamp_of, features_of
 from reference_impls.toolkit.fixed_answer import FLOOR, FixedAnswer
 from reference_impls.toolkit.general_tokens import common_tokens, general_tokens, private_labels, specific_tokens
 from reference_impls.toolkit.gradients import (
@@ -139,6 +141,7 @@ from reference_impls.toolkit.objectives import (
     npo_loss,
     npo_losses,
     refusal_and_npo,
+    softened_kl,
     uniform_loss,
     unlikelihood_loss,
     weighted_ascent_loss,
@@ -290,6 +293,7 @@ __all__ = [
     "by_token",
     "changed_output",
     "check",
+    "clamp_of",
     "clipped_objective",
     "common_tokens",
     "conjugate_gradients",
@@ -358,11 +362,13 @@ __all__ = [
     "not_adapted",
     "npo_loss",
     "npo_losses",
+    "null_space",
     "offset_logits",
     "outlier_scores",
     "place_of",
     "private_labels",
     "probe",
+    "projected_update",
     "random_direction",
     "refusal_and_npo",
     "refusal_groups",
@@ -382,6 +388,7 @@ __all__ = [
     "silence",
     "sliced",
     "smoothed",
+    "softened_kl",
     "solved",
     "specific_tokens",
     "steered_weights",

@@ -2,7 +2,7 @@
 
 Asked of the model: its modules, their shapes, and its text configuration (inside another in a multimodal model).
 Nothing here needs weights that hold numbers, but :func:`head_is_plain`, :func:`is_causal`,
-:func:`takes_padding`, :func:`read_out` and :func:`normed`.
+:func:`answers_together`, :func:`read_out` and :func:`normed`.
 """
 
 from __future__ import annotations
@@ -303,20 +303,20 @@ def head_is_plain(model: Any) -> bool:
     try:
         head, states = model.get_output_embeddings(), hidden_states(model, ids, mask)
         plain = head(states)
-        if not torch.allclose(plain, model(input_ids=ids, attention_mask=mask).logits, atol=1e-3, rtol=1e-3):
-            return False
         most = torch.finfo(states.dtype).max / 8  # half precision has no larger numbers
         factor = min(LARGE / max(float(plain.abs().max()), 1e-6), most / max(float(states.abs().max()), 1e-6))
-        with _scaled(backbone(model), factor):
-            scaled = model(input_ids=ids, attention_mask=mask).logits
-        plain = head(states * factor)
+        factors = torch.tensor([1.0, 1.0, factor, factor], device=states.device, dtype=states.dtype)[:, None]
+        with _scaled(backbone(model), factors):
+            logits = model(input_ids=ids, attention_mask=mask).logits
+        plain = head(states * factors)
     except (AttributeError, TypeError):
         return False
-    return bool((plain - scaled).abs().max() <= 1e-3 * plain.abs().max())
+    off, large = (plain - logits).abs(), plain[:, 2:].abs().max()
+    return bool(torch.allclose(plain[:, :2], logits[:, :2], atol=1e-3, rtol=1e-3) and off[:, 2:].max() <= 1e-3 * large)
 
 
 @contextmanager
-def _scaled(module: nn.Module, factor: float) -> Iterator[None]:
+def _scaled(module: nn.Module, factor: Tensor) -> Iterator[None]:
     """While this lasts, a backbone's states are so many times what they are."""
 
     def hook(module: nn.Module, given: Any, out: Any) -> Any:
@@ -333,30 +333,31 @@ def _scaled(module: nn.Module, factor: float) -> Iterator[None]:
 
 
 @torch.no_grad()
-def takes_padding(model: Any, padding: int) -> bool:
-    """Whether a model generates the same behind padding on the left, which is masked: asked, not guessed.
+def answers_together(model: Any, padding: int) -> bool:
+    """Whether a model goes on from a prompt the same beside a longer one, behind masked padding: asked, not guessed.
 
-    Some models read every token, whatever the mask says, or take no mask at all.
+    Some models read every token, whatever the mask says, take no mask, or mix up what they keep of several texts.
 
     Args:
         model: a causal language model.
         padding: the token to pad with.
     """
-    device = next(model.parameters()).device
-    ids = torch.arange(4, device=device)[None]
-    padded = torch.cat([torch.full_like(ids, padding), ids], dim=1)
-    masks = torch.ones_like(ids), torch.cat([torch.zeros_like(ids), torch.ones_like(ids)], dim=1)
+    ids = torch.arange(4, device=next(model.parameters()).device)[None]
+    longer = torch.cat([ids, ids], dim=1).flip(1)
+    both = torch.cat([torch.cat([torch.full_like(ids, padding), ids], dim=1), longer])
+    mask = torch.ones_like(both)
+    mask[0, :4] = 0
     how = {"max_new_tokens": 2, "do_sample": False, "pad_token_id": padding, "output_logits": True}
     try:
-        bare, behind = (
-            model.generate(input_ids=tokens, attention_mask=mask, return_dict_in_generate=True, **how).logits
-            for tokens, mask in zip((ids, padded), masks, strict=True)
+        alone, beside = (
+            model.generate(input_ids=tokens, attention_mask=seen, return_dict_in_generate=True, **how).logits
+            for tokens, seen in ((ids, torch.ones_like(ids)), (both, mask))
         )
     except (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError):
         return False
-    noise = 1e-4 if bare[0].dtype == torch.float32 else 3e-2
-    pairs = zip(bare, behind, strict=True)
-    return all(float((one - other).abs().max()) <= noise * float(one.abs().max()) for one, other in pairs)
+    noise = 1e-4 if alone[0].dtype == torch.float32 else 3e-2
+    pairs = zip(alone, beside, strict=True)
+    return all(float((one[0] - other[0]).abs().max()) <= noise * float(one[0].abs().max()) for one, other in pairs)
 
 
 @torch.no_grad()

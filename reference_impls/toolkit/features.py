@@ -12,7 +12,13 @@ from reference_impls.toolkit.data import UnlearningData
 from reference_impls.toolkit.language_model import LanguageModel
 from reference_impls.toolkit.mlp_memory import memories
 from reference_impls.toolkit.published_autoencoders import Published, Site, read_autoencoder
-from reference_impls.toolkit.sparse_autoencoder import Activity, SparseAutoencoder, autoencoder_of, token_states
+from reference_impls.toolkit.sparse_autoencoder import (
+    Activity,
+    Clamp,
+    SparseAutoencoder,
+    autoencoder_of,
+    token_states,
+)
 from reference_impls.toolkit.training import Run
 
 READS = {"blocks": "the residual stream behind a block", "memories": "what an MLP writes"}
@@ -57,6 +63,28 @@ def features_of(
             Activity.of(autoencoder, token_states(model, module, pairs)) for pairs in (data.forget, data.retain)
         )
         yield Features(layer, module, autoencoder, forget, retain)
+
+
+def clamp_of(of: Features, count: int, threshold: float, strength: float, least: float = 0.0) -> Clamp:
+    """A clamp of the features that show most in what is to be forgotten, and hardly in what is to stay.
+
+    Args:
+        of: the features, and how they behave on both sets.
+        count: how many are clamped, at most.
+        threshold: which share of the retain set's tokens is too much.
+        strength: how far down, in multiples of what a feature is on the forget set when active.
+        least: from where on a feature is clamped, in such multiples.
+
+    Raises:
+        UsageError: no feature is active on the forget set alone.
+    """
+    shares = of.forget.share.masked_fill(of.retain.share >= threshold, 0)
+    chosen = shares.topk(min(count, int((shares > 0).sum()))).indices
+    if not len(chosen):
+        raise UsageError("Every feature of the forget set is active in the retain set; set a larger retain_threshold.")
+    device = of.autoencoder.encoder.device
+    usual = of.forget.when_active[chosen].float().to(device)
+    return Clamp(of.autoencoder, chosen.to(device), strength * usual, least * usual if least else None)
 
 
 def _published(model: LanguageModel, run: Run, site: Site, *, alone: bool) -> dict[int, SparseAutoencoder]:

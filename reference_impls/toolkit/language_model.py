@@ -26,6 +26,8 @@ from reference_impls.toolkit.windows import windows
 
 WINDOW = 2048
 """How many tokens are read at a time where nobody says: as many as benchmarks of long texts take (MUSE)."""
+ASKED_ALREADY = "_unlearn_answers_together"
+"""Where a network keeps what :attr:`LanguageModel.answers_together` found."""
 NAMED = 3
 """How many weights a message names."""
 
@@ -48,8 +50,6 @@ class LanguageModel:
     """What people have to know of how it was loaded."""
     _head_is_plain: bool | None = None
     """See :func:`~reference_impls.toolkit.architecture.head_is_plain`; copies need not ask again."""
-    _takes_padding: bool | None = None
-    """See :func:`~reference_impls.toolkit.architecture.takes_padding`; asked where it is first needed."""
     _marks: tuple[object, Marks] | None = None
     """See :attr:`marks`, and what they were read from."""
 
@@ -457,7 +457,8 @@ class LanguageModel:
         texts = [""] * len(prompts)
         marks = self.marks
         opened = [self._open(prompt, max_new_tokens) for prompt in prompts]
-        for chunk in self._together(prompts, opened):
+        alone = len(prompts) > 1 and not self.answers_together
+        for chunk in ([row] for row in range(len(prompts))) if alone else self._by_length(prompts):
             ids = [opened[row] for row in chunk]
             length = max(map(len, ids))
             # Decoding goes on at the right end, so the padding is on the left.
@@ -479,21 +480,15 @@ class LanguageModel:
                 texts[row] = text
         return texts
 
-    def _together(self, prompts: Sequence[str], opened: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-        """Which prompts go through the model together: those of about one length, or of just one."""
-        for chunk in self._by_length(prompts):
-            lengths = sorted({len(opened[row]) for row in chunk})
-            if len(lengths) == 1 or self._padding_is_nothing():
-                yield chunk
-            else:
-                yield from ([row for row in chunk if len(opened[row]) == length] for length in lengths)
-
-    def _padding_is_nothing(self) -> bool:
-        """Whether what follows a prompt does not depend on padding before it."""
-        if self._takes_padding is None:
-            with self._nothing_else_decides():
-                self._takes_padding = architecture.takes_padding(self.model, self.marks.padding)
-        return self._takes_padding
+    @property
+    def answers_together(self) -> bool:
+        """Whether what follows a prompt does not depend on the others in its batch; networks and copies remember it."""
+        known: bool | None = getattr(self.model, ASKED_ALREADY, None)
+        if known is None:
+            with self._nothing_else_decides(), self.evaluating():
+                known = architecture.answers_together(self.model, self.marks.padding)
+            setattr(self.model, ASKED_ALREADY, known)
+        return known
 
     def text_of(self, ids: Tensor) -> list[str]:
         """(B, T) what was generated, as texts: up to the first token that ends an answer, without special tokens."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from reference_impls.toolkit.batch import Batch
 from reference_impls.toolkit.language_model import LanguageModel
-from reference_impls.toolkit.logprobs import TokenLogits, by_token, mean_nll
+from reference_impls.toolkit.logprobs import TokenLogits, by_token, mean_kl, mean_nll
 
 
 def weighted_ascent_loss(out: TokenLogits, weights: Tensor) -> Tensor:
@@ -85,6 +85,20 @@ def uniform_loss(out: TokenLogits) -> Tensor:
     It is $\mathrm{KL}(\mathrm{uniform} \,\|\, p_\theta) + \log V$, at its least where all tokens are equally likely.
     """
     return out.mean(by_token(lambda logits: -torch.log_softmax(logits, dim=1).mean(dim=1), (out,)))
+
+
+def softened_kl(teacher: TokenLogits, student: TokenLogits, temperature: float) -> Tensor:
+    r"""() $T^2\, \mathrm{KL}\big(\mathrm{softmax}(z_q / T) \,\|\, \mathrm{softmax}(z_\theta / T)\big)$.
+
+    Per answer token, mean over tokens, then over answers. The square keeps gradients as long as they are for $T = 1$.
+
+    Args:
+        teacher: $z_q$ at the tokens.
+        student: $z_\theta$ at the same tokens.
+        temperature: $T$.
+    """
+    soft_teacher, soft_student = (out.with_logits(out.logits / temperature) for out in (teacher, student))
+    return temperature**2 * mean_kl(soft_teacher, soft_student)
 
 
 def generic_logits(baseline: Tensor, reinforced: Tensor, strength: float) -> Tensor:

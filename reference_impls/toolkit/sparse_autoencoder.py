@@ -247,8 +247,8 @@ def contrasted(forget: Activity, retain: Activity, count: int, ratio: float) -> 
 class Clamp:
     r"""A change of states: chosen features that are active are set to $-c_i$.
 
-    $x' = x - \sum_i \mathbf 1_{z_i > 0}\, (c_i + z_i)\, d_i$: what the features do not tell is kept, so that a state
-    in which none of them is active stays as it is.
+    $x' = x - \sum_i \mathbf 1_{z_i > \theta_i}\, (c_i + z_i)\, d_i$: what the features do not tell is kept, so that a
+    state in which none of them is active stays as it is.
     """
 
     autoencoder: SparseAutoencoder
@@ -256,26 +256,33 @@ class Clamp:
     """(n,) which."""
     floor: Tensor
     """(n,) $c_i$."""
+    above: Tensor | None = None
+    r"""(n,) $\theta_i$, from where on a feature counts as active; with none, 0."""
 
     def active(self, states: Tensor) -> Tensor:
         """(...) whether any of them is active in (..., d) states."""
-        return (self.autoencoder.encode(states)[..., self.features] > 0).any(dim=-1)
+        return self._counts(self.autoencoder.encode(states)[..., self.features]).any(dim=-1)
 
     def __call__(self, states: Tensor) -> Tensor:
         """(..., d) of (..., d)."""
         found = self.autoencoder.encode(states)[..., self.features]
-        change = torch.where(found > 0, found + self.floor, 0.0)
+        change = torch.where(self._counts(found), found + self.floor, 0.0)
         return states - (change @ self.autoencoder.decoder[self.features]).to(states.dtype)
+
+    def _counts(self, found: Tensor) -> Tensor:
+        return found > (0 if self.above is None else self.above)
 
     def tensors(self) -> dict[str, Tensor]:
         """What it is made of, by name."""
-        return {**self.autoencoder.tensors(), "features": self.features.contiguous(), "floor": self.floor.contiguous()}
+        kept = {**self.autoencoder.tensors(), "features": self.features.contiguous(), "floor": self.floor.contiguous()}
+        return kept if self.above is None else {**kept, "above": self.above.contiguous()}
 
     @classmethod
     def restore(cls, tensors: Mapping[str, Tensor], active: int, device: torch.device) -> Clamp:
         """From :meth:`tensors`."""
         autoencoder = SparseAutoencoder.restore(tensors, active, device)
-        return cls(autoencoder, tensors["features"].to(device), tensors["floor"].to(device))
+        parts = (tensors[name].to(device) for name in ("features", "floor", "above") if name in tensors)
+        return cls(autoencoder, *parts)
 
 
 @dataclass

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+import subprocess
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +14,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from queries import IDS, NPO, WORDS, Query
+from queries import FOLDED, IDS, NPO, WORDS, Query
 from small_checkout import Checkout
 
 from catalog.base.project import Project
+from catalog.base.text import words
 from catalog.model.catalog import Catalog
 from catalog.model.paper import Paper
 from catalog.model.pasted import Named, by_handle, read_pasted
@@ -21,6 +26,7 @@ from catalog.model.redirects import Redirects
 from catalog.model.registries import REGISTRIES
 from catalog.outputs.answers.filters import Filters
 from catalog.outputs.search import Search
+from catalog.outputs.site.query_rules import query_rules
 from catalog.outputs.spellings import STOP_WORDS, Compounds
 from catalog.reading.load import load_catalog
 
@@ -37,6 +43,56 @@ def catalog() -> Catalog:
 @pytest.fixture(scope="module")
 def search(catalog: Catalog) -> Search:
     return Search(catalog)
+
+
+@pytest.mark.parametrize("text", FOLDED)
+def test_words_are_those_of_the_table(text: str) -> None:
+    assert words(text) == FOLDED[text]
+
+
+SCRIPT = """
+const given = JSON.parse(require("fs").readFileSync(0, "utf8"));
+globalThis.window = {};
+require(given.script);
+const read = window.catalogQuery.reader(given.rules);
+const handles = (named) => named.map((one) => one.handle);
+console.log(JSON.stringify({
+  words: given.texts.map((text) => window.catalogQuery.words(text)),
+  read: given.pasted.map((text) => {
+    const found = read(text);
+    return [found.named.map(handles), handles(found.loose), found.rest];
+  }),
+}));
+"""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
+def test_the_sites_script_reads_every_sign_as_python_does() -> None:
+    """Of all signs that Unicode has had for long, so that the tables of both programs hold them."""
+    every = [chr(code) for code in range(0x30000) if unicodedata.category(chr(code)) not in ("Cn", "Co", "Cs")]
+    old = [sign for sign in every if unicodedata.ucd_3_2_0.category(sign) != "Cn"]
+    texts = [*FOLDED, *(f"a{sign}b {sign}" for sign in old)]
+    forms = (
+        "2404.05868{}",
+        "{}10.1234/ab",
+        "https://example.org/x{}y z",
+        "arXiv:2404.{}05868",
+        "@misc{{a, title={{B{}C}}}}",
+    )
+    pasted = [form.format(sign) for sign in old[:9000] for form in forms]
+    given = {
+        "script": str(REPOSITORY / "site/assets/js/query.js"),
+        "rules": query_rules(),
+        "texts": texts,
+        "pasted": pasted,
+    }
+    ran = subprocess.run(["node", "-e", SCRIPT], input=json.dumps(given), capture_output=True, text=True, check=True)
+    theirs = json.loads(ran.stdout)
+    assert [one for one in zip(texts, map(words, texts), theirs["words"], strict=True) if one[1] != one[2]] == []
+    for text, (named, loose, rest) in zip(pasted, theirs["read"], strict=True):
+        ours = read_pasted(text)
+        assert [[one.handle for one in names] for names in ours.named] == named, ascii(text)
+        assert ([one.handle for one in ours.loose], ours.rest) == (loose, rest), ascii(text)
 
 
 @pytest.mark.parametrize("query", [*IDS, *WORDS], ids=lambda query: query.text)

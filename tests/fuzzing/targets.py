@@ -9,12 +9,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
@@ -22,14 +23,19 @@ from xml.etree import ElementTree
 import html5lib
 import rispy
 from markdown_it import MarkdownIt
+from pydantic import BaseModel
 from small_checkout import GARDENS, REPOSITORY, small_checkout
 
+from catalog.base.names import in_reading_order
 from catalog.base.project import Project
+from catalog.base.text import unfit
 from catalog.base.web.errors import WebError
 from catalog.intake.forms import Form, IssueError, issue_text, read_answers, read_forms
 from catalog.intake.sources.lookup import read_saved
 from catalog.intake.sources.reference import references
+from catalog.model import discovery
 from catalog.model.claims import read_claims
+from catalog.model.discovery import read_discovery
 from catalog.model.guide import read_guide
 from catalog.model.metrics import read_metrics
 from catalog.model.paper import Paper
@@ -42,6 +48,7 @@ from catalog.outputs.answers.filling import answers_of
 from catalog.outputs.answers.finding import Finder
 from catalog.outputs.export import bibtex, csl, records, ris, table
 from catalog.outputs.readme.lines import title as title_in_markdown
+from catalog.outputs.site.feeds import Feed, Feeds, feed_files
 from catalog.outputs.site.formulas import FormulaError, to_mathml
 from catalog.outputs.site.markdown import inline
 from catalog.parsing.problems import Problem, render
@@ -154,9 +161,13 @@ def refusing(*errors: type[Exception]) -> Iterator[None]:
 
 
 @target(
-    "a record is read or has a problem with its place; one that is read is laid out without a loss, and comes back "
-    "whole from every format",
+    "a record is read or has a problem with its place; one that is read holds nothing that cannot be seen, is laid out "
+    "without a loss, and comes back whole from every format and every feed",
     GARDENS,
+    GARDENS.replace("Gardens: A", "G\\x9bar\\u3164dens\\uffff:\\ue000 A\\0").replace(
+        "Béla Müller", '"Plato, Jr.", X AND Wang'
+    ),
+    GARDENS.replace("https://example.org/gardens", '"https://example.org/\\x1b]0;\\u202e"'),
     REPOSITORY / "papers/2024",
 )
 def _record(data: bytes) -> None:
@@ -174,12 +185,65 @@ def _record(data: bytes) -> None:
         assert again is not None
         assert again.paper == entry.paper, "laid out, the record says something else"
         assert format_record(path, FILE)[0] == laid_out, "laid out twice, it is not as after once"
+    check_seen(entry.paper)
     check_formats(entry.paper)
+    check_feeds(entry.paper)
+
+
+def check_seen(value: object) -> None:
+    """Of what was read, every text can be seen, and every number is one."""
+    for part in parts_of(value):
+        if isinstance(part, str):
+            assert not unfit(part), ascii(part)
+        if isinstance(part, int | float):
+            assert abs(part) < 2**63 or isinstance(part, float)
+            assert math.isfinite(part)
+
+
+def parts_of(value: object) -> Iterator[object]:
+    """All that something consists of."""
+    if isinstance(value, BaseModel):
+        value = dict(value)
+    elif is_dataclass(value) and not isinstance(value, type):
+        value = {one.name: getattr(value, one.name) for one in fields(value)}
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from (*parts_of(key), *parts_of(part))
+    elif isinstance(value, list | tuple | set | frozenset):
+        for part in value:
+            yield from parts_of(part)
+    else:
+        yield value
+
+
+def check_feeds(paper: Paper) -> None:
+    """Every feed with a paper in it is what its format asks for, and says the title and the people."""
+    everything = Feed("feed", "", (paper,))
+    for path, text in feed_files(Feeds(everything, (), {}), "https://example.org/"):
+        if path.endswith(".json"):
+            (item,) = json.loads(text, parse_constant=refuse)["items"]
+            assert (item["title"], [one["name"] for one in item["authors"]]) == (paper.title, [*paper.authors])
+            continue
+        told = ElementTree.fromstring(text)
+        assert paper.title in [one.text for one in told.iter() if one.tag.rpartition("}")[2] == "title"]
+        if "rss" not in path:
+            named = [one.text for one in told.iter() if one.tag.rpartition("}")[2] == "name"]
+            assert named[1:] == [*paper.authors]
+
+
+def refuse(constant: str) -> None:
+    raise AssertionError(f"{constant} is no JSON")
+
+
+def letters(name: str) -> list[str]:
+    """A name whatever the order of its parts."""
+    return sorted(re.sub("[ ,]", "", name))
 
 
 def unquoted(text: str) -> str:
-    """Without its quotes: BibTeX knows none that neither open nor close."""
-    return re.sub("[\"'“”‘’`]", "", text)
+    """Without its quotes, of which BibTeX knows none that neither open nor close; two hyphens are a dash to it, and
+    readers take a tilde for a space."""
+    return re.sub("-{2,3}|[–—]+-?", "–", re.sub("[\"'“”‘’`]", "", text).replace("~", " "))
 
 
 def check_formats(paper: Paper) -> None:
@@ -189,23 +253,26 @@ def check_formats(paper: Paper) -> None:
     assert all(not cell or cell[0] not in "=+-@\t\r" for cell in row.values()), "a spreadsheet would compute it"
     (cited,) = rispy.loads(ris.render([paper]))
     assert cited["title"] == paper.title
-    assert len(cited["authors"]) == len(paper.authors)
-    assert json.loads(csl.render([paper]))[0]["title"]
+    assert [*map(letters, cited["authors"])] == [*map(letters, paper.authors)], (cited["authors"], paper.authors)
+    (item,) = json.loads(csl.render([paper]))
+    assert item["title"] == paper.title
+    assert [letters(" ".join(one.values())) for one in item["author"]] == [*map(letters, paper.authors)], item["author"]
     assert json.loads(records.render([paper]))[0]["title"] == paper.title
     entry = bibtex.render([paper])
     if entry and 1900 <= paper.year < 2100:  # other years are no papers'
         (found,) = read_saved(entry.encode(), "an export")
         assert unquoted(found.title) == unquoted(paper.title), (found.title, paper.title)
-        assert [*map(unquoted, found.authors)] == [*map(unquoted, paper.authors)], (found.authors, paper.authors)
+        said, meant = ([*map(unquoted, map(in_reading_order, names))] for names in (found.authors, paper.authors))
+        assert said == meant, (found.authors, paper.authors)
     line = title_in_markdown(paper)
     assert "\n" not in line
-    said = "".join(
+    shown = "".join(
         child.content
         for token in MarkdownIt("gfm-like", {"linkify": False}).parse(line)
         for child in token.children or ()
         if child.type in ("text", "text_special")
     )
-    assert said == paper.title, "a list of papers shows another title"
+    assert shown == paper.title, "a list of papers shows another title"
 
 
 # What people type and paste -----------------------------------------------------------------------------
@@ -290,6 +357,7 @@ DATA_FILES: Mapping[str, tuple[str, Callable[[Project], tuple[object, list[Probl
         lambda at: read_results(at.root / "reference_impls/results", at.root),
     ),
     "redirects": ("catalog/redirects.yaml", read_redirects),
+    "discovery": ("catalog/discovery.yaml", lambda at: read_discovery(at.root / discovery.FILE, discovery.FILE)),
     "glossary": ("site/glossary.yaml", lambda at: read_guide(at.root / "site", at.root)),
     "vocabulary": (
         "catalog/vocabularies/family.yaml",
@@ -304,8 +372,10 @@ def _data_file(name: str) -> None:
 
     def keep(data: bytes) -> None:
         written(scratch(name), file, data)
-        _, problems = read(scratch(name))
+        read_data, problems = read(scratch(name))
         check_places(problems)
+        if not any(problem.severity == "error" for problem in problems):
+            check_seen(read_data)
 
     keep.__name__ = name
     special: dict[str, Path | str] = {

@@ -46,6 +46,16 @@ SIGNS = [
     "null",
     "1e999",
     "-0",
+    "\\0",
+    "\\x9b",
+    "\\u3164",
+    "\\uffff",
+    "\u200d",
+    " AND ",
+    ", Jr.",
+    "0x_",
+    ".nan",
+    "1:30",
 ]
 PIECES = [b"", b"\xff", b"9" * 40, *(sign.encode() for sign in SIGNS)]
 """What has a meaning to one of the readers, or to none."""

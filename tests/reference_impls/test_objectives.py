@@ -33,6 +33,7 @@ from reference_impls.toolkit import (
     away_loss,
     dpo_with_retain,
     mean_nll,
+    softened_kl,
     uniform_loss,
     unlikelihood_loss,
 )
@@ -135,3 +136,21 @@ def test_unlikelihood_pulls_as_hard_as_a_token_is_known_and_ascent_as_it_is_not(
         out = token_logits([row], [target])
         loss(out).backward()
         assert float(gradient_of(out.logits).abs().sum()) == pytest.approx(2 * size, abs=1e-4)
+
+
+@pytest.mark.parametrize(("temperature", "value"), [(1.0, 0.302929), (4.0, 0.353458)])
+def test_the_softened_divergence_is_the_hand_computed_one(temperature: float, value: float) -> None:
+    teacher, student = token_logits([[2.0, 0.0, 0.0]], [0]), token_logits([[1.0, 1.0, 0.0]], [0])
+    assert softened_kl(teacher, student, temperature).item() == pytest.approx(value, abs=1e-6)
+
+
+@given(*[st.lists(st.floats(-5, 5), min_size=3, max_size=3)] * 2, st.floats(0.5, 5))
+def test_the_softened_divergence_is_never_below_0_and_pulls_by_the_difference_of_probabilities(
+    before: list[float], now: list[float], temperature: float
+) -> None:
+    student = token_logits([now], [0])
+    value = softened_kl(token_logits([before], [0]), student, temperature)
+    value.backward()
+    p, q = softmax(np.divide(before, temperature)), softmax(np.divide(now, temperature))
+    assert value.item() >= -1e-5
+    assert_allclose(gradient_of(student.logits)[0], temperature * (q - p), atol=1e-5)

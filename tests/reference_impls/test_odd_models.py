@@ -11,9 +11,9 @@ from unlearning_toys import invented_pairs
 
 from reference_impls.models.architectures import INNER, LAYERS, WIDTH, small_network
 from reference_impls.toolkit import LanguageModel, Pair
-from reference_impls.toolkit.architecture import head_is_plain, takes_padding
+from reference_impls.toolkit.architecture import answers_together, head_is_plain
 
-PROMPTS = ["Question: Where was Ana Lund born?\nAnswer:", "Who?", "Question: When?\nAnswer:", "What?"]
+PROMPTS = ["Question: Where was Ana Lund born?\nAnswer:", "Who?", "Question: When?\nAnswer:", "What?", "When?", "Whom?"]
 
 
 def _rwkv(vocabulary: int) -> Any:
@@ -52,7 +52,7 @@ def test_what_is_written_does_not_depend_on_who_else_is_asked(made: Any, heeds: 
     vocabulary = len(tiny.tokenizer)
     network = made(vocabulary) if made else small_network("gpt2", vocabulary)
     model = LanguageModel(network, tiny.tokenizer)
-    assert takes_padding(network, model.marks.padding) == heeds
+    assert answers_together(network, model.marks.padding) == heeds
     assert model.generate(PROMPTS, 8) == [model.generate([prompt], 8)[0] for prompt in PROMPTS]
 
 

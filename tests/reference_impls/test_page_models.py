@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from catalog.model.page_models import PageModels, PageModelsError, read_page_models
 from reference_impls.cli import app
 from reference_impls.running import checkpoints
-from reference_impls.running.page_models import exported, filled, in_8_bits
+from reference_impls.running.page_models import exported, filled, in_8_bits, unfit
 from reference_impls.running.registry import find_task
 from reference_impls.toolkit import LanguageModel
 
@@ -63,6 +63,13 @@ def test_the_file_computes_what_the_rounded_model_does_at_any_length(target: Lan
 
 
 @pytest.mark.slow
+def test_pages_have_one_vocabulary(target: LanguageModel) -> None:
+    grown = target.copy()
+    assert not unfit(grown, target)
+    grown.model.resize_token_embeddings(target.embeddings + 1)
+    assert "tokens" in unfit(grown, target)
+
+
 def test_the_command_makes_what_pages_need_and_says_what_is_left_out(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["page-models", "icul", "gradient-ascent", "--out", str(tmp_path), "--workers", "1"])
     assert done.exit_code == 0, done.output

@@ -44,6 +44,9 @@ IDS = [
         "arXiv 2404.05868",
         "arXiv:2404.05868v2 [cs.LG]",
         "  2404.05868\t",
+        "2404.05868\x1c",
+        "\ufeff2404.05868\u00a0",
+        "https://arxiv.org/abs/2404.05868\u0085",
         "<2404.05868>",
         "“2404.05868”,",
         "'2404.05868'.",
@@ -122,6 +125,28 @@ IDS = [
     Query("arXiv:2404.99999 fictitious unlearning", first="maini2024tofu", missing="arXiv id 2404.99999"),
 ]
 """Ids and addresses: what they name, and nothing else."""
+
+FOLDED = {
+    "हिन्दी": ["हनद"],
+    "ลืม": ["ลม"],
+    "ΣΟΦΟΣ": ["σοφοσ"],
+    "Σοφός": ["σοφοσ"],
+    "ᾼ ᾳ": ["α", "α"],
+    "Ꭰ ꭰ": ["ꭰ", "ꭰ"],
+    "ŉ ǰ": ["n", "j"],
+    "İstanbul ıstanbul": ["istanbul", "istanbul"],
+    "GROẞE Straße": ["grosse", "strasse"],
+    "ﬁne ﬅ": ["fine", "st"],
+    "Who’s ʼn ´a": ["whos", "n", "a"],
+    "GPT‑4 x²": ["gpt", "4", "x2"],
+    "a\u200bb": ["a", "b"],
+    "می\u200cخواهم": ["می", "خواهم"],
+    "मशीन भूलना": ["मशन", "भलन"],
+    "机器遗忘": ["机器遗忘"],
+    "ÆSIR Þór Łódź Đà": ["aesir", "thor", "lodz", "da"],
+    "٣ ३ Ⅷ": ["٣", "३", "viii"],
+}
+"""Texts, and the words that both programs make of them."""
 
 WORDS = [
     *(Query(text, first="fan2024simplicity", page="methods/sim-npo.html") for text in ("SimNPO", "sim npo", "sim-npo")),

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from queries import IDS, NPO, WHP, WORDS, Query
+from queries import FOLDED, IDS, NPO, WHP, WORDS, Query
 from seen import addresses
 
 from catalog.base.project import Project
@@ -49,6 +49,12 @@ def type_in(page: Page, text: str) -> Shown:
     expect(status).to_contain_text(re.compile("result|Nothing|not in the catalog"))
     found = [address.removeprefix("./") for address in addresses(page, ".search__result")]
     return Shown(found, status.inner_text())
+
+
+def test_words_are_those_of_the_table(header: Page) -> None:
+    assert header.evaluate("texts => texts.map((text) => window.catalogQuery.words(text))", [*FOLDED]) == [
+        *FOLDED.values()
+    ]
 
 
 @pytest.mark.parametrize("query", [*IDS, *WORDS], ids=lambda query: query.text)

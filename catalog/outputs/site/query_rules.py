@@ -36,6 +36,7 @@ def query_rules() -> dict[str, Any]:
         "percent": registries.PERCENT,
         "prefixed": pasted.PREFIXED,
         "several": pasted.SEVERAL,
+        "spaces": registries.SPACES,
         "uncounted": {key: registry.uncounted for key, registry in registries.REGISTRIES.items() if registry.uncounted},
         "stop": " ".join(sorted(spellings.STOP_WORDS)),
     }

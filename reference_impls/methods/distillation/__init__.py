@@ -50,6 +50,10 @@ which one, and on which data, is what sets the methods apart.
 - `scrub`: the likelihood of `grad-diff` and the divergence of `kl-min` on the retain set, and on the forget set the
   divergence with the other sign: the student leaves whatever the teacher expects there. Passes over the two sets take
   turns, and end with the retain set alone.
+- `dup`: the same divergence with the same sign on the forget set, and the likelihood of `grad-diff`, in one sum.
+  Adapters alone learn.
+- `w2sdefense`: the teacher is a small model that has learned the retain set and nothing else, and the student takes
+  after its features as well as its answers. The likelihood of `grad-diff` holds what stays, and adapters alone learn.
 - `undo`: the teacher is a model that was unlearned before, the student a copy of it damaged by noise, and only the
   retain set is taught: what the teacher knows and hides is not passed on.
 - `exclusive`: the teacher knows nothing, and is held up to all that the model writes by itself. Not what must go is

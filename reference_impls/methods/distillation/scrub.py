@@ -63,18 +63,11 @@ from reference_impls.toolkit import (
     LanguageModel,
     Method,
     Run,
-    TokenLogits,
     UnlearningData,
     hyperparameter,
-    mean_kl,
     mean_nll,
+    softened_kl,
 )
-
-
-def divergence(teacher: TokenLogits, student: TokenLogits, temperature: float) -> Tensor:
-    r"""() $T^2\, \mathrm{KL}\big(\mathrm{softmax}(z_{\theta_0} / T) \,\|\, \mathrm{softmax}(z_\theta / T)\big)$."""
-    soft_teacher, soft_student = (out.with_logits(out.logits / temperature) for out in (teacher, student))
-    return temperature**2 * mean_kl(soft_teacher, soft_student)
 
 
 def is_max_step(step: int, length: int, steps: int, max_share: float) -> bool:
@@ -127,7 +120,7 @@ class SCRUB(Method):
             with torch.no_grad():
                 (teacher,) = batch.before.token_logits(asked)
             (student,) = model.token_logits(asked)
-            distance = divergence(teacher, student, self.temperature)
+            distance = softened_kl(teacher, student, self.temperature)
             return -distance if leaves else self.divergence_weight * distance + self.retain_weight * mean_nll(student)
 
         return run.minimize(loss, model, data, reference=self.reference)

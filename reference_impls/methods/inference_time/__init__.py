@@ -20,6 +20,8 @@ Gates, which leave alone what they let through:
   questions what asks the same; what is said is a refusal, too.
 - `key-space-detection`: $g$ asks the model itself: whether what a layer reads at the end of the question lies in the
   box that holds what it reads there of the forget set. What is said is a refusal.
+- `cbd`: $g$ asks two small models how an answer would go on, of which one was trained to know what must go: where they
+  disagree, the other, which never met it, answers. Of the model it needs answers alone.
 - `eco`: $g$ is a trained classifier, and what answers is the same model, which reads the question through noise: as
   strong as it takes to know no more than of what it never read.
 

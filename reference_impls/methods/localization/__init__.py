@@ -7,7 +7,7 @@ $$
 \qquad \theta_u \leftarrow \theta_u \;\text{ for all others.}
 $$
 
-All methods here but six score by gradients of the answer; they differ in the unit, the score and the change.
+All methods here but seven score by gradients of the answer; they differ in the unit, the score and the change.
 
 ## How they relate
 
@@ -49,6 +49,8 @@ All methods here but six score by gradients of the answer; they differ in the un
   the lowest are set to 0. No other method here learns what to take out.
 - `flu`: whole MLPs, chosen by depth: the early ones, where facts are looked up, whatever the answer's gradient says.
   The change is training with an ascent that ends, `away_loss`.
+- `selective-amnesia`: whole MLPs again, found by blurring the subject's name and restoring what one window of blocks
+  wrote there. The change is `grad-diff`'s, with a retain weight that rises with the retain loss, between bounds.
 - `kunbr`: groups of whole layers, all but the last, with no score in the code that was released. What each becomes is
   trained in the model as it was before, where no other layer hides the answers yet.
 - `seuf`: experts of a mixture, scored by how much of the forget set a router sends them. The change is `npo`'s, in the

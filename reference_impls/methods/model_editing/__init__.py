@@ -22,6 +22,8 @@ weights change and nothing is trained on the retain set.
 - `alphaedit`: the window of `memit`, and a refusal to say. In place of $\lambda C$ stands a projection: with
   $P$ onto the directions that $C$ has next to nothing in, $\Delta = R K^\top P (K K^\top P + \mu I)^{-1}$, which kept
   keys do not notice.
+- `unierase`: `alphaedit` toward one token that the vocabulary did not have, the same for all questions. What it leads
+  to, a refusal, is trained into its embedding first, and nothing else moves then.
 - `wise`: a gate. One projection has a copy that is trained to refuse, and to write what is far from the original's
   where it should; the copy answers a query if the two are far apart on it, and otherwise nothing has changed.
 - `zerounlearn`: the window of `memit` and the end of the text to say. The matrix is not added to but multiplied, by a

@@ -57,7 +57,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-from torch import Tensor
 
 from reference_impls.toolkit import (
     LanguageModel,
@@ -68,35 +67,9 @@ from reference_impls.toolkit import (
     Window,
     deletion_requests,
     hyperparameter,
+    null_space,
+    projected_update,
 )
-
-
-def null_space(covariance: Tensor, threshold: float) -> Tensor:
-    r"""(d_ff, d_ff) $P$, in 64 bits.
-
-    Args:
-        covariance: (d_ff, d_ff) $C$, symmetric.
-        threshold: $\tau$.
-    """
-    values, vectors = torch.linalg.eigh(covariance.double())
-    free = vectors[:, values.clamp(min=0) < threshold]  # a moment has none below 0, but for rounding
-    projector: Tensor = free @ free.T
-    return projector
-
-
-def projected_update(projector: Tensor, keys: Tensor, residuals: Tensor, ridge: float) -> Tensor:
-    r"""(d, d_ff) $\Delta$, solved in 64 bits.
-
-    Args:
-        projector: (d_ff, d_ff) $P$.
-        keys: (d_ff, n) $K$.
-        residuals: (d, n) $R$.
-        ridge: $\mu > 0$.
-    """
-    free = projector.double() @ keys.double()
-    size = free.T @ free + ridge * torch.eye(free.shape[1], dtype=free.dtype, device=free.device)
-    update: Tensor = residuals.double() @ torch.linalg.solve(size, free.T)
-    return update.to(residuals.dtype)
 
 
 @dataclass(frozen=True)

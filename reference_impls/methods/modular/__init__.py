@@ -16,13 +16,15 @@ with one module for each of $S$ shards of the data, or with one in all ($S = 1$)
   trained on without it. This is exact from the start on.
 - `sisa-adapters`: `sisa` with a low-rank adapter for each shard in place of a model, and one slice. As far as the
   adapters go, this is exact.
+- `clpu-der`: no shards. What is announced as temporary is learned by a copy of the model, which is deleted on request,
+  or merged by replaying what it says; all else is learned by the model itself, for good. Exact for the former alone.
 - `eul`: no shards. An unlearning layer $h + W_{\mathrm{up}}\, \mathrm{ReLU}(W_{\mathrm{down}} h)$ behind the
   feed-forward part of each block is trained to differ from the frozen model on the forget set (a divergence and
   gradient ascent, both turned upwards) and to agree with it on the retain set (a divergence and the likelihood).
 - `o3`: one adapter for each request, after the fact, and behind a gate that knows the request's questions; what is to
   stay is left alone by not being let in, and later requests are held orthogonal to earlier ones.
 
-They are opposites: two prepare for a request that may come, the others answer it afterwards. `lora-negation` of
+They are opposites: three prepare for a request that may come, the others answer it afterwards. `lora-negation` of
 task arithmetic learns a module, too, but to subtract it.
 
 ## Read first

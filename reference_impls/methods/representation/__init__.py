@@ -50,8 +50,9 @@ layer, and of the weights that learn.
   read of a concept, such as which of the subjects to forget a text is about, and changes them as little as that allows.
 - `sae-clamping`: no training of the model either. An autoencoder learns to read states as features, and those that
   hardly show but in what is to be forgotten are set to less than nothing wherever they do.
-- `crisp`: the same in the weights. Adapters are trained until such features, in several blocks, are not active any more
-  by themselves, with retain states held as in `rmu`.
+- `clamp-prime`: the same from a threshold on, so that a feature which is hardly active is left alone.
+- `crisp`: `sae-clamping` in the weights. Adapters are trained until such features, in several blocks, are not active
+  any more by themselves, with retain states held as in `rmu`.
 
 Held against `grad-diff`: all but `repnoise` have terms with a floor, and no likelihood enters. Model editing
 (`rome`, `memit`) also works inside a layer, towards a state that is computed for each subject; localization (`depn`,

@@ -55,43 +55,16 @@ from dataclasses import dataclass
 import torch
 
 from reference_impls.toolkit import (
-    Activity,
-    Clamp,
     Clamped,
     Kept,
     LanguageModel,
     Method,
     Run,
-    SparseAutoencoder,
     UnlearningData,
-    UsageError,
+    clamp_of,
     features_of,
     hyperparameter,
 )
-
-
-def clamp_of(
-    autoencoder: SparseAutoencoder, forget: Activity, retain: Activity, count: int, threshold: float, strength: float
-) -> Clamp:
-    """Which features are clamped, and how far down.
-
-    Args:
-        autoencoder: whose features.
-        forget: how they behave on the forget set.
-        retain: how they behave on the retain set.
-        count: n, at most.
-        threshold: τ.
-        strength: multiple of what a feature is on the forget set when active.
-
-    Raises:
-        UsageError: no feature is active on the forget set alone.
-    """
-    shares = forget.share.masked_fill(retain.share >= threshold, 0)
-    chosen = shares.topk(min(count, int((shares > 0).sum()))).indices
-    if not len(chosen):
-        raise UsageError("Every feature of the forget set is active in the retain set; set a larger retain_threshold.")
-    device = autoencoder.encoder.device
-    return Clamp(autoencoder, chosen.to(device), (strength * forget.when_active[chosen]).float().to(device))
 
 
 @dataclass(frozen=True)
@@ -122,8 +95,7 @@ class SAEClamping(Method):
     def unlearn(self, model: LanguageModel, data: UnlearningData, run: Run) -> Clamped:
         """Learn the features of one block, and look where they are active."""
         (of,) = features_of(model, [model.layer_at(self.depth)], data, run)
-        clamp = clamp_of(of.autoencoder, of.forget, of.retain, self.features, self.retain_threshold, self.strength)
-        return Clamped(model, of.layer, clamp)
+        return Clamped(model, of.layer, clamp_of(of, self.features, self.retain_threshold, self.strength))
 
     @classmethod
     def restore(cls, model: LanguageModel, kept: Kept) -> Clamped:

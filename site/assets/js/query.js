@@ -4,18 +4,20 @@ window.catalogQuery = (function () {
   "use strict";
 
   /* As the catalog folds (catalog/base/text.py): no accents, no apostrophes, other punctuation separates words. */
-  var APART = { "\u00f8": "o", "\u0142": "l", "\u0111": "d", "\u00f0": "d", "\u00fe": "th", "\u00e6": "ae", "\u0153": "oe", "\u0131": "i", "\u00df": "ss" };
-  function words(text) {
+  var APART = { "\u00f8": "o", "\u0142": "l", "\u0111": "d", "\u00f0": "d", "\u00fe": "th", "\u00e6": "ae", "\u0153": "oe", "\u0131": "i", "\u00df": "ss", "\u03c2": "\u03c3" };
+  function takenApart(text) {
     return text
-      .replace(/['\u2018\u2019\u02bc`\u00b4]/g, "")
       .normalize("NFKD")
       .replace(/\p{M}/gu, "")
+      .replace(/['\u2018\u2019\u02bc`\u00b4]/g, "");
+  }
+  function words(text) {
+    var small = takenApart(text.replace(/['\u2018\u2019\u02bc`\u00b4]/g, ""))
       .toLowerCase()
-      .replace(/[\u00f8\u0142\u0111\u00f0\u00fe\u00e6\u0153\u0131\u00df]/g, function (letter) {
+      .replace(/[\u00f8\u0142\u0111\u00f0\u00fe\u00e6\u0153\u0131\u00df\u03c2]/g, function (letter) {
         return APART[letter];
-      })
-      .normalize("NFKD")
-      .replace(/\p{M}/gu, "")
+      });
+    return takenApart(small)
       .split(/[^\p{L}\p{N}]+/u)
       .filter(Boolean);
   }
@@ -64,6 +66,7 @@ window.catalogQuery = (function () {
     var percent = new RegExp(rules.percent, "g");
     var prefixed = new RegExp(rules.prefixed, "gi");
     var several = new RegExp(rules.several);
+    var spaces = new RegExp(rules.spaces);
 
     function comparable(key, id) {
       var folded = rules.exactCase.includes(key) ? id : id.toLowerCase();
@@ -80,7 +83,7 @@ window.catalogQuery = (function () {
     }
 
     function bare(text) {
-      text = text.split(/\s+/).filter(Boolean).join(" ");
+      text = text.split(spaces).filter(Boolean).join(" ");
       while (text.length <= rules.longest) {
         var shorter = edges.reduce(function (left, pattern) {
           var found = pattern.exec(left);
@@ -156,7 +159,7 @@ window.catalogQuery = (function () {
           named.push(ids);
         }
       });
-      return { named: named, loose: [], rest: titles.length ? titles[0].replace(/[{}]/g, "").split(/\s+/).filter(Boolean).join(" ") : "" };
+      return { named: named, loose: [], rest: titles.length ? titles[0].replace(/[{}]/g, "").split(spaces).filter(Boolean).join(" ") : "" };
     }
 
     function read(text) {

@@ -30,6 +30,11 @@ def test_kl_is_0_for_the_same_distribution_and_never_less(logits: list[float], s
     assert kl_divergence(one, torch.zeros(1, 4)) >= 0.0
 
 
+def test_tokens_that_the_reference_does_not_know_take_probability_and_no_more() -> None:
+    """By hand: log(4 / 3), where a fourth token is as likely as the three."""
+    assert kl_divergence(torch.zeros(2, 3), torch.zeros(2, 4)) == pytest.approx(0.287682, abs=1e-6)
+
+
 def test_distances_by_hand() -> None:
     target, unlearned, retrained = _module(1, 2, 2), _module(1, 2, 0), _module(1, 0, 0)
     assert parameter_distance(unlearned, retrained) == pytest.approx(2.0)
@@ -43,6 +48,8 @@ def test_models_that_cannot_be_compared_are_said_to_be_so() -> None:
         relative_distance(_module(1), _module(2), _module(2))
     with pytest.raises(ValueError, match="different parameters"):
         parameter_distance(_module(1), torch.nn.Linear(1, 1))
+    with pytest.raises(ValueError, match="different parameters"):
+        parameter_distance(_module(1), _module(1, 1))
 
 
 @pytest.mark.parametrize(

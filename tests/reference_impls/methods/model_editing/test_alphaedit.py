@@ -10,8 +10,16 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from unlearning_toys import answer_probabilities
 
-from reference_impls.methods.model_editing.alphaedit import AlphaEdit, null_space, projected_update
-from reference_impls.toolkit import LanguageModel, Recipe, Run, UnlearningData, memories
+from reference_impls.methods.model_editing.alphaedit import AlphaEdit
+from reference_impls.toolkit import (
+    LanguageModel,
+    Recipe,
+    Run,
+    UnlearningData,
+    memories,
+    null_space,
+    projected_update,
+)
 
 
 def test_projector_and_update_are_the_hand_computed_ones() -> None:
