@@ -198,7 +198,7 @@ def test_the_installed_script_shows_its_commands() -> None:
     ("words", "says"),
     [
         (["run", "nop"], "Did you mean 'npo'?"),
-        (["show", "graddif"], "Did you mean 'graddiff'?"),
+        (["show", "graddif"], "Did you mean 'grad-diff'?"),
         (["compare", "npo", "icull"], "Did you mean 'icul'?"),
         (["bench", "whpp"], "Did you mean 'whp'?"),
         (["run", "npo", "--task", "autors"], "Did you mean 'authors'?"),
