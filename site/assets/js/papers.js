@@ -420,7 +420,7 @@
 
   function read() {
     var parameters = new URLSearchParams(location.search);
-    query.value = parameters.get("q") || "";
+    query.value = (parameters.get("q") || "").replace(/[\r\n]+/g, " "); /* of which a field of one line makes nothing */
     sorting = sort.querySelector('[value="' + CSS.escape(parameters.get("sort") || "-") + '"]') ? parameters.get("sort") : "";
     shown = Math.max(step, Math.min(Math.floor(Number(parameters.get("show"))) || 0, total));
     Object.keys(matches).forEach(function (name) {
