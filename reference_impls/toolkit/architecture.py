@@ -306,7 +306,7 @@ def head_is_plain(model: Any) -> bool:
         most = torch.finfo(states.dtype).max / 8  # half precision has no larger numbers
         factor = min(LARGE / max(float(plain.abs().max()), 1e-6), most / max(float(states.abs().max()), 1e-6))
         factors = torch.tensor([1.0, 1.0, factor, factor], device=states.device, dtype=states.dtype)[:, None]
-        with _scaled(backbone(model), factors):
+        with _scaled(head, factors):
             logits = model(input_ids=ids, attention_mask=mask).logits
         plain = head(states * factors)
     except (AttributeError, TypeError):
@@ -316,16 +316,9 @@ def head_is_plain(model: Any) -> bool:
 
 
 @contextmanager
-def _scaled(module: nn.Module, factor: Tensor) -> Iterator[None]:
-    """While this lasts, a backbone's states are so many times what they are."""
-
-    def hook(module: nn.Module, given: Any, out: Any) -> Any:
-        if isinstance(out, tuple | list):
-            return with_states(out, states_of(out) * factor)
-        out["last_hidden_state"] = out["last_hidden_state"] * factor
-        return out
-
-    handle = module.register_forward_hook(hook)
+def _scaled(head: nn.Module, factors: Tensor) -> Iterator[None]:
+    """While this lasts, a head reads so many times the states that it is given."""
+    handle = head.register_forward_pre_hook(lambda _, given: (given[0] * factors, *given[1:]))
     try:
         yield
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -39,6 +40,10 @@ class Recipe:
     warmup: float = 0.1
     """Fraction of the steps over which the learning rate rises linearly from 0."""
     max_grad_norm: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.learning_rate):
+            raise UsageError(f"The learning rate must be a finite number, not {self.learning_rate}.")
 
 
 @dataclass

@@ -345,4 +345,4 @@ def test_of_what_runs_here_something_fits_every_answer() -> None:
             assert any(one.fit({question.id: option.id}) != "no" for one in methods), (question.id, option.id)
     assert all(task.forgets for task in tasks)
     by_prompts = [one.method.id for one in methods if one.method.needs.access == "prompts"]
-    assert by_prompts == ["curate", "dragon", "guardrail", "icul", "rag"]
+    assert by_prompts == ["cbd", "curate", "dragon", "guardrail", "icul", "rag"]

@@ -83,7 +83,7 @@ def test_remove(checkout: Checkout, run: Run) -> None:
         (("remove", OLD), "--reason"),
         (("remove", OLD, "--reason", ""), "the reason is empty"),
         (("remove", OLD, "--reason", "dup \xc2\x9b31m x"), "U+009B"),
-        (("remove", OLD, "--reason", "dup \udcff"), "U+DCFF"),
+        (("remove", OLD, "--reason", "dup \udcff"), "is no text in UTF-8"),
         (("remove", OLD, "--reason", "dup \ufffd"), "U+FFFD"),
         (("remove", OLD, "--reason", "dup \ufeff"), "U+FEFF"),
         (("remove", OLD, "--reason", "two\nlines"), "spaces"),

@@ -24,7 +24,14 @@ def test_no_metric_is_defined_twice() -> None:
 
 @pytest.mark.parametrize("one", DEFINITIONS, ids=lambda one: one["id"])
 def test_a_definition_says_all_that_a_reader_needs(one: dict[str, Any]) -> None:
-    assert set(one) - {"detail", "scale", "passed"} == {"id", "label", "definition", "range", "better", "source"}
+    assert set(one) - {"against", "detail", "scale", "passed"} == {
+        "id",
+        "label",
+        "definition",
+        "range",
+        "better",
+        "source",
+    }
     assert one["better"] in ("higher", "lower", "retrained")
     assert one["range"][0] < one["range"][1]
     assert one["definition"].endswith(".")
