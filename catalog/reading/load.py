@@ -138,8 +138,8 @@ def _examine(project: Project, focus: Collection[Path], kept: Kept | None) -> _E
     problems += faults
     guide, faults = read_guide(project.site, project.root)
     problems += faults
-    if (project.root / discovery.FILE).is_file():
-        problems += discovery.read_discovery(project.root / discovery.FILE, discovery.FILE)[1]
+    if (rules := project.root / discovery.FILE).is_file():
+        problems += discovery.read_discovery(rules, discovery.FILE, discovery.DiscoveryFile)[1]
     read = list(_read_records(project, kept))
     problems += [problem for record in read for problem in record.problems]
     entries = [record.entry for record in read if record.entry]

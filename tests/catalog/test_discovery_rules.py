@@ -149,7 +149,7 @@ def test_reasons_are_what_counts(title: list[str], text: list[str]) -> None:
 
 @given(st.lists(st.sampled_from(["a", "b", "erases", "knowledge"]), max_size=9))
 def test_pairs_stand_near_in_either_order(text: list[str]) -> None:
-    signal = Signal("removal", 3, ("eras*",), ("knowledge",), within=2)
+    signal = Signal(name="removal", points=3, phrases=("eras*",), beside=("knowledge",), within=2)
     places = [(one, other) for one, other in _pairs(text) if abs(one - other) <= 3]
     assert (signal.pattern.search(spaced(" ".join(text))) is not None) == bool(places)
 

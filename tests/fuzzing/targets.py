@@ -35,7 +35,7 @@ from catalog.intake.sources.lookup import read_saved
 from catalog.intake.sources.reference import references
 from catalog.model import discovery
 from catalog.model.claims import read_claims
-from catalog.model.discovery import read_discovery
+from catalog.model.discovery import DiscoveryFile, read_discovery
 from catalog.model.guide import read_guide
 from catalog.model.metrics import read_metrics
 from catalog.model.paper import Paper
@@ -357,7 +357,10 @@ DATA_FILES: Mapping[str, tuple[str, Callable[[Project], tuple[object, list[Probl
         lambda at: read_results(at.root / "reference_impls/results", at.root),
     ),
     "redirects": ("catalog/redirects.yaml", read_redirects),
-    "discovery": ("catalog/discovery.yaml", lambda at: read_discovery(at.root / discovery.FILE, discovery.FILE)),
+    "discovery": (
+        "catalog/discovery.yaml",
+        lambda at: read_discovery(at.root / discovery.FILE, discovery.FILE, DiscoveryFile),
+    ),
     "glossary": ("site/glossary.yaml", lambda at: read_guide(at.root / "site", at.root)),
     "vocabulary": (
         "catalog/vocabularies/family.yaml",

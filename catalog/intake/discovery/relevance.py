@@ -40,11 +40,12 @@ def relevance(title: str, abstract: str, rules: Rules, datasets: Vocabulary | No
         elsewhere = [
             statement for statement in elsewhere if statement.in_title and not any(other.in_title for other in told)
         ]
-    silence = [] if language or not texts.long else [_Silence(rules.silent)]
-    score = spoken + sum(said.points for said in (*language, *elsewhere)) + sum(said.points for said in silence)
+    silence = rules.silent if texts.long and not language else 0
+    score = spoken + sum(statement.points for statement in (*language, *elsewhere)) + silence
     wanted = score >= rules.least and spoken >= rules.speaks
-    said = [*forgetting, *language, *elsewhere, *silence]
-    return Relevance(score, tuple(map(str, said)), wanted, wanted and score >= rules.likely)
+    reasons = [str(statement) for statement in (*forgetting, *language, *elsewhere)]
+    reasons += [f"no model of language in the abstract ({silence:+})"] if silence else []
+    return Relevance(score, tuple(reasons), wanted, wanted and score >= rules.likely)
 
 
 @dataclass(frozen=True)
@@ -61,16 +62,6 @@ class _Said:
     def __str__(self) -> str:
         where = "the title" if self.in_title else "the abstract, in passing" if self.passing else "the abstract"
         return f'"{self.words}" in {where} ({self.points:+})'
-
-
-@dataclass(frozen=True)
-class _Silence:
-    """That a whole abstract says nothing of language."""
-
-    points: int
-
-    def __str__(self) -> str:
-        return f"no model of language in the abstract ({self.points:+})"
 
 
 class _Texts:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from catalog.base.project import PACKAGE
 from catalog.base.text import words
-from catalog.model.discovery import SignalEntry, read_discovery
+from catalog.model.discovery import DiscoveryFile, SignalEntry, read_discovery
 from catalog.model.registries import REGISTRIES, Key, identify
 from catalog.parsing.problems import render
 
@@ -25,21 +27,8 @@ class RulesError(Exception):
     """The file of rules cannot be used; the message says where and why."""
 
 
-@dataclass(frozen=True)
-class Signal:
-    """One thing that a paper may speak of, in whichever words."""
-
-    name: str
-    """How reasons call it: ``removal``."""
-    points: int
-    phrases: tuple[str, ...]
-    """Words, or several in a row; ``eras*`` is every word that begins so, ``*learn*`` every one that holds it."""
-    beside: tuple[str, ...] = ()
-    """Where given, one of these has to stand near."""
-    within: int = 0
-    """Words that may stand between the two."""
-    telling: bool = False
-    """Of language: whether it alone says that this is about a model of language, whatever else there is."""
+class Signal(SignalEntry):
+    """A signal with what finds it in a text."""
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -55,39 +44,22 @@ class Signal:
         return self.pattern.sub("…", text)
 
 
-@dataclass(frozen=True)
-class Rules:
-    """What is asked for, and what counts."""
+class Rules(DiscoveryFile):
+    """The file with what follows from it."""
 
-    forgetting: tuple[Signal, ...]
-    """What a paper of ours speaks of."""
-    language: tuple[Signal, ...]
+    forgetting: Annotated[tuple[Signal, ...], Field(min_length=1)]
+    language: Annotated[tuple[Signal, ...], Field(min_length=1)]
     elsewhere: tuple[Signal, ...]
-    """Models without language, and other senses of the words; nothing where the title tells of a model with it."""
-    dataset: int
-    """Points of a data set that a record introduces; they count as forgetting."""
-    speaks: int
-    """Who has less for forgetting is none of ours, whatever the sum."""
-    most: int
-    """What forgetting counts at most, however much is said of it."""
-    least: int
-    """Who has less is not shown."""
-    likely: int
-    """Who has less stands among those that are worth a second look only."""
-    passing: int
-    """Words of a text from which on a thing that is said once is said in passing, and counts half."""
-    silent: int
-    """Points of a text of more words that says nothing of language; a title alone may leave that to its abstract."""
-    phrases: tuple[str, ...]
-    """What sources are asked for that search in ways of their own."""
-    volumes: tuple[str, ...]
-    """Of the ACL Anthology, without their year: ``acl-long``."""
-    not_relevant: frozenset[tuple[Key, str]]
+
+    @cached_property
+    def _set_aside(self) -> frozenset[tuple[Key, str]]:
+        named = [named for entry in self.not_relevant if (named := identify(entry))]
+        return frozenset((key, REGISTRIES[key].comparable(ident)) for key, ident in named)
 
     def ruled_out(self, links: Mapping[str, str]) -> bool:
         """Whether somebody looked at the paper with such ids, and found that it does not belong."""
         return any(
-            (key, registry.comparable(links[key])) in self.not_relevant
+            (key, registry.comparable(links[key])) in self._set_aside
             for key, registry in REGISTRIES.items()
             if links.get(key)
         )
@@ -127,34 +99,10 @@ def read_rules(path: Path) -> Rules:
     Raises:
         RulesError: the file is missing or wrong.
     """
-    file, problems = read_discovery(path, path.name)
-    if file is None:
+    rules, problems = read_discovery(path, path.name, Rules)
+    if rules is None:
         raise RulesError(render(problems))
-    return Rules(
-        forgetting=tuple(map(_signal, file.forgetting)),
-        language=tuple(map(_signal, file.language)),
-        elsewhere=tuple(map(_signal, file.elsewhere)),
-        dataset=file.dataset,
-        speaks=file.speaks,
-        most=file.most,
-        least=file.least,
-        likely=file.likely,
-        passing=file.passing,
-        silent=file.silent,
-        phrases=file.phrases,
-        volumes=file.volumes,
-        not_relevant=frozenset(named for entry in file.not_relevant for named in _references(entry)),
-    )
-
-
-def _signal(entry: SignalEntry) -> Signal:
-    return Signal(entry.name, entry.points, entry.phrases, entry.beside, entry.within, entry.telling)
-
-
-def _references(text: str) -> Iterator[tuple[Key, str]]:
-    if named := identify(text):
-        key, ident = named
-        yield key, REGISTRIES[key].comparable(ident)
+    return rules
 
 
 def _any_of(phrases: Iterable[str]) -> str:
