@@ -13,7 +13,7 @@ from catalog.figures import Attempt
 from catalog.model.catalog import Catalog
 from catalog.model.implementations import Implementation
 from catalog.model.results import EMBEDDED
-from catalog.model.trials import Trial, chosen
+from catalog.model.trials import Trial, winner
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Tradeoff:
     @property
     def best(self) -> Trial:
         """The winner, which is the recipe."""
-        return chosen(self.trials)
+        return winner(self.trials)
 
     @property
     def published(self) -> Trial | None:

@@ -14,7 +14,6 @@ from catalog.model.quantities import Finite, Setting, Whole
 from catalog.model.results import EMBEDDED, read_json
 from catalog.parsing.problems import Problem
 
-HALF = 0.5
 Share = Annotated[Finite, Field(ge=0, le=1)]
 
 
@@ -52,7 +51,7 @@ class Trial(BaseModel):
     @property
     def timid(self) -> bool:
         """Whether it scored 0 for want of forgetting, and lost no more than half of the utility."""
-        return self.closeness == 0 and (self.utility or 0) >= HALF
+        return self.closeness == 0 and (self.utility or 0.0) >= 0.5
 
     def is_published(self, method: Implementation) -> bool:
         """Whether every hyper-parameter is the default of the method's file, which is the published one."""
@@ -62,7 +61,7 @@ class Trial(BaseModel):
         )
 
 
-def chosen(trials: Sequence[Trial]) -> Trial:
+def winner(trials: Sequence[Trial]) -> Trial:
     """The one that becomes the recipe: of those that were run again, if there are any, the one that stands best."""
     return max([trial for trial in trials if trial.again is not None] or trials, key=lambda trial: trial.standing)
 

@@ -21,7 +21,7 @@ import yaml
 from catalog.base.files import write_whole
 from catalog.model.implementations import Implementation
 from catalog.model.results import EMBEDDED
-from catalog.model.trials import Trial, chosen
+from catalog.model.trials import Trial, winner
 from reference_impls.errors import DivergedError, UsageError
 from reference_impls.metrics.sets import harmonic_mean, mean
 from reference_impls.progress import Progress, silence_libraries
@@ -199,7 +199,7 @@ def tune(
     def finished(job: Search, trials: list[Trial]) -> None:
         done.append(job.method)
         progress(f"{len(done)}/{len(jobs)} methods, last {job.method}", len(done), len(jobs))
-        recipe, hyperparameters = split(chosen(trials).settings)
+        recipe, hyperparameters = split(winner(trials).settings)
         recipes[job.method] = recipe | {"hyperparameters": hyperparameters}
         tried[job.method] = [trial.model_dump(exclude_none=True) for trial in trials]
         write_whole(task.folder / "search.json", json.dumps(dict(sorted(tried.items())), indent=1) + "\n")

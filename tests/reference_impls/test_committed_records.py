@@ -17,8 +17,7 @@ import yaml
 
 from catalog.model.claims import read_claims
 from catalog.model.results import EMBEDDED, MADE_HERE, REFERENCES, Result, read_result_files
-from catalog.model.trials import Trial
-from catalog.model.trials import chosen as best_of
+from catalog.model.trials import Trial, winner
 from reference_impls.running.make_task import AGAIN
 from reference_impls.running.registry import (
     PACKAGE,
@@ -212,7 +211,7 @@ def test_a_recipe_is_the_best_of_its_trials_and_allowed() -> None:
             Recipe(**recipe)
             method_class(find_method(method))(**hyperparameters)
             rows = tried(*place)[method]
-            best = best_of([Trial(**row) for row in rows]).settings
+            best = winner([Trial(**row) for row in rows]).settings
             assert best.items() <= (recipe | hyperparameters).items(), (place, method)
 
 

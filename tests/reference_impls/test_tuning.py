@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from catalog.model.trials import Trial, chosen
+from catalog.model.trials import Trial, winner
 from reference_impls.errors import DivergedError, UsageError
 from reference_impls.running import tuning
 from reference_impls.running.experiment import Experiment
@@ -114,7 +114,7 @@ def tried(*scores: float) -> list[Trial]:
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "looked_at", "winner"),
+    ("first", "second", "looked_at", "best"),
     [
         ((0.5, 0.9, 0.7), {2: 0.9}, [2], 2),  # a good one stays in front: (.9 + .9) / 2 > .7
         ((0.5, 0.9, 0.7), {2: 0.1, 3: 0.6}, [2, 3], 3),  # (.9 + .1) / 2 = .5 < .7; (.7 + .6) / 2 = .65
@@ -127,7 +127,7 @@ def test_the_best_is_run_on_a_second_seed_and_the_next_where_that_was_luck(
     first: tuple[float, ...],
     second: dict[int, float],
     looked_at: list[int],
-    winner: int,
+    best: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[int] = []
@@ -141,7 +141,7 @@ def test_the_best_is_run_on_a_second_seed_and_the_next_where_that_was_luck(
     trials = tuning.look_again(Search("npo", "authors", CONTENT | {"again": 3}), tried(*first))
     assert asked == looked_at
     assert [trial.again for trial in trials] == [second.get(i) for i in range(1, len(first) + 1)]
-    assert chosen(trials).settings == {"learning_rate": float(winner)}
+    assert winner(trials).settings == {"learning_rate": float(best)}
 
 
 def test_looking_again_needs_trials_on_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
