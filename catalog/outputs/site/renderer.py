@@ -20,7 +20,7 @@ from catalog.outputs.site.groups import PLURALS
 from catalog.outputs.site.links import GLOSSARY, Links, relative_to
 from catalog.outputs.site.page import Page
 from catalog.outputs.site.site import Site
-from catalog.outputs.site.words import STATES
+from catalog.outputs.site.words import FAINTER, STATES
 from catalog.outputs.wording import byline, shortened
 
 SHOWN_BY = "generated.html"
@@ -115,6 +115,7 @@ def _globals(site: Site) -> dict[str, Any]:
         "references": REFERENCE_MEANINGS,
         "plurals": PLURALS,
         "states": STATES,
+        "fainter": FAINTER,
         "leading": site.measured.leading,
         "found_in_words": site.measured.found_in_words,
         "byline": byline,

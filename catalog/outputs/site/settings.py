@@ -27,10 +27,6 @@ class Settings:
     headline_task: str = defaults.TASK
     utility_metric: str = defaults.UTILITY
     truth_metric: str = defaults.TRUTH
-    fainter: str = (
-        "its answers have become unlikely, half way to the retrained model or further, and still it prefers the truth "
-        "to what is wrong, nearer to the target in that than to the retrained model."
-    )
     """The vertical axis of the figures."""
     headline_attack: str = defaults.ATTACK
     """The attack that has a figure of its own."""

@@ -40,3 +40,9 @@ STATES = {
     "retracted": "This paper was retracted.",
 }
 """What has become of a paper, in a sentence."""
+
+FAINTER = (
+    "its answers have become unlikely, half way to the retrained model or further, and still it prefers the truth to "
+    "what is wrong, nearer to the target in that than to the retrained model."
+)
+"""What it means that a method's answers are only fainter."""
