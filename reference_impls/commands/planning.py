@@ -25,7 +25,7 @@ from reference_impls.running.registry import PACKAGE, RESULTS, implementations, 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from reference_impls.measuring.estimate import Estimate
+    from reference_impls.running.planning import Plan
 
 PANEL = "Look"
 app = typer.Typer()
@@ -88,8 +88,7 @@ def plan(
         first = problems[0]
         raise UsageError(f"{first.file}:{first.line}: {first.message} {first.hint}")
     found: Sequence[Candidate] = candidates(methods(), tasks, results)
-    estimates: Mapping[str, Estimate] = {}
-    rate = 0.0
+    on_model: Plan | None = None
     if model is None:
         said = {"--dtype": dtype, "--lora": lora, "--gradient-checkpointing": gradient_checkpointing, "--room": room}
         if alone := [option for option, value in said.items() if value]:
@@ -100,14 +99,14 @@ def plan(
 
         loading = Loading(dtype=dtype, trust_remote_code=trust_remote_code)
         scaling = scaling_of(lora, None, None, None, 1, gradient_checkpointing, None)
-        there = planned(found, results, On(model, loading, scaling, examples, tokens, room))
-        found, estimates, rate = there.candidates, there.estimates, there.rate
+        on_model = planned(found, results, On(model, loading, scaling, examples, tokens, room))
+        found = on_model.candidates
         situation = {**situation, MODEL: model}
     ranking = ranked(found, situation)
     if as_json:
-        print_json([_as_json(candidate, situation, estimates, rate) for candidate in ranking])
+        print_json([_as_json(candidate, situation, on_model) for candidate in ranking])
         return
-    _print(asked, ranking, situation, estimates, rate)
+    _print(asked, ranking, situation, on_model)
 
 
 def _situation(asked: Sequence[Question], given: Mapping[str, str | None]) -> Situation:
@@ -127,15 +126,7 @@ def _situation(asked: Sequence[Question], given: Mapping[str, str | None]) -> Si
     return situation
 
 
-def _as_json(
-    candidate: Candidate, situation: Situation, estimates: Mapping[str, Estimate], rate: float
-) -> dict[str, Any]:
-    one = estimates.get(candidate.method.id)
-    on_model = one and {
-        "bytes": [round(one.least), round(one.most)],
-        "operations": one.operations,
-        "seconds": _seconds(one, rate),
-    }
+def _as_json(candidate: Candidate, situation: Situation, on_model: Plan | None) -> dict[str, Any]:
     return {
         "method": candidate.method.id,
         "fits": candidate.fit(situation),
@@ -149,17 +140,24 @@ def _as_json(
             }
             for task, outcome in candidate.outcomes.items()
         },
-        **({"estimate": on_model} if MODEL in situation else {}),
+        **({"estimate": _demanded(on_model, candidate.method.id)} if on_model else {}),
         "command": command(candidate.method, situation),
     }
+
+
+def _demanded(on_model: Plan, method: str) -> dict[str, Any] | None:
+    one = on_model.demands.get(method)
+    if one is None:
+        return None
+    seconds = on_model.seconds(method)
+    return {"bytes": [round(one.least), round(one.most)], "operations": one.operations, "seconds": seconds}
 
 
 def _print(
     asked: Sequence[Question],
     ranking: Sequence[Candidate],
     situation: Situation,
-    estimates: Mapping[str, Estimate],
-    rate: float,
+    on_model: Plan | None,
 ) -> None:
     from rich.console import Console
 
@@ -171,7 +169,7 @@ def _print(
     fitting = [candidate for candidate in ranking if candidate.fit(situation) != "no"]
     if fitting:
         console.print(f"\n[bold]{len(fitting)} of {len(ranking)} methods fit[/], those with the best numbers first.")
-        _print_fitting(console, fitting, situation, estimates, rate)
+        _print_fitting(console, fitting, situation, on_model)
     else:
         console.print("\n[bold]No method that runs here fits all of this.[/] Those that lack least are first.")
     unfitting = [candidate for candidate in ranking if candidate.fit(situation) == "no"]
@@ -189,8 +187,7 @@ def _print_fitting(
     console: Console,
     fitting: Sequence[Candidate],
     situation: Situation,
-    estimates: Mapping[str, Estimate],
-    rate: float,
+    on_model: Plan | None,
 ) -> None:
     from rich.table import Table
 
@@ -198,14 +195,14 @@ def _print_fitting(
     table.add_column("method", style="bold", no_wrap=True)
     for heading in ("forgets", "keeps", "withstands", "seconds"):
         table.add_column(heading, justify="right")
-    if estimates:
+    if on_model:
         table.add_column("hours", justify="right")
     table.add_column("why")
     for candidate in fitting:
         reasons = [("but " if verdict.fit == "but" else "") + verdict.why for verdict in candidate.reasons(situation)]
         numbers = _numbers(candidate, situation.get(TASK))
-        if estimates:
-            seconds = _seconds(estimates.get(candidate.method.id), rate)
+        if on_model:
+            seconds = on_model.seconds(candidate.method.id)
             numbers.append("" if seconds is None else _hours(seconds))
         table.add_row(candidate.method.id, *numbers, plain("; ".join(reasons)))
     console.print(table)
@@ -216,16 +213,12 @@ def _print_fitting(
         f"[dim]Measured with the embedded model {where}: how far towards the retrained model (1), what is left of the "
         "utility, and how far it still is after relearning. A model of a million parameters says little of how much.[/]"
     )
-    if estimates:
+    if on_model:
         console.print(
             "[dim]Memory is of the weights, what training adds to them and what a batch leaves; hours are those of the "
-            f"training alone at {rate / 10**12:.2g} trillion operations a second, which this machine may reach. Both "
-            "are estimated from the model's configuration, and good to about a third.[/]"
+            f"training alone at {on_model.rate / 10**12:.2g} trillion operations a second, which this machine may "
+            "reach. Both are estimated from the model's configuration, and good to about a third.[/]"
         )
-
-
-def _seconds(one: Estimate | None, rate: float) -> float | None:
-    return one.operations / rate if one and one.operations is not None and rate else None
 
 
 def _hours(seconds: float) -> str:

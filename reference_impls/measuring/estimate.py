@@ -23,6 +23,10 @@ cannot, in which the numbers decide what is computed: so many numbers for each o
 token goes through, over the width. A Llama's block of width h, with 4 h² + 3 h f weights, keeps 11 h + 5 f."""
 REACHED = 0.4
 """The share of a large matrix product's speed that a training step reaches."""
+_EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts")
+"""How configurations call the number of experts."""
+_WITHIN_EXPERTS = ".experts."
+"""In the names of their weights."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +111,8 @@ class Load:
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """Of one method on one model."""
+class Demand:
+    """What one method takes on one model."""
 
     least: float
     """Bytes of memory: where a part of the weights trains, if it is a small one."""
@@ -118,7 +122,7 @@ class Estimate:
     """Multiplications and additions of the whole training; None where nothing is trained in steps."""
 
 
-def estimate(needs: Needs, size: Size, load: Load, recipe: Recipe, work: float | None) -> Estimate:
+def estimate(needs: Needs, size: Size, load: Load, recipe: Recipe, work: float | None) -> Demand:
     """What a method takes.
 
     Args:
@@ -139,7 +143,7 @@ def estimate(needs: Needs, size: Size, load: Load, recipe: Recipe, work: float |
     if work is not None:
         seen = recipe.steps * recipe.batch_size * size.tokens
         operations = 2 * size.active * (1 + BACKWARD) * work * seen
-    return Estimate(least * size.parameters + kept, most * size.parameters + kept, operations)
+    return Demand(least * size.parameters + kept, most * size.parameters + kept, operations)
 
 
 def speed(size: int, seconds: float = 0.3) -> float:
@@ -169,14 +173,7 @@ def speed(size: int, seconds: float = 0.3) -> float:
 
 def room() -> int:
     """Bytes of memory that there are: the accelerator's, or else this machine's."""
-    import os
-
+    import psutil
     import torch
 
-    if torch.cuda.is_available():
-        return int(torch.cuda.mem_get_info()[1])
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-_EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts")
-_WITHIN_EXPERTS = ".experts."
+    return int(torch.cuda.mem_get_info()[1] if torch.cuda.is_available() else psutil.virtual_memory().total)

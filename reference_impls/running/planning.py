@@ -9,7 +9,7 @@ from catalog.model.choosing import MODEL, Candidate, Verdict
 from catalog.model.cost import work
 from catalog.model.results import Result
 from reference_impls.errors import UnsupportedModelError, UsageError
-from reference_impls.measuring.estimate import Estimate, Load, Size, estimate, room, speed
+from reference_impls.measuring.estimate import Demand, Load, Size, estimate, room, speed
 from reference_impls.models.loading import Loading
 from reference_impls.models.pretrained import skeleton
 from reference_impls.running.fitting import check_method, check_network
@@ -42,10 +42,15 @@ class Plan:
     """Every method, with what there is to say of the model."""
 
     candidates: Sequence[Candidate]
-    estimates: Mapping[str, Estimate]
+    demands: Mapping[str, Demand]
     """By method, of those that run on the architecture."""
     rate: float
     """Operations in a second that training may reach on this machine."""
+
+    def seconds(self, method: str) -> float | None:
+        """How long a method's training takes; None where nothing is trained in steps, or the method does not run."""
+        one = self.demands.get(method)
+        return one.operations / self.rate if one and one.operations is not None else None
 
 
 def planned(found: Sequence[Candidate], results: Sequence[Result], on: On) -> Plan:
@@ -63,20 +68,20 @@ def planned(found: Sequence[Candidate], results: Sequence[Result], on: On) -> Pl
     size = Size.of(network, on.tokens)
     load = Load(_BYTES[on.loading.dtype or "float32"], on.scaling)
     there = room() if on.room is None else on.room * GIGABYTE
-    estimates: dict[str, Estimate] = {}
+    demands: dict[str, Demand] = {}
     judged = []
     for candidate in found:
         method = candidate.method
         verdict = _refused(candidate, network, on.scaling)
         if verdict is None:
             recipe = chosen(DEFAULT_TASK, method, shipped=None).recipe({}, on.examples)
-            estimates[method.id] = one = estimate(method.needs, size, load, recipe, work(results, method))
+            demands[method.id] = one = estimate(method.needs, size, load, recipe, work(results, method))
             verdict = fits(one, there)
         judged.append(replace(candidate, verdicts={**candidate.verdicts, (MODEL, on.model): verdict}))
-    return Plan(judged, estimates, speed(load.bytes))
+    return Plan(judged, demands, speed(load.bytes))
 
 
-def fits(one: Estimate, there: float) -> Verdict:
+def fits(one: Demand, there: float) -> Verdict:
     """Whether a method fits into so many bytes."""
     if one.least > there:
         return Verdict("no", f"takes about {in_words(one)}, and there are {_gigabytes(there)}")
@@ -85,7 +90,7 @@ def fits(one: Estimate, there: float) -> Verdict:
     return Verdict("yes", f"takes about {in_words(one)}")
 
 
-def in_words(one: Estimate) -> str:
+def in_words(one: Demand) -> str:
     """The memory, as people say it."""
     least, most = _gigabytes(one.least), _gigabytes(one.most)
     return most if least == most else f"{least.removesuffix(' GB')} to {most}"
