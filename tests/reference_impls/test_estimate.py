@@ -19,6 +19,7 @@ from transformers import (
 
 from catalog.model.needs import Needs
 from reference_impls.measuring.estimate import Load, Size, estimate
+from reference_impls.models.architectures import ALL, small_network
 from reference_impls.running.planning import GIGABYTE, fits, in_words
 from reference_impls.scaling import LoRA, Scaling
 from reference_impls.toolkit import Recipe
@@ -72,6 +73,16 @@ def test_what_a_batch_leaves_is_near_what_autograd_keeps(name: str) -> None:
     assert (size.layers, size.width, size.tokens) == (3, 64, 48)
     assert size.kept == pytest.approx(saved(network, 48), rel=0.35)
     assert size.kept_recomputed() < size.kept / 2
+
+
+@pytest.mark.parametrize("family", ALL)
+def test_every_family_that_methods_are_tried_on_has_a_size(family: str) -> None:
+    network = small_network(family, 300)
+    with torch.device("meta"):
+        size = Size.of(AutoModelForCausalLM.from_config(network.config), 16)
+    assert size.parameters == sum(weight.numel() for weight in network.parameters())
+    assert size.kept > 0
+    assert size.active <= size.parameters
 
 
 def test_a_token_goes_through_some_experts_and_no_table() -> None:
